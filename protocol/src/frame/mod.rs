@@ -579,6 +579,11 @@ pub struct SnapBegin {
     /// Version of the scope.
     #[serde(rename = "sv")]
     pub scope_version: u64,
+    /// For each incarnation of this device, the last operation that was judged at or before the
+    /// cut: its effect and those of all before it are in the rows, so they leave the view with
+    /// them. The present incarnation is always named, with 0 where nothing of it was judged.
+    #[serde(rename = "j", default, skip_serializing_if = "Vec::is_empty")]
+    pub judged: Vec<(Incarnation, Seq)>,
 }
 
 /// 32, server → device.
