@@ -171,7 +171,7 @@ fn is_piece_of_total(text: &str) -> bool {
     let half = text.len() >> 1;
     let zeros = |part: &str| part.bytes().all(|byte| byte == b'0');
     // Equally long digits compare as text the way they compare as numbers.
-    text.len() % 2 == 0
+    text.len().is_multiple_of(2)
         && all_digits(text)
         && text
             .split_at_checked(half)

@@ -44,10 +44,9 @@ impl ScanProfile {
 pub enum SeparatorTrust {
     /// The device passed its separator test: a value ends where the data ends.
     Transmitted,
-    /// Never tested: trusted within a scan that shows a separator, doubted in one that does not.
-    Untested,
-    /// The device is known to swallow separators: every scan is doubted.
-    Dropped,
+    /// Never tested, or known to swallow separators: a scan that shows a separator is trusted, one
+    /// that shows none is doubted.
+    Doubted,
 }
 
 /// The texts by which one device delivers the separator, and whether it does at all.
@@ -99,7 +98,7 @@ impl Default for SeparatorProfile {
     fn default() -> Self {
         Self {
             aliases: Self::DEFAULT_ALIASES.iter().map(|&alias| alias.to_owned()).collect(),
-            trust: SeparatorTrust::Untested,
+            trust: SeparatorTrust::Doubted,
         }
     }
 }

@@ -1,1 +1,18 @@
-//! placeholder
+//! JUDGEMENT, pure: what an operation or a command does to the books of a company.
+//!
+//! The ledger reads typed tables ([`tables`]) through a [`draft::Draft`], which sees what it has
+//! itself changed, and ends in a set of changes. Deciding happens once: the changes are what is
+//! stored, replayed and replicated.
+//!
+//! Never here: tokio, files, clocks, randomness, hash order, floats. Time, people, dates and
+//! numbers come with the request.
+//!
+//! Order of reading: [`key`] and [`record`] (how rows are kept), [`tables`] and [`draft`] (how they
+//! are read and changed), [`schema`] (what there is), then the judgement itself.
+
+pub mod draft;
+pub mod key;
+pub mod memory;
+pub mod record;
+pub mod schema;
+pub mod tables;

@@ -1,0 +1,185 @@
+//! A draft: one posting in the making. It reads through what it has itself changed and ends in a
+//! set of changes, or in nothing.
+
+use std::cell::Cell;
+use std::collections::BTreeMap;
+use std::ops::{Bound, ControlFlow};
+use std::sync::Arc;
+
+use crate::key::{Key, KeyRange};
+use crate::record::Record;
+use crate::tables::{Table, TableId, Tables, Visit};
+
+/// Reads and writes that one judgement may make before it is parked as poison. Counted, never
+/// timed: a slow day must not park other operations than a fast one.
+pub const BUDGET: u64 = 200_000;
+
+/// What a draft, or a group of them, has changed: none is a deletion.
+pub type Changes = BTreeMap<(TableId, Vec<u8>), Option<Record>>;
+
+/// A layer of changes over other tables.
+pub struct Overlay<'a> {
+    base: &'a dyn Tables,
+    changes: Changes,
+}
+
+impl<'a> Overlay<'a> {
+    /// No changes over `base`.
+    pub fn over(base: &'a dyn Tables) -> Self {
+        Self { base, changes: Changes::new() }
+    }
+
+    /// Adds `changes` on top.
+    pub fn absorb(&mut self, changes: Changes) {
+        self.changes.extend(changes);
+    }
+
+    /// The changes so far.
+    pub fn changes(&self) -> &Changes {
+        &self.changes
+    }
+
+    /// Gives the changes away.
+    pub fn into_changes(self) -> Changes {
+        self.changes
+    }
+}
+
+impl Tables for Overlay<'_> {
+    fn get(&self, table: TableId, key: &[u8]) -> Option<Record> {
+        match self.changes.get(&(table, key.to_vec())) {
+            Some(change) => change.clone(),
+            None => self.base.get(table, key),
+        }
+    }
+
+    fn scan(&self, table: TableId, range: &KeyRange, reverse: bool, visit: Visit<'_>) {
+        merged_scan(self.base, &self.changes, (table, range, reverse), visit);
+    }
+}
+
+/// Scans `base` with `changes` laid over it.
+pub fn merged_scan(
+    base: &dyn Tables,
+    changes: &Changes,
+    (table, range, reverse): (TableId, &KeyRange, bool),
+    visit: Visit<'_>,
+) {
+    if range.is_empty() {
+        return;
+    }
+    let bounds = (
+        Bound::Included((table, range.from.clone())),
+        Bound::Excluded((table, range.to.clone())),
+    );
+    let ours: Box<dyn Iterator<Item = (&(TableId, Vec<u8>), &Option<Record>)>> = if reverse {
+        Box::new(changes.range(bounds).rev())
+    } else {
+        Box::new(changes.range(bounds))
+    };
+    let mut ours = ours.peekable();
+    let mut stopped = false;
+    base.scan(table, range, reverse, &mut |key, record| {
+        while let Some(((_table, our_key), change)) = ours.peek() {
+            let comes_first = if reverse { our_key.as_slice() > key } else { our_key.as_slice() < key };
+            let same = our_key.as_slice() == key;
+            if !comes_first && !same {
+                break;
+            }
+            let flow = change.as_ref().map_or(ControlFlow::Continue(()), |ours| visit(our_key, ours));
+            ours.next();
+            if flow.is_break() {
+                stopped = true;
+                return ControlFlow::Break(());
+            }
+            if same {
+                return ControlFlow::Continue(());
+            }
+        }
+        let flow = visit(key, record);
+        stopped = flow.is_break();
+        flow
+    });
+    if stopped {
+        return;
+    }
+    for ((_table, key), change) in ours {
+        if let Some(record) = change
+            && visit(key, record).is_break()
+        {
+            return;
+        }
+    }
+}
+
+/// One posting in the making.
+pub struct Draft<'a> {
+    overlay: Overlay<'a>,
+    spent: Cell<u64>,
+    budget: u64,
+}
+
+impl<'a> Draft<'a> {
+    /// An empty draft over `base`, with the usual [`BUDGET`].
+    pub fn over(base: &'a dyn Tables) -> Self {
+        Self::with_budget(base, BUDGET)
+    }
+
+    /// An empty draft over `base` that may make `budget` reads and writes.
+    pub fn with_budget(base: &'a dyn Tables, budget: u64) -> Self {
+        Self { overlay: Overlay::over(base), spent: Cell::new(0), budget }
+    }
+
+    /// Writes `row` under `key`.
+    pub fn put<T: Table>(&mut self, key: &T::Key, row: T::Row) {
+        self.spend();
+        let record = Record::from_row(&Arc::new(row));
+        self.overlay.changes.insert((T::ID, key.to_bytes()), Some(record));
+    }
+
+    /// Takes the row under `key` away.
+    pub fn delete<T: Table>(&mut self, key: &T::Key) {
+        self.spend();
+        self.overlay.changes.insert((T::ID, key.to_bytes()), None);
+    }
+
+    /// Reads and writes made so far.
+    pub fn spent(&self) -> u64 {
+        self.spent.get()
+    }
+
+    /// Whether the budget is used up. Reads find nothing then, and what the draft holds must not
+    /// be used: the operation is parked as poison.
+    pub fn is_exhausted(&self) -> bool {
+        self.spent.get() > self.budget
+    }
+
+    /// Ends the draft: what it changed.
+    pub fn finish(self) -> Changes {
+        self.overlay.changes
+    }
+
+    /// What it has changed so far.
+    pub fn changes(&self) -> &Changes {
+        &self.overlay.changes
+    }
+
+    fn spend(&self) {
+        self.spent.set(self.spent.get().saturating_add(1));
+    }
+}
+
+impl Tables for Draft<'_> {
+    fn get(&self, table: TableId, key: &[u8]) -> Option<Record> {
+        self.spend();
+        if self.is_exhausted() { None } else { self.overlay.get(table, key) }
+    }
+
+    fn scan(&self, table: TableId, range: &KeyRange, reverse: bool, visit: Visit<'_>) {
+        self.spend();
+        self.overlay.scan(table, range, reverse, &mut |key, record| {
+            self.spend();
+            if self.is_exhausted() { ControlFlow::Break(()) } else { visit(key, record) }
+        });
+    }
+}

@@ -1,0 +1,143 @@
+//! What waits for a person: cases and tasks; and what depends on them.
+
+use protocol::feed::TaskKind;
+use protocol::identity::{CaseId, OperationId, ServerTime, TaskId};
+use protocol::outcome::Reason;
+use protocol::words::OperatorId;
+use serde::{Deserialize, Serialize};
+
+use crate::record::packed;
+use crate::schema::{BinId, ItemId, LocationId, PlateId, SiteId, StockKey, VariantId, Written};
+
+/// A choice that a case offers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Choice {
+    /// Post it as it was captured; approve the count; keep both.
+    Accept,
+    /// Ask for a new count.
+    Recount,
+    /// Post it with other values, given with the decision.
+    Correct,
+    /// Post nothing of it (anything posted is taken back); keep it on record.
+    Dismiss,
+    /// Read the movement as before the count.
+    Before,
+    /// Read the movement as after the count.
+    After,
+    /// Let the goods count for the document after all.
+    ApproveOver,
+    /// Bring the goods back where they came from.
+    Return,
+    /// Book the goods that never arrived as lost.
+    Lost,
+}
+
+/// How a case stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum CaseState {
+    /// To be decided.
+    Open,
+    /// Decided.
+    Decided {
+        /// What.
+        choice: Choice,
+        /// By whom.
+        by: OperatorId,
+        /// When.
+        at: ServerTime,
+    },
+    /// It became pointless: what it waited for arrived.
+    Resolved {
+        /// When.
+        at: ServerTime,
+    },
+}
+
+/// A parked thing with choices.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Case {
+    /// Why, with all figures: the first reason is the title.
+    #[serde(with = "packed")]
+    pub reasons: Vec<Reason>,
+    /// The operation.
+    pub operation: OperationId,
+    /// Other operations that are part of it.
+    pub others: Vec<OperationId>,
+    /// Who did it.
+    pub operator: Option<OperatorId>,
+    /// The site that sees it; 0: all.
+    pub site: SiteId,
+    /// The stock that it is about, where it is about stock.
+    pub stock: Option<StockKey>,
+    /// What may be chosen.
+    pub choices: Vec<Choice>,
+    /// How it stands.
+    pub state: CaseState,
+    /// Nothing of the operation is posted: deciding judges it again.
+    pub parked: bool,
+    /// Rises with each new fact; a decision names the version that it saw.
+    pub version: u32,
+    /// When the operation was done.
+    pub tau: ServerTime,
+    /// When the case was opened.
+    pub opened: ServerTime,
+    /// The decision that changed it last.
+    pub written: Written,
+}
+
+/// How a task stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum TaskState {
+    /// To be done.
+    Open,
+    /// Done.
+    Done,
+    /// Withdrawn.
+    Cancelled,
+}
+
+/// A piece of work that the server asks for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Task {
+    /// What is asked.
+    pub kind: TaskKind,
+    /// The location.
+    pub location: LocationId,
+    /// The bin; 0 for none.
+    pub bin: BinId,
+    /// The item; none for the whole bin.
+    pub item: Option<ItemId>,
+    /// The variant, or none.
+    pub variant: VariantId,
+    /// The plate; 0 for none.
+    pub plate: PlateId,
+    /// Who should do it.
+    pub assigned: Option<OperatorId>,
+    /// Who should not.
+    pub not_by: Option<OperatorId>,
+    /// The operator must not know the book quantity.
+    pub blind: bool,
+    /// How it stands.
+    pub state: TaskState,
+    /// Why it was asked: a reason code.
+    pub reason: String,
+    /// The case behind it.
+    pub case: Option<CaseId>,
+    /// The decision that changed it last.
+    pub written: Written,
+}
+
+crate::tables! {
+    /// Cases.
+    Cases = 80, "case", CaseId => Case;
+    /// Open cases by site and age.
+    OpenCases = 81, "open_case", (SiteId, CaseId) => ();
+    /// The open case of an operation.
+    CasesByOperation = 82, "case_by_operation", (OperationId, CaseId) => ();
+    /// What depends on a parked operation by identity: a text that names the identity.
+    Dependencies = 83, "dependency", (String, CaseId) => ();
+    /// Tasks.
+    Tasks = 84, "task", TaskId => Task;
+    /// Open tasks by what they are about, so that none is asked twice.
+    OpenTasks = 85, "open_task", (LocationId, BinId, u8, Option<ItemId>, PlateId, TaskId) => ();
+}

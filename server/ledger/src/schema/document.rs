@@ -1,0 +1,78 @@
+//! Source documents as far as quantities need them: purchase, sales and transfer orders.
+
+use chrono::NaiveDate;
+use protocol::feed::DocumentStatus;
+use protocol::identity::ServerTime;
+use protocol::operation::DocumentKind;
+use protocol::quantity::{Quantity, UnitFactor};
+use protocol::words::{DocumentNo, PartnerNo};
+use serde::{Deserialize, Serialize};
+
+use crate::schema::{ItemId, LocationId, TrackingId, UnitId, VariantId, Written};
+
+/// A document's header.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Document {
+    /// Where it stands.
+    pub status: DocumentStatus,
+    /// When it came to that status.
+    pub status_since: ServerTime,
+    /// Vendor or customer.
+    pub partner: Option<PartnerNo>,
+    /// The name of the partner.
+    pub partner_name: String,
+    /// The location that handles it; for a transfer the one that ships.
+    pub location: LocationId,
+    /// For a transfer: the one that receives.
+    pub to_location: Option<LocationId>,
+    /// For a transfer: where the goods are in between.
+    pub in_transit: Option<LocationId>,
+    /// When it is due.
+    pub due: Option<NaiveDate>,
+    /// The document date.
+    pub document_date: Option<NaiveDate>,
+    /// It was closed short and may be reopened by a receipt.
+    pub may_reopen: bool,
+    /// Made by the system (provisional transfer).
+    pub provisional: bool,
+    /// The decision that changed it last.
+    pub written: Written,
+}
+
+/// A line of a document. Quantities in base units, never negative; the document gives the
+/// direction.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DocumentLine {
+    /// The item.
+    pub item: ItemId,
+    /// The variant, or none.
+    pub variant: VariantId,
+    /// The unit that was ordered in.
+    pub unit: UnitId,
+    /// Its factor when the line was written.
+    pub factor: UnitFactor,
+    /// Ordered.
+    pub quantity: Quantity,
+    /// Received (purchase), shipped (sales, transfer).
+    pub handled: Quantity,
+    /// Picked (sales, transfer).
+    pub picked: Quantity,
+    /// Received at the other end (transfer).
+    pub received: Quantity,
+    /// How much more than ordered may be received.
+    pub tolerance: Quantity,
+    /// The lot or serial that the document fixes, or none.
+    pub tracking: TrackingId,
+    /// The decision that changed it last.
+    pub written: Written,
+}
+
+crate::tables! {
+    /// Headers.
+    Documents = 75, "document", (DocumentKind, DocumentNo) => Document;
+    /// Lines.
+    DocumentLines = 76, "document_line", (DocumentKind, DocumentNo, u32) => DocumentLine;
+    /// Lines that may still be handled, by item.
+    OpenLinesByItem = 77, "open_line_by_item",
+        (LocationId, ItemId, DocumentKind, DocumentNo, u32) => ();
+}

@@ -1,0 +1,221 @@
+//! The ledgers: item ledger entries, item applications, warehouse entries. Entries never change;
+//! what is left of them lies in state rows.
+
+use chrono::NaiveDate;
+use protocol::identity::{OperationId, ServerTime};
+use protocol::operation::DocumentKind;
+use protocol::quantity::Quantity;
+use protocol::words::{DocumentNo, OperatorId};
+use serde::{Deserialize, Serialize};
+
+use crate::schema::{
+    EntryNo, ItemId, LocationId, OrderKey, RegisterNo, StockKey, TrackingId, VariantId, Written,
+};
+
+/// The type of an item ledger entry: the document family; the sign says the direction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum EntryType {
+    /// Bought, or returned to a vendor.
+    Purchase,
+    /// Sold, or returned by a customer.
+    Sale,
+    /// Adjusted upwards.
+    PositiveAdjustment,
+    /// Adjusted downwards.
+    NegativeAdjustment,
+    /// Between locations, or between tracking keys.
+    Transfer,
+    /// Used in production.
+    Consumption,
+    /// Produced.
+    Output,
+    /// Used in an assembly.
+    AssemblyConsumption,
+    /// Assembled.
+    AssemblyOutput,
+}
+
+/// Why an entry was posted, where the type does not say it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
+pub enum EntryReason {
+    /// The document, or the operation itself.
+    #[default]
+    Ordinary,
+    /// Opening stock.
+    Opening,
+    /// Difference found by a count.
+    CountDifference,
+    /// Correction of a count by a movement that lay before it and came later.
+    CountCorrection,
+    /// A count was taken out.
+    CountTakenOut,
+    /// Undone by its operator.
+    Undo,
+    /// Decided in a case.
+    CaseDecision,
+    /// Provisional shipment of a transfer that was received first.
+    ProvisionalTransfer,
+}
+
+/// An item ledger entry. Immutable.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ItemLedgerEntry {
+    /// The type.
+    pub entry_type: EntryType,
+    /// Why.
+    pub reason: EntryReason,
+    /// The item.
+    pub item: ItemId,
+    /// The variant, or none.
+    pub variant: VariantId,
+    /// The location.
+    pub location: LocationId,
+    /// Lot, serial, package, or none.
+    pub tracking: TrackingId,
+    /// Signed: positive into stock.
+    pub quantity: Quantity,
+    /// The date for the accounts.
+    pub posting_date: NaiveDate,
+    /// When it was done.
+    pub order: OrderKey,
+    /// The document.
+    pub document: Option<(DocumentKind, DocumentNo, u32)>,
+    /// The entry that it was told to apply to, or to take its cost from; 0 for none.
+    pub applies_to: EntryNo,
+    /// The entry that it was told to take its cost from (return, undo, correction); 0 for none.
+    pub applies_from: EntryNo,
+    /// It corrects another entry.
+    pub correction: bool,
+    /// Who did it.
+    pub operator: Option<OperatorId>,
+    /// The dimension set; 0 is the empty one.
+    pub dimension_set: u32,
+    /// The decision that wrote it.
+    pub written: Written,
+}
+
+/// What is left of an item ledger entry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ItemLedgerState {
+    /// Not yet applied; zero, or of the sign of the entry.
+    pub remaining: Quantity,
+    /// Invoiced, of the sign of the entry.
+    pub invoiced: Quantity,
+    /// It was applied to after posting and its cost may have to be forwarded.
+    pub applied_to_adjust: bool,
+    /// It takes its cost from another entry: a walk for loops is needed before it is applied.
+    pub has_cost_edge: bool,
+}
+
+/// Who supplied whom (COSTING 2.2). One row per pair; a second portion is added to it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ItemApplication {
+    /// The owner.
+    pub entry: EntryNo,
+    /// The increase.
+    pub inbound: EntryNo,
+    /// The decrease; 0 for none.
+    pub outbound: EntryNo,
+    /// Positive for the own row of an increase, negative for what a decrease took.
+    pub quantity: Quantity,
+    /// The date of the application.
+    pub posting_date: NaiveDate,
+    /// For transfers: the increase that this portion was taken from; 0 for none.
+    pub transferred_from: EntryNo,
+    /// A cost application: it passes a cost and leaves the remaining quantities alone.
+    pub cost_application: bool,
+    /// The decrease was valued anew after the application.
+    pub outbound_is_updated: bool,
+    /// It was demanded, not chosen by the costing method.
+    pub fixed: bool,
+}
+
+/// The kind of a warehouse entry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum WarehouseEntryType {
+    /// Into a bin, from outside.
+    Positive,
+    /// Out of a bin, to outside.
+    Negative,
+    /// From bin to bin: two entries that sum to zero.
+    Movement,
+}
+
+/// A warehouse entry. Immutable.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WarehouseEntry {
+    /// The register it belongs to.
+    pub register: RegisterNo,
+    /// The kind.
+    pub entry_type: WarehouseEntryType,
+    /// Why.
+    pub reason: EntryReason,
+    /// Where and what.
+    pub key: StockKey,
+    /// Signed, in base units.
+    pub quantity: Quantity,
+    /// When it was done.
+    pub order: OrderKey,
+    /// The document.
+    pub document: Option<(DocumentKind, DocumentNo, u32)>,
+    /// The item ledger entry that was posted with it; 0 when it was only registered.
+    pub item_ledger_entry: EntryNo,
+    /// Who did it.
+    pub operator: Option<OperatorId>,
+    /// The decision that wrote it.
+    pub written: Written,
+}
+
+/// The warehouse entries of one posting.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Register {
+    /// First entry.
+    pub first: EntryNo,
+    /// Last entry.
+    pub last: EntryNo,
+    /// The operation.
+    pub operation: OperationId,
+    /// When it was decided.
+    pub at: ServerTime,
+}
+
+/// What an operation posted: the way from a scan to its entries, and the basis of an undo.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Posted {
+    /// Its item ledger entries.
+    pub item_ledger: Vec<EntryNo>,
+    /// Its warehouse entries.
+    pub warehouse: Vec<EntryNo>,
+    /// The operation that undid it.
+    pub undone_by: Option<OperationId>,
+}
+
+crate::tables! {
+    /// Item ledger entries.
+    ItemLedger = 50, "item_ledger_entry", EntryNo => ItemLedgerEntry;
+    /// What is left of them.
+    ItemLedgerStates = 51, "item_ledger_state", EntryNo => ItemLedgerState;
+    /// Item ledger entries by item, in order of posting.
+    ItemLedgerByItem = 52, "item_ledger_by_item", (ItemId, EntryNo) => ();
+    /// Open increases in the order of application: first is FIFO, last is LIFO. The tracking key is
+    /// 0 unless it is specific.
+    OpenInbound = 53, "open_inbound",
+        (ItemId, VariantId, LocationId, TrackingId, NaiveDate, EntryNo) => Quantity;
+    /// Open decreases (stock below zero), likewise. Quantities are negative.
+    OpenOutbound = 54, "open_outbound",
+        (ItemId, VariantId, LocationId, TrackingId, NaiveDate, EntryNo) => Quantity;
+    /// Item applications.
+    Applications = 55, "item_application", EntryNo => ItemApplication;
+    /// Item applications by increase and decrease.
+    ApplicationsByInbound = 56, "item_application_by_inbound", (EntryNo, EntryNo, EntryNo) => ();
+    /// Item applications by decrease and increase.
+    ApplicationsByOutbound = 57, "item_application_by_outbound", (EntryNo, EntryNo, EntryNo) => ();
+    /// Warehouse entries.
+    WarehouseLedger = 58, "warehouse_entry", EntryNo => WarehouseEntry;
+    /// Warehouse entries by stock key, in order of the acts: the provenance of a figure.
+    WarehouseByStock = 59, "warehouse_entry_by_stock", (StockKey, OrderKey, EntryNo) => Quantity;
+    /// Registers.
+    Registers = 60, "register", RegisterNo => Register;
+    /// What each operation posted.
+    PostedBy = 61, "posted_by", OperationId => Posted;
+}

@@ -1,0 +1,76 @@
+//! Lots, serials, packages: tracking keys, lot cards, and the history of each serial by time of
+//! the act.
+
+use chrono::NaiveDate;
+use protocol::words::{LotNo, PackageNo, SerialNo};
+use serde::{Deserialize, Serialize};
+
+use crate::schema::{EntryNo, ItemId, OrderKey, StockKey, TrackingId, VariantId};
+
+/// A tracking key of an item. Immutable.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TrackingKey {
+    /// The item.
+    pub item: ItemId,
+    /// The variant, or none.
+    pub variant: VariantId,
+    /// The lot.
+    pub lot: Option<LotNo>,
+    /// The serial.
+    pub serial: Option<SerialNo>,
+    /// The package.
+    pub package: Option<PackageNo>,
+}
+
+/// A lot of an item.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Lot {
+    /// When it expires.
+    pub expiry: Option<NaiveDate>,
+    /// No movement is wanted; what there is of it is on hold.
+    pub blocked: bool,
+    /// First seen on a device, still to be verified.
+    pub provisional: bool,
+    /// The act that created it: an earlier one that arrives late takes its place.
+    pub created_by: Option<OrderKey>,
+}
+
+/// What happened to a serial at one instant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum SerialAct {
+    /// It came into stock under this key.
+    In(StockKey),
+    /// It was seen or put under this key.
+    Seen(StockKey),
+    /// It left stock from this key.
+    Out(StockKey),
+    /// A complete count of its bin did not see it.
+    NotSeen(StockKey),
+}
+
+/// Where a serial is now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SerialState {
+    /// Where it is; none: not in stock.
+    pub at: Option<StockKey>,
+    /// The act that says so.
+    pub by: OrderKey,
+    /// Half the width of the interval of that act, in microseconds.
+    pub epsilon_us: u64,
+    /// The entry that brought it in last.
+    pub inbound: EntryNo,
+}
+
+crate::tables! {
+    /// Tracking keys.
+    TrackingKeys = 30, "tracking_key", TrackingId => TrackingKey;
+    /// Tracking keys by what they say.
+    TrackingByKey = 31, "tracking_by_key",
+        (ItemId, VariantId, Option<LotNo>, Option<SerialNo>, Option<PackageNo>) => TrackingId;
+    /// Lots.
+    Lots = 32, "lot", (ItemId, VariantId, LotNo) => Lot;
+    /// Serials: where they are now.
+    Serials = 33, "serial", (ItemId, VariantId, SerialNo) => SerialState;
+    /// Serials: what happened to them, in order of the acts.
+    SerialActs = 34, "serial_act", (ItemId, VariantId, SerialNo, OrderKey) => SerialAct;
+}
