@@ -1,1 +1,6 @@
-//! placeholder
+//! THE SKIN: everything around the machine that touches the world: the store, sockets, pages,
+//! files, and the only clock.
+//!
+//! Never here: a posting rule.
+
+pub mod store;

@@ -1,0 +1,334 @@
+//! The store of one company: fjall 3 behind the calls the machine needs (read, scan, apply
+//! durably, snapshot).
+//!
+//! A key in the engine is the table's number and the key's bytes. Four keyspaces, because they
+//! live differently: `intake` and `change` only grow, `feed` grows and is cut off at its low end,
+//! `state` is everything else.
+//!
+//! One writer: [`Store::apply`] is called from one thread at a time. Its reads may go through the
+//! record cache; everybody else reads a [`Snapshot`], which never waits and never sees half a group.
+//!
+//! After an error of the disk the store is stopped: nothing more is read from it or written to it,
+//! because after a failed sync nobody knows what the file holds. The process reopens it.
+//!
+//! Never here: what rows mean.
+
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use fjall::{Database, Keyspace, KeyspaceCreateOptions, PersistMode, Readable as _};
+use ledger::draft::Changes;
+use ledger::key::KeyRange;
+use ledger::record::Record;
+use ledger::schema::book::{ChangesTable, Intakes};
+use ledger::tables::{Table as _, TableId, Tables, Visit};
+use quick_cache::sync::Cache;
+
+/// Version of the layout of a store's folder.
+pub const STORE_FORMAT: u32 = 1;
+
+const FORMAT_FILE: &str = "format";
+/// The feed's index is kept apart, so that its low end can be dropped cheaply.
+const FEED_TABLES: std::ops::RangeInclusive<u8> = 120..=127;
+/// Records that the writer keeps decoded. A busy company touches far fewer rows in a shift.
+const CACHED_RECORDS: usize = 200_000;
+const BLOCK_CACHE_BYTES: u64 = 128 << 20;
+const JOURNAL_BYTES: u64 = 256 << 20;
+
+/// Why the store cannot go on.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The engine says so.
+    #[error("the store at {path} cannot be used")]
+    Engine {
+        /// The folder.
+        path: PathBuf,
+        /// What the engine says.
+        #[source]
+        source: fjall::Error,
+    },
+    /// The folder cannot be read or made.
+    #[error("the folder {path} cannot be used")]
+    Folder {
+        /// The folder.
+        path: PathBuf,
+        /// What the system says.
+        #[source]
+        source: std::io::Error,
+    },
+    /// Written by a later release.
+    #[error(
+        "the store at {path} has format {found}, this release knows {STORE_FORMAT}: \
+         install the release that wrote it"
+    )]
+    Newer {
+        /// The folder.
+        path: PathBuf,
+        /// Its format.
+        found: String,
+    },
+    /// An earlier error stopped it.
+    #[error("the store was stopped by an earlier error: {reason}")]
+    Stopped {
+        /// The earlier error.
+        reason: String,
+    },
+}
+
+struct Inner {
+    path: PathBuf,
+    database: Database,
+    intake: Keyspace,
+    change: Keyspace,
+    feed: Keyspace,
+    state: Keyspace,
+    cache: Cache<(TableId, Vec<u8>), Option<Record>>,
+    stopped: Mutex<Option<String>>,
+}
+
+/// The store of one company. Cloning shares it.
+#[derive(Clone)]
+pub struct Store(Arc<Inner>);
+
+impl Store {
+    /// Opens the store in `path`, or makes it.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`]; an existing store is not touched then.
+    pub fn open(path: &Path) -> Result<Self, StoreError> {
+        check_format(path)?;
+        let engine = |source| StoreError::Engine { path: path.to_owned(), source };
+        let database = Database::builder(path.join("rows"))
+            .cache_size(BLOCK_CACHE_BYTES)
+            .max_journaling_size(JOURNAL_BYTES)
+            .worker_threads(1)
+            .open()
+            .map_err(engine)?;
+        let keyspace =
+            |name: &str| database.keyspace(name, KeyspaceCreateOptions::default).map_err(engine);
+        let (intake, change) = (keyspace("intake")?, keyspace("change")?);
+        let (feed, state) = (keyspace("feed")?, keyspace("state")?);
+        Ok(Self(Arc::new(Inner {
+            path: path.to_owned(),
+            database,
+            intake,
+            change,
+            feed,
+            state,
+            cache: Cache::new(CACHED_RECORDS),
+            stopped: Mutex::new(None),
+        })))
+    }
+
+    /// The folder of this store.
+    pub fn path(&self) -> &Path {
+        &self.0.path
+    }
+
+    /// Bytes on disk.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Engine`].
+    pub fn disk_bytes(&self) -> Result<u64, StoreError> {
+        self.0.database.disk_space().map_err(|source| self.engine_error(source))
+    }
+
+    /// Makes `changes` part of the store, all or none, and returns when they are on disk.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`]. Nobody knows then whether the changes are on disk: the store is stopped and
+    /// has to be opened again.
+    pub fn apply(&self, changes: &Changes) -> Result<(), StoreError> {
+        self.check()?;
+        let mut batch = self.0.database.batch().durability(Some(PersistMode::SyncData));
+        for ((table, key), change) in changes {
+            let keyspace = self.0.keyspace(*table);
+            let key = engine_key(*table, key);
+            match change {
+                Some(record) => batch.insert(keyspace, key, record.bytes()),
+                None => batch.remove(keyspace, key),
+            }
+        }
+        batch.commit().map_err(|source| self.stop(source))?;
+        for ((table, key), change) in changes {
+            if is_cached(*table) {
+                self.0.cache.insert((*table, key.clone()), change.clone());
+            }
+        }
+        Ok(())
+    }
+
+    /// The store as it is now, for readers that must not wait for the writer.
+    pub fn snapshot(&self) -> Snapshot {
+        Snapshot { store: self.clone(), cut: Arc::new(self.0.database.snapshot()) }
+    }
+
+    /// Whether the store still works.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Stopped`] with the error that stopped it.
+    pub fn check(&self) -> Result<(), StoreError> {
+        let stopped = self.0.stopped.lock().unwrap_or_else(PoisonError::into_inner);
+        match stopped.as_ref() {
+            None => Ok(()),
+            Some(reason) => Err(StoreError::Stopped { reason: reason.clone() }),
+        }
+    }
+
+    fn stop(&self, source: fjall::Error) -> StoreError {
+        let mut stopped = self.0.stopped.lock().unwrap_or_else(PoisonError::into_inner);
+        stopped.get_or_insert_with(|| source.to_string());
+        self.engine_error(source)
+    }
+
+    fn engine_error(&self, source: fjall::Error) -> StoreError {
+        StoreError::Engine { path: self.0.path.clone(), source }
+    }
+}
+
+impl Inner {
+    fn keyspace(&self, table: TableId) -> &Keyspace {
+        if table == Intakes::ID {
+            &self.intake
+        } else if table == ChangesTable::ID {
+            &self.change
+        } else if FEED_TABLES.contains(&table.0) {
+            &self.feed
+        } else {
+            &self.state
+        }
+    }
+}
+
+/// Book and feed are written once and read in runs: caching them would only push out what is hot.
+fn is_cached(table: TableId) -> bool {
+    table != Intakes::ID && table != ChangesTable::ID && !FEED_TABLES.contains(&table.0)
+}
+
+fn engine_key(table: TableId, key: &[u8]) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(key.len() + 1);
+    bytes.push(table.0);
+    bytes.extend_from_slice(key);
+    bytes
+}
+
+fn check_format(path: &Path) -> Result<(), StoreError> {
+    let folder = |source| StoreError::Folder { path: path.to_owned(), source };
+    std::fs::create_dir_all(path).map_err(folder)?;
+    let file = path.join(FORMAT_FILE);
+    match std::fs::read_to_string(&file) {
+        Ok(found) if found.trim() == STORE_FORMAT.to_string() => Ok(()),
+        Ok(found) => {
+            Err(StoreError::Newer { path: path.to_owned(), found: found.trim().to_owned() })
+        }
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            std::fs::write(&file, format!("{STORE_FORMAT}\n")).map_err(folder)?;
+            std::fs::File::open(path).and_then(|folder| folder.sync_all()).map_err(folder)
+        }
+        Err(error) => Err(folder(error)),
+    }
+}
+
+/// Reads what `guards` yield, without the table's byte in front of the keys.
+fn visit_all(
+    guards: impl Iterator<Item = fjall::Guard>,
+    visit: Visit<'_>,
+) -> Result<(), fjall::Error> {
+    for guard in guards {
+        let (key, value) = guard.into_inner()?;
+        let record = Record::from_bytes(&value[..]);
+        if visit(key.get(1..).unwrap_or_default(), &record) == ControlFlow::Break(()) {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// The writer's own view: committed rows, through the cache.
+///
+/// A read that fails stops the store and finds nothing; whoever judges must [`Store::check`]
+/// before anything is committed.
+impl Tables for Store {
+    fn get(&self, table: TableId, key: &[u8]) -> Option<Record> {
+        let read = || match self.0.keyspace(table).get(engine_key(table, key)) {
+            Ok(value) => value.map(|value| Record::from_bytes(&value[..])),
+            Err(error) => {
+                let _stopped = self.stop(error);
+                None
+            }
+        };
+        if !is_cached(table) {
+            return read();
+        }
+        let cached = (table, key.to_vec());
+        if let Some(found) = self.0.cache.get(&cached) {
+            return found;
+        }
+        let found = read();
+        self.0.cache.insert(cached, found.clone());
+        found
+    }
+
+    fn scan(&self, table: TableId, range: &KeyRange, reverse: bool, visit: Visit<'_>) {
+        if range.is_empty() {
+            return;
+        }
+        let bounds = engine_key(table, &range.from)..engine_key(table, &range.to);
+        let rows = self.0.keyspace(table).range(bounds);
+        let read = if reverse { visit_all(rows.rev(), visit) } else { visit_all(rows, visit) };
+        if let Err(error) = read {
+            let _stopped = self.stop(error);
+        }
+    }
+}
+
+/// The store as of one instant. Cloning shares it.
+#[derive(Clone)]
+pub struct Snapshot {
+    store: Store,
+    cut: Arc<fjall::Snapshot>,
+}
+
+impl Snapshot {
+    /// Whether everything that was read could be read.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Stopped`].
+    pub fn check(&self) -> Result<(), StoreError> {
+        self.store.check()
+    }
+}
+
+impl Tables for Snapshot {
+    fn get(&self, table: TableId, key: &[u8]) -> Option<Record> {
+        let keyspace = self.store.0.keyspace(table);
+        match self.cut.get(keyspace, engine_key(table, key)) {
+            Ok(value) => value.map(|value| Record::from_bytes(&value[..])),
+            Err(error) => {
+                let _stopped = self.store.stop(error);
+                None
+            }
+        }
+    }
+
+    fn scan(&self, table: TableId, range: &KeyRange, reverse: bool, visit: Visit<'_>) {
+        if range.is_empty() {
+            return;
+        }
+        let bounds = engine_key(table, &range.from)..engine_key(table, &range.to);
+        let rows = self.cut.range(self.store.0.keyspace(table), bounds);
+        let read = if reverse { visit_all(rows.rev(), visit) } else { visit_all(rows, visit) };
+        if let Err(error) = read {
+            let _stopped = self.store.stop(error);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

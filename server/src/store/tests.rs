@@ -1,0 +1,78 @@
+use std::sync::Arc;
+
+use ledger::draft::{Changes, Draft};
+use ledger::memory::MemoryTables;
+use ledger::schema::book::Counters;
+use ledger::tables::Read as _;
+
+use super::*;
+
+fn numbered(base: &dyn Tables, from: u8, to: u8) -> Changes {
+    let mut draft = Draft::over(base);
+    for number in from..to {
+        draft.put::<Counters>(&number, u64::from(number) * 10);
+    }
+    draft.finish()
+}
+
+fn keys(tables: &dyn Tables, range: &KeyRange, reverse: bool) -> Vec<u8> {
+    let mut keys = Vec::new();
+    tables.scan(Counters::ID, range, reverse, &mut |key, _record| {
+        keys.push(key[0]);
+        ControlFlow::Continue(())
+    });
+    keys
+}
+
+#[test]
+fn what_was_applied_is_there_after_the_store_is_opened_again() {
+    let folder = tempfile::tempdir().unwrap();
+    {
+        let store = Store::open(folder.path()).unwrap();
+        store.apply(&numbered(&store, 1, 4)).unwrap();
+    }
+    let store = Store::open(folder.path()).unwrap();
+    assert_eq!(store.row::<Counters>(&2), Some(Arc::new(20)));
+    assert_eq!(store.row::<Counters>(&9), None);
+}
+
+#[test]
+fn the_store_and_its_twin_in_memory_answer_alike() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path()).unwrap();
+    let mut memory = MemoryTables::new();
+    let changes = numbered(&memory, 1, 9);
+    store.apply(&changes).unwrap();
+    memory.apply(changes);
+    let mut draft = Draft::over(&store);
+    draft.delete::<Counters>(&3);
+    let changes = draft.finish();
+    store.apply(&changes).unwrap();
+    memory.apply(changes);
+    for range in [KeyRange::all(), KeyRange::between(&2_u8, &6_u8), KeyRange::between(&5_u8, &5_u8)] {
+        for reverse in [false, true] {
+            assert_eq!(keys(&store, &range, reverse), keys(&memory, &range, reverse));
+        }
+    }
+    assert_eq!(store.row::<Counters>(&3), memory.row::<Counters>(&3));
+}
+
+#[test]
+fn a_snapshot_does_not_move() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path()).unwrap();
+    store.apply(&numbered(&store, 1, 3)).unwrap();
+    let before = store.snapshot();
+    store.apply(&numbered(&store, 3, 5)).unwrap();
+    assert_eq!(keys(&before, &KeyRange::all(), false), [1, 2]);
+    assert_eq!(keys(&store.snapshot(), &KeyRange::all(), false), [1, 2, 3, 4]);
+}
+
+#[test]
+fn a_store_of_a_later_release_is_refused_with_a_sentence() {
+    let folder = tempfile::tempdir().unwrap();
+    drop(Store::open(folder.path()).unwrap());
+    std::fs::write(folder.path().join("format"), "2\n").unwrap();
+    let error = Store::open(folder.path()).err().unwrap();
+    assert!(error.to_string().contains("install the release that wrote it"), "{error}");
+}
