@@ -80,7 +80,7 @@ pub enum ScanError {
         max: usize,
     },
     /// A separator is missing and more readings are possible than can be shown.
-    #[error("this scanner drops separators, so the code can be read in many ways")]
+    #[error("a separator may be missing and the code can be read in many ways: test the scanner")]
     Ambiguous,
     /// Brackets do not enclose an application identifier.
     #[error("the brackets are not of the form (01)..., at: {found}")]

@@ -191,6 +191,11 @@ pub(super) fn is_bracketed(text: &str) -> bool {
         .is_some_and(|(ai, _)| matches!(ai.len(), 2..=4) && all_digits(ai))
 }
 
+/// Whether there is nothing but identifiers 90 to 99, whose meaning is a private matter.
+pub(super) fn is_internal(elements: &Elements) -> bool {
+    elements.iter().all(|element| element.ai().starts_with('9'))
+}
+
 /// Whether `text` has the shape of a label that starts with a logistic unit or an item: damaged,
 /// it must not pass for an item number of one's own.
 pub(super) fn is_evident(text: &str) -> bool {

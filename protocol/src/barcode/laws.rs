@@ -54,8 +54,9 @@ fn stretch(part: &Part, dice: &mut Dice) -> String {
         CharacterSet::Code => "ABCxyz019-_",
     };
     let length = part.min + dice.below(part.max - part.min + 1);
+    let alphabet = alphabet.as_bytes();
     let mut text: String =
-        (0..length).map(|_| alphabet.as_bytes()[dice.below(alphabet.len())] as char).collect();
+        (0..length).map(|_| char::from(alphabet[dice.below(alphabet.len())])).collect();
     for check in part.checks {
         text = passing(*check, text, part, dice);
     }
@@ -65,6 +66,11 @@ fn stretch(part: &Part, dice: &mut Dice) -> String {
     text
 }
 
+/// The first `length` characters, or all there are.
+fn head(text: &str, length: usize) -> &str {
+    element::split_characters(text, length).0
+}
+
 fn passing(check: Check, text: String, part: &Part, dice: &mut Dice) -> String {
     let two = |n: usize| format!("{n:02}");
     let date = |dice: &mut Dice| {
@@ -72,27 +78,24 @@ fn passing(check: Check, text: String, part: &Part, dice: &mut Dice) -> String {
     };
     match check {
         Check::CheckDigit => {
-            let body = &text[..text.len() - 1];
+            let body = head(&text, text.len() - 1);
             format!("{body}{}", check_digit(body).unwrap())
         }
         Check::CheckPair => {
-            let body = format!("1234{}-", &text[..text.len().min(part.max - 7)]);
+            let body = format!("1234{}-", head(&text, part.max - 7));
             format!("{body}{}", check_pair(&body).unwrap())
         }
-        Check::CompanyPrefix
-            if text.len() < 4 || !text[..4].bytes().all(|b| b.is_ascii_digit()) =>
-        {
-            format!("1234{}", &text[..text.len().min(part.max - 4)])
+        Check::CompanyPrefix if text.len() < 4 || !key::all_digits(head(&text, 4)) => {
+            format!("1234{}", head(&text, part.max - 4))
         }
-        Check::DateOrMonth if dice.below(3) == 0 => date(dice)[..4].to_owned() + "00",
+        Check::DateOrMonth if dice.below(3) == 0 => head(&date(dice), 4).to_owned() + "00",
         Check::DateOrMonth | Check::Date => date(dice),
         Check::LongDate => format!("19{}", date(dice)),
         Check::Hour => two(dice.below(24)),
         Check::Minute | Check::Second => two(dice.below(60)),
         Check::HourMinute => two(dice.below(24)) + &two(dice.below(60)),
         Check::Zero => "0".repeat(text.len()),
-        Check::NonZero => format!("1{}", &text[1..]),
-        Check::NoLeadingZero => format!("1{}", &text[1..]),
+        Check::NonZero | Check::NoLeadingZero => format!("1{}", head(&text, text.len() - 1)),
         Check::PieceOfTotal => two(1 + dice.below(50)) + &two(50 + dice.below(50)),
         Check::YesNo => dice.pick(&["0", "1"]).to_owned(),
         Check::Country => dice.pick(&["208", "276", "752"]).to_owned(),
@@ -100,7 +103,7 @@ fn passing(check: Check, text: String, part: &Part, dice: &mut Dice) -> String {
         Check::CountryLetters => dice.pick(&["DK", "SE", "AX"]).to_owned(),
         Check::Currency => dice.pick(&["208", "978", "997"]).to_owned(),
         Check::Iban => dice.pick(&["DK5000400440116243", "BE71096123456769"]).to_owned(),
-        Check::Latitude | Check::Longitude => format!("0{}", &text[1..]),
+        Check::Latitude | Check::Longitude => format!("0{}", head(&text, text.len() - 1)),
         Check::Winding => dice.pick(&["0", "1", "9"]).to_owned(),
         Check::ImporterIndex => dice.pick(&["-", "_", "a", "7"]).to_owned(),
         Check::PackageType => dice.pick(&["201", "PX", "8", "WRP"]).to_owned(),

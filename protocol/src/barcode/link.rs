@@ -79,10 +79,10 @@ impl Contents {
     }
 
     fn push(&mut self, ai: &str, value: &str) -> Result<(), ScanError> {
-        let short = ai == "01" && matches!(value.len(), 8 | 12 | 13);
-        let value = if short { format!("{value:0>14}") } else { value.to_owned() };
-        self.list.push(Element::new(ai, &value, self.year)?);
-        if short {
+        let padded = padded(ai, value);
+        let value = padded.as_deref().unwrap_or(value);
+        self.list.push(Element::new(ai, value, self.year)?);
+        if padded.is_some() {
             self.warnings.push(Warning::GtinPadded);
         }
         Ok(())
@@ -107,8 +107,9 @@ impl Contents {
     /// Whether the value of the key has the right form and only fails a check.
     fn key_was_misread(&self, steps: &[(&str, &str)]) -> bool {
         steps.first().is_some_and(|(ai, value)| {
-            let padded = if *ai == "01" { format!("{value:0>14}") } else { (*value).to_owned() };
-            matches!(Element::new(ai, &padded, self.year), Err(ScanError::CheckFailed { .. }))
+            let padded = padded(ai, value);
+            let value = padded.as_deref().unwrap_or(value);
+            matches!(Element::new(ai, value, self.year), Err(ScanError::CheckFailed { .. }))
         })
     }
 
@@ -117,6 +118,11 @@ impl Contents {
         self.warnings.extend(rule::broken(&elements));
         Ok((elements, self.warnings))
     }
+}
+
+/// The 14 digits of a shorter item number, which release 1.0 allowed in links.
+fn padded(ai: &str, value: &str) -> Option<String> {
+    (ai == "01" && matches!(value.len(), 8 | 12 | 13)).then(|| format!("{value:0>14}"))
 }
 
 /// The application identifier behind its number or its short name.

@@ -35,6 +35,8 @@ mod symbology;
 mod table;
 
 #[cfg(test)]
+mod facts;
+#[cfg(test)]
 mod laws;
 #[cfg(test)]
 mod tests;
@@ -142,17 +144,26 @@ impl Reading {
 
 impl fmt::Debug for Reading {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let shown = |text: &str| if own::is_secret(&self.raw) { "hidden" } else { text }.to_owned();
-        f.debug_struct("Reading")
-            .field("raw", &shown(&self.raw))
-            .field("text", &shown(&self.text))
-            .field("symbology", &self.symbology)
+        let mut reading = f.debug_struct("Reading");
+        reading.field("symbology", &self.symbology);
+        if own::is_secret(&self.raw) {
+            let error = self.error.as_ref().map(ScanError::code);
+            return reading.field("error", &error).finish_non_exhaustive();
+        }
+        reading
+            .field("raw", &self.raw)
+            .field("text", &self.text)
             .field("separator", &self.separator)
             .field("meanings", &self.meanings)
             .field("warnings", &self.warnings)
             .field("error", &self.error)
             .finish()
     }
+}
+
+/// What the application identifier `ai` means, in English, or none if there is none such.
+pub fn title(ai: &str) -> Option<&'static str> {
+    table::Row::of(ai).map(|row| row.title)
 }
 
 /// Reads one scan of a device with this profile.
@@ -273,11 +284,16 @@ fn unmarked(reading: &mut Reading, profile: &ScanProfile) -> Result<(), ScanErro
     // A symbol that says it is not GS1 is believed, unless a separator shows that it is.
     if reading.symbology.is_none() || unmasked.seen.is_some() {
         match gs1::read(&unmasked.text, profile.separators.trust, profile.year) {
+            // Many an item number starts like one of the identifiers that anybody may use for
+            // anything; alone and unmarked, such an element says nothing.
+            Ok(readings) if readings.all.iter().all(gs1::is_internal) => {}
             Ok(readings) => {
                 keep(reading, readings);
                 reading.separator = unmasked.seen;
             }
             Err(error) if gs1::is_evident(&unmasked.text) => return Err(error),
+            // A number of one's own stays one, but somebody should hear of it.
+            Err(ScanError::Ambiguous) => reading.warnings.push(Warning::SeparatorMaybeMissing),
             Err(_) => {}
         }
     }

@@ -113,10 +113,11 @@ pub(super) struct Unmasked {
 
 impl Unmasked {
     /// Whether the separator alone proves that this is a GS1 message. A single printable character
-    /// proves nothing: a shelf label may well read `10A|21B`.
+    /// proves nothing, a shelf label may well read `10A|21B`; nor do letters and digits.
     pub(super) fn proves(&self) -> bool {
         self.seen.as_deref().is_some_and(|seen| {
-            seen == PICTURE || seen.chars().all(|c| c == GROUP_SEPARATOR) || seen.len() > 1
+            let telling = seen.chars().any(|c| !c.is_ascii_alphanumeric());
+            seen == PICTURE || seen == "\u{1D}" || (telling && seen.len() > 1)
         })
     }
 }

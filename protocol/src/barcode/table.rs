@@ -12,7 +12,10 @@
 //!
 //! **Source:** GS1 General Specifications 3.2; facts as of January 2026.
 
-#[expect(clippy::wildcard_imports, reason = "the table names every format there is")]
+#[cfg_attr(
+    not(test),
+    expect(clippy::wildcard_imports, reason = "the table names every format there is")
+)]
 use super::part::*;
 
 /// How the end of a value is found.
@@ -281,14 +284,14 @@ rows! {
     "7030"..="7039" open  query PROCESSOR       "Processor"      needs "01|02";
     "7040"         open  path  FACILITY        "Facility or machine";
     "7041"         open  path  PACKAGE         "Freight package type" needs "00";
-    "710"          open  query X20             "Reimbursement number, Germany" needs "01";
-    "711"          open  query X20             "Reimbursement number, France" needs "01";
-    "712"          open  query X20             "Reimbursement number, Spain" needs "01";
-    "713"          open  query X20             "Reimbursement number, Brazil" needs "01";
-    "714"          open  query X20             "Reimbursement number, Portugal" needs "01";
-    "715"          open  query X20             "Reimbursement number, United States" needs "01";
-    "716"          open  query X20             "Reimbursement number, Italy" needs "01";
-    "717"          open  query X20             "Reimbursement number, Costa Rica" needs "01";
+    "710"          open  query X20             "Reimbursement number, DE" needs "01";
+    "711"          open  query X20             "Reimbursement number, FR" needs "01";
+    "712"          open  query X20             "Reimbursement number, ES" needs "01";
+    "713"          open  query X20             "Reimbursement number, BR" needs "01";
+    "714"          open  query X20             "Reimbursement number, PT" needs "01";
+    "715"          open  query X20             "Reimbursement number, US" needs "01";
+    "716"          open  query X20             "Reimbursement number, IT" needs "01";
+    "717"          open  query X20             "Reimbursement number, CR" needs "01";
     "7230"..="7239" open  query CERTIFICATE     "Certification"  needs "01|8004";
     "7240"         open  query X20             "Protocol"        needs "01|8006";
     "7241"         open  query MEDIA           "Media type"      needs "8017|8018";
