@@ -12,6 +12,7 @@
 
 pub mod barcode;
 pub mod code;
+pub mod enrolment;
 pub mod evidence;
 pub mod feed;
 pub mod frame;
