@@ -112,6 +112,10 @@ pub fn merged_scan(
     }
 }
 
+/// What a draft had changed at some moment.
+#[derive(Debug, Clone)]
+pub struct Savepoint(Changes);
+
 /// One posting in the making.
 pub struct Draft<'a> {
     overlay: Overlay<'a>,
@@ -141,6 +145,16 @@ impl<'a> Draft<'a> {
     pub fn delete<T: Table>(&mut self, key: &T::Key) {
         self.spend();
         self.overlay.changes.insert((T::ID, key.to_bytes()), None);
+    }
+
+    /// What it has changed so far, to go back to.
+    pub fn savepoint(&self) -> Savepoint {
+        Savepoint(self.overlay.changes.clone())
+    }
+
+    /// Forgets what was changed after `savepoint`. What was spent stays spent.
+    pub fn restore(&mut self, savepoint: Savepoint) {
+        self.overlay.changes = savepoint.0;
     }
 
     /// Reads and writes made so far.

@@ -12,7 +12,10 @@
 
 pub mod draft;
 pub mod key;
+pub mod lookup;
 pub mod memory;
+pub mod posting;
 pub mod record;
 pub mod schema;
 pub mod tables;
+pub mod tracking;

@@ -2,7 +2,7 @@
 //! what is left of them lies in state rows.
 
 use chrono::NaiveDate;
-use protocol::identity::{OperationId, ServerTime};
+use protocol::identity::{HoldId, OperationId, ServerTime};
 use protocol::operation::DocumentKind;
 use protocol::quantity::Quantity;
 use protocol::words::{DocumentNo, OperatorId};
@@ -128,6 +128,24 @@ pub struct ItemApplication {
     pub outbound_is_updated: bool,
     /// It was demanded, not chosen by the costing method.
     pub fixed: bool,
+    /// It closes quantities against each other and passes no cost: a count difference without
+    /// supply and its correction (COSTING 12.7).
+    pub without_cost: bool,
+}
+
+crate::key_struct! {
+    /// Entries that may be applied to each other: one item, one variant, one location, and one
+    /// tracking key where the item's tracking code is specific (else 0).
+    pub struct Pool {
+        /// The item.
+        pub item: ItemId,
+        /// The variant, or none.
+        pub variant: VariantId,
+        /// The location.
+        pub location: LocationId,
+        /// The specific members of the tracking key, or none.
+        pub tracking: TrackingId,
+    }
 }
 
 /// The kind of a warehouse entry.
@@ -179,13 +197,60 @@ pub struct Register {
     pub at: ServerTime,
 }
 
+/// A movement of an operation that stands: what an undo takes back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Leg {
+    /// The stock key.
+    pub key: StockKey,
+    /// Signed.
+    pub delta: Quantity,
+    /// Its place on the time line.
+    pub order: OrderKey,
+    /// Its item ledger entry; 0 when it was only registered.
+    pub item_ledger: EntryNo,
+}
+
+/// Which quantity of a document line an operation added to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum LineField {
+    /// Received (purchase), shipped (sales, transfer).
+    Handled,
+    /// Picked.
+    Picked,
+    /// Received at the other end (transfer).
+    Received,
+}
+
+/// What an operation added to a document line.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LineEffect {
+    /// The document's kind.
+    pub kind: DocumentKind,
+    /// The document.
+    pub no: DocumentNo,
+    /// The line.
+    pub line: u32,
+    /// The quantity.
+    pub field: LineField,
+    /// How much.
+    pub quantity: Quantity,
+}
+
 /// What an operation posted: the way from a scan to its entries, and the basis of an undo.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Posted {
-    /// Its item ledger entries.
+    /// Its item ledger entries, corrections of counts among them.
     pub item_ledger: Vec<EntryNo>,
     /// Its warehouse entries.
     pub warehouse: Vec<EntryNo>,
+    /// Its movements that stand. Differences and corrections of counts are not among them.
+    pub legs: Vec<Leg>,
+    /// What it added to document lines and did not take back.
+    pub lines: Vec<LineEffect>,
+    /// The holds that it made; some may have ended since.
+    pub holds: Vec<HoldId>,
+    /// The next number of a leg on the time line.
+    pub next_leg: u8,
     /// The operation that undid it.
     pub undone_by: Option<OperationId>,
 }
@@ -197,13 +262,11 @@ crate::tables! {
     ItemLedgerStates = 51, "item_ledger_state", EntryNo => ItemLedgerState;
     /// Item ledger entries by item, in order of posting.
     ItemLedgerByItem = 52, "item_ledger_by_item", (ItemId, EntryNo) => ();
-    /// Open increases in the order of application: first is FIFO, last is LIFO. The tracking key is
-    /// 0 unless it is specific.
-    OpenInbound = 53, "open_inbound",
-        (ItemId, VariantId, LocationId, TrackingId, NaiveDate, EntryNo) => Quantity;
+    /// Open increases in the order of application: first is FIFO, last is LIFO. Entries between two
+    /// locations are kept by transfer order, because only entries of one order apply to each other.
+    OpenInbound = 53, "open_inbound", (Pool, Option<DocumentNo>, NaiveDate, EntryNo) => Quantity;
     /// Open decreases (stock below zero), likewise. Quantities are negative.
-    OpenOutbound = 54, "open_outbound",
-        (ItemId, VariantId, LocationId, TrackingId, NaiveDate, EntryNo) => Quantity;
+    OpenOutbound = 54, "open_outbound", (Pool, Option<DocumentNo>, NaiveDate, EntryNo) => Quantity;
     /// Item applications.
     Applications = 55, "item_application", EntryNo => ItemApplication;
     /// Item applications by increase and decrease.

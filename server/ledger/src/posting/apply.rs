@@ -1,0 +1,459 @@
+//! Who supplied whom: item applications (COSTING 5).
+//!
+//! An application restores or takes remaining quantities on both sides and is one row per pair. No
+//! date cuts candidates off: an increase dated after the decrease is a legal candidate.
+
+use std::collections::BTreeSet;
+use std::ops::ControlFlow;
+
+use chrono::NaiveDate;
+use protocol::code::Code;
+use protocol::outcome::Reason;
+use protocol::quantity::Quantity;
+use protocol::words::DocumentNo;
+
+use crate::draft::Draft;
+use crate::key::KeyRange;
+use crate::posting::entry::{Supply, never_below_zero};
+use crate::posting::{EntryLine, Posting, Stop, add, subtract};
+use crate::schema::book::Companies;
+use crate::schema::entry::{
+    Applications, ApplicationsByInbound, ApplicationsByOutbound, EntryReason, ItemApplication,
+    ItemLedger, ItemLedgerEntry, ItemLedgerState, ItemLedgerStates, OpenInbound, OpenOutbound,
+    Pool,
+};
+use crate::schema::item::{CostingMethod, Items, NegativeInventory};
+use crate::schema::place::Locations;
+use crate::schema::{Counter, EntryNo, next_number};
+use crate::tables::Read as _;
+use crate::tracking;
+
+/// Where an entry finds its counterparts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Place {
+    pub(crate) pool: Pool,
+    /// The transfer order, at a location between two others.
+    pub(crate) transfer: Option<DocumentNo>,
+    pub(crate) method: CostingMethod,
+    pub(crate) specific: bool,
+}
+
+/// The place of `entry` among those that it may be applied to.
+pub(crate) fn place_of(draft: &mut Draft<'_>, entry: &ItemLedgerEntry) -> Place {
+    let in_transit =
+        draft.row::<Locations>(&entry.location).is_some_and(|location| location.in_transit);
+    let transfer = match &entry.document {
+        Some((_kind, no, _line)) if in_transit => Some(no.clone()),
+        _ => None,
+    };
+    let method =
+        draft.row::<Items>(&entry.item).map_or(CostingMethod::Fifo, |item| item.costing_method);
+    let tracking = tracking::specific(draft, entry.item, entry.tracking, method);
+    let pool =
+        Pool { item: entry.item, variant: entry.variant, location: entry.location, tracking };
+    Place { pool, transfer, method, specific: tracking.0 != 0 }
+}
+
+/// The portions that the decrease `leg` was applied to, in order of application: increase and
+/// quantity, positive.
+pub(crate) fn portions_of(draft: &Draft<'_>, leg: EntryNo) -> Vec<(EntryNo, Quantity)> {
+    let mut rows: Vec<(EntryNo, EntryNo, Quantity)> = draft
+        .list::<ApplicationsByOutbound>(&KeyRange::prefix(&(leg,)))
+        .into_iter()
+        .filter_map(|((_leg, inbound, no), _row)| {
+            let row = draft.row::<Applications>(&no)?;
+            (row.entry == leg && !row.cost_application)
+                .then(|| (no, inbound, row.quantity.negated()))
+        })
+        .collect();
+    rows.sort_by_key(|row| row.0);
+    rows.into_iter().map(|(_no, inbound, quantity)| (inbound, quantity)).collect()
+}
+
+/// How an application came about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Manner {
+    date: NaiveDate,
+    fixed: bool,
+    without_cost: bool,
+}
+
+impl Posting<'_, '_> {
+    /// Applies the entry `no`, just written, by the rules of its direction.
+    pub(crate) fn apply(
+        &mut self,
+        no: EntryNo,
+        line: &EntryLine,
+        supply: Supply,
+    ) -> Result<(), Stop> {
+        let entry = self.entry(no);
+        let place = place_of(self.draft, &entry);
+        let manner = Manner {
+            date: line.posting_date,
+            fixed: place.method == CostingMethod::Specific,
+            without_cost: false,
+        };
+        self.set_remaining(no, entry.quantity)?;
+        if entry.quantity.is_positive() {
+            self.own_row(no, line, supply);
+            self.apply_increase(no, line, &place, manner)
+        } else {
+            self.apply_decrease(no, line, &place, manner)
+        }
+    }
+
+    /// The row by which an increase stands for itself, or for where its cost comes from.
+    fn own_row(&mut self, no: EntryNo, line: &EntryLine, supply: Supply) {
+        let (outbound, transferred_from, cost_application) = match supply {
+            Supply::Own => (EntryNo(0), EntryNo(0), false),
+            Supply::CostFrom(from) => (from, EntryNo(0), true),
+            Supply::TransferredFrom(leg, source) => (leg, source, false),
+        };
+        self.write_application(ItemApplication {
+            entry: no,
+            inbound: no,
+            outbound,
+            quantity: line.delta,
+            posting_date: line.posting_date,
+            transferred_from,
+            cost_application,
+            outbound_is_updated: false,
+            fixed: false,
+            without_cost: false,
+        });
+    }
+
+    fn apply_increase(
+        &mut self,
+        no: EntryNo,
+        line: &EntryLine,
+        place: &Place,
+        manner: Manner,
+    ) -> Result<(), Stop> {
+        if line.applies_to.0 != 0 && self.remaining(line.applies_to).is_negative() {
+            self.pair(no, line.applies_to, Manner { fixed: true, ..manner })?;
+        }
+        let corrects_count =
+            matches!(line.reason, EntryReason::CountCorrection | EntryReason::CountTakenOut);
+        if corrects_count
+            && line.applies_from.0 != 0
+            && self.remaining(line.applies_from).is_negative()
+        {
+            // A difference without supply and its correction close each other (COSTING 12.7): the
+            // loop of a return without stock must not be left standing by timing noise.
+            self.pair(no, line.applies_from, Manner { without_cost: true, ..manner })?;
+        }
+        self.close_open_decreases(no, place, manner)
+    }
+
+    /// Applies the increase `no` to open decreases of its pool, in the order of the method.
+    fn close_open_decreases(
+        &mut self,
+        no: EntryNo,
+        place: &Place,
+        manner: Manner,
+    ) -> Result<(), Stop> {
+        let mut refused = BTreeSet::new();
+        while self.remaining(no).is_positive() {
+            let Some(decrease) = first_open::<OpenOutbound>(self.draft, place, &refused) else {
+                break;
+            };
+            if self.cost_depends_on(no, decrease) {
+                refused.insert(decrease);
+                continue;
+            }
+            self.pair(no, decrease, manner)?;
+            let mut state = self.state(no);
+            state.applied_to_adjust = true;
+            self.draft.put::<ItemLedgerStates>(&no, state);
+        }
+        Ok(())
+    }
+
+    fn apply_decrease(
+        &mut self,
+        no: EntryNo,
+        line: &EntryLine,
+        place: &Place,
+        manner: Manner,
+    ) -> Result<(), Stop> {
+        if line.applies_to.0 != 0 {
+            self.apply_fixed(no, line.applies_to, place, manner)?;
+        }
+        self.take_from_increases(no, place, manner)?;
+        let rest = self.remaining(no);
+        if rest.is_negative() { self.stays_open(no, rest, place) } else { Ok(()) }
+    }
+
+    /// Applies the decrease `no` to open increases of its pool, in the order of the method.
+    fn take_from_increases(
+        &mut self,
+        no: EntryNo,
+        place: &Place,
+        manner: Manner,
+    ) -> Result<(), Stop> {
+        let mut refused = BTreeSet::new();
+        while self.remaining(no).is_negative() {
+            let Some(increase) = first_open::<OpenInbound>(self.draft, place, &refused) else {
+                break;
+            };
+            if self.cost_depends_on(increase, no) {
+                refused.insert(increase);
+                continue;
+            }
+            self.pair(increase, no, manner)?;
+        }
+        Ok(())
+    }
+
+    /// A decrease that found too little: legal for facts, and at the desk where the settings say so.
+    fn stays_open(&mut self, no: EntryNo, rest: Quantity, place: &Place) -> Result<(), Stop> {
+        if !self.act.desk || self.act.approved {
+            return Ok(());
+        }
+        let entry = self.entry(no);
+        let count = matches!(
+            entry.reason,
+            EntryReason::CountDifference
+                | EntryReason::CountCorrection
+                | EntryReason::CountTakenOut
+        );
+        if count {
+            return Ok(());
+        }
+        let item = self.draft.row::<Items>(&entry.item);
+        let prevented = match item.map(|item| item.negative_inventory).unwrap_or_default() {
+            NegativeInventory::Allowed => false,
+            NegativeInventory::Prevented => true,
+            NegativeInventory::Default => self
+                .draft
+                .row::<Companies>(&())
+                .is_none_or(|company| !company.negative_inventory_allowed),
+        };
+        let code = if place.specific {
+            Code::CannotBeFullyApplied
+        } else if prevented || never_below_zero(entry.entry_type) {
+            Code::InsufficientInventory
+        } else {
+            return Ok(());
+        };
+        let reason = Reason::new(code)
+            .word("item", crate::lookup::item_text(self.draft, entry.item))
+            .quantity("missing", rest.abs());
+        Err(Stop::Refuse(reason))
+    }
+
+    /// Applies the decrease `no` to the increase `target`, making room there by taking back
+    /// automatic applications, latest first, and applying their decreases anew (COSTING 5.4).
+    fn apply_fixed(
+        &mut self,
+        no: EntryNo,
+        target: EntryNo,
+        place: &Place,
+        manner: Manner,
+    ) -> Result<(), Stop> {
+        let Some(increase) = self.draft.row::<ItemLedger>(&target) else { return Ok(()) };
+        let same = place_of(self.draft, &increase).pool == place.pool;
+        if !same || !increase.quantity.is_positive() {
+            return if self.act.desk {
+                Err(Stop::refuse(Code::CannotBeFullyApplied))
+            } else {
+                Ok(())
+            };
+        }
+        let mut displaced = Vec::new();
+        let mut missing = subtract(self.remaining(no).abs(), self.remaining(target))?;
+        for (row_no, row) in self.automatic_applications_of(target).into_iter().rev() {
+            if !missing.is_positive() {
+                break;
+            }
+            let portion = row.quantity.abs().min(missing);
+            self.take_back(row_no, &row, portion)?;
+            displaced.push(row.outbound);
+            missing = subtract(missing, portion)?;
+        }
+        if missing.is_positive() && self.act.desk {
+            return Err(Stop::refuse(Code::CannotBeFullyApplied));
+        }
+        if self.remaining(target).is_positive() {
+            self.pair(target, no, Manner { fixed: true, ..manner })?;
+        }
+        for decrease in displaced {
+            let entry = self.entry(decrease);
+            let place = place_of(self.draft, &entry);
+            self.take_from_increases(decrease, &place, manner)?;
+            let rest = self.remaining(decrease);
+            if rest.is_negative() {
+                self.stays_open(decrease, rest, &place)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn automatic_applications_of(&self, increase: EntryNo) -> Vec<(EntryNo, ItemApplication)> {
+        let mut rows: Vec<_> = self
+            .draft
+            .list::<ApplicationsByInbound>(&KeyRange::prefix(&(increase,)))
+            .into_iter()
+            .filter_map(|((_inbound, _outbound, no), _row)| {
+                let row = self.draft.row::<Applications>(&no)?;
+                let automatic = row.entry == row.outbound
+                    && !row.fixed
+                    && !row.cost_application
+                    && !row.without_cost;
+                automatic.then(|| (no, (*row).clone()))
+            })
+            .collect();
+        rows.sort_by_key(|row| row.0);
+        rows
+    }
+
+    /// Takes `portion` of an application back: both sides have it left again.
+    fn take_back(
+        &mut self,
+        no: EntryNo,
+        row: &ItemApplication,
+        portion: Quantity,
+    ) -> Result<(), Stop> {
+        let rest = add(row.quantity, portion)?;
+        if rest.is_zero() {
+            self.draft.delete::<Applications>(&no);
+            self.draft.delete::<ApplicationsByInbound>(&(row.inbound, row.outbound, no));
+            self.draft.delete::<ApplicationsByOutbound>(&(row.outbound, row.inbound, no));
+        } else {
+            self.draft.put::<Applications>(&no, ItemApplication { quantity: rest, ..row.clone() });
+        }
+        let increase = add(self.remaining(row.inbound), portion)?;
+        self.set_remaining(row.inbound, increase)?;
+        let decrease = subtract(self.remaining(row.outbound), portion)?;
+        self.set_remaining(row.outbound, decrease)
+    }
+
+    /// Applies as much as both sides have left.
+    fn pair(&mut self, increase: EntryNo, decrease: EntryNo, manner: Manner) -> Result<(), Stop> {
+        let (left, wanted) = (self.remaining(increase), self.remaining(decrease).abs());
+        let portion = left.min(wanted);
+        if !portion.is_positive() {
+            return Ok(());
+        }
+        let same_pair = self
+            .draft
+            .list::<ApplicationsByInbound>(&KeyRange::prefix(&(increase, decrease)))
+            .into_iter()
+            .find_map(|((_inbound, _outbound, no), _row)| {
+                let row = self.draft.row::<Applications>(&no)?;
+                let same = row.entry == decrease
+                    && row.fixed == manner.fixed
+                    && row.without_cost == manner.without_cost;
+                same.then(|| (no, (*row).clone()))
+            });
+        if let Some((no, row)) = same_pair {
+            let quantity = subtract(row.quantity, portion)?;
+            self.draft.put::<Applications>(&no, ItemApplication { quantity, ..row });
+            self.applications.push(no);
+        } else {
+            self.write_application(ItemApplication {
+                entry: decrease,
+                inbound: increase,
+                outbound: decrease,
+                quantity: portion.negated(),
+                posting_date: manner.date,
+                transferred_from: EntryNo(0),
+                cost_application: false,
+                outbound_is_updated: false,
+                fixed: manner.fixed,
+                without_cost: manner.without_cost,
+            });
+        }
+        self.set_remaining(increase, subtract(left, portion)?)?;
+        self.set_remaining(decrease, subtract(portion, wanted)?)
+    }
+
+    fn write_application(&mut self, row: ItemApplication) {
+        let no = EntryNo(next_number(self.draft, Counter::ItemApplication));
+        self.draft.put::<ApplicationsByInbound>(&(row.inbound, row.outbound, no), ());
+        self.draft.put::<ApplicationsByOutbound>(&(row.outbound, row.inbound, no), ());
+        self.draft.put::<Applications>(&no, row);
+        self.applications.push(no);
+    }
+
+    /// Whether the cost of `increase` comes, over any number of steps, from `decrease`: then the
+    /// one must not supply the other (COSTING 5.6).
+    fn cost_depends_on(&self, increase: EntryNo, decrease: EntryNo) -> bool {
+        let mut seen = BTreeSet::new();
+        let mut waiting = vec![increase];
+        while let Some(increase) = waiting.pop() {
+            if !seen.insert(increase) || !self.state(increase).has_cost_edge {
+                continue;
+            }
+            for ((_inbound, source, no), _row) in
+                self.draft.list::<ApplicationsByInbound>(&KeyRange::prefix(&(increase,)))
+            {
+                let Some(row) = self.draft.row::<Applications>(&no) else { continue };
+                if row.entry != increase || source.0 == 0 {
+                    continue;
+                }
+                if source == decrease {
+                    return true;
+                }
+                waiting.extend(
+                    portions_of(self.draft, source).into_iter().map(|(inbound, _portion)| inbound),
+                );
+            }
+        }
+        false
+    }
+
+    pub(crate) fn entry(&self, no: EntryNo) -> ItemLedgerEntry {
+        let entry = self.draft.row::<ItemLedger>(&no);
+        (*entry.expect("applications and indices name entries that exist, and none is deleted"))
+            .clone()
+    }
+
+    pub(crate) fn state(&self, no: EntryNo) -> ItemLedgerState {
+        *self.draft.row::<ItemLedgerStates>(&no).expect("each entry has a state, written with it")
+    }
+
+    /// What the entry has left; nothing for entry 0.
+    pub fn remaining(&self, no: EntryNo) -> Quantity {
+        self.draft.row::<ItemLedgerStates>(&no).map_or(Quantity::ZERO, |state| state.remaining)
+    }
+
+    /// Sets what `no` has left, and lists it among the open ones of its pool as long as that is
+    /// something.
+    fn set_remaining(&mut self, no: EntryNo, remaining: Quantity) -> Result<(), Stop> {
+        let entry = self.entry(no);
+        let state = self.state(no);
+        self.draft.put::<ItemLedgerStates>(&no, ItemLedgerState { remaining, ..state });
+        let place = place_of(self.draft, &entry);
+        let key = (place.pool, place.transfer, entry.posting_date, no);
+        let (inbound, open) = (entry.quantity.is_positive(), !remaining.is_zero());
+        match (inbound, open) {
+            (true, true) => self.draft.put::<OpenInbound>(&key, remaining),
+            (true, false) => self.draft.delete::<OpenInbound>(&key),
+            (false, true) => self.draft.put::<OpenOutbound>(&key, remaining),
+            (false, false) => self.draft.delete::<OpenOutbound>(&key),
+        }
+        Ok(())
+    }
+}
+
+type OpenKey = (Pool, Option<DocumentNo>, NaiveDate, EntryNo);
+
+/// The first open entry of the place in the order of its method that is not among `refused`.
+fn first_open<T: crate::tables::Table<Key = OpenKey, Row = Quantity>>(
+    draft: &Draft<'_>,
+    place: &Place,
+    refused: &BTreeSet<EntryNo>,
+) -> Option<EntryNo> {
+    let range = KeyRange::prefix(&(place.pool, place.transfer.clone()));
+    let mut found = None;
+    draft.each::<T>(&range, place.method == CostingMethod::Lifo, |key, _remaining| {
+        if refused.contains(&key.3) {
+            return ControlFlow::Continue(());
+        }
+        found = Some(key.3);
+        ControlFlow::Break(())
+    });
+    found
+}

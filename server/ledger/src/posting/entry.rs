@@ -1,0 +1,222 @@
+//! Entries: appended, never changed.
+
+use protocol::operation::DocumentKind;
+use protocol::quantity::Quantity;
+use protocol::words::DocumentNo;
+
+use crate::posting::{EntryLine, Posting, Stop, apply};
+use crate::schema::entry::{
+    EntryReason, EntryType, ItemLedger, ItemLedgerByItem, ItemLedgerEntry, ItemLedgerState,
+    ItemLedgerStates, Leg, Register, Registers, WarehouseByStock, WarehouseEntry,
+    WarehouseEntryType, WarehouseLedger,
+};
+use crate::schema::item::{CostingMethod, Items};
+use crate::schema::{Counter, EntryNo, OrderKey, RegisterNo, StockKey, next_number};
+use crate::tables::Read as _;
+
+/// A document line that an entry belongs to; line 0 for the document as a whole.
+pub type DocumentLineKey = (DocumentKind, DocumentNo, u32);
+
+/// Where the cost of an increase comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Supply {
+    /// Its own.
+    Own,
+    /// The decrease that it takes back.
+    CostFrom(EntryNo),
+    /// The outbound leg of its transfer, and the increase that this portion was taken from there;
+    /// 0 where the leg found none, or where the item is valued by average.
+    TransferredFrom(EntryNo, EntryNo),
+}
+
+/// What kind of warehouse entry a registration writes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Warehouse {
+    Posted(EntryNo),
+    Registered,
+}
+
+impl Posting<'_, '_> {
+    /// Posts `line`: item ledger entry, application, warehouse entry, stock, quantity on hand. Does
+    /// not tell the time line of counts. A line of zero posts nothing and is entry 0.
+    ///
+    /// # Errors
+    ///
+    /// [`Stop::Refuse`] at the desk where the quantity is not there; [`Stop::Overflow`].
+    pub fn post_entry(&mut self, line: EntryLine) -> Result<EntryNo, Stop> {
+        let supply = match line.applies_from {
+            EntryNo(0) => Supply::Own,
+            from => Supply::CostFrom(from),
+        };
+        self.append(&line, supply)
+    }
+
+    /// Posts both ends of a transfer: the decrease `out`, then one increase like `into` for each
+    /// portion that the decrease was applied to, so that layers of cost survive (COSTING 13.3);
+    /// a single one for items that are valued by average. `into.delta` is the negative of `out.delta`.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Posting::post_entry`].
+    pub fn post_transfer(
+        &mut self,
+        out: &EntryLine,
+        into: &EntryLine,
+    ) -> Result<(EntryNo, EntryNo), Stop> {
+        let leg = self.append(out, Supply::Own)?;
+        let mut rest = out.delta.abs();
+        let mut first = EntryNo(0);
+        let average = self
+            .draft
+            .row::<Items>(&out.key.item)
+            .is_some_and(|item| item.costing_method == CostingMethod::Average);
+        let portions = if average { Vec::new() } else { apply::portions_of(self.draft, leg) };
+        for (source, portion) in portions {
+            let line = EntryLine { delta: portion, ..into.clone() };
+            let entry = self.append(&line, Supply::TransferredFrom(leg, source))?;
+            first = if first.0 == 0 { entry } else { first };
+            rest = super::subtract(rest, portion)?;
+        }
+        if rest.is_positive() {
+            let line = EntryLine { delta: rest, ..into.clone() };
+            let entry = self.append(&line, Supply::TransferredFrom(leg, EntryNo(0)))?;
+            first = if first.0 == 0 { entry } else { first };
+        }
+        Ok((leg, first))
+    }
+
+    /// Writes a warehouse entry and moves stock; no item ledger entry. The caller writes the other
+    /// half, so that the registration sums to zero.
+    ///
+    /// # Errors
+    ///
+    /// [`Stop::Overflow`].
+    pub fn register(
+        &mut self,
+        key: StockKey,
+        delta: Quantity,
+        order: OrderKey,
+        reason: EntryReason,
+        document: Option<DocumentLineKey>,
+    ) -> Result<EntryNo, Stop> {
+        if delta.is_zero() {
+            return Ok(EntryNo(0));
+        }
+        let entry =
+            self.append_warehouse((key, delta, order), (reason, document), Warehouse::Registered);
+        self.change_stock(key, delta)?;
+        Ok(entry)
+    }
+
+    /// Remembers that a movement stands, so that it can be undone.
+    pub fn remember(&mut self, key: StockKey, delta: Quantity, order: OrderKey, entry: EntryNo) {
+        self.posted.legs.push(Leg { key, delta, order, item_ledger: entry });
+    }
+
+    pub(crate) fn append(&mut self, line: &EntryLine, supply: Supply) -> Result<EntryNo, Stop> {
+        if line.delta.is_zero() {
+            return Ok(EntryNo(0));
+        }
+        let no = EntryNo(next_number(self.draft, Counter::ItemLedgerEntry));
+        let key = line.key;
+        let (applies_from, has_cost_edge) = match supply {
+            Supply::Own => (EntryNo(0), false),
+            Supply::CostFrom(from) | Supply::TransferredFrom(from, _) => (from, true),
+        };
+        let entry = ItemLedgerEntry {
+            entry_type: line.entry_type,
+            reason: line.reason,
+            item: key.item,
+            variant: key.variant,
+            location: key.location,
+            tracking: key.tracking,
+            quantity: line.delta,
+            posting_date: line.posting_date,
+            order: line.order,
+            document: line.document.clone(),
+            applies_to: line.applies_to,
+            applies_from,
+            correction: line.correction,
+            operator: self.act.operator.clone(),
+            dimension_set: 0,
+            written: self.written(),
+        };
+        self.draft.put::<ItemLedger>(&no, entry);
+        self.draft.put::<ItemLedgerStates>(
+            &no,
+            ItemLedgerState {
+                remaining: line.delta,
+                invoiced: Quantity::ZERO,
+                applied_to_adjust: false,
+                has_cost_edge,
+            },
+        );
+        self.draft.put::<ItemLedgerByItem>(&(key.item, no), ());
+        self.posted.item_ledger.push(no);
+        self.change_on_hand(key, line.delta)?;
+        self.append_warehouse(
+            (key, line.delta, line.order),
+            (line.reason, line.document.clone()),
+            Warehouse::Posted(no),
+        );
+        self.change_stock(key, line.delta)?;
+        self.apply(no, line, supply)?;
+        Ok(no)
+    }
+
+    fn append_warehouse(
+        &mut self,
+        (key, delta, order): (StockKey, Quantity, OrderKey),
+        (reason, document): (EntryReason, Option<DocumentLineKey>),
+        kind: Warehouse,
+    ) -> EntryNo {
+        let no = EntryNo(next_number(self.draft, Counter::WarehouseEntry));
+        let register = self.register_of(no);
+        let (entry_type, item_ledger_entry) = match kind {
+            Warehouse::Registered => (WarehouseEntryType::Movement, EntryNo(0)),
+            Warehouse::Posted(entry) if delta.is_positive() => {
+                (WarehouseEntryType::Positive, entry)
+            }
+            Warehouse::Posted(entry) => (WarehouseEntryType::Negative, entry),
+        };
+        let entry = WarehouseEntry {
+            register,
+            entry_type,
+            reason,
+            key,
+            quantity: delta,
+            order,
+            document,
+            item_ledger_entry,
+            operator: self.act.operator.clone(),
+            written: self.written(),
+        };
+        self.draft.put::<WarehouseLedger>(&no, entry);
+        self.draft.put::<WarehouseByStock>(&(key, order, no), delta);
+        self.posted.warehouse.push(no);
+        no
+    }
+
+    /// The register of this posting, grown by warehouse entry `no`.
+    fn register_of(&mut self, no: EntryNo) -> RegisterNo {
+        let (register, first) = match self.register {
+            Some(register) => {
+                let first = self.draft.row::<Registers>(&register).map_or(no, |row| row.first);
+                (register, first)
+            }
+            None => (RegisterNo(next_number(self.draft, Counter::Register)), no),
+        };
+        self.register = Some(register);
+        let row = Register { first, last: no, operation: self.act.operation, at: self.act.at };
+        self.draft.put::<Registers>(&register, row);
+        register
+    }
+}
+
+/// Whether `entry_type` may never stay open below zero, whatever the setting (COSTING 5.2).
+pub(crate) const fn never_below_zero(entry_type: EntryType) -> bool {
+    matches!(
+        entry_type,
+        EntryType::Transfer | EntryType::Consumption | EntryType::AssemblyConsumption
+    )
+}
