@@ -3,4 +3,8 @@
 //!
 //! Never here: a posting rule.
 
+pub mod clock;
+pub mod desk;
+pub mod exchange;
+pub mod secret;
 pub mod store;

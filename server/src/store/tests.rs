@@ -49,7 +49,8 @@ fn the_store_and_its_twin_in_memory_answer_alike() {
     let changes = draft.finish();
     store.apply(&changes).unwrap();
     memory.apply(changes);
-    for range in [KeyRange::all(), KeyRange::between(&2_u8, &6_u8), KeyRange::between(&5_u8, &5_u8)] {
+    for range in [KeyRange::all(), KeyRange::between(&2_u8, &6_u8), KeyRange::between(&5_u8, &5_u8)]
+    {
         for reverse in [false, true] {
             assert_eq!(keys(&store, &range, reverse), keys(&memory, &range, reverse));
         }

@@ -1,0 +1,2 @@
+//! People at desks: passwords, sessions, roles, and what protects them.
+pub mod password;

@@ -1,0 +1,526 @@
+//! Rows against each other and against what the company already has, before anything is staged.
+
+use std::collections::{HashMap, HashSet};
+
+use ledger::key::KeyRange;
+use ledger::schema::ItemId;
+use ledger::schema::item::{ItemUnits, Items, ItemsByNo, TrackingCodes, Units, VariantsByCode};
+use ledger::schema::place::{BinsByCode, Locations, LocationsByCode, SitesByCode};
+use ledger::tables::Read as _;
+use ledger::tables::Tables;
+use protocol::feed::{DocumentStatus, TrackingRule};
+use protocol::quantity::{Quantity, UnitFactor, base_quantity};
+use protocol::words::{
+    BinCode, ItemNo, LocationCode, LotNo, PackageNo, SerialNo, SiteCode, TrackingCode, UnitCode,
+    VariantCode,
+};
+
+use super::line::{Line, LocationLine, OperatorLine, StockLine};
+use super::{At, Batch, RowFault};
+
+/// Every problem of `batch` beside what `company` already has, sorted by file and line.
+pub fn check(batch: &Batch, company: &dyn Tables) -> Vec<RowFault> {
+    let world = World::new(batch, company);
+    let mut faults = Faults(Vec::new());
+    check_unique(batch, &mut faults);
+    check_items(batch, &world, &mut faults);
+    check_places(batch, &world, &mut faults);
+    for at in &batch.opening_stock {
+        check_stock(at, &world, &mut faults);
+    }
+    check_orders(batch, &world, &mut faults);
+    for at in &batch.operators {
+        check_operator(at, &world, &mut faults);
+    }
+    faults.0.sort();
+    faults.0
+}
+
+struct Faults(Vec<RowFault>);
+
+impl Faults {
+    fn add<L: Line>(&mut self, at: &At<L>, column: &str, problem: (String, &str)) {
+        self.0.push(RowFault {
+            file: L::FILE.to_owned(),
+            line: at.line,
+            column: column.to_owned(),
+            reason: problem.0,
+            remedy: problem.1.to_owned(),
+        });
+    }
+
+    fn unknown<L: Line>(&mut self, at: &At<L>, column: &str, code: &dyn std::fmt::Display) {
+        let remedy = "Correct the code, or add it to its own file.";
+        self.add(
+            at,
+            column,
+            (format!("'{code}' is neither in the files nor in the company"), remedy),
+        );
+    }
+}
+
+struct ItemFacts {
+    base_unit: UnitCode,
+    precision: Quantity,
+    rule: TrackingRule,
+    variant_required: bool,
+    store: Option<ItemId>,
+}
+
+struct World<'a> {
+    company: &'a dyn Tables,
+    batch: &'a Batch,
+    items: HashMap<&'a ItemNo, usize>,
+    units: HashMap<(&'a ItemNo, &'a UnitCode), UnitFactor>,
+    variants: HashSet<(&'a ItemNo, &'a VariantCode)>,
+    tracking_codes: HashMap<&'a TrackingCode, TrackingRule>,
+    locations: HashMap<&'a LocationCode, &'a LocationLine>,
+    bins: HashSet<(&'a LocationCode, &'a BinCode)>,
+    sites: HashSet<&'a SiteCode>,
+}
+
+impl<'a> World<'a> {
+    fn new(batch: &'a Batch, company: &'a dyn Tables) -> Self {
+        let rule = |row: &super::line::TrackingCodeLine| TrackingRule {
+            lot: row.lot,
+            serial: row.serial,
+            package: row.package,
+            expiry: row.expiry,
+        };
+        let tracking_codes = &batch.tracking_codes;
+        let default_bins = batch.locations.iter().flat_map(|at| {
+            let bins = [&at.row.receipt_bin, &at.row.shipment_bin];
+            bins.into_iter().flatten().map(|bin| (&at.row.location, bin))
+        });
+        Self {
+            company,
+            batch,
+            items: batch.items.iter().enumerate().map(|(n, at)| (&at.row.item, n)).collect(),
+            units: (batch.item_units.iter())
+                .map(|at| ((&at.row.item, &at.row.unit), at.row.factor))
+                .collect(),
+            variants: batch.variants.iter().map(|at| (&at.row.item, &at.row.variant)).collect(),
+            tracking_codes: tracking_codes.iter().map(|at| (&at.row.code, rule(&at.row))).collect(),
+            locations: batch.locations.iter().map(|at| (&at.row.location, &at.row)).collect(),
+            bins: (batch.bins.iter())
+                .map(|at| (&at.row.location, &at.row.bin))
+                .chain(default_bins)
+                .collect(),
+            sites: batch.sites.iter().map(|at| &at.row.site).collect(),
+        }
+    }
+
+    fn rule(&self, code: Option<&TrackingCode>) -> Option<TrackingRule> {
+        let Some(code) = code else { return Some(TrackingRule::default()) };
+        let stored = || self.company.row::<TrackingCodes>(code).map(|row| row.rule);
+        self.tracking_codes.get(code).copied().or_else(stored)
+    }
+
+    fn item(&self, no: &ItemNo) -> Option<ItemFacts> {
+        let id = self.company.row::<ItemsByNo>(no).map(|id| *id);
+        if let Some(at) = self.items.get(no).and_then(|n| self.batch.items.get(*n)) {
+            return Some(ItemFacts {
+                base_unit: at.row.base_unit.clone(),
+                precision: at.row.precision.unwrap_or_else(smallest),
+                rule: self.rule(at.row.tracking_code.as_ref()).unwrap_or_default(),
+                variant_required: at.row.variant_required,
+                store: id,
+            });
+        }
+        let item = self.company.row::<Items>(&id?)?;
+        Some(ItemFacts {
+            base_unit: item.base_unit.clone(),
+            precision: item.precision,
+            rule: self.rule(item.tracking_code.as_ref()).unwrap_or_default(),
+            variant_required: item.variant_required,
+            store: id,
+        })
+    }
+
+    fn factor(&self, no: &ItemNo, item: &ItemFacts, unit: Option<&UnitCode>) -> Option<UnitFactor> {
+        let Some(unit) = unit.filter(|unit| **unit != item.base_unit) else {
+            return Some(UnitFactor::ONE);
+        };
+        let stored = || {
+            let rows = self.company.list::<ItemUnits>(&KeyRange::prefix(&(item.store?,)));
+            let row = rows.into_iter().find(|((_item, id), _row)| {
+                self.company.row::<Units>(id).is_some_and(|code| *code == *unit)
+            });
+            row.map(|(_key, row)| row.factor)
+        };
+        self.units.get(&(no, unit)).copied().or_else(stored)
+    }
+
+    fn has_variant(&self, no: &ItemNo, item: &ItemFacts, code: &VariantCode) -> bool {
+        let stored = |id| self.company.has::<VariantsByCode>(&(id, code.clone()));
+        self.variants.contains(&(no, code)) || item.store.is_some_and(stored)
+    }
+
+    fn has_location(&self, code: &LocationCode) -> bool {
+        self.locations.contains_key(code) || self.company.has::<LocationsByCode>(code)
+    }
+
+    fn bin_mandatory(&self, code: &LocationCode) -> bool {
+        let stored = || {
+            let id = self.company.row::<LocationsByCode>(code)?;
+            self.company.row::<Locations>(&id).map(|row| row.bin_mandatory)
+        };
+        let ours = self.locations.get(code).map(|row| row.bin_mandatory);
+        ours.or_else(stored).unwrap_or_default()
+    }
+
+    fn has_bin(&self, location: &LocationCode, bin: &BinCode) -> bool {
+        let stored = || {
+            let id = self.company.row::<LocationsByCode>(location)?;
+            Some(self.company.has::<BinsByCode>(&(*id, bin.clone())))
+        };
+        self.bins.contains(&(location, bin)) || stored().unwrap_or_default()
+    }
+
+    fn has_site(&self, code: &SiteCode) -> bool {
+        self.sites.contains(code) || self.company.has::<SitesByCode>(code)
+    }
+}
+
+/// 0.00001: the precision of an item that names none.
+pub(crate) fn smallest() -> Quantity {
+    Quantity::from_units(1).expect("one unit of the last decimal is in range")
+}
+
+fn check_unique(batch: &Batch, faults: &mut Faults) {
+    fn unique<L: Line>(rows: &[At<L>], faults: &mut Faults) {
+        let mut seen = HashMap::new();
+        for at in rows {
+            let key = at.row.key();
+            if let Some(first) = seen.insert(key.clone(), at.line) {
+                let reason = format!("'{key}' stands in line {first} already");
+                faults.add(at, "", (reason, "Leave one of the two rows out."));
+            }
+        }
+    }
+    unique(&batch.tracking_codes, faults);
+    unique(&batch.items, faults);
+    unique(&batch.item_units, faults);
+    unique(&batch.variants, faults);
+    unique(&batch.identifiers, faults);
+    unique(&batch.sites, faults);
+    unique(&batch.locations, faults);
+    unique(&batch.bins, faults);
+    unique(&batch.lots, faults);
+    unique(&batch.operators, faults);
+    unique(&batch.opening_stock, faults);
+    unique(&batch.purchase_orders, faults);
+    unique(&batch.sales_orders, faults);
+    unique(&batch.transfer_orders, faults);
+}
+
+fn check_items(batch: &Batch, world: &World<'_>, faults: &mut Faults) {
+    for at in &batch.items {
+        let row = &at.row;
+        if row.precision.is_some_and(|precision| !precision.is_positive()) {
+            let reason = "the precision is not above zero".to_owned();
+            faults.add(at, "precision", (reason, "Write 1 for whole pieces, or 0.001."));
+        }
+        if world.rule(row.tracking_code.as_ref()).is_none()
+            && let Some(code) = &row.tracking_code
+        {
+            faults.unknown(at, "tracking_code", code);
+        }
+    }
+    for at in &batch.item_units {
+        match world.item(&at.row.item) {
+            None => faults.unknown(at, "item", &at.row.item),
+            Some(item) if item.base_unit == at.row.unit && at.row.factor != UnitFactor::ONE => {
+                let reason = format!("{} is the base unit", at.row.unit);
+                faults.add(at, "factor", (reason, "Write 1, or leave the row out."));
+            }
+            Some(_) => {}
+        }
+    }
+    for at in &batch.variants {
+        if world.item(&at.row.item).is_none() {
+            faults.unknown(at, "item", &at.row.item);
+        }
+    }
+    for at in &batch.identifiers {
+        let goods = Named { item: &at.row.item, variant: at.row.variant.as_ref() };
+        check_goods(at, goods, at.row.unit.as_ref(), (world, faults));
+    }
+    for at in &batch.lots {
+        let goods = Named { item: &at.row.item, variant: at.row.variant.as_ref() };
+        check_goods(at, goods, None, (world, faults));
+    }
+}
+
+fn check_places(batch: &Batch, world: &World<'_>, faults: &mut Faults) {
+    for at in &batch.locations {
+        if !world.has_site(&at.row.site) {
+            faults.unknown(at, "site", &at.row.site);
+        }
+        if at.row.time_zone.as_str().parse::<chrono_tz::Tz>().is_err() {
+            let reason = format!("'{}' is not an IANA time zone", at.row.time_zone);
+            faults.add(at, "time_zone", (reason, "Write it like Europe/Copenhagen."));
+        }
+        if at.row.directed && !at.row.bin_mandatory {
+            let reason = "a directed location needs bins".to_owned();
+            faults.add(at, "directed", (reason, "Write yes under bin_mandatory as well."));
+        }
+    }
+    for at in &batch.bins {
+        if !world.has_location(&at.row.location) {
+            faults.unknown(at, "location", &at.row.location);
+        }
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Named<'a> {
+    item: &'a ItemNo,
+    variant: Option<&'a VariantCode>,
+}
+
+/// Checks item, variant and unit; returns what is known of the item and the unit's factor.
+fn check_goods<L: Line>(
+    at: &At<L>,
+    goods: Named<'_>,
+    unit: Option<&UnitCode>,
+    (world, faults): (&World<'_>, &mut Faults),
+) -> Option<(ItemFacts, UnitFactor)> {
+    let Some(item) = world.item(goods.item) else {
+        faults.unknown(at, "item", goods.item);
+        return None;
+    };
+    if let Some(variant) = goods.variant
+        && !world.has_variant(goods.item, &item, variant)
+    {
+        faults.unknown(at, "variant", variant);
+    }
+    match world.factor(goods.item, &item, unit) {
+        Some(factor) => Some((item, factor)),
+        None => {
+            if let Some(unit) = unit {
+                faults.unknown(at, "unit", unit);
+            }
+            None
+        }
+    }
+}
+
+/// Checks an amount of goods: above zero, and not nothing in the base unit.
+fn check_amount<L: Line>(
+    at: &At<L>,
+    quantity: Quantity,
+    (item, factor): &(ItemFacts, UnitFactor),
+    faults: &mut Faults,
+) -> Option<Quantity> {
+    let base = base_quantity(quantity, *factor, item.precision)?;
+    if !quantity.is_positive() || base.is_zero() {
+        let reason = format!("{quantity} is not above zero in the precision of the item");
+        faults.add(at, "quantity", (reason, "Write a larger quantity, or leave the row out."));
+        return None;
+    }
+    Some(base)
+}
+
+struct Tracked<'a> {
+    lot: Option<&'a LotNo>,
+    serial: Option<&'a SerialNo>,
+    package: Option<&'a PackageNo>,
+}
+
+fn check_tracking<L: Line>(
+    at: &At<L>,
+    rule: TrackingRule,
+    given: &Tracked<'_>,
+    faults: &mut Faults,
+) {
+    let demands = [
+        ("lot", rule.lot, given.lot.is_some()),
+        ("serial", rule.serial, given.serial.is_some()),
+        ("package", rule.package, given.package.is_some()),
+    ];
+    for (column, wanted, found) in demands {
+        if wanted && !found {
+            let reason = format!("the item needs a {column}");
+            faults.add(at, column, (reason, "Fill in the column."));
+        }
+        if found && !wanted {
+            let reason = format!("the item is not tracked by {column}");
+            faults.add(at, column, (reason, "Empty the cell, or change the item's tracking code."));
+        }
+    }
+}
+
+fn check_stock(at: &At<StockLine>, world: &World<'_>, faults: &mut Faults) {
+    let row = &at.row;
+    if world.has_location(&row.location) {
+        match &row.bin {
+            Some(bin) if !world.has_bin(&row.location, bin) => faults.unknown(at, "bin", bin),
+            None if world.bin_mandatory(&row.location) => {
+                let reason = format!("{} needs a bin", row.location);
+                faults.add(at, "bin", (reason, "Name the bin that the goods lie in."));
+            }
+            Some(_) | None => {}
+        }
+    } else {
+        faults.unknown(at, "location", &row.location);
+    }
+    let goods = Named { item: &row.item, variant: row.variant.as_ref() };
+    let Some(found) = check_goods(at, goods, row.unit.as_ref(), (world, faults)) else { return };
+    let base = check_amount(at, row.quantity, &found, faults);
+    if found.0.variant_required && row.variant.is_none() {
+        let reason = format!("{} needs a variant", row.item);
+        faults.add(at, "variant", (reason, "Name the variant."));
+    }
+    let (lot, serial) = (row.lot.as_ref(), row.serial.as_ref());
+    let tracked = Tracked { lot, serial, package: row.package.as_ref() };
+    check_tracking(at, found.0.rule, &tracked, faults);
+    if serial.is_some() && base.is_some_and(|base| base != Quantity::ONE) {
+        let reason = "a serial number stands for exactly one base unit".to_owned();
+        faults.add(at, "quantity", (reason, "Write 1, one row for each serial number."));
+    }
+}
+
+/// What the three kinds of orders have in common.
+struct OrderRow<'a> {
+    header: String,
+    document: &'a str,
+    locations: Vec<(&'static str, &'a LocationCode)>,
+    goods: Named<'a>,
+    unit: Option<&'a UnitCode>,
+    quantity: Quantity,
+    status: DocumentStatus,
+    line: u32,
+}
+
+fn check_order<'a, L: Line>(
+    rows: &'a [At<L>],
+    view: impl Fn(&'a L) -> OrderRow<'a>,
+    world: &World<'_>,
+    faults: &mut Faults,
+) {
+    let mut headers: HashMap<&str, (String, u64)> = HashMap::new();
+    for at in rows {
+        let row = view(&at.row);
+        let (header, first) =
+            headers.entry(row.document).or_insert_with(|| (row.header.clone(), at.line));
+        if *header != row.header {
+            let reason = format!("the header of {} differs from line {first}", row.document);
+            faults.add(at, "", (reason, "Repeat the header columns in every row of an order."));
+        }
+        for (column, location) in &row.locations {
+            if !world.has_location(location) {
+                faults.unknown(at, column, location);
+            }
+        }
+        if !matches!(row.status, DocumentStatus::Open | DocumentStatus::Released) {
+            let reason = "only open and released orders can come in".to_owned();
+            faults.add(at, "status", (reason, "Leave closed orders out."));
+        }
+        if row.line == 0 {
+            faults.add(at, "line", ("lines count from 1".to_owned(), "Number the lines."));
+        }
+        if let Some(found) = check_goods(at, row.goods, row.unit, (world, faults)) {
+            check_amount(at, row.quantity, &found, faults);
+        }
+    }
+}
+
+fn check_orders(batch: &Batch, world: &World<'_>, faults: &mut Faults) {
+    macro_rules! partner_order {
+        ($rows:expr) => {
+            check_order(
+                $rows,
+                |row| OrderRow {
+                    header: format!(
+                        "{:?}",
+                        (
+                            &row.partner,
+                            &row.partner_name,
+                            &row.location,
+                            row.status,
+                            row.document_date,
+                            row.due
+                        )
+                    ),
+                    document: row.document.as_str(),
+                    locations: vec![("location", &row.location)],
+                    goods: Named { item: &row.item, variant: row.variant.as_ref() },
+                    unit: row.unit.as_ref(),
+                    quantity: row.quantity,
+                    status: row.status,
+                    line: row.line,
+                },
+                world,
+                faults,
+            )
+        };
+    }
+    partner_order!(&batch.purchase_orders);
+    partner_order!(&batch.sales_orders);
+    check_order(
+        &batch.transfer_orders,
+        |row| {
+            let places = (&row.location, &row.to_location, &row.in_transit);
+            let mut locations = vec![("location", places.0), ("to_location", places.1)];
+            locations.extend(places.2.as_ref().map(|code| ("in_transit", code)));
+            OrderRow {
+                header: format!("{:?}", (places, row.status, row.document_date, row.due)),
+                document: row.document.as_str(),
+                locations,
+                goods: Named { item: &row.item, variant: row.variant.as_ref() },
+                unit: row.unit.as_ref(),
+                quantity: row.quantity,
+                status: row.status,
+                line: row.line,
+            }
+        },
+        world,
+        faults,
+    );
+    for at in &batch.transfer_orders {
+        if at.row.location == at.row.to_location {
+            let reason = "the order leads to where it comes from".to_owned();
+            faults.add(at, "to_location", (reason, "Name the location that receives."));
+        }
+    }
+}
+
+fn check_operator(at: &At<OperatorLine>, world: &World<'_>, faults: &mut Faults) {
+    let row = &at.row;
+    if !matches!(row.language.as_deref(), None | Some("en" | "da")) {
+        let reason = "the language is not known here".to_owned();
+        faults.add(at, "language", (reason, "Write en or da."));
+    }
+    for location in row.roles.0.iter().filter_map(|(_role, location)| location.as_ref()) {
+        if !world.has_location(location) {
+            faults.unknown(at, "roles", location);
+        }
+    }
+    let pairs = [
+        ("badge", row.badge.is_some() && row.badge_hash.is_some()),
+        ("pin", row.pin.is_some() && row.pin_verifier.is_some()),
+        ("password", row.password.is_some() && row.password_verifier.is_some()),
+    ];
+    for (column, both) in pairs {
+        if both {
+            let reason = format!("{column} is given in plain and as a verifier");
+            faults.add(at, column, (reason, "Empty one of the two cells."));
+        }
+    }
+    let secrets = [
+        ("pin", row.pin.as_deref().map(crate::desk::password::check_pin)),
+        ("password", row.password.as_deref().map(crate::desk::password::check_password)),
+        ("pin_verifier", row.pin_verifier.as_deref().map(crate::desk::password::check_verifier)),
+        (
+            "password_verifier",
+            row.password_verifier.as_deref().map(crate::desk::password::check_verifier),
+        ),
+        ("badge_hash", row.badge_hash.as_deref().map(crate::desk::password::check_badge_hash)),
+    ];
+    for (column, result) in secrets {
+        if let Some(Err(problem)) = result {
+            faults.add(at, column, (problem.to_string(), problem.remedy()));
+        }
+    }
+}
