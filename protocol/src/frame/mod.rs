@@ -7,6 +7,9 @@
 pub mod codec;
 pub mod push;
 
+#[cfg(test)]
+mod golden;
+
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 
