@@ -4,7 +4,10 @@
 //! Never here: a posting rule.
 
 pub mod clock;
+pub mod config;
 pub mod desk;
+pub mod enrolment;
 pub mod exchange;
 pub mod secret;
 pub mod store;
+pub mod tls;

@@ -1,0 +1,167 @@
+//! What a page knows besides the tables: who reads it, in which language, and what is known of the
+//! devices at this moment.
+
+use std::collections::BTreeMap;
+
+use chrono_tz::Tz;
+use ledger::schema::LocationId;
+use protocol::feed::Role;
+use protocol::identity::{DeviceId, Lsn, ServerTime};
+use protocol::text::Language;
+use protocol::words::OperatorId;
+
+use super::text;
+
+/// Which colours a person wants.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Theme {
+    /// As the system says.
+    #[default]
+    Auto,
+    /// Dark on light.
+    Light,
+    /// Light on dark.
+    Dark,
+}
+
+impl Theme {
+    /// The theme of this name; [`Theme::Auto`] for all others.
+    pub fn named(name: &str) -> Self {
+        match name {
+            "light" => Self::Light,
+            "dark" => Self::Dark,
+            _ => Self::Auto,
+        }
+    }
+
+    /// Its name.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Light => "light",
+            Self::Dark => "dark",
+        }
+    }
+}
+
+/// Who reads the page.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Person {
+    /// Who.
+    pub id: OperatorId,
+    /// The name on the screen.
+    pub name: String,
+    /// Which roles at which locations; location 0 stands for all.
+    pub roles: Vec<(Role, LocationId)>,
+}
+
+impl Person {
+    /// Whether this person has one of `roles` anywhere.
+    pub fn has_any(&self, roles: &[Role]) -> bool {
+        self.roles.iter().any(|(role, _location)| roles.contains(role))
+    }
+
+    /// Whether this person may open the pages. Those who only handle goods may not: the pages show
+    /// quantities that a blind count must not know.
+    pub fn may_look(&self) -> bool {
+        self.has_any(&[
+            Role::Supervisor,
+            Role::Accountant,
+            Role::Administrator,
+            Role::Integrator,
+            Role::Auditor,
+        ])
+    }
+
+    /// Whether this person may decide cases.
+    pub fn may_decide(&self) -> bool {
+        self.has_any(&[Role::Supervisor, Role::Administrator])
+    }
+
+    /// Whether this person may change devices.
+    pub fn may_administer(&self) -> bool {
+        self.has_any(&[Role::Administrator])
+    }
+}
+
+/// What is known of a device at this moment. Not in the tables: it comes from its connection.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct DeviceNow {
+    /// Whether it is connected.
+    pub online: bool,
+    /// When it was heard last.
+    pub seen: Option<ServerTime>,
+    /// Operations that it had recorded and not sent, when it was heard last.
+    pub pending: u64,
+    /// When the oldest of them was done.
+    pub oldest: Option<ServerTime>,
+    /// Battery in percent.
+    pub battery: Option<u8>,
+    /// Version of its program.
+    pub version: String,
+    /// Who was signed in.
+    pub operator: Option<OperatorId>,
+    /// How far its wall clock is off, in microseconds; positive when it is ahead.
+    pub wall_ahead_us: Option<i64>,
+    /// Half the width of what is known of its monotonic clock, in microseconds.
+    pub clock_epsilon_us: Option<u64>,
+}
+
+/// Devices by number.
+pub type DevicesNow = BTreeMap<DeviceId, DeviceNow>;
+
+/// What a page knows besides the tables.
+#[derive(Debug, Clone)]
+pub struct PageContext {
+    /// The language of the page.
+    pub language: Language,
+    /// The colours of the page.
+    pub theme: Theme,
+    /// Whether single letters are keys (they can be turned off).
+    pub single_keys: bool,
+    /// The zone that instants are shown in.
+    pub zone: Tz,
+    /// When the page is made.
+    pub now: ServerTime,
+    /// The decision that the page is a picture of.
+    pub head: Lsn,
+    /// The name of the company.
+    pub company: String,
+    /// Who reads it; none before somebody signed in.
+    pub person: Option<Person>,
+    /// The devices.
+    pub devices: DevicesNow,
+}
+
+impl PageContext {
+    /// A text of the pages.
+    pub fn t(&self, key: &str) -> String {
+        text::text(self.language, key, &[])
+    }
+
+    /// A text of the pages with figures.
+    pub fn say(&self, key: &str, arguments: &[(&str, &str)]) -> String {
+        text::text(self.language, key, arguments)
+    }
+
+    /// The text under `{group}-{word}`, or the word itself: for words that later releases may add.
+    pub fn word(&self, group: &str, word: &str) -> String {
+        let key = format!("{group}-{}", word.replace('_', "-"));
+        text::text_if_any(self.language, &key).unwrap_or_else(|| word.to_owned())
+    }
+
+    /// Whether the reader may decide cases.
+    pub fn may_decide(&self) -> bool {
+        self.person.as_ref().is_some_and(Person::may_decide)
+    }
+
+    /// Whether the reader may change devices.
+    pub fn may_administer(&self) -> bool {
+        self.person.as_ref().is_some_and(Person::may_administer)
+    }
+
+    /// What is known of `device` now.
+    pub fn device(&self, device: DeviceId) -> DeviceNow {
+        self.devices.get(&device).cloned().unwrap_or_default()
+    }
+}
