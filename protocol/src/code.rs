@@ -160,6 +160,17 @@ codes! {
     CaseAlreadyDecided = "case_already_decided",
     CaseUnknown = "case_unknown",
     ChoiceNotOffered = "choice_not_offered",
+    // At the desk.
+    SignInRequired = "sign_in_required",
+    SignInWrong = "sign_in_wrong",
+    SignInWait = "sign_in_wait",
+    PasswordUnfit = "password_unfit",
+    PinUnfit = "pin_unfit",
+    LinkUsed = "link_used",
+    CrossSiteRequest = "cross_site_request",
+    RequestTooLarge = "request_too_large",
+    ServerBusy = "server_busy",
+    ServerStopped = "server_stopped",
 }
 
 impl fmt::Display for Code {
