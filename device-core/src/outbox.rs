@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 use protocol::identity::{DeviceId, Incarnation, OperationId, Seq};
 use protocol::operation::{Body, Recorded};
 
-use crate::recorder::{Operation, Recorder, RecorderError};
+use crate::recorder::{Recorder, RecorderError};
 use crate::replica::Marks;
 use crate::store::{Batch, Store, StoreError, for_each};
 
@@ -112,6 +112,18 @@ impl Outbox {
         }
     }
 
+    /// The outbox of a device that nobody has enrolled yet: it has no operations.
+    pub fn unowned(store: Box<dyn Store>) -> Self {
+        Self {
+            store,
+            device: DeviceId(0),
+            incarnation: Incarnation(0),
+            entries: BTreeMap::new(),
+            names: Names::default(),
+            doomed: Vec::new(),
+        }
+    }
+
     fn owner(&self) -> Vec<u8> {
         let mut bytes = self.device.0.to_be_bytes().to_vec();
         bytes.extend_from_slice(&self.incarnation.0.to_be_bytes());
@@ -171,7 +183,7 @@ impl Outbox {
             let is_known = self.entries.contains_key(&Seq(seq));
             if seq >= low && !is_known && !marks.contains(self.first_name(Seq(seq))) {
                 let operation = recorder.read(seq)?;
-                n_supplied += usize::from(self.insert(&operation)?);
+                n_supplied += usize::from(self.insert(Seq(seq), &operation.content)?);
             }
         }
         Ok(n_supplied)
@@ -194,19 +206,29 @@ impl Outbox {
         self.names.by_seq.last_key_value().map_or(Seq(0), |(seq, _)| *seq)
     }
 
+    /// The first name of the operation that the server names so: it knows both names.
+    pub fn first_of(&self, name: OperationId) -> OperationId {
+        let is_native = (name.device, name.incarnation) == (self.device, self.incarnation);
+        if is_native { self.first_name(name.seq) } else { name }
+    }
+
+    /// The first names of the re-labelled operations up to this number.
+    pub fn first_names_to(&self, seq: Seq) -> Vec<OperationId> {
+        self.names.by_seq.range(..=seq).map(|(_, first)| *first).collect()
+    }
+
     /// Adds an operation that the recorder has. Says whether it could be read.
     ///
     /// # Errors
     ///
     /// [`StoreError`]: it is in the outbox all the same, but not in its store.
-    pub fn insert(&mut self, operation: &Operation) -> Result<bool, StoreError> {
-        let seq = Seq(operation.seq);
-        let Some(entry) = Entry::new(seq, self.first_name(seq), &operation.content) else {
+    pub fn insert(&mut self, seq: Seq, content: &[u8]) -> Result<bool, StoreError> {
+        let Some(entry) = Entry::new(seq, self.first_name(seq), content) else {
             return Ok(false);
         };
         self.entries.insert(seq, entry);
         let mut batch = Batch::new();
-        batch.put(entry_key(seq), operation.content.clone());
+        batch.put(entry_key(seq), content.to_vec());
         self.store.apply(batch)?;
         Ok(true)
     }
@@ -219,6 +241,17 @@ impl Outbox {
             .filter(|entry| marks.contains(entry.first))
             .map(|entry| entry.seq)
             .collect();
+        for seq in &judged {
+            self.entries.remove(seq);
+        }
+        self.doomed.extend_from_slice(&judged);
+        judged
+    }
+
+    /// Takes out the operations with these first names, and says which numbers they have.
+    pub fn take(&mut self, names: &[OperationId]) -> Vec<Seq> {
+        let seqs = names.iter().filter_map(|name| self.seq_of(*name));
+        let judged: Vec<Seq> = seqs.filter(|seq| self.entries.contains_key(seq)).collect();
         for seq in &judged {
             self.entries.remove(seq);
         }

@@ -17,6 +17,8 @@ use crate::store::for_each;
 pub struct Applied {
     /// Outcomes of own operations that are new here, in order.
     pub outcomes: Vec<Outcome>,
+    /// First names of all operations that had an outcome in it.
+    pub judged: Vec<OperationId>,
     /// How many rows changed.
     pub n_rows: usize,
     /// How many rows have fields that this build cannot read; they are kept.
@@ -25,13 +27,19 @@ pub struct Applied {
 
 impl Replica {
     /// Applies `delta` of a server of `epoch`, whole or not at all. What lies at or before the
-    /// cursor is skipped: a repeated DELTA changes nothing.
+    /// cursor is skipped: a repeated DELTA changes nothing. `first_of` gives the first name of an
+    /// operation that the server may call by a later one.
     ///
     /// # Errors
     ///
     /// [`ReplicaError::Gap`]: subscribe again from the cursor; [`ReplicaError::Store`]. The
     /// replica is as before either way.
-    pub fn apply(&mut self, delta: &Delta, epoch: ServerEpoch) -> Result<Applied, ReplicaError> {
+    pub fn apply(
+        &mut self,
+        delta: &Delta,
+        epoch: ServerEpoch,
+        first_of: impl Fn(OperationId) -> OperationId,
+    ) -> Result<Applied, ReplicaError> {
         if delta.from > self.meta.cursor {
             return Err(ReplicaError::Gap { from: delta.from, cursor: self.meta.cursor });
         }
@@ -46,11 +54,14 @@ impl Replica {
         for group in &delta.groups {
             // Outcomes at or before the cursor are told again where a snapshot could not tell them.
             for outcome in &group.outcomes {
-                if keep_outcome(&mut draft, outcome)? {
+                let operation = first_of(outcome.operation);
+                let outcome = Outcome { operation, ..outcome.clone() };
+                marks.mark(&mut draft, operation);
+                applied.judged.push(operation);
+                if keep_outcome(&mut draft, &outcome)? {
                     n_outcomes += 1;
-                    applied.outcomes.push(outcome.clone());
+                    applied.outcomes.push(outcome);
                 }
-                marks.mark(&mut draft, outcome.operation);
             }
             if group.lsn <= meta.cursor {
                 continue;
@@ -71,6 +82,24 @@ impl Replica {
         (self.meta, self.marks, self.n_outcomes) = (meta, marks, n_outcomes);
         self.trim_outcomes()?;
         Ok(applied)
+    }
+
+    /// Notes that the operations up to `id` of its incarnation are judged under other names.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    pub fn floor(&mut self, id: OperationId) -> Result<(), StoreError> {
+        let mut marks = self.marks.clone();
+        let mut draft = Draft::over(&*self.store);
+        marks.floor(&mut draft, id);
+        if draft.changes.is_empty() {
+            return Ok(());
+        }
+        let batch = draft.into_batch();
+        self.store.apply(batch)?;
+        self.marks = marks;
+        Ok(())
     }
 
     /// Notes that the server of `epoch` has nothing newer than the cursor.

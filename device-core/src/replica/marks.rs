@@ -52,6 +52,11 @@ impl Marks {
         }
         self.single.insert(id);
         draft.put(operation_key(MARK, id), Vec::new());
+        self.join(draft, id);
+    }
+
+    /// Joins the marks that follow the number up to which all are judged.
+    fn join(&mut self, draft: &mut Draft<'_>, id: OperationId) {
         let first = self.up_to(id.device, id.incarnation);
         let mut last = first;
         loop {
@@ -64,6 +69,14 @@ impl Marks {
         }
         if last > first {
             self.set_up_to(draft, OperationId { seq: last, ..id });
+        }
+    }
+
+    /// Says that of the incarnation of `id` the operations up to `id` are judged elsewhere.
+    pub(super) fn floor(&mut self, draft: &mut Draft<'_>, id: OperationId) {
+        if self.up_to(id.device, id.incarnation) < id.seq {
+            self.set_up_to(draft, id);
+            self.join(draft, id);
         }
     }
 

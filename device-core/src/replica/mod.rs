@@ -30,7 +30,7 @@ mod tests;
 use std::collections::{BTreeMap, BTreeSet};
 
 use protocol::feed::FeedRow;
-use protocol::identity::{Incarnation, Lsn, OperationId, Seq, ServerEpoch, ServerTime};
+use protocol::identity::{Lsn, OperationId, ServerEpoch, ServerTime};
 use serde::{Deserialize, Serialize};
 
 use crate::store::{Batch, Store, StoreError, for_each};
@@ -38,7 +38,7 @@ use crate::store::{Batch, Store, StoreError, for_each};
 pub use apply::Applied;
 pub use index::Index;
 pub use marks::Marks;
-pub use snapshot::SnapshotProgress;
+pub use snapshot::{Judged, SnapshotProgress};
 
 /// Why something could not be applied to the replica.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -112,9 +112,12 @@ struct Incoming {
     /// The next chunk that is wanted.
     #[serde(rename = "x")]
     next: u32,
-    /// What the cut has judged, by incarnation.
+    /// What the cut has judged: per incarnation the last operation.
     #[serde(rename = "j")]
-    judged: Vec<(Incarnation, Seq)>,
+    judged: Vec<OperationId>,
+    /// Single operations that the cut has judged.
+    #[serde(rename = "k", default)]
+    single: Vec<OperationId>,
 }
 
 /// Rows of the server. See the module for what it promises.

@@ -1,7 +1,7 @@
 //! A snapshot: chunk by chunk into a generation of its own, swapped in at the end.
 
 use protocol::frame::{SnapBegin, SnapChunk, SnapResume};
-use protocol::identity::{DeviceId, OperationId, ServerEpoch};
+use protocol::identity::{OperationId, ServerEpoch};
 
 use super::{Draft, INDEX, Incoming, META, ROW, Replica, ReplicaError, encoded};
 use crate::store::{Batch, StoreError};
@@ -15,6 +15,15 @@ pub struct SnapshotProgress {
     pub chunks: u32,
     /// Chunks after which the device can work.
     pub ready_chunks: u32,
+}
+
+/// What the cut of a snapshot has judged, by first names.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Judged {
+    /// Of these incarnations exactly the operations up to these.
+    pub up_to: Vec<OperationId>,
+    /// And these.
+    pub single: Vec<OperationId>,
 }
 
 impl Replica {
@@ -42,7 +51,7 @@ impl Replica {
         &mut self,
         begin: &SnapBegin,
         epoch: ServerEpoch,
-        device: DeviceId,
+        judged: Judged,
     ) -> Result<SnapResume, StoreError> {
         let same = |incoming: &Incoming| {
             (incoming.snapshot, incoming.lsn, incoming.chunks, incoming.epoch)
@@ -62,10 +71,11 @@ impl Replica {
             chunks: begin.chunks,
             ready_chunks: begin.ready_chunks.min(begin.chunks),
             next,
-            judged: begin.judged.clone(),
+            judged: judged.up_to,
+            single: judged.single,
         });
         self.put_meta()?;
-        self.read_incoming_if_ready(device)?;
+        self.read_incoming_if_ready()?;
         Ok(SnapResume { snapshot: begin.snapshot, next_index: next })
     }
 
@@ -74,7 +84,7 @@ impl Replica {
     /// # Errors
     ///
     /// [`ReplicaError::Chunk`]: ask again from [`Replica::resume`]; [`ReplicaError::Store`].
-    pub fn take_chunk(&mut self, chunk: &SnapChunk, device: DeviceId) -> Result<(), ReplicaError> {
+    pub fn take_chunk(&mut self, chunk: &SnapChunk) -> Result<(), ReplicaError> {
         let follows = ReplicaError::Chunk { snapshot: chunk.snapshot, index: chunk.index };
         let mut meta = self.meta.clone();
         let Some(incoming) = meta.incoming.as_mut() else { return Err(follows) };
@@ -95,7 +105,7 @@ impl Replica {
         let batch = draft.into_batch();
         self.store.apply(batch)?;
         self.meta = meta;
-        self.read_incoming_if_ready(device)?;
+        self.read_incoming_if_ready()?;
         Ok(())
     }
 
@@ -111,7 +121,7 @@ impl Replica {
     ///
     /// [`ReplicaError::Chunk`] when chunks are missing, named by the next one;
     /// [`ReplicaError::Store`].
-    pub fn end_snapshot(&mut self, device: DeviceId) -> Result<(), ReplicaError> {
+    pub fn end_snapshot(&mut self) -> Result<(), ReplicaError> {
         let Some(incoming) = self.meta.incoming.clone() else {
             return Err(ReplicaError::Chunk { snapshot: 0, index: 0 });
         };
@@ -129,7 +139,7 @@ impl Replica {
         meta.incoming = None;
         let mut marks = self.marks.clone();
         let mut draft = Draft::over(&*self.store);
-        replace_judged(&mut marks, &mut draft, &incoming, device);
+        replace_judged(&mut marks, &mut draft, &incoming);
         draft.put(META.to_vec(), encoded(&meta));
         let batch = draft.into_batch();
         self.store.apply(batch)?;
@@ -151,11 +161,11 @@ impl Replica {
     }
 
     /// While a device without rows reads from the incoming ones, what they have judged is judged.
-    fn read_incoming_if_ready(&mut self, device: DeviceId) -> Result<(), StoreError> {
+    fn read_incoming_if_ready(&mut self) -> Result<(), StoreError> {
         let Some(incoming) = self.reading_incoming().cloned() else { return Ok(()) };
         let mut marks = self.marks.clone();
         let mut draft = Draft::over(&*self.store);
-        replace_judged(&mut marks, &mut draft, &incoming, device);
+        replace_judged(&mut marks, &mut draft, &incoming);
         if draft.changes.is_empty() {
             return Ok(());
         }
@@ -199,17 +209,17 @@ impl Replica {
     }
 }
 
-fn replace_judged(
-    marks: &mut super::Marks,
-    draft: &mut Draft<'_>,
-    incoming: &Incoming,
-    device: DeviceId,
-) {
-    for (incarnation, seq) in &incoming.judged {
-        if marks.up_to(device, *incarnation) != *seq || marks.n_single() > 0 {
-            let id = OperationId { device, incarnation: *incarnation, seq: *seq };
-            marks.replace(draft, id);
-        }
+fn replace_judged(marks: &mut super::Marks, draft: &mut Draft<'_>, incoming: &Incoming) {
+    let before = marks.clone();
+    for id in &incoming.judged {
+        marks.replace(draft, *id);
+    }
+    for id in &incoming.single {
+        marks.mark(draft, *id);
+    }
+    if *marks == before {
+        // Nothing new: no batch for it.
+        draft.changes.clear();
     }
 }
 

@@ -143,6 +143,11 @@ impl View {
         }
     }
 
+    /// Whether an operation of the outbox takes the one with this first name back.
+    pub fn is_undone(&self, name: OperationId) -> bool {
+        self.undone.contains_key(&name)
+    }
+
     /// Forgets all operations.
     pub fn clear(&mut self) {
         *self = Self::default();
