@@ -3,6 +3,8 @@
 //! A sentence is rendered by whoever shows it, from a code and its typed arguments; the wire
 //! carries only those, and one English fallback for readers that do not know the code.
 
+pub mod screens;
+
 use std::sync::OnceLock;
 
 use fluent_bundle::concurrent::FluentBundle;
