@@ -150,6 +150,13 @@ impl DeviceCore {
         actions.extend(self.news.drain(..).map(Action::Tell));
     }
 
+    /// What is to be told although the call that it came up in has failed.
+    pub fn take_news(&mut self) -> Vec<Action> {
+        let mut actions = Vec::new();
+        self.tell(&mut actions);
+        actions
+    }
+
     fn report(&mut self, report: Report) {
         let news = match report {
             Report::Link(link) => News::Link(link),
