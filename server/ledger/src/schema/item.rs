@@ -9,6 +9,7 @@ use crate::schema::{ItemId, UnitId, VariantId};
 
 /// What an item is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum ItemType {
     /// Kept in stock.
     #[default]
@@ -21,6 +22,7 @@ pub enum ItemType {
 
 /// How decreases take from increases, and what they cost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum CostingMethod {
     /// Oldest posting date first.
     #[default]
@@ -37,6 +39,7 @@ pub enum CostingMethod {
 
 /// Whether stock may go below zero at the desk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum NegativeInventory {
     /// As the company says.
     #[default]

@@ -1,0 +1,295 @@
+//! What a desk, an import or the system asks for. These may carry money; operations of devices do
+//! not, so the two are apart.
+//!
+//! A command is refused whole, with a code: the caller throws its changes away. On the wire and in
+//! the intake it is a MessagePack map `{"v": version, "c": {name: fields}}`; in the API the same in
+//! JSON. Names and fields are added, never re-used.
+//!
+//! Not here: what devices record (`movement`), the judgement of counts (`count`), the frame of a
+//! judgement (`operation`).
+//!
+//! Order of reading: this file, then [`master`] (items), [`places`], [`papers`] (documents),
+//! [`people`] (operators, devices), [`stock`].
+
+pub mod master;
+pub mod papers;
+pub mod people;
+pub mod places;
+pub mod stock;
+
+use protocol::code::Code;
+use protocol::identity::IntakeNo;
+use protocol::operation::{Body, Count, DocumentRef};
+use protocol::outcome::Reason;
+use serde::{Deserialize, Serialize};
+
+use crate::count;
+use crate::posting::{Posting, Stop};
+
+/// Version of the encoding.
+const VERSION: u16 = 1;
+
+/// The company as a whole.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SetCompany {
+    /// Its name.
+    pub name: String,
+    /// Goods may leave stock that is not there, at the desk too.
+    #[serde(default)]
+    pub negative_inventory_allowed: bool,
+    /// After so many hours without contact, a device that had nothing unsent no longer holds the
+    /// watermark.
+    #[serde(default = "absent_after")]
+    pub absent_after_hours: u32,
+}
+
+const fn absent_after() -> u32 {
+    12
+}
+
+/// The lines of a count journal or count order that was calculated before.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EnterCounts {
+    /// The number of the `calculate_counts` command: its instant is what the counts state.
+    pub calculated: IntakeNo,
+    /// What was counted.
+    pub counts: Vec<Count>,
+}
+
+/// A desk operation of the same kind as a device's, done now.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Handle {
+    /// The kind of the body.
+    pub kind: String,
+    /// Its version.
+    #[serde(default = "first_version")]
+    pub version: u16,
+    /// The body as MessagePack.
+    #[serde(with = "serde_bytes")]
+    pub body: Vec<u8>,
+    /// The document that it is done for.
+    #[serde(default)]
+    pub document: Option<DocumentRef>,
+}
+
+const fn first_version() -> u16 {
+    1
+}
+
+impl Handle {
+    /// A desk operation with `body`.
+    pub fn new(body: &Body, document: Option<DocumentRef>) -> Self {
+        Self { kind: body.kind().to_owned(), version: VERSION, body: body.encode(), document }
+    }
+}
+
+/// A list of commands that are done together or not at all.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Batch {
+    /// The commands, in order. None of them is a batch, a decision or a settlement.
+    pub commands: Vec<Command>,
+}
+
+macro_rules! commands {
+    ($($(#[$doc:meta])* $variant:ident($inner:ty) = $name:literal;)*) => {
+        /// What a desk, an import or the system asks for.
+        #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+        pub enum Command {
+            $($(#[$doc])* #[serde(rename = $name)] $variant($inner),)*
+        }
+
+        impl Command {
+            /// The names of all commands of this build.
+            pub const NAMES: &'static [&'static str] = &[$($name),*];
+
+            /// The name of this command.
+            pub const fn name(&self) -> &'static str {
+                match self { $(Self::$variant(_) => $name,)* }
+            }
+        }
+    };
+}
+
+commands! {
+    /// See [`SetCompany`].
+    SetCompany(SetCompany) = "set_company";
+    /// See [`places::PutSite`].
+    PutSite(places::PutSite) = "put_site";
+    /// See [`places::PutLocation`].
+    PutLocation(places::PutLocation) = "put_location";
+    /// See [`places::PutBin`].
+    PutBin(places::PutBin) = "put_bin";
+    /// See [`places::RenameBin`].
+    RenameBin(places::RenameBin) = "rename_bin";
+    /// See [`places::DeleteBin`].
+    DeleteBin(places::DeleteBin) = "delete_bin";
+    /// See [`master::PutTrackingCode`].
+    PutTrackingCode(master::PutTrackingCode) = "put_tracking_code";
+    /// See [`master::PutItem`].
+    PutItem(master::PutItem) = "put_item";
+    /// See [`master::PutItemUnit`].
+    PutItemUnit(master::PutItemUnit) = "put_item_unit";
+    /// See [`master::PutVariant`].
+    PutVariant(master::PutVariant) = "put_variant";
+    /// See [`master::PutIdentifier`].
+    PutIdentifier(master::PutIdentifier) = "put_identifier";
+    /// See [`master::PutIdentifier`]: takes that meaning away.
+    RemoveIdentifier(master::PutIdentifier) = "remove_identifier";
+    /// See [`master::PutLot`].
+    PutLot(master::PutLot) = "put_lot";
+    /// See [`stock::OpeningStock`].
+    OpeningStock(stock::OpeningStock) = "opening_stock";
+    /// See [`papers::PutDocument`].
+    PutDocument(papers::PutDocument) = "put_document";
+    /// See [`papers::SetDocumentStatus`].
+    SetDocumentStatus(papers::SetDocumentStatus) = "set_document_status";
+    /// See [`people::PutOperator`].
+    PutOperator(people::PutOperator) = "put_operator";
+    /// See [`people::GrantRole`].
+    GrantRole(people::GrantRole) = "grant_role";
+    /// See [`people::RevokeRole`].
+    RevokeRole(people::RevokeRole) = "revoke_role";
+    /// See [`people::CreateEnrolment`].
+    CreateEnrolment(people::CreateEnrolment) = "create_enrolment";
+    /// See [`people::EnrolDevice`].
+    EnrolDevice(people::EnrolDevice) = "enrol_device";
+    /// See [`people::SetDeviceState`].
+    SetDeviceState(people::SetDeviceState) = "set_device_state";
+    /// See [`people::DeclareLost`].
+    DeclareLost(people::DeclareLost) = "declare_lost";
+    /// See [`people::NewIncarnation`].
+    NewIncarnation(people::NewIncarnation) = "new_incarnation";
+    /// See [`Handle`].
+    Handle(Handle) = "handle";
+    /// The instant of a count journal: what is entered later was counted now.
+    CalculateCounts(stock::CalculateCounts) = "calculate_counts";
+    /// See [`EnterCounts`].
+    EnterCounts(EnterCounts) = "enter_counts";
+    /// See [`Batch`].
+    Batch(Batch) = "batch";
+    /// Judge the counts that are due; drawn by the system from what devices last said.
+    Settle(stock::Settle) = "settle";
+    /// Decide a case.
+    Decide(stock::Decide) = "decide";
+}
+
+#[derive(Serialize)]
+struct EncodedRef<'a> {
+    v: u16,
+    c: &'a Command,
+}
+
+#[derive(Deserialize)]
+struct Encoded {
+    v: u16,
+    c: Command,
+}
+
+impl Command {
+    /// The bytes of the command, as the intake keeps them.
+    pub fn encode(&self) -> Vec<u8> {
+        rmp_serde::to_vec_named(&EncodedRef { v: VERSION, c: self })
+            .expect("writing to memory cannot fail, and no command holds an unsized part")
+    }
+
+    /// Reads what [`Command::encode`] wrote.
+    ///
+    /// # Errors
+    ///
+    /// `unsupported_op` for a later version, `malformed_request` with the decoder's words.
+    pub fn decode(bytes: &[u8]) -> Result<Self, Reason> {
+        let encoded: Encoded = rmp_serde::from_slice(bytes).map_err(|error| malformed(&error))?;
+        if encoded.v == VERSION {
+            Ok(encoded.c)
+        } else {
+            Err(Reason::new(Code::UnsupportedOperation))
+        }
+    }
+}
+
+/// The request cannot be read, in the decoder's words.
+pub(crate) fn malformed(why: &impl ToString) -> Reason {
+    Reason::new(Code::MalformedRequest).word("why", why.to_string())
+}
+
+/// There is no such thing.
+pub(crate) fn not_found(what: &impl ToString) -> Stop {
+    Stop::Refuse(Reason::new(Code::NotFound).word("what", what.to_string()))
+}
+
+/// A field is outside what can be booked.
+pub(crate) fn out_of_range(field: &str) -> Stop {
+    Stop::Refuse(Reason::new(Code::NumberOutOfRange).word("field", field))
+}
+
+/// Does `command`, except [`Command::Settle`], [`Command::Decide`] and [`Command::Handle`], which
+/// are judged beside it.
+///
+/// # Errors
+///
+/// [`Stop::Refuse`]: the caller throws away what the posting did.
+pub fn run(posting: &mut Posting<'_, '_>, command: &Command) -> Result<(), Stop> {
+    match command {
+        Command::SetCompany(company) => {
+            set_company(posting, company);
+            Ok(())
+        }
+        Command::PutSite(site) => places::put_site(posting, site),
+        Command::PutLocation(location) => places::put_location(posting, location),
+        Command::PutBin(bin) => places::put_bin(posting, bin).map(|_id| ()),
+        Command::RenameBin(bin) => places::rename_bin(posting, bin),
+        Command::DeleteBin(bin) => places::delete_bin(posting, bin),
+        Command::PutTrackingCode(code) => master::put_tracking_code(posting, code),
+        Command::PutItem(item) => master::put_item(posting, item),
+        Command::PutItemUnit(unit) => master::put_item_unit(posting, unit),
+        Command::PutVariant(variant) => master::put_variant(posting, variant),
+        Command::PutIdentifier(identifier) => master::put_identifier(posting, identifier),
+        Command::RemoveIdentifier(identifier) => master::remove_identifier(posting, identifier),
+        Command::PutLot(lot) => master::put_lot(posting, lot),
+        Command::OpeningStock(line) => stock::opening(posting, line),
+        Command::PutDocument(document) => papers::put_document(posting, document),
+        Command::SetDocumentStatus(status) => papers::set_status(posting, status),
+        Command::PutOperator(operator) => people::put_operator(posting, operator),
+        Command::GrantRole(grant) => people::grant_role(posting, grant),
+        Command::RevokeRole(revoke) => people::revoke_role(posting, revoke),
+        Command::CreateEnrolment(enrolment) => people::create_enrolment(posting, enrolment),
+        Command::EnrolDevice(device) => people::enrol_device(posting, device),
+        Command::SetDeviceState(state) => people::set_device_state(posting, state),
+        Command::DeclareLost(device) => people::declare_lost(posting, device),
+        Command::NewIncarnation(device) => people::new_incarnation(posting, device),
+        Command::CalculateCounts(calculate) => stock::calculate(posting, calculate),
+        Command::EnterCounts(entered) => {
+            count::observation::judge_journal_count(posting, entered.calculated, &entered.counts)
+        }
+        Command::Batch(batch) => run_batch(posting, batch),
+        Command::Handle(_) | Command::Settle(_) | Command::Decide(_) => {
+            Err(Stop::refuse(Code::ChoiceNotOffered))
+        }
+    }
+}
+
+fn run_batch(posting: &mut Posting<'_, '_>, batch: &Batch) -> Result<(), Stop> {
+    for command in &batch.commands {
+        if matches!(command, Command::Batch(_)) {
+            return Err(Stop::Refuse(malformed(&"a batch inside a batch")));
+        }
+        run(posting, command)?;
+    }
+    Ok(())
+}
+
+fn set_company(posting: &mut Posting<'_, '_>, company: &SetCompany) {
+    use crate::schema::book::{Companies, Company};
+    use crate::tables::Read as _;
+    let epoch = posting
+        .draft
+        .row::<Companies>(&())
+        .map_or(protocol::identity::ServerEpoch(1), |known| known.epoch);
+    let row = Company {
+        name: company.name.clone(),
+        epoch,
+        negative_inventory_allowed: company.negative_inventory_allowed,
+        absent_after_hours: company.absent_after_hours,
+    };
+    posting.draft.put::<Companies>(&(), row);
+}

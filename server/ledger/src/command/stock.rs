@@ -1,0 +1,77 @@
+//! Commands about what lies where: opening stock, count journals, settlement, decisions.
+
+use protocol::identity::CaseId;
+use protocol::operation::{Goods, Place};
+use protocol::words::LocationCode;
+use serde::{Deserialize, Serialize};
+
+use crate::command::out_of_range;
+use crate::count::settlement::SiteWatermark;
+use crate::lookup;
+use crate::movement::carry::Motion;
+use crate::movement::goods::{self, Flow};
+use crate::movement::spot::{self, End};
+use crate::posting::{Posting, Stop};
+use crate::schema::case::Choice;
+use crate::schema::entry::{EntryReason, EntryType};
+
+/// Stock that is there when the company starts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OpeningStock {
+    /// Where.
+    pub place: Place,
+    /// What and how much, above zero.
+    pub goods: Goods,
+}
+
+/// The instant of a count journal or count order: what is entered later was counted now.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CalculateCounts {
+    /// The location that is counted.
+    pub location: LocationCode,
+}
+
+/// Judge the counts that are due.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Settle {
+    /// Up to when the acts of each site are all here, and what that was drawn from.
+    pub sites: Vec<SiteWatermark>,
+}
+
+/// Decide a case.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Decide {
+    /// The case.
+    pub case: CaseId,
+    /// The version that was seen: a case that changed since is shown again.
+    pub version: u32,
+    /// What.
+    pub choice: Choice,
+    /// With [`Choice::Correct`]: the operation as it should have been captured.
+    #[serde(default)]
+    pub correction: Option<super::Handle>,
+    /// Why, in the words of the one who decides.
+    #[serde(default)]
+    pub remark: String,
+}
+
+pub(crate) fn opening(posting: &mut Posting<'_, '_>, line: &OpeningStock) -> Result<(), Stop> {
+    let named = goods::resolve(posting, &line.goods, Flow::In)?;
+    let spot = spot::resolve(posting, &line.place, End::To)?;
+    if !named.base.is_positive() {
+        return Err(out_of_range("quantity"));
+    }
+    let order = posting.next_order();
+    let into =
+        Motion::into_stock(EntryType::PositiveAdjustment, named.key(&spot), named.base, order);
+    posting.carry(&Motion { reason: EntryReason::Opening, ..into })
+}
+
+pub(crate) fn calculate(
+    posting: &mut Posting<'_, '_>,
+    calculate: &CalculateCounts,
+) -> Result<(), Stop> {
+    // The instant is that of the command's own intake record: there is nothing else to keep.
+    lookup::location(posting.draft, &calculate.location).map_err(Stop::Refuse)?;
+    Ok(())
+}
