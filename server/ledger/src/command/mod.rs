@@ -9,7 +9,7 @@
 //! judgement (`operation`).
 //!
 //! Order of reading: this file, then [`master`] (items), [`places`], [`papers`] (documents),
-//! [`people`] (operators, devices), [`stock`].
+//! [`people`] (operators, rights), [`stock`].
 
 pub mod master;
 pub mod papers;
@@ -149,16 +149,6 @@ commands! {
     GrantRole(people::GrantRole) = "grant_role";
     /// See [`people::RevokeRole`].
     RevokeRole(people::RevokeRole) = "revoke_role";
-    /// See [`people::CreateEnrolment`].
-    CreateEnrolment(people::CreateEnrolment) = "create_enrolment";
-    /// See [`people::EnrolDevice`].
-    EnrolDevice(people::EnrolDevice) = "enrol_device";
-    /// See [`people::SetDeviceState`].
-    SetDeviceState(people::SetDeviceState) = "set_device_state";
-    /// See [`people::DeclareLost`].
-    DeclareLost(people::DeclareLost) = "declare_lost";
-    /// See [`people::NewIncarnation`].
-    NewIncarnation(people::NewIncarnation) = "new_incarnation";
     /// See [`Handle`].
     Handle(Handle) = "handle";
     /// The instant of a count journal: what is entered later was counted now.
@@ -252,11 +242,6 @@ pub fn run(posting: &mut Posting<'_, '_>, command: &Command) -> Result<(), Stop>
         Command::PutOperator(operator) => people::put_operator(posting, operator),
         Command::GrantRole(grant) => people::grant_role(posting, grant),
         Command::RevokeRole(revoke) => people::revoke_role(posting, revoke),
-        Command::CreateEnrolment(enrolment) => people::create_enrolment(posting, enrolment),
-        Command::EnrolDevice(device) => people::enrol_device(posting, device),
-        Command::SetDeviceState(state) => people::set_device_state(posting, state),
-        Command::DeclareLost(device) => people::declare_lost(posting, device),
-        Command::NewIncarnation(device) => people::new_incarnation(posting, device),
         Command::CalculateCounts(calculate) => stock::calculate(posting, calculate),
         Command::EnterCounts(entered) => {
             count::observation::judge_journal_count(posting, entered.calculated, &entered.counts)

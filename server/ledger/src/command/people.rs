@@ -1,25 +1,20 @@
-//! Operators and their rights, devices and how they join. Rights are histories: what counts is the
-//! right at the instant of the act.
+//! Operators and their rights. Rights are histories: what counts is the right at the instant of the
+//! act. How devices join is the machine's own affair.
 
 use protocol::code::Code;
 use protocol::feed::Role;
-use protocol::frame::KeyAlgorithm;
-use protocol::identity::{DeviceId, Incarnation, ServerTime};
+use protocol::identity::ServerTime;
 use protocol::outcome::Reason;
-use protocol::words::{LocationCode, OperatorId, SiteCode};
+use protocol::words::{LocationCode, OperatorId};
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 
-use crate::command::master::small;
 use crate::command::{malformed, not_found};
 use crate::key::KeyRange;
 use crate::lookup;
 use crate::posting::{Posting, Stop};
-use crate::schema::identity::{
-    Device, DeviceState, Devices, Enrolment, Enrolments, Incarnations, Operator, Operators,
-    OperatorsByBadge, Right, Rights, RoleKey,
-};
-use crate::schema::{Counter, LocationId, next_number};
+use crate::schema::LocationId;
+use crate::schema::identity::{Operator, Operators, OperatorsByBadge, Right, Rights, RoleKey};
 use crate::tables::Read as _;
 
 /// Makes or changes a person. Secrets come as verifiers only.
@@ -71,70 +66,6 @@ pub struct RevokeRole {
     /// From when on; left out: now.
     #[serde(default)]
     pub from: Option<ServerTime>,
-}
-
-/// Makes a one-time code by which one device may join.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct CreateEnrolment {
-    /// SHA-256 of the code: the code itself is not kept.
-    pub code_hash: ByteBuf,
-    /// The site of the device.
-    pub site: SiteCode,
-    /// Until when.
-    pub expires: ServerTime,
-}
-
-/// A device joins with a code.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct EnrolDevice {
-    /// SHA-256 of the code.
-    pub code_hash: ByteBuf,
-    /// What it calls itself.
-    pub name: String,
-    /// Make and model.
-    #[serde(default)]
-    pub model: String,
-    /// The kind of its key.
-    pub algorithm: KeyAlgorithm,
-    /// Its public key.
-    pub public_key: ByteBuf,
-}
-
-/// What a device may do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum State {
-    /// Everything.
-    Active,
-    /// Upload only; what it sends is parked.
-    Suspended,
-    /// Nothing.
-    Revoked,
-}
-
-/// Changes what a device may do.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SetDeviceState {
-    /// The device.
-    pub device: DeviceId,
-    /// From now on.
-    pub state: State,
-}
-
-/// Nobody waits for this device any more. If it turns up, what it brings is late.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct DeclareLost {
-    /// The device.
-    pub device: DeviceId,
-}
-
-/// A device begins a new generation of its store.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct NewIncarnation {
-    /// The device.
-    pub device: DeviceId,
-    /// The generation it leaves: a repetition of the same request gives no second one.
-    pub after: Incarnation,
 }
 
 fn hash32(bytes: &ByteBuf) -> Result<[u8; 32], Stop> {
@@ -225,98 +156,4 @@ fn touch_operator(posting: &mut Posting<'_, '_>, operator: &OperatorId) {
     if let Some(row) = posting.draft.row::<Operators>(operator) {
         posting.draft.put::<Operators>(operator, (*row).clone());
     }
-}
-
-pub(crate) fn create_enrolment(
-    posting: &mut Posting<'_, '_>,
-    create: &CreateEnrolment,
-) -> Result<(), Stop> {
-    let site = lookup::site(posting.draft, &create.site).map_err(Stop::Refuse)?;
-    let hash = hash32(&create.code_hash)?;
-    if posting.draft.has::<Enrolments>(&hash) {
-        return Err(Stop::Refuse(Reason::new(Code::AlreadyExists).word("what", "enrolment code")));
-    }
-    let by = posting.act.operator.clone().ok_or_else(|| Stop::refuse(Code::RightMissing))?;
-    let row = Enrolment { site, expires: create.expires, used_by: None, by };
-    posting.draft.put::<Enrolments>(&hash, row);
-    Ok(())
-}
-
-pub(crate) fn enrol_device(posting: &mut Posting<'_, '_>, enrol: &EnrolDevice) -> Result<(), Stop> {
-    let hash = hash32(&enrol.code_hash)?;
-    let code = posting.draft.row::<Enrolments>(&hash).ok_or_else(|| not_found(&"the code"))?;
-    if let Some(device) = code.used_by {
-        // The answer was lost on its way: the same key under the same code is the same device.
-        let known = posting.draft.row::<Devices>(&device);
-        return if known.is_some_and(|known| known.public_key == enrol.public_key) {
-            Ok(())
-        } else {
-            Err(not_found(&"the code"))
-        };
-    }
-    if code.expires < posting.act.received {
-        return Err(not_found(&"the code"));
-    }
-    let device = DeviceId(small(next_number(posting.draft, Counter::Device)));
-    let incarnation = Incarnation(1);
-    let row = Device {
-        name: enrol.name.clone(),
-        model: enrol.model.clone(),
-        site: code.site,
-        algorithm: enrol.algorithm,
-        public_key: enrol.public_key.clone(),
-        state: DeviceState::Active,
-        incarnation,
-        declared_lost: None,
-        enrolled: posting.act.at,
-    };
-    let at = posting.act.at;
-    posting.draft.put::<Devices>(&device, row);
-    posting.draft.put::<Incarnations>(&(device, incarnation), at);
-    posting.draft.put::<Enrolments>(&hash, Enrolment { used_by: Some(device), ..(*code).clone() });
-    Ok(())
-}
-
-fn known_device(posting: &Posting<'_, '_>, device: DeviceId) -> Result<Device, Stop> {
-    posting
-        .draft
-        .row::<Devices>(&device)
-        .map(|row| (*row).clone())
-        .ok_or_else(|| not_found(&format!("device {device}")))
-}
-
-pub(crate) fn set_device_state(
-    posting: &mut Posting<'_, '_>,
-    set: &SetDeviceState,
-) -> Result<(), Stop> {
-    let row = known_device(posting, set.device)?;
-    let state = match set.state {
-        State::Active => DeviceState::Active,
-        State::Suspended => DeviceState::Suspended,
-        State::Revoked => DeviceState::Revoked,
-    };
-    let declared_lost = if state == DeviceState::Active { None } else { row.declared_lost };
-    posting.draft.put::<Devices>(&set.device, Device { state, declared_lost, ..row });
-    Ok(())
-}
-
-pub(crate) fn declare_lost(posting: &mut Posting<'_, '_>, lost: &DeclareLost) -> Result<(), Stop> {
-    let row = known_device(posting, lost.device)?;
-    let declared_lost = Some(posting.act.at);
-    posting.draft.put::<Devices>(&lost.device, Device { declared_lost, ..row });
-    Ok(())
-}
-
-pub(crate) fn new_incarnation(
-    posting: &mut Posting<'_, '_>,
-    new: &NewIncarnation,
-) -> Result<(), Stop> {
-    let row = known_device(posting, new.device)?;
-    if row.incarnation != new.after {
-        return Ok(());
-    }
-    let (incarnation, at) = (row.incarnation.next(), posting.act.at);
-    posting.draft.put::<Incarnations>(&(new.device, incarnation), at);
-    posting.draft.put::<Devices>(&new.device, Device { incarnation, ..row });
-    Ok(())
 }
