@@ -8,14 +8,24 @@
 //! numbers come with the request.
 //!
 //! Order of reading: [`key`] and [`record`] (how rows are kept), [`tables`] and [`draft`] (how they
-//! are read and changed), [`schema`] (what there is), then the judgement itself.
+//! are read and changed), [`schema`] (what there is), [`operation`] (the only door), [`movement`] and
+//! [`command`] (what comes in), [`posting`] (entries and who supplied whom), [`place`], [`tracking`],
+//! [`document`], [`count`], [`conflict`].
 
+pub mod command;
+pub mod conflict;
+pub mod count;
+pub mod document;
 pub mod draft;
 pub mod key;
 pub mod lookup;
 pub mod memory;
+pub mod movement;
+pub mod operation;
+pub mod place;
 pub mod posting;
 pub mod record;
+pub mod right;
 pub mod schema;
 pub mod tables;
 pub mod tracking;

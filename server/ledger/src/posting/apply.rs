@@ -14,6 +14,7 @@ use protocol::words::DocumentNo;
 
 use crate::draft::Draft;
 use crate::key::KeyRange;
+use crate::lookup;
 use crate::posting::entry::{Supply, never_below_zero};
 use crate::posting::{EntryLine, Posting, Stop, add, subtract};
 use crate::schema::book::Companies;
@@ -237,9 +238,11 @@ impl Posting<'_, '_> {
         } else {
             return Ok(());
         };
+        let wanted = entry.quantity.abs();
         let reason = Reason::new(code)
-            .word("item", crate::lookup::item_text(self.draft, entry.item))
-            .quantity("missing", rest.abs());
+            .word("item", lookup::item_text(self.draft, entry.item))
+            .quantity("wanted", wanted)
+            .quantity("available", add(wanted, rest)?);
         Err(Stop::Refuse(reason))
     }
 

@@ -3,11 +3,12 @@
 use protocol::code::Code;
 use protocol::feed::{BinKind, TaskKind};
 use protocol::outcome::Reason;
+use protocol::quantity::Quantity;
 
 use crate::conflict;
 use crate::lookup;
-use crate::posting::{Posting, Stop};
-use crate::schema::place::Bins;
+use crate::posting::{Posting, Stop, subtract};
+use crate::schema::place::{Bins, Locations};
 use crate::schema::{BinId, StockKey};
 use crate::tables::Read as _;
 
@@ -20,12 +21,13 @@ impl Posting<'_, '_> {
     /// [`Stop::Refuse`] at the desk, with the first key in order.
     pub fn check_below_zero(&mut self) -> Result<(), Stop> {
         let touched = std::mem::take(&mut self.touched);
-        for key in touched {
-            if !self.stock(&key).is_negative() || self.may_be_negative(&key) {
+        for (key, before) in touched {
+            let now = self.stock(&key);
+            if !now.is_negative() || self.may_be_negative(&key) {
                 continue;
             }
-            let reason = self.below_zero_reason(&key);
-            if self.act.desk && !self.act.approved {
+            let reason = self.below_zero_reason(&key, before)?;
+            if self.act.desk && !self.act.approved && now < before {
                 return Err(Stop::Refuse(reason));
             }
             self.decision.note(reason);
@@ -47,22 +49,27 @@ impl Posting<'_, '_> {
     }
 
     /// The adjustment bin mirrors differences; a location without bins may be below zero where the
-    /// application allowed it.
+    /// application allowed it; between two locations nobody can count, and a case is open.
     fn may_be_negative(&self, key: &StockKey) -> bool {
         let without_bins = key.bin == BinId(0) && self.act.desk;
         without_bins
+            || self.draft.row::<Locations>(&key.location).is_some_and(|row| row.in_transit)
             || self.draft.row::<Bins>(&key.bin).is_some_and(|bin| bin.kind == BinKind::Adjustment)
     }
 
-    fn below_zero_reason(&self, key: &StockKey) -> Reason {
-        let code = match (self.act.desk, key.bin) {
-            (true, BinId(0)) => Code::InsufficientInventory,
-            (true, _) => Code::BinInsufficient,
-            (false, _) => Code::BinBelowZero,
-        };
-        Reason::new(code)
-            .word("bin", lookup::bin_text(self.draft, key.location, key.bin))
-            .word("item", lookup::item_text(self.draft, key.item))
-            .quantity("quantity", self.stock(key))
+    fn below_zero_reason(&self, key: &StockKey, before: Quantity) -> Result<Reason, Stop> {
+        let (bin, item) = (
+            lookup::bin_text(self.draft, key.location, key.bin),
+            lookup::item_text(self.draft, key.item),
+        );
+        let now = self.stock(key);
+        if !self.act.desk {
+            let reason = Reason::new(Code::BinBelowZero).word("bin", bin).word("item", item);
+            return Ok(reason.quantity("quantity", now));
+        }
+        let code =
+            if key.bin == BinId(0) { Code::InsufficientInventory } else { Code::BinInsufficient };
+        let reason = Reason::new(code).word("bin", bin).word("item", item);
+        Ok(reason.quantity("wanted", subtract(before, now)?).quantity("available", before))
     }
 }

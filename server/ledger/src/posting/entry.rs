@@ -153,6 +153,9 @@ impl Posting<'_, '_> {
         );
         self.draft.put::<ItemLedgerByItem>(&(key.item, no), ());
         self.posted.item_ledger.push(no);
+        if !is_told_by_others(line.reason) {
+            self.posted.standing.push((no, key));
+        }
         self.change_on_hand(key, line.delta)?;
         self.append_warehouse(
             (key, line.delta, line.order),
@@ -211,6 +214,17 @@ impl Posting<'_, '_> {
         self.draft.put::<Registers>(&register, row);
         register
     }
+}
+
+/// Whether an entry of this reason follows from counts and sightings: those take it back themselves.
+const fn is_told_by_others(reason: EntryReason) -> bool {
+    matches!(
+        reason,
+        EntryReason::CountDifference
+            | EntryReason::CountCorrection
+            | EntryReason::CountTakenOut
+            | EntryReason::Sighting
+    )
 }
 
 /// Whether `entry_type` may never stay open below zero, whatever the setting (COSTING 5.2).

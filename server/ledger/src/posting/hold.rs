@@ -32,6 +32,26 @@ impl Posting<'_, '_> {
         })
     }
 
+    /// Puts what lies under `key` on hold, up to `quantity`, as far as it is not on hold already.
+    ///
+    /// # Errors
+    ///
+    /// [`Stop::Overflow`].
+    pub fn hold_free(
+        &mut self,
+        key: StockKey,
+        quantity: Quantity,
+        reason: &Code,
+        case: Option<CaseId>,
+    ) -> Result<(), Stop> {
+        let Some(stock) = self.draft.row::<Stocks>(&key) else { return Ok(()) };
+        let free = subtract(stock.quantity, stock.held)?.min(quantity);
+        if free.is_positive() {
+            self.hold(key, free, reason, case)?;
+        }
+        Ok(())
+    }
+
     fn hold_row(&mut self, hold: Hold) -> Result<HoldId, Stop> {
         let no = HoldId(next_number(self.draft, Counter::Hold));
         self.change_held(hold.key, hold.quantity)?;

@@ -14,11 +14,12 @@
 //! (what lies where), [`hold`].
 
 pub mod apply;
+pub mod below_zero;
 pub mod entry;
 pub mod hold;
 pub mod stock;
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use chrono::NaiveDate;
 use protocol::code::Code;
@@ -26,13 +27,14 @@ use protocol::identity::{CaseId, IntakeNo, Lsn, OperationId, ServerTime};
 use protocol::operation::{DocumentKind, DocumentRef};
 use protocol::outcome::{Change, Decision, Reason, Settlement};
 use protocol::quantity::Quantity;
-use protocol::words::{DocumentNo, OperatorId};
+use protocol::words::{DocumentNo, OperatorId, SerialNo};
 
 use crate::draft::Draft;
 use crate::schema::book::Timing;
 use crate::schema::case::Choice;
 use crate::schema::entry::{EntryReason, EntryType, Posted};
-use crate::schema::{EntryNo, OrderKey, RegisterNo, SiteId, StockKey, Written};
+use crate::schema::tracking::SerialActRow;
+use crate::schema::{EntryNo, ItemId, OrderKey, RegisterNo, SiteId, StockKey, VariantId, Written};
 
 /// Who does what, when: everything that a posting needs to know about the operation it posts.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -199,6 +201,13 @@ impl EntryLine {
     }
 }
 
+/// What a nested posting leaves to the one around it.
+pub(crate) struct Leftover {
+    pub(crate) touched: BTreeMap<StockKey, Quantity>,
+    pub(crate) awakened: Vec<OperationId>,
+    pub(crate) applications: Vec<EntryNo>,
+}
+
 /// One posting in the making.
 pub struct Posting<'d, 't> {
     /// What it has changed so far, and what it reads.
@@ -211,9 +220,15 @@ pub struct Posting<'d, 't> {
     pub posted: Posted,
     /// Item applications in the order in which they were made, for whoever values them.
     pub applications: Vec<EntryNo>,
-    /// Stock keys that it changed: looked at once, at the end, for what went below zero.
-    pub(crate) touched: BTreeSet<StockKey>,
+    /// Stock keys that it changed, with what lay there before: looked at once, at the end, for what
+    /// went below zero.
+    pub(crate) touched: BTreeMap<StockKey, Quantity>,
     pub(crate) register: Option<RegisterNo>,
+    /// Acts in the histories of serials that are written although the operation is parked: they are
+    /// booked when an earlier act comes late and makes room for them.
+    pub(crate) parked_acts: Vec<((ItemId, VariantId, SerialNo, OrderKey), SerialActRow)>,
+    /// Parked operations that this posting made room for: judged again when it is done.
+    pub(crate) awakened: Vec<OperationId>,
 }
 
 impl<'d, 't> Posting<'d, 't> {
@@ -225,8 +240,10 @@ impl<'d, 't> Posting<'d, 't> {
             decision: DecisionDraft::default(),
             posted: Posted::default(),
             applications: Vec::new(),
-            touched: BTreeSet::new(),
+            touched: BTreeMap::new(),
             register: None,
+            parked_acts: Vec::new(),
+            awakened: Vec::new(),
         }
     }
 
@@ -252,6 +269,15 @@ impl<'d, 't> Posting<'d, 't> {
     /// Where rows of this posting come from.
     pub const fn written(&self) -> Written {
         Written { lsn: self.act.lsn, operation: self.act.operation }
+    }
+
+    /// Takes over what a posting of another operation within this decision leaves to its end.
+    pub(crate) fn absorb(&mut self, parts: Leftover) {
+        for (key, before) in parts.touched {
+            self.touched.entry(key).or_insert(before);
+        }
+        self.awakened.extend(parts.awakened);
+        self.applications.extend(parts.applications);
     }
 
     /// Stops for `reason`: refused at the desk, parked for a device.

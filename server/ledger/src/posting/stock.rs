@@ -15,7 +15,7 @@ impl Posting<'_, '_> {
             .row::<Stocks>(&key)
             .map_or((Quantity::ZERO, Quantity::ZERO), |row| (row.quantity, row.held));
         let quantity = add(before, delta)?;
-        self.touched.insert(key);
+        self.touched.entry(key).or_insert(before);
         if quantity.is_zero() && held.is_zero() {
             self.draft.delete::<Stocks>(&key);
             self.draft.delete::<StocksByItem>(&(key.item, key));

@@ -8,7 +8,9 @@ use protocol::quantity::{Quantity, UnitFactor};
 use protocol::words::{DocumentNo, PartnerNo};
 use serde::{Deserialize, Serialize};
 
-use crate::schema::{ItemId, LocationId, TrackingId, UnitId, VariantId, Written};
+use crate::schema::{
+    ItemId, LocationId, OrderKey, StockKey, TrackingId, UnitId, VariantId, Written,
+};
 
 /// A document's header.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,6 +35,8 @@ pub struct Document {
     pub document_date: Option<NaiveDate>,
     /// It was closed short and may be reopened by a receipt.
     pub may_reopen: bool,
+    /// It is closed because all its lines are done, not by a person.
+    pub closed_by_lines: bool,
     /// Made by the system (provisional transfer).
     pub provisional: bool,
     /// The decision that changed it last.
@@ -59,12 +63,26 @@ pub struct DocumentLine {
     pub picked: Quantity,
     /// Received at the other end (transfer).
     pub received: Quantity,
+    /// Of what is handled: shipped only by a receipt that came first (transfer); the shipment itself
+    /// takes its place when it comes.
+    pub provisional: Quantity,
     /// How much more than ordered may be received.
     pub tolerance: Quantity,
     /// The lot or serial that the document fixes, or none.
     pub tracking: TrackingId,
     /// The decision that changed it last.
     pub written: Written,
+}
+
+/// A shipment that a receipt stands for, because it came first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProvisionalShipment {
+    /// Where it was taken from in the book.
+    pub from: StockKey,
+    /// Where it was on its way.
+    pub through: StockKey,
+    /// How much the shipment itself has not taken the place of.
+    pub quantity: Quantity,
 }
 
 crate::tables! {
@@ -75,4 +93,7 @@ crate::tables! {
     /// Lines that may still be handled, by item.
     OpenLinesByItem = 77, "open_line_by_item",
         (LocationId, ItemId, DocumentKind, DocumentNo, u32) => ();
+    /// Provisional shipments by transfer order, line, tracking key, in order of their receipts.
+    ProvisionalShipments = 78, "provisional_shipment",
+        (DocumentNo, u32, TrackingId, OrderKey) => ProvisionalShipment;
 }

@@ -5,7 +5,7 @@ use chrono::NaiveDate;
 use protocol::identity::{HoldId, OperationId, ServerTime};
 use protocol::operation::DocumentKind;
 use protocol::quantity::Quantity;
-use protocol::words::{DocumentNo, OperatorId};
+use protocol::words::{DocumentNo, OperatorId, SerialNo};
 use serde::{Deserialize, Serialize};
 
 use crate::schema::{
@@ -55,6 +55,8 @@ pub enum EntryReason {
     CaseDecision,
     /// Provisional shipment of a transfer that was received first.
     ProvisionalTransfer,
+    /// The place or the existence of a serial, told by another sighting.
+    Sighting,
 }
 
 /// An item ledger entry. Immutable.
@@ -243,10 +245,15 @@ pub struct Posted {
     pub item_ledger: Vec<EntryNo>,
     /// Its warehouse entries.
     pub warehouse: Vec<EntryNo>,
+    /// Those of its item ledger entries that stand, with their stock keys. Differences and corrections
+    /// of counts, and what is booked for serials by sightings, are not among them.
+    pub standing: Vec<(EntryNo, StockKey)>,
     /// Its movements that stand. Differences and corrections of counts are not among them.
     pub legs: Vec<Leg>,
     /// What it added to document lines and did not take back.
     pub lines: Vec<LineEffect>,
+    /// Its acts in the histories of serials; booked by chain, not by leg.
+    pub serials: Vec<(ItemId, VariantId, SerialNo, OrderKey)>,
     /// The holds that it made; some may have ended since.
     pub holds: Vec<HoldId>,
     /// The next number of a leg on the time line.

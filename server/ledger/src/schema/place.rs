@@ -88,6 +88,33 @@ pub struct Plate {
     pub successor: Option<PlateNo>,
 }
 
+/// A zone: where bins get their kind and ranking from when they are made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Zone {
+    /// What people call it.
+    pub description: String,
+    /// The kind of its bins.
+    pub kind: BinKind,
+    /// The ranking of its bins.
+    pub ranking: i32,
+}
+
+/// That a licence plate came to a place: its history in order of the acts. The latest act says
+/// where it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlateAct {
+    /// Where its content was taken from; none when this was its first use.
+    pub from: Option<(LocationId, BinId)>,
+    /// Where it came to.
+    pub to: (LocationId, BinId),
+    /// The plate that it was put on; 0 for none.
+    pub parent: PlateId,
+    /// Half the width of the interval of the act, in microseconds.
+    pub epsilon_us: u64,
+    /// The next number of a leg by which earlier acts that came late correct this one.
+    pub next_leg: u8,
+}
+
 crate::tables! {
     /// Sites.
     Sites = 20, "site", SiteId => Site;
@@ -109,4 +136,8 @@ crate::tables! {
     PlateChildren = 28, "plate_child", (PlateId, PlateId) => ();
     /// Plates by bin of their root.
     PlatesByBin = 29, "plate_by_bin", (LocationId, BinId, PlateId) => ();
+    /// Zones.
+    Zones = 35, "zone", (LocationId, ZoneCode) => Zone;
+    /// Where each licence plate was put, in order of the acts.
+    PlateActs = 36, "plate_act", (PlateId, crate::schema::OrderKey) => PlateAct;
 }

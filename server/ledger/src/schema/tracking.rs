@@ -40,12 +40,36 @@ pub struct Lot {
 pub enum SerialAct {
     /// It came into stock under this key.
     In(StockKey),
-    /// It was seen or put under this key.
+    /// It went from one key, as its operator knew it, to another.
+    Moved(StockKey, StockKey),
+    /// The licence plate under it went from one place to another: that moved the serial if it was
+    /// there then.
+    Carried(StockKey, StockKey),
+    /// It was counted under this key.
     Seen(StockKey),
     /// It left stock from this key.
     Out(StockKey),
     /// A complete count of its bin did not see it.
     NotSeen(StockKey),
+}
+
+/// An act in the history of a serial, and what is booked for it. What is booked forms a chain: each
+/// act takes the serial from where the booked act before it left it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SerialActRow {
+    /// What happened.
+    pub act: SerialAct,
+    /// Where it was taken from in the book; none: not in stock.
+    pub start: Option<StockKey>,
+    /// Where it was left in the book; none: not in stock.
+    pub end: Option<StockKey>,
+    /// The item ledger entry by which it is booked; 0 when it was registered only, or booked
+    /// differently since.
+    pub entry: EntryNo,
+    /// Nothing is booked for it: it contradicts an earlier act.
+    pub parked: bool,
+    /// Half the width of the interval of the act, in microseconds.
+    pub epsilon_us: u64,
 }
 
 /// Where a serial is now.
@@ -57,8 +81,6 @@ pub struct SerialState {
     pub by: OrderKey,
     /// Half the width of the interval of that act, in microseconds.
     pub epsilon_us: u64,
-    /// The entry that brought it in last.
-    pub inbound: EntryNo,
 }
 
 crate::tables! {
@@ -72,5 +94,5 @@ crate::tables! {
     /// Serials: where they are now.
     Serials = 33, "serial", (ItemId, VariantId, SerialNo) => SerialState;
     /// Serials: what happened to them, in order of the acts.
-    SerialActs = 34, "serial_act", (ItemId, VariantId, SerialNo, OrderKey) => SerialAct;
+    SerialActs = 34, "serial_act", (ItemId, VariantId, SerialNo, OrderKey) => SerialActRow;
 }

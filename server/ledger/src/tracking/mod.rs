@@ -2,6 +2,9 @@
 //!
 //! Order of reading: this file (keys), [`lot`], [`serial`].
 
+pub mod lot;
+pub mod serial;
+
 use protocol::operation::Tracking;
 
 use crate::draft::Draft;

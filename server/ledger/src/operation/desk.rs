@@ -1,0 +1,100 @@
+//! Commands: refused whole, with a code, or done.
+
+use protocol::code::Code;
+use protocol::feed::Role;
+use protocol::identity::OperationId;
+use protocol::operation::Body;
+use protocol::outcome::Reason;
+
+use crate::command::{self, Command, Handle};
+use crate::count;
+use crate::draft::Draft;
+use crate::operation::{Poison, Request, act_of, complete, finish, post_body, stopped};
+use crate::posting::{Posting, Stop};
+use crate::right;
+use crate::schema::LocationId;
+use crate::schema::book::{Idempotency, Origin};
+
+/// Judges a command.
+///
+/// # Errors
+///
+/// [`Poison`].
+pub(crate) fn judge(
+    draft: &mut Draft<'_>,
+    request: &Request<'_>,
+    operation: OperationId,
+) -> Result<(), Poison> {
+    let command = Command::decode(&request.intake.raw);
+    let act = act_of(request, operation, None);
+    let kind = command.as_ref().map_or_else(|_bad| String::new(), |known| known.name().to_owned());
+    if let Origin::Desk { idempotency: Some(key), .. } = &request.intake.origin {
+        draft.put::<Idempotency>(key, operation);
+    }
+    let before = draft.savepoint();
+    let mut posting = Posting::new(draft, act);
+    let judged = match &command {
+        Ok(command) => may(&posting, &request.intake.origin, command)
+            .and_then(|()| run(&mut posting, command))
+            .and_then(|()| complete(&mut posting)),
+        Err(reason) => Err(Stop::Refuse(reason.clone())),
+    };
+    if let Err(stop) = judged {
+        let act = posting.act;
+        draft.restore(before);
+        posting = Posting::new(draft, act);
+        stopped(&mut posting, refusal(stop), None)?;
+    }
+    finish(posting, request, (request.intake.hash, kind))
+}
+
+/// Nothing that a desk asks for is parked.
+fn refusal(stop: Stop) -> Stop {
+    match stop {
+        Stop::Park(reasons, _choices) => Stop::Refuse(
+            reasons.into_iter().next().unwrap_or_else(|| Reason::new(Code::MalformedRequest)),
+        ),
+        Stop::Refuse(_) | Stop::Overflow => stop,
+    }
+}
+
+fn run(posting: &mut Posting<'_, '_>, command: &Command) -> Result<(), Stop> {
+    match command {
+        Command::Handle(handle) => handled(posting, handle),
+        Command::Settle(settle) => count::settle(posting, &settle.sites).map(|_more| ()),
+        other => command::run(posting, other),
+    }
+}
+
+/// Work like that of a device, done at a desk: the same rules, but the desk is refused where a fact
+/// would be changed, parked or posted below zero.
+fn handled(posting: &mut Posting<'_, '_>, handle: &Handle) -> Result<(), Stop> {
+    let body = Body::decode(&handle.kind, handle.version, &handle.body)
+        .map_err(|error| Stop::Refuse(Reason::new(Code::MalformedRequest).word("why", error)))?;
+    posting.act.document.clone_from(&handle.document);
+    post_body(posting, &body)
+}
+
+/// Whether the person may ask for `command`, and for each part of a batch. The system may.
+fn may(posting: &Posting<'_, '_>, origin: &Origin, command: &Command) -> Result<(), Stop> {
+    if *origin == Origin::System {
+        return Ok(());
+    }
+    if let Command::Batch(batch) = command {
+        return batch.commands.iter().try_for_each(|part| may(posting, origin, part));
+    }
+    right::claim(posting, roles_for(command), LocationId(0))
+}
+
+/// Roles, beside administrators, that may ask for a command.
+fn roles_for(command: &Command) -> &'static [Role] {
+    match command {
+        Command::SetCompany(_)
+        | Command::PutSite(_)
+        | Command::PutOperator(_)
+        | Command::GrantRole(_)
+        | Command::RevokeRole(_) => &[],
+        Command::Settle(_) | Command::Decide(_) => &[Role::Supervisor],
+        _ => &[Role::Supervisor, Role::Accountant, Role::Integrator],
+    }
+}

@@ -1,0 +1,382 @@
+//! The only door: one accepted operation in, everything that it changes out.
+//!
+//! Invariants:
+//! 1. A fact or an observation is posted, posted with a change, or parked; never refused.
+//! 2. An operation is decided once. The same identity with the same content is the same operation
+//!    and changes nothing.
+//! 3. What is parked or refused leaves nothing behind but its outcome, its case and what waits for it.
+//! 4. The result is a function of the tables and the intake record: no clock, no other state.
+//!
+//! Order of reading: this file, [`desk`] (commands), [`again`] (operations that are judged again or
+//! taken back).
+
+pub mod again;
+pub mod desk;
+
+use chrono::NaiveDate;
+use protocol::code::Code;
+use protocol::identity::{CaseId, Hash16, IntakeNo, Lsn, OperationId, ServerTime};
+use protocol::operation::{Body, OperationError, Recorded};
+use protocol::outcome::{Decision, Outcome, Reason};
+
+pub(crate) use crate::movement::undo::take_back_rest;
+pub use crate::operation::again::{awaken, open_case_of, rejudge, reverse, settle_serial_case};
+
+use crate::conflict;
+use crate::count;
+use crate::draft::Draft;
+use crate::movement::{adjust, answer, outbound, receive, reclassify, relocate, transfer, undo};
+use crate::place::plate;
+use crate::posting::{Act, Posting, Stop};
+use crate::right;
+use crate::schema::OrderKey;
+use crate::schema::book::{
+    Intake, OperationsByTime, Origin, OutcomeRevisions, OutcomeRow, Outcomes,
+};
+use crate::schema::case::Choice;
+use crate::schema::entry::PostedBy;
+use crate::schema::identity::{DeviceState, Devices};
+use crate::schema::tracking::SerialActs;
+use crate::tables::Read as _;
+use crate::tracking::serial;
+
+/// An accepted operation and the decision that is being taken of it.
+#[derive(Debug, Clone, Copy)]
+pub struct Request<'a> {
+    /// Its number.
+    pub intake_no: IntakeNo,
+    /// It.
+    pub intake: &'a Intake,
+    /// The decision's place in the log.
+    pub lsn: Lsn,
+    /// The decision's time.
+    pub time: ServerTime,
+}
+
+/// Why an operation cannot be judged here and now. What the draft holds must not be used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Poison {
+    /// It needs more reads and writes than one judgement may make.
+    #[error("more reads and writes than one decision may make")]
+    Exhausted,
+    /// A figure leaves the range that can be kept.
+    #[error("a quantity beyond the range")]
+    Overflow,
+}
+
+/// What became of the body of an operation.
+type Judged = Result<(), Stop>;
+
+/// Judges an operation or command: writes all that it changes, its outcome among it.
+///
+/// # Errors
+///
+/// [`Poison`]: the caller throws the draft away and calls [`park_poison`] on an empty one.
+pub fn judge(draft: &mut Draft<'_>, request: &Request<'_>) -> Result<(), Poison> {
+    let Identified { operation, hash, reused } = identify(draft, request);
+    if let Some(known) = draft.row::<Outcomes>(&operation).filter(|known| known.hash == hash) {
+        // The same fact, sent again. Written once more, so that its outcome is in the feed again.
+        draft.put::<Outcomes>(&operation, (*known).clone());
+        return Ok(());
+    }
+    let origin = &request.intake.origin;
+    match origin {
+        Origin::Device { .. } => judge_recorded(draft, request, (operation, hash, reused)),
+        Origin::Desk { .. } | Origin::Import { .. } | Origin::System => {
+            desk::judge(draft, request, operation)
+        }
+    }
+}
+
+/// Which operation a request is.
+struct Identified {
+    operation: OperationId,
+    hash: Hash16,
+    /// Its first number was used for another fact.
+    reused: bool,
+}
+
+/// The identity under which the operation was recorded first. Where that was used for other content,
+/// it is another fact under the number by which it was sent (CONFLICTS 41).
+fn identify(draft: &Draft<'_>, request: &Request<'_>) -> Identified {
+    let operation = request.intake.identity(request.intake_no);
+    let Origin::Device { sent_as, hash, first } = &request.intake.origin else {
+        return Identified { operation, hash: request.intake.hash, reused: false };
+    };
+    let first_hash = first.map_or(*hash, |first| first.hash);
+    let other = draft.row::<Outcomes>(&operation).is_some_and(|known| known.hash != first_hash);
+    if other && operation != *sent_as {
+        return Identified { operation: *sent_as, hash: *hash, reused: true };
+    }
+    Identified { operation, hash: first_hash, reused: false }
+}
+
+fn judge_recorded(
+    draft: &mut Draft<'_>,
+    request: &Request<'_>,
+    (operation, hash, reused): (OperationId, Hash16, bool),
+) -> Result<(), Poison> {
+    let recorded = Recorded::from_content(&request.intake.raw);
+    let body = recorded.clone().and_then(|recorded| recorded.decode_body());
+    let act = act_of(request, operation, recorded.as_ref().ok());
+    let kind = recorded.as_ref().map_or_else(|_bad| String::new(), |known| known.kind.clone());
+    let before = draft.savepoint();
+    let mut posting = Posting::new(draft, act);
+    let judged = match &body {
+        Ok(body) => may_post(&posting).and_then(|()| post_fact(&mut posting, body)),
+        Err(error) => Err(unreadable(error)),
+    };
+    if reused {
+        posting.decision.note(Reason::new(Code::DifferentUnderSameId));
+    }
+    if let Err(stop) = judged {
+        let parked_acts = std::mem::take(&mut posting.parked_acts);
+        let act = posting.act;
+        draft.restore(before);
+        posting = Posting::new(draft, act);
+        stopped(&mut posting, stop, body.as_ref().ok())?;
+        for (key, row) in parked_acts {
+            posting.draft.put::<SerialActs>(&key, row);
+            posting.posted.serials.push(key);
+        }
+    }
+    finish(posting, request, (hash, kind))
+}
+
+/// What a device reports is posted unless the device is suspended.
+fn may_post(posting: &Posting<'_, '_>) -> Judged {
+    let device = posting.draft.row::<Devices>(&posting.act.operation.device);
+    match device.map(|device| device.state) {
+        Some(DeviceState::Suspended | DeviceState::Revoked) => Err(Stop::Park(
+            vec![Reason::new(Code::DeviceSuspended)],
+            vec![Choice::Accept, Choice::Dismiss],
+        )),
+        Some(DeviceState::Active) | None => Ok(()),
+    }
+}
+
+fn unreadable(error: &OperationError) -> Stop {
+    let reason = match error {
+        OperationError::Unsupported { kind, version } => {
+            Reason::new(Code::UnsupportedOperation).word("kind", kind).word("version", version)
+        }
+        OperationError::Content | OperationError::Body { .. } => {
+            Reason::new(Code::MalformedRequest).word("why", error)
+        }
+    };
+    Stop::Park(vec![reason], vec![Choice::Correct, Choice::Dismiss])
+}
+
+fn post_fact(posting: &mut Posting<'_, '_>, body: &Body) -> Judged {
+    match post_body(posting, body) {
+        // Only claims and corrections may be refused.
+        Err(Stop::Refuse(reason)) if !may_be_refused(body) => {
+            return Err(Stop::Park(vec![reason], vec![Choice::Correct, Choice::Dismiss]));
+        }
+        judged => judged?,
+    }
+    if !may_be_refused(body) {
+        right::mark(posting);
+    }
+    complete(posting)
+}
+
+/// What is looked at when everything of an operation is posted.
+fn complete(posting: &mut Posting<'_, '_>) -> Judged {
+    again::judge_awakened(posting)?;
+    posting.check_below_zero()
+}
+
+const fn may_be_refused(body: &Body) -> bool {
+    matches!(body, Body::Adjust(_) | Body::Undo(_) | Body::Answer(_))
+}
+
+/// Posts `body` as the operation of `posting`.
+///
+/// # Errors
+///
+/// [`Stop`]: the caller goes back to where it was.
+pub fn post_body(posting: &mut Posting<'_, '_>, body: &Body) -> Result<(), Stop> {
+    match body {
+        Body::Count(body) => count::judge_count(posting, body),
+        Body::CountBin(body) => count::judge_bin_count(posting, body),
+        Body::Receive(body) => receive::post(posting, body),
+        Body::Pick(body) => outbound::pick(posting, body),
+        Body::Ship(body) => outbound::ship(posting, body),
+        Body::Move(body) => relocate::goods_moved(posting, body),
+        Body::MovePlate(body) => relocate::plate_moved(posting, body),
+        Body::TransferShip(body) => transfer::ship(posting, body),
+        Body::TransferReceive(body) => transfer::receive(posting, body),
+        Body::Adjust(body) => adjust::post(posting, body),
+        Body::Reclassify(body) => reclassify::post(posting, body),
+        Body::Undo(body) => undo::post(posting, *body),
+        Body::Unidentified(body) => adjust::unidentified(posting, body),
+        Body::Answer(body) => answer::post(posting, body),
+        Body::SignIn(_) | Body::SignOut(_) => Ok(()),
+        Body::Void(_) => {
+            answer::lost(posting);
+            Ok(())
+        }
+    }
+}
+
+/// The act of an operation, as its intake record and its envelope tell it.
+pub(crate) fn act_of(
+    request: &Request<'_>,
+    operation: OperationId,
+    recorded: Option<&Recorded>,
+) -> Act {
+    let intake = request.intake;
+    let timing = intake.timing;
+    let envelope = recorded.map(|recorded| &recorded.envelope);
+    let operator = match &intake.origin {
+        Origin::Device { .. } => envelope.and_then(|envelope| envelope.operator.clone()),
+        Origin::Desk { user, .. } | Origin::Import { user } => Some(user.clone()),
+        Origin::System => None,
+    };
+    Act {
+        lsn: request.lsn,
+        at: request.time,
+        intake: request.intake_no,
+        operation,
+        order: OrderKey::new(timing.tau, operation),
+        timing,
+        received: intake.received,
+        operator,
+        document: envelope.and_then(|envelope| envelope.document.clone()),
+        posting_date: intake.local_date.unwrap_or_else(|| utc_date(timing.tau)),
+        site: intake.site,
+        desk: !matches!(intake.origin, Origin::Device { .. }),
+        approved: false,
+    }
+}
+
+fn utc_date(at: ServerTime) -> NaiveDate {
+    at.utc().map(|at| at.date_naive()).unwrap_or_default()
+}
+
+/// Nothing of the operation is posted: a case is opened, or the claim is refused.
+fn stopped(posting: &mut Posting<'_, '_>, stop: Stop, body: Option<&Body>) -> Result<(), Poison> {
+    match stop {
+        Stop::Overflow => return Err(Poison::Overflow),
+        Stop::Refuse(reason) => {
+            posting.decision.decision = Decision::Refused;
+            posting.decision.note(reason);
+        }
+        Stop::Park(reasons, choices) => {
+            posting.decision.decision = Decision::Parked;
+            for reason in &reasons {
+                posting.decision.note(reason.clone());
+            }
+            let case = conflict::CaseDraft {
+                reasons: reasons.clone(),
+                stock: None,
+                choices,
+                parked: true,
+                others: Vec::new(),
+            };
+            let case = conflict::open_case(posting, case);
+            if let Some(body) = body {
+                others_wait(posting, body, case);
+            }
+            again::wait_for_unknown(posting, &reasons, case);
+        }
+    }
+    Ok(())
+}
+
+/// Plates and serials that the parked operation would have brought into stock: whoever uses them
+/// waits for the decision.
+fn others_wait(posting: &mut Posting<'_, '_>, body: &Body, case: CaseId) {
+    let (to, goods) = match body {
+        Body::Receive(body) => (Some(&body.to), Some(&body.goods)),
+        Body::TransferReceive(body) => (Some(&body.to), None),
+        Body::Move(body) => (Some(&body.to), None),
+        Body::Pick(body) => (body.to.as_ref(), None),
+        Body::Count(_)
+        | Body::CountBin(_)
+        | Body::Ship(_)
+        | Body::MovePlate(_)
+        | Body::TransferShip(_)
+        | Body::Adjust(_)
+        | Body::Reclassify(_)
+        | Body::Undo(_)
+        | Body::Unidentified(_)
+        | Body::Answer(_)
+        | Body::SignIn(_)
+        | Body::SignOut(_)
+        | Body::Void(_) => (None, None),
+    };
+    if let Some(no) = to.and_then(|to| to.plate.as_ref())
+        && crate::lookup::plate(posting.draft, no).is_err()
+    {
+        conflict::open_dependency(posting, &plate::identity(no), case);
+    }
+    let contradicted =
+        posting.decision.reasons.iter().any(|reason| reason.code == Code::SerialAlreadyInStock);
+    if let Some(goods) = goods.filter(|_goods| !contradicted)
+        && let Some(no) = &goods.tracking.serial
+    {
+        conflict::open_dependency(posting, &serial::identity(&goods.item, no), case);
+    }
+}
+
+/// Writes what an operation leaves: its outcome, what it posted, its place in the register.
+fn finish(
+    posting: Posting<'_, '_>,
+    request: &Request<'_>,
+    (hash, kind): (Hash16, String),
+) -> Result<(), Poison> {
+    let written = posting.written();
+    let Posting { draft, act, decision, posted, .. } = posting;
+    let outcome = Outcome {
+        operation: act.operation,
+        revision: 1,
+        decision: decision.decision,
+        lsn: act.lsn,
+        tau: act.timing.tau,
+        epsilon_us: act.timing.epsilon_us,
+        uncertain: act.timing.uncertain,
+        settlement: decision.settlement,
+        text_en: protocol::text::fallback(&decision.reasons),
+        reasons: decision.reasons,
+        changes: decision.changes,
+        case: decision.case,
+    };
+    let row = OutcomeRow {
+        outcome,
+        intake: request.intake_no,
+        site: act.site,
+        hash,
+        kind,
+        operator: act.operator,
+    };
+    draft.put::<OutcomeRevisions>(&(act.operation, 1), row.clone());
+    draft.put::<Outcomes>(&act.operation, row);
+    draft.put::<OperationsByTime>(&(act.timing.tau, act.operation), written);
+    if posted != crate::schema::entry::Posted::default() {
+        draft.put::<PostedBy>(&act.operation, posted);
+    }
+    if draft.is_exhausted() { Err(Poison::Exhausted) } else { Ok(()) }
+}
+
+/// Parks an operation that could not be judged (a panic, a figure out of range, an exhausted
+/// budget), with its bytes; the next goes on. `draft` is empty.
+pub fn park_poison(draft: &mut Draft<'_>, request: &Request<'_>, why: &str) {
+    let Identified { operation, hash, .. } = identify(draft, request);
+    let recorded = Recorded::from_content(&request.intake.raw).ok();
+    let act = act_of(request, operation, recorded.as_ref());
+    let device = !act.desk;
+    let mut posting = Posting::new(draft, act);
+    let reason = Reason::new(Code::Poison).word("why", why);
+    let stop = if device {
+        Stop::Park(vec![reason], vec![Choice::Accept, Choice::Correct, Choice::Dismiss])
+    } else {
+        Stop::Refuse(reason)
+    };
+    let kind = recorded.map(|recorded| recorded.kind).unwrap_or_default();
+    // Neither writing a case nor an outcome can overflow or use the budget up.
+    let parked =
+        stopped(&mut posting, stop, None).and_then(|()| finish(posting, request, (hash, kind)));
+    debug_assert!(parked.is_ok(), "a case and an outcome are a handful of rows");
+}

@@ -1,0 +1,3 @@
+//! Places that move: licence plates.
+
+pub mod plate;

@@ -1,0 +1,398 @@
+//! Licence plates: what moves together.
+//!
+//! A plate is in one bin, or on a parent; all content of a tree has the bin of its root. Its places
+//! are a history in order of the acts, so that the later act wins whichever arrived first
+//! (CONFLICTS 17): an earlier one that comes late is put between the acts that it lies between, and
+//! the act after it takes the content from there.
+
+use std::collections::BTreeSet;
+
+use protocol::code::Code;
+use protocol::feed::{PlateState, TaskKind};
+use protocol::outcome::Reason;
+use protocol::quantity::Quantity;
+use protocol::words::PlateNo;
+
+use crate::conflict;
+use crate::key::KeyRange;
+use crate::lookup;
+use crate::movement::carry::Motion;
+use crate::posting::{Posting, Stop};
+use crate::schema::book::Outcomes;
+use crate::schema::place::{
+    Plate, PlateAct, PlateActs, PlateChildren, Plates, PlatesByBin, PlatesByNo,
+};
+use crate::schema::stock::Stocks;
+use crate::schema::{
+    BinId, Counter, LocationId, OrderKey, PlateId, StockKey, VariantId, next_number,
+};
+use crate::tables::Read as _;
+
+/// Plates stand on plates at most so deep.
+const DEPTH_MAX: usize = 5;
+
+/// A bin of a location.
+pub type BinPlace = (LocationId, BinId);
+
+/// The text that names a plate where operations wait for each other.
+pub fn identity(no: &PlateNo) -> String {
+    format!("plate:{no}")
+}
+
+/// Puts the number `no` to use.
+pub fn create(
+    posting: &mut Posting<'_, '_>,
+    no: &PlateNo,
+    (location, bin): BinPlace,
+    state: PlateState,
+) -> PlateId {
+    let id = PlateId(next_number(posting.draft, Counter::Plate));
+    let row = Plate {
+        no: no.clone(),
+        location,
+        bin,
+        parent: PlateId(0),
+        state,
+        placed_by: None,
+        placed_epsilon_us: 0,
+        successor: None,
+    };
+    posting.draft.put::<PlatesByNo>(no, id);
+    posting.draft.put::<PlatesByBin>(&(location, bin, id), ());
+    posting.draft.put::<Plates>(&id, row);
+    crate::operation::awaken(posting, &identity(no));
+    id
+}
+
+/// Something was done with the plate in `place` at `order`: it was there then. Where the book has
+/// it elsewhere, it came here with all that is on it, and the bin where it was booked is counted.
+///
+/// # Errors
+///
+/// As for [`put`].
+pub fn sighted(
+    posting: &mut Posting<'_, '_>,
+    plate: PlateId,
+    place: BinPlace,
+    order: OrderKey,
+) -> Result<(), Stop> {
+    let before = place_as_of(posting, plate, order);
+    if before == Some(place) {
+        return Ok(());
+    }
+    if let Some((location, bin)) = before {
+        let reason = Reason::new(Code::PlateElsewhere)
+            .word("plate", lookup::plate_text(posting.draft, plate))
+            .word("bin", lookup::bin_text(posting.draft, location, bin));
+        posting.decision.changed(reason);
+        let task = task_about(TaskKind::Count, (location, bin), PlateId(0), &Code::PlateElsewhere);
+        conflict::request_task(posting, task);
+    }
+    put(posting, plate, place, PlateId(0), order)
+}
+
+/// Where the plate was just before `order`; none before its first use.
+fn place_as_of(posting: &Posting<'_, '_>, plate: PlateId, order: OrderKey) -> Option<BinPlace> {
+    let range = KeyRange::prefix_before(&(plate,), &(plate, order));
+    posting.draft.last::<PlateActs>(&range).map(|(_key, act)| act.to)
+}
+
+/// Puts the plate, with everything on it, into a bin and onto `parent` (0: on the floor).
+///
+/// # Errors
+///
+/// Parks a plate that would stand on itself, or too deep; else as for carrying goods.
+pub fn put(
+    posting: &mut Posting<'_, '_>,
+    plate: PlateId,
+    to: BinPlace,
+    parent: PlateId,
+    order: OrderKey,
+) -> Result<(), Stop> {
+    check_loop(posting, plate, parent)?;
+    take_off(posting, plate, parent, to);
+    let unsure = ambiguous_with(posting, plate, to, order);
+    for member in tree(posting, plate)? {
+        let member_parent = (member == plate).then_some(parent);
+        put_one(posting, member, to, member_parent, order)?;
+    }
+    match unsure {
+        Some(other) => verify(posting, plate, other),
+        None => Ok(()),
+    }
+}
+
+/// A plate on a parent leaves it before it moves alone.
+fn take_off(posting: &mut Posting<'_, '_>, plate: PlateId, parent: PlateId, to: BinPlace) {
+    let Some(row) = posting.draft.row::<Plates>(&plate) else { return };
+    if row.parent.0 == 0 || row.parent == parent {
+        return;
+    }
+    let with_parent = posting
+        .draft
+        .row::<Plates>(&row.parent)
+        .is_some_and(|parent| (parent.location, parent.bin) == to);
+    if !with_parent {
+        let reason = Reason::new(Code::PlateTakenOut).word("plate", &row.no);
+        posting.decision.changed(reason);
+    }
+}
+
+fn put_one(
+    posting: &mut Posting<'_, '_>,
+    plate: PlateId,
+    to: BinPlace,
+    parent: Option<PlateId>,
+    order: OrderKey,
+) -> Result<(), Stop> {
+    let Some(row) = posting.draft.row::<Plates>(&plate).map(|row| (*row).clone()) else {
+        return Ok(());
+    };
+    let from = place_as_of(posting, plate, order);
+    let range = KeyRange::prefix_after(&(plate,), &(plate, order));
+    let next = posting.draft.first::<PlateActs>(&range).map(|(key, act)| (key.1, *act));
+    let content = content_of(posting, (row.location, row.bin), plate);
+    let act = PlateAct {
+        from,
+        to,
+        parent: parent.unwrap_or(row.parent),
+        epsilon_us: posting.act.timing.epsilon_us,
+        next_leg: 128,
+    };
+    posting.draft.put::<PlateActs>(&(plate, order), act);
+    let Some((next_order, next)) = next else {
+        set_place(posting, plate, &row, (to, act.parent, order));
+        return carry_content(posting, &content, (row.location, row.bin), to, order);
+    };
+    // A later act has told its place already: the content was here in between.
+    let next = PlateAct { from: Some(to), ..next };
+    posting.draft.put::<PlateActs>(&(plate, next_order), next);
+    let Some(from) = from.filter(|from| from.0 == to.0 && next.to.0 == to.0) else {
+        return Ok(());
+    };
+    let correction = correction_order(posting, plate, next_order);
+    let loose: Vec<_> = content
+        .into_iter()
+        .filter(|(key, _quantity)| {
+            crate::tracking::serial::of(posting.draft, key.tracking).is_none()
+        })
+        .collect();
+    carry_content(posting, &loose, from, to, order)?;
+    carry_content(posting, &loose, to, from, correction)
+}
+
+/// A free place on the time line beside the act at `order`.
+fn correction_order(posting: &mut Posting<'_, '_>, plate: PlateId, order: OrderKey) -> OrderKey {
+    let Some(act) = posting.draft.row::<PlateActs>(&(plate, order)).map(|act| *act) else {
+        return order;
+    };
+    let next_leg = act.next_leg.saturating_add(1);
+    posting.draft.put::<PlateActs>(&(plate, order), PlateAct { next_leg, ..act });
+    order.with_leg(act.next_leg)
+}
+
+fn carry_content(
+    posting: &mut Posting<'_, '_>,
+    content: &[(StockKey, Quantity)],
+    from: BinPlace,
+    to: BinPlace,
+    order: OrderKey,
+) -> Result<(), Stop> {
+    for (key, quantity) in content {
+        let (from, to) = (at(*key, from), at(*key, to));
+        // Content below zero is brought along the other way.
+        let (from, to) = if quantity.is_negative() { (to, from) } else { (from, to) };
+        let motion =
+            Motion { with_plate: true, ..Motion::between(from, to, quantity.abs(), order) };
+        posting.carry(&motion)?;
+    }
+    Ok(())
+}
+
+fn at(key: StockKey, (location, bin): BinPlace) -> StockKey {
+    StockKey { location, bin, ..key }
+}
+
+/// What lies on the plate itself.
+pub fn content_of(
+    posting: &Posting<'_, '_>,
+    (location, bin): BinPlace,
+    plate: PlateId,
+) -> Vec<(StockKey, Quantity)> {
+    posting
+        .draft
+        .list::<Stocks>(&KeyRange::prefix(&(location, bin, plate)))
+        .into_iter()
+        .map(|(key, row)| (key, row.quantity))
+        .filter(|(_key, quantity)| !quantity.is_zero())
+        .collect()
+}
+
+/// The plate and all that stand on it.
+///
+/// # Errors
+///
+/// Parks a tree that is deeper than plates may stand.
+fn tree(posting: &Posting<'_, '_>, plate: PlateId) -> Result<Vec<PlateId>, Stop> {
+    let mut found = vec![plate];
+    let mut level = vec![plate];
+    for _depth in 0..=DEPTH_MAX {
+        let mut next = Vec::new();
+        for parent in level {
+            for ((_parent, child), _row) in
+                posting.draft.list::<PlateChildren>(&KeyRange::prefix(&(parent,)))
+            {
+                next.push(child);
+            }
+        }
+        if next.is_empty() {
+            return Ok(found);
+        }
+        found.extend(&next);
+        level = next;
+    }
+    let reason =
+        Reason::new(Code::PlateLoop).word("plate", lookup::plate_text(posting.draft, plate));
+    Err(posting.stop(reason))
+}
+
+fn check_loop(posting: &Posting<'_, '_>, plate: PlateId, parent: PlateId) -> Result<(), Stop> {
+    let mut above = parent;
+    let mut seen = BTreeSet::new();
+    while above.0 != 0 {
+        if above == plate || !seen.insert(above) || seen.len() >= DEPTH_MAX {
+            let reason = Reason::new(Code::PlateLoop)
+                .word("plate", lookup::plate_text(posting.draft, plate));
+            return Err(posting.stop(reason));
+        }
+        above = posting.draft.row::<Plates>(&above).map_or(PlateId(0), |row| row.parent);
+    }
+    Ok(())
+}
+
+fn set_place(
+    posting: &mut Posting<'_, '_>,
+    plate: PlateId,
+    row: &Plate,
+    (to, parent, order): (BinPlace, PlateId, OrderKey),
+) {
+    posting.draft.delete::<PlatesByBin>(&(row.location, row.bin, plate));
+    posting.draft.put::<PlatesByBin>(&(to.0, to.1, plate), ());
+    if row.parent != parent {
+        posting.draft.delete::<PlateChildren>(&(row.parent, plate));
+        if parent.0 != 0 {
+            posting.draft.put::<PlateChildren>(&(parent, plate), ());
+        }
+    }
+    let state = match row.state {
+        PlateState::Free | PlateState::InTransit | PlateState::Shipped => PlateState::Open,
+        PlateState::Open | PlateState::Closed | PlateState::Void => row.state,
+    };
+    let placed = Plate {
+        location: to.0,
+        bin: to.1,
+        parent,
+        state,
+        placed_by: Some(order),
+        placed_epsilon_us: posting.act.timing.epsilon_us,
+        ..row.clone()
+    };
+    posting.draft.put::<Plates>(&plate, placed);
+}
+
+/// Goods were put on the plate (`delta` above zero) or taken from it at `motion.order`; where the
+/// plate was moved later, they went along, or did not.
+///
+/// # Errors
+///
+/// As for carrying goods.
+pub(crate) fn shift_along(
+    posting: &mut Posting<'_, '_>,
+    key: StockKey,
+    delta: Quantity,
+    motion: &Motion,
+) -> Result<(), Stop> {
+    if key.plate.0 == 0 {
+        return Ok(());
+    }
+    let range = KeyRange::prefix_after(&(key.plate,), &(key.plate, motion.order));
+    let mut place = (key.location, key.bin);
+    for ((_plate, order), act) in posting.draft.list::<PlateActs>(&range) {
+        if act.from.is_some_and(|from| from != place) || act.to == place {
+            continue;
+        }
+        let (here, there) = (at(key, place), at(key, act.to));
+        let (from, to) = if delta.is_negative() { (there, here) } else { (here, there) };
+        let order = correction_order(posting, key.plate, order);
+        let follow = Motion {
+            reason: motion.reason,
+            with_plate: true,
+            ..Motion::between(from, to, delta.abs(), order)
+        };
+        posting.carry_once(&follow)?;
+        place = act.to;
+    }
+    Ok(())
+}
+
+/// The operation whose act on the plate, to another place, may have come after this one or before
+/// it: their intervals overlap.
+fn ambiguous_with(
+    posting: &Posting<'_, '_>,
+    plate: PlateId,
+    to: BinPlace,
+    order: OrderKey,
+) -> Option<OrderKey> {
+    let before =
+        posting.draft.last::<PlateActs>(&KeyRange::prefix_before(&(plate,), &(plate, order)));
+    let after =
+        posting.draft.first::<PlateActs>(&KeyRange::prefix_after(&(plate,), &(plate, order)));
+    let timing = posting.act.timing;
+    [before, after].into_iter().flatten().find_map(|((_plate, other), act)| {
+        let apart = u64::try_from(other.tau.us_since(order.tau).saturating_abs()).ok()?;
+        let same_device = other.device == order.device && other.incarnation == order.incarnation;
+        let overlaps = apart <= timing.epsilon_us.saturating_add(act.epsilon_us);
+        (overlaps && !same_device && act.to != to).then_some(other)
+    })
+}
+
+/// Nobody knows where the plate is: what is on it is on hold, and somebody is to look.
+fn verify(posting: &mut Posting<'_, '_>, plate: PlateId, other: OrderKey) -> Result<(), Stop> {
+    let operator = posting
+        .draft
+        .row::<Outcomes>(&other.operation())
+        .and_then(|row| row.operator.clone())
+        .map_or_else(|| other.operation().to_string(), |operator| operator.to_string());
+    let reason = Reason::new(Code::PlatePlaceUnsure)
+        .word("plate", lookup::plate_text(posting.draft, plate))
+        .word("operator", operator);
+    posting.decision.changed(reason);
+    let Some(row) = posting.draft.row::<Plates>(&plate) else { return Ok(()) };
+    let place = (row.location, row.bin);
+    let task = task_about(TaskKind::VerifyPlate, place, plate, &Code::PlatePlaceUnsure);
+    conflict::request_task(posting, task);
+    for (key, quantity) in content_of(posting, place, plate) {
+        posting.hold_free(key, quantity, &Code::PlatePlaceUnsure, None)?;
+    }
+    Ok(())
+}
+
+fn task_about(
+    kind: TaskKind,
+    (location, bin): BinPlace,
+    plate: PlateId,
+    reason: &Code,
+) -> conflict::TaskDraft {
+    conflict::TaskDraft {
+        kind,
+        location,
+        bin,
+        item: None,
+        variant: VariantId(0),
+        plate,
+        reason: reason.as_str().to_owned(),
+        not_by: None,
+        blind: false,
+        case: None,
+    }
+}

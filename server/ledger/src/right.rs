@@ -1,0 +1,140 @@
+//! Rights are histories: "was she allowed then" has an answer.
+
+use protocol::code::Code;
+use protocol::feed::Role;
+use protocol::identity::ServerTime;
+use protocol::outcome::Reason;
+use protocol::words::OperatorId;
+
+use crate::key::KeyRange;
+use crate::posting::{Posting, Stop};
+use crate::schema::LocationId;
+use crate::schema::case::Choice;
+use crate::schema::identity::{Right, Rights, RoleKey};
+use crate::tables::{Read as _, Tables};
+
+/// What is known of a right at an instant that is known within bounds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Standing {
+    /// Never given, up to then.
+    Missing,
+    /// It had ended.
+    Ended,
+    /// It began or ended somewhere within the bounds of the instant.
+    Unsure,
+    /// It stood.
+    Held,
+}
+
+/// How `role` of `operator` at `location` stood at `at`, give or take `epsilon_us`.
+pub fn standing(
+    tables: &(impl Tables + ?Sized),
+    (operator, role, location): (&OperatorId, Role, LocationId),
+    at: ServerTime,
+    epsilon_us: u64,
+) -> Standing {
+    let mut best = Standing::Missing;
+    for place in [LocationId(0), location] {
+        let prefix = (operator.clone(), RoleKey(role), place);
+        for ((_operator, _role, _location, from), right) in
+            tables.list::<Rights>(&KeyRange::prefix(&prefix))
+        {
+            best = best.max(of_one(from, *right, at, epsilon_us));
+        }
+        if location.0 == 0 {
+            break;
+        }
+    }
+    best
+}
+
+fn of_one(from: ServerTime, right: Right, at: ServerTime, epsilon_us: u64) -> Standing {
+    let epsilon = i64::try_from(epsilon_us).unwrap_or(i64::MAX);
+    let (early, late) = (at.plus_us(epsilon.saturating_neg()), at.plus_us(epsilon));
+    let ended = |instant: ServerTime| right.until.is_some_and(|until| instant >= until);
+    if early >= from && !ended(late) {
+        Standing::Held
+    } else if late < from {
+        Standing::Missing
+    } else if ended(early) {
+        Standing::Ended
+    } else {
+        Standing::Unsure
+    }
+}
+
+/// The best standing of any of `roles`.
+pub fn best_standing(
+    tables: &(impl Tables + ?Sized),
+    operator: &OperatorId,
+    roles: &[Role],
+    location: LocationId,
+    (at, epsilon_us): (ServerTime, u64),
+) -> Standing {
+    roles
+        .iter()
+        .map(|role| standing(tables, (operator, *role, location), at, epsilon_us))
+        .max()
+        .unwrap_or(Standing::Missing)
+}
+
+/// Whether the person of this posting may claim something that needs one of `roles` at `location`.
+/// Administrators may.
+///
+/// # Errors
+///
+/// Refused without the right; parked where it had ended by then, or perhaps (CONFLICTS 23).
+pub fn claim(posting: &Posting<'_, '_>, roles: &[Role], location: LocationId) -> Result<(), Stop> {
+    if posting.act.approved {
+        return Ok(());
+    }
+    let who = posting.act.operator.as_ref();
+    let instant = (posting.act.timing.tau, posting.act.timing.epsilon_us);
+    let roles: Vec<_> = roles.iter().copied().chain([Role::Administrator]).collect();
+    let standing = who.map_or(Standing::Missing, |operator| {
+        best_standing(&*posting.draft, operator, &roles, location, instant)
+    });
+    let name = who.map_or_else(|| "–".to_owned(), ToString::to_string);
+    let text = |code| Reason::new(code).word("operator", &name);
+    match standing {
+        Standing::Held => Ok(()),
+        Standing::Missing => Err(Stop::Refuse(text(Code::RightMissing))),
+        Standing::Ended | Standing::Unsure if posting.act.desk => {
+            Err(Stop::Refuse(text(Code::RightRevoked)))
+        }
+        Standing::Ended | Standing::Unsure => Err(Stop::Park(
+            vec![text(Code::RightRevoked)],
+            vec![Choice::Accept, Choice::Recount, Choice::Dismiss],
+        )),
+    }
+}
+
+/// Facts of a person whose right had ended are posted and marked.
+pub fn mark(posting: &mut Posting<'_, '_>) {
+    let Some(operator) = posting.act.operator.clone() else { return };
+    let instant = (posting.act.timing.tau, posting.act.timing.epsilon_us);
+    let roles = [Role::Operator, Role::Supervisor, Role::Administrator];
+    let any_location = any_standing(&*posting.draft, &operator, &roles, instant);
+    if matches!(any_location, Standing::Ended | Standing::Unsure) {
+        posting.decision.note(Reason::new(Code::RightRevoked).word("operator", &operator));
+    }
+}
+
+/// The best standing at any location.
+fn any_standing(
+    tables: &(impl Tables + ?Sized),
+    operator: &OperatorId,
+    roles: &[Role],
+    (at, epsilon_us): (ServerTime, u64),
+) -> Standing {
+    let mut best = Standing::Missing;
+    for role in roles {
+        let prefix = (operator.clone(), RoleKey(*role));
+        for ((_operator, _role, _location, from), right) in
+            tables.list::<Rights>(&KeyRange::prefix(&prefix))
+        {
+            best = best.max(of_one(from, *right, at, epsilon_us));
+        }
+    }
+    best
+}
