@@ -33,6 +33,8 @@ pub mod key;
 pub mod outbox;
 pub mod recorder;
 pub mod replica;
+#[cfg(test)]
+mod sample;
 pub mod session;
 pub mod store;
 pub mod transport;

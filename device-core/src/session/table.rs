@@ -270,8 +270,14 @@ impl Session {
 
     fn on_wanted(&mut self, seq: Seq) -> Vec<Action> {
         let State::Live(live) = &mut self.state else { return Vec::new() };
+        let was_waiting = live.upload.is_waiting();
         live.upload.rewind(seq);
-        live.upload.pump().into_iter().collect()
+        let mut actions = Vec::new();
+        if was_waiting && !live.upload.is_waiting() {
+            actions.push(Action::Disarm(Timer::Stall));
+        }
+        actions.extend(live.upload.pump());
+        actions
     }
 
     fn on_moved(&mut self, cursor: Option<Lsn>) -> Vec<Action> {

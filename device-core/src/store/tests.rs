@@ -82,11 +82,13 @@ fn a_folder_that_will_not_open_is_set_aside_and_kept() {
     store.apply(batch(&[("a", Some("1"))])).unwrap();
     store.sync().unwrap();
     drop(store);
-    std::fs::write(path.join("conf"), b"nonsense").unwrap();
+    let other = path.join("other");
+    std::fs::rename(path.join("db"), &other).unwrap();
+    std::fs::create_dir(path.join("db")).unwrap();
     let opened = SledStore::open(&path).unwrap();
     assert!(opened.set_aside.unwrap().contains("aside-1"));
     assert_eq!(opened.store.get(b"a").unwrap(), None);
-    assert!(folder.path().join("replica.aside-1").join("db").exists());
+    assert!(folder.path().join("replica.aside-1").join("other").exists(), "nothing is deleted");
 }
 
 #[test]
