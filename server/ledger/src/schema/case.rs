@@ -11,6 +11,7 @@ use crate::schema::{BinId, ItemId, LocationId, PlateId, SiteId, StockKey, Varian
 
 /// A choice that a case offers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Choice {
     /// Post it as it was captured; approve the count; keep both.
     Accept,
@@ -77,6 +78,8 @@ pub struct Case {
     pub parked: bool,
     /// Rises with each new fact; a decision names the version that it saw.
     pub version: u32,
+    /// What was chosen before a new fact opened it again: offered first.
+    pub earlier: Option<Choice>,
     /// When the operation was done.
     pub tau: ServerTime,
     /// When the case was opened.
@@ -123,6 +126,8 @@ pub struct Task {
     pub reason: String,
     /// The case behind it.
     pub case: Option<CaseId>,
+    /// When it was asked: only what was done later answers it unasked.
+    pub asked: ServerTime,
     /// The decision that changed it last.
     pub written: Written,
 }
@@ -132,7 +137,7 @@ crate::tables! {
     Cases = 80, "case", CaseId => Case;
     /// Open cases by site and age.
     OpenCases = 81, "open_case", (SiteId, CaseId) => ();
-    /// The open case of an operation.
+    /// Cases of an operation.
     CasesByOperation = 82, "case_by_operation", (OperationId, CaseId) => ();
     /// What depends on a parked operation by identity: a text that names the identity.
     Dependencies = 83, "dependency", (String, CaseId) => ();

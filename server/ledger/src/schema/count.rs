@@ -71,14 +71,22 @@ pub struct CountRow {
     pub uncertain: bool,
     /// Not listed in a whole-bin count: nothing was seen.
     pub implicit: bool,
+    /// The operation that observed it. For a journal it is not the one that names the instant.
+    pub operation: OperationId,
     /// Who counted.
     pub operator: Option<OperatorId>,
     /// The site whose watermark it waits for.
     pub site: SiteId,
-    /// The item ledger entry of its difference; corrections apply to it. 0 while it is zero.
-    pub difference_entry: EntryNo,
+    /// The item ledger entries that make up its difference, and how much of each is not yet
+    /// corrected; all of one sign, their sum is the difference. Corrections are linked to them,
+    /// latest first (COSTING 12.7).
+    pub links: Vec<(EntryNo, Quantity)>,
     /// Rises when its key changes after it was judged.
     pub version: u32,
+    /// The difference that a person has accepted.
+    pub accepted: Option<Quantity>,
+    /// A count that was asked for because of this one stands instead: nobody is asked again.
+    pub superseded: bool,
     /// The case of its approval or conflict.
     pub case: Option<CaseId>,
     /// The recount that was asked for.
@@ -88,7 +96,7 @@ pub struct CountRow {
 /// A whole-bin count: an implicit zero for each key of the bin that it does not list.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BinCountRow {
-    /// The keys that it lists.
+    /// The keys that it lists, in order.
     pub listed: Vec<StockKey>,
     /// Plates seen closed: their content is taken as booked.
     pub plates_seen_closed: Vec<crate::schema::PlateId>,
@@ -98,12 +106,21 @@ pub struct BinCountRow {
     pub epsilon_us: u64,
     /// Its boot was not bracketed.
     pub uncertain: bool,
+    /// The operation that observed it.
+    pub operation: OperationId,
     /// Who counted.
     pub operator: Option<OperatorId>,
     /// The site whose watermark it waits for.
     pub site: SiteId,
     /// Whether it was taken out.
     pub taken_out: bool,
+}
+
+/// How far the counts of a site are judged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Watermark {
+    /// No device holds an older operation, as far as is known. Never goes back.
+    pub until: ServerTime,
 }
 
 crate::tables! {
@@ -113,8 +130,14 @@ crate::tables! {
     Counts = 66, "count", (StockKey, OrderKey) => CountRow;
     /// Whole-bin counts by bin and order of the acts.
     BinCounts = 67, "bin_count", (LocationId, BinId, OrderKey) => BinCountRow;
-    /// Counts that wait for the watermark of their site, by the instant at which they are due.
+    /// Counts that wait for the watermark of their site, by the instant at which they are due. Item
+    /// 0 stands for a whole-bin count itself.
     CountsDue = 68, "count_due", (SiteId, ServerTime, OrderKey, StockKey) => ();
     /// Counts of an operation.
     CountsByOperation = 69, "count_by_operation", (OperationId, StockKey, OrderKey) => ();
+    /// Movements whose interval is wide, or whose boot was not bracketed: looked at apart, so that
+    /// the others need only a short range.
+    WideMovements = 70, "wide_movement", (StockKey, OrderKey) => ();
+    /// How far the counts of a site are judged.
+    Watermarks = 71, "watermark", SiteId => Watermark;
 }

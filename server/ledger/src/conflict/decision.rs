@@ -1,0 +1,340 @@
+//! Decisions: what a choice posts. Each is an operation with an outcome of its own; the operation
+//! that the case is about is restated.
+
+use protocol::code::Code;
+use protocol::feed::TaskKind;
+use protocol::identity::{CaseId, OperationId};
+use protocol::operation::{Body, DocumentKind, DocumentRef, Recorded};
+use protocol::outcome::{Argument, Decision, Reason};
+use protocol::quantity::Quantity;
+use protocol::words::{IdentifierCode, OperatorId};
+
+use crate::command::master::{self, PutIdentifier};
+use crate::command::stock::Decide;
+use crate::conflict::{TaskDraft, case, request_task, restate};
+use crate::count::{self, decided};
+use crate::document::Wanted;
+use crate::movement::carry::Motion;
+use crate::operation::{rejudge, reverse};
+use crate::posting::{Posting, Stop};
+use crate::schema::StockKey;
+use crate::schema::book::{Intakes, Origin, Outcomes};
+use crate::schema::case::{Case, CaseState, Cases, Choice};
+use crate::schema::entry::{EntryReason, EntryType, LineField, PostedBy};
+use crate::schema::item::Identifiers;
+use crate::schema::stock::Holds;
+use crate::schema::tracking::SerialActs;
+use crate::tables::Read as _;
+use crate::tracking::serial;
+
+/// Decides a case.
+///
+/// # Errors
+///
+/// Refuses a case that is unknown, was decided before, has changed since it was seen, or does not
+/// offer the choice; and whatever still stands against posting.
+pub fn decide(posting: &mut Posting<'_, '_>, decide: &Decide) -> Result<(), Stop> {
+    let Some(row) = posting.draft.row::<Cases>(&decide.case) else {
+        return Err(Stop::Refuse(Reason::new(Code::CaseUnknown).word("case", decide.case)));
+    };
+    let open = (*row).clone();
+    check(&open, decide)?;
+    let by = decider(posting);
+    let at = posting.act.at;
+    let waiting = case::waiting_for(posting.draft, decide.case);
+    let state = CaseState::Decided { choice: decide.choice, by, at };
+    case::close(posting, decide.case, state);
+    apply(posting, decide, &open)?;
+    for waiting in waiting {
+        if let Some(row) = posting.draft.row::<Cases>(&waiting) {
+            posting.awakened.push(row.operation);
+        }
+    }
+    Ok(())
+}
+
+fn check(case: &Case, decide: &Decide) -> Result<(), Stop> {
+    match &case.state {
+        CaseState::Open => {}
+        CaseState::Decided { by, at, .. } => {
+            let reason = Reason::new(Code::CaseAlreadyDecided)
+                .word("operator", by)
+                .with("at", Argument::Time(*at));
+            return Err(Stop::Refuse(reason));
+        }
+        CaseState::Resolved { at } => {
+            let reason = Reason::new(Code::CaseAlreadyDecided).with("at", Argument::Time(*at));
+            return Err(Stop::Refuse(reason));
+        }
+    }
+    if decide.version != case.version {
+        let reason = Reason::new(Code::StaleDocument)
+            .word("document", decide.case)
+            .with("version", Argument::Number(i64::from(case.version)));
+        return Err(Stop::Refuse(reason));
+    }
+    if case.choices.contains(&decide.choice) {
+        Ok(())
+    } else {
+        Err(Stop::refuse(Code::ChoiceNotOffered))
+    }
+}
+
+fn decider(posting: &Posting<'_, '_>) -> OperatorId {
+    posting.act.operator.clone().unwrap_or_else(|| {
+        OperatorId::new("system").expect("a short word of letters is an operator's code")
+    })
+}
+
+/// A reason that names who decided.
+pub(crate) fn by_decider(posting: &Posting<'_, '_>, code: Code) -> Reason {
+    Reason::new(code).word("operator", decider(posting))
+}
+
+fn apply(posting: &mut Posting<'_, '_>, decide: &Decide, open: &Case) -> Result<(), Stop> {
+    if decide.choice == Choice::Correct {
+        return correct(posting, decide, open);
+    }
+    if decided::is_about_counts(posting.draft, decide.case, open) {
+        return decided::apply(posting, decide.case, open, decide.choice);
+    }
+    if let Some(key) = sighting(posting, open) {
+        return decide_sighting(posting, open, key, decide.choice);
+    }
+    match decide.choice {
+        Choice::Accept if open.parked => accept_parked(posting, open),
+        Choice::Accept => accept_posted(posting, decide.case, open),
+        Choice::ApproveOver => {
+            attribute_surplus(posting, open)?;
+            accept_posted(posting, decide.case, open)
+        }
+        Choice::Return => {
+            ask_about(posting, decide.case, open, TaskKind::ReturnToStock);
+            say(posting, open.operation, Code::CaseAccepted);
+            Ok(())
+        }
+        Choice::Recount => {
+            ask_about(posting, decide.case, open, TaskKind::Recount);
+            dismissed(posting, open, Code::CaseRecount);
+            Ok(())
+        }
+        Choice::Dismiss => {
+            if !open.parked {
+                take_back(posting, open.operation)?;
+            }
+            dismissed(posting, open, Code::CaseDismissed);
+            Ok(())
+        }
+        Choice::Correct | Choice::Before | Choice::After | Choice::Lost => {
+            Err(Stop::refuse(Code::ChoiceNotOffered))
+        }
+    }
+}
+
+/// The stored operation is judged again, at its own instant.
+fn accept_parked(posting: &mut Posting<'_, '_>, open: &Case) -> Result<(), Stop> {
+    rejudge(posting, open.operation, None)?;
+    say(posting, open.operation, Code::CaseAccepted);
+    Ok(())
+}
+
+/// What was posted and held back is free.
+fn accept_posted(posting: &mut Posting<'_, '_>, id: CaseId, open: &Case) -> Result<(), Stop> {
+    let held = posting.draft.row::<PostedBy>(&open.operation).map(|row| row.holds.clone());
+    for hold in held.unwrap_or_default() {
+        let of_case = posting.draft.row::<Holds>(&hold).is_some_and(|row| row.case == Some(id));
+        if of_case {
+            posting.release_hold(hold)?;
+        }
+    }
+    say(posting, open.operation, Code::CaseAccepted);
+    Ok(())
+}
+
+/// The operation as it should have been captured takes the place of what was captured.
+fn correct(posting: &mut Posting<'_, '_>, decide: &Decide, open: &Case) -> Result<(), Stop> {
+    let missing = || Stop::Refuse(Reason::new(Code::MalformedRequest).word("why", "correction"));
+    let handle = decide.correction.as_ref().ok_or_else(missing)?;
+    let body = Body::decode(&handle.kind, handle.version, &handle.body)
+        .map_err(|error| Stop::Refuse(Reason::new(Code::MalformedRequest).word("why", error)))?;
+    if let Some(key) = sighting(posting, open) {
+        forget_sighting(posting, open.operation, key)?;
+    }
+    if !open.parked {
+        take_back(posting, open.operation)?;
+    }
+    bind_identifier(posting, open.operation, &body)?;
+    rejudge(posting, open.operation, Some(&body))?;
+    say(posting, open.operation, Code::CaseCorrected);
+    Ok(())
+}
+
+/// Everything that the operation posted is taken back.
+fn take_back(posting: &mut Posting<'_, '_>, operation: OperationId) -> Result<(), Stop> {
+    count::take_out_operation(posting, operation)?;
+    reverse(posting, operation, EntryReason::CaseDecision)
+}
+
+/// A barcode that nobody could name stands for the item from now on, unless it stands for something
+/// already.
+fn bind_identifier(
+    posting: &mut Posting<'_, '_>,
+    operation: OperationId,
+    body: &Body,
+) -> Result<(), Stop> {
+    let Some(Body::Unidentified(seen)) = captured(posting, operation) else { return Ok(()) };
+    let goods = match body {
+        Body::Receive(body) => &body.goods,
+        Body::Move(body) => &body.goods,
+        Body::Count(body) => &body.goods,
+        Body::Adjust(body) => &body.goods,
+        _ => return Ok(()),
+    };
+    let Ok(code) = IdentifierCode::new(seen.raw.as_str()) else { return Ok(()) };
+    if posting.draft.has::<Identifiers>(&code) {
+        return Ok(());
+    }
+    let put = PutIdentifier {
+        code,
+        item: goods.item.clone(),
+        variant: goods.variant.clone(),
+        unit: Some(goods.unit.clone()),
+    };
+    master::put_identifier(posting, &put)
+}
+
+fn recorded(posting: &Posting<'_, '_>, operation: OperationId) -> Option<Recorded> {
+    let no = posting.draft.row::<Outcomes>(&operation)?.intake;
+    let intake = posting.draft.row::<Intakes>(&no)?;
+    match intake.origin {
+        Origin::Device { .. } => Recorded::from_content(&intake.raw).ok(),
+        Origin::Desk { .. } | Origin::Import { .. } | Origin::System => None,
+    }
+}
+
+fn captured(posting: &Posting<'_, '_>, operation: OperationId) -> Option<Body> {
+    recorded(posting, operation)?.decode_body().ok()
+}
+
+/// The serial that a count saw and that could not be booked.
+fn sighting(posting: &Posting<'_, '_>, open: &Case) -> Option<StockKey> {
+    let code = &open.reasons.first()?.code;
+    let about_serial = matches!(code, Code::SerialUnknown | Code::SerialShipped);
+    open.stock
+        .filter(|_key| about_serial && !open.parked)
+        .filter(|key| serial::of(posting.draft, key.tracking).is_some())
+}
+
+fn decide_sighting(
+    posting: &mut Posting<'_, '_>,
+    open: &Case,
+    key: StockKey,
+    choice: Choice,
+) -> Result<(), Stop> {
+    let places = forget_sighting(posting, open.operation, key)?;
+    if choice != Choice::Accept {
+        dismissed(posting, open, Code::CaseDismissed);
+        return Ok(());
+    }
+    for order in places {
+        let motion = Motion {
+            reason: EntryReason::CaseDecision,
+            ..Motion::into_stock(EntryType::PositiveAdjustment, key, Quantity::ONE, order)
+        };
+        posting.carry(&motion)?;
+    }
+    say(posting, open.operation, Code::CaseAccepted);
+    Ok(())
+}
+
+/// Takes the sightings that book nothing out of the history of the serial. Gives back their places.
+fn forget_sighting(
+    posting: &mut Posting<'_, '_>,
+    operation: OperationId,
+    key: StockKey,
+) -> Result<Vec<crate::schema::OrderKey>, Stop> {
+    let Some(no) = serial::of(posting.draft, key.tracking) else { return Ok(Vec::new()) };
+    let unit = crate::key::KeyRange::prefix(&(key.item, key.variant, no));
+    let places: Vec<_> = posting
+        .draft
+        .list::<SerialActs>(&unit)
+        .into_iter()
+        .filter(|(act, row)| row.parked && act.3.operation() == operation)
+        .map(|(act, _row)| act.3)
+        .collect();
+    for order in &places {
+        serial::forget(posting, key, *order)?;
+    }
+    Ok(places)
+}
+
+/// Surplus goods count for the document after all: the first line for them takes them.
+fn attribute_surplus(posting: &mut Posting<'_, '_>, open: &Case) -> Result<(), Stop> {
+    let Some(outcome) = posting.draft.row::<Outcomes>(&open.operation) else { return Ok(()) };
+    let field = match outcome.kind.as_str() {
+        "receive" | "ship" => LineField::Handled,
+        "pick" => LineField::Picked,
+        "transfer_receive" => LineField::Received,
+        _ => return Ok(()),
+    };
+    let (Some(key), Some(quantity)) = (open.stock, surplus_of(open)) else { return Ok(()) };
+    let document = recorded(posting, open.operation).and_then(|known| known.envelope.document);
+    let Some(document) = document else { return Ok(()) };
+    let wanted = Wanted { item: key.item, variant: key.variant, tracking: key.tracking };
+    let Some(line) = first_line(posting, &document, wanted) else { return Ok(()) };
+    posting.add_to_line(&(document.kind, document.no), line, field, quantity)
+}
+
+fn first_line(posting: &Posting<'_, '_>, document: &DocumentRef, wanted: Wanted) -> Option<u32> {
+    // What is on its way between two locations is kept by line: a transfer's surplus stays without.
+    if document.kind == DocumentKind::TransferOrder {
+        return None;
+    }
+    posting.lines_for(document, wanted).first().map(|(line, _row)| *line)
+}
+
+fn surplus_of(open: &Case) -> Option<Quantity> {
+    open.reasons.iter().flat_map(|reason| &reason.arguments).find_map(|(name, argument)| {
+        match argument {
+            Argument::Quantity(quantity) if name == "surplus" => Some(*quantity),
+            Argument::Quantity(_) | Argument::Number(_) | Argument::Time(_) | Argument::Word(_) => {
+                None
+            }
+        }
+    })
+}
+
+fn ask_about(posting: &mut Posting<'_, '_>, id: CaseId, open: &Case, kind: TaskKind) {
+    let Some(key) = open.stock else { return };
+    let reason = open.reasons.first().map(|reason| reason.code.as_str().to_owned());
+    let recount = kind == TaskKind::Recount;
+    let task = TaskDraft {
+        kind,
+        location: key.location,
+        bin: key.bin,
+        item: Some(key.item),
+        variant: key.variant,
+        plate: key.plate,
+        reason: reason.unwrap_or_default(),
+        not_by: open.operator.clone().filter(|_operator| recount),
+        blind: recount,
+        case: Some(id),
+    };
+    request_task(posting, task);
+}
+
+/// Adds to the outcome of the operation who decided what.
+fn say(posting: &mut Posting<'_, '_>, operation: OperationId, code: Code) {
+    let reason = by_decider(posting, code);
+    restate(posting, operation, |row| row.outcome.reasons.push(reason));
+}
+
+/// Nothing of the operation stands: a fact stays on record, a claim is refused.
+fn dismissed(posting: &mut Posting<'_, '_>, open: &Case, code: Code) {
+    let reason = by_decider(posting, code);
+    restate(posting, open.operation, |row| {
+        let claim = matches!(row.kind.as_str(), "adjust" | "undo" | "answer");
+        row.outcome.decision = if claim { Decision::Refused } else { Decision::Changed };
+        row.outcome.reasons.push(reason);
+    });
+}

@@ -1,0 +1,193 @@
+//! Tasks: asked once, answered by what was done.
+
+use std::ops::ControlFlow;
+
+use protocol::feed::TaskKind;
+use protocol::identity::{CaseId, TaskId};
+use protocol::words::OperatorId;
+
+use crate::conflict::case;
+use crate::key::KeyRange;
+use crate::posting::Posting;
+use crate::schema::case::{OpenTasks, Task, TaskState, Tasks};
+use crate::schema::{
+    BinId, Counter, ItemId, LocationId, OrderKey, PlateId, VariantId, next_number,
+};
+use crate::tables::{Read, Tables};
+
+/// A task to be asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TaskDraft {
+    /// What is asked.
+    pub kind: TaskKind,
+    /// The location.
+    pub location: LocationId,
+    /// The bin; 0 for none.
+    pub bin: BinId,
+    /// The item; none for the whole bin.
+    pub item: Option<ItemId>,
+    /// The variant, or none.
+    pub variant: VariantId,
+    /// The plate; 0 for none.
+    pub plate: PlateId,
+    /// Why: a reason code.
+    pub reason: String,
+    /// Who should not do it.
+    pub not_by: Option<OperatorId>,
+    /// The operator must not know the book quantity.
+    pub blind: bool,
+    /// The case behind it.
+    pub case: Option<CaseId>,
+}
+
+/// Asks for a task, unless the same is asked already: then that one also serves this purpose.
+pub fn request_task(posting: &mut Posting<'_, '_>, draft: TaskDraft) -> TaskId {
+    if let Some((id, task)) = same_open_task(posting.draft, &draft) {
+        let joined = Task {
+            not_by: task.not_by.clone().or(draft.not_by),
+            blind: task.blind || draft.blind,
+            case: task.case.or(draft.case),
+            ..task.clone()
+        };
+        if joined != task {
+            save(posting, id, joined);
+        }
+        return id;
+    }
+    let id = TaskId(next_number(posting.draft, Counter::Task));
+    let task = Task {
+        kind: draft.kind,
+        location: draft.location,
+        bin: draft.bin,
+        item: draft.item,
+        variant: draft.variant,
+        plate: draft.plate,
+        assigned: None,
+        not_by: draft.not_by,
+        blind: draft.blind,
+        state: TaskState::Open,
+        reason: draft.reason,
+        case: draft.case,
+        asked: posting.act.at,
+        written: posting.written(),
+    };
+    save(posting, id, task);
+    id
+}
+
+/// Withdraws a task that became pointless.
+pub(crate) fn cancel(posting: &mut Posting<'_, '_>, id: TaskId) {
+    finish(posting, id, TaskState::Cancelled);
+}
+
+/// Ends the task when it is open.
+pub fn finish(posting: &mut Posting<'_, '_>, id: TaskId, state: TaskState) {
+    let Some(task) = posting.draft.row::<Tasks>(&id) else { return };
+    if task.state == TaskState::Open {
+        save(posting, id, Task { state, ..(*task).clone() });
+    }
+}
+
+/// Ends the count tasks that a count of `goods` (none: of the whole bin), done at `order`, answers:
+/// the one it names, and those that were asked before it was done. Gives back what they were.
+pub(crate) fn answer_counts(
+    posting: &mut Posting<'_, '_>,
+    (location, bin): (LocationId, BinId),
+    goods: Option<(ItemId, VariantId)>,
+    order: OrderKey,
+    named: Option<TaskId>,
+) -> Vec<(TaskId, Task)> {
+    let operator = posting.act.operator.clone();
+    let mut answered = Vec::new();
+    for (id, task) in open_count_tasks(posting.draft, location, bin) {
+        let covered = match (task.item, goods) {
+            (_, None) => true,
+            (None, Some(_)) => false,
+            (Some(item), Some(counted)) => counted == (item, task.variant),
+        };
+        let asked_before =
+            order.tau > task.asked && (task.not_by.is_none() || task.not_by != operator);
+        if covered && (named == Some(id) || asked_before) {
+            finish(posting, id, TaskState::Done);
+            answered.push((id, task));
+        }
+    }
+    answered
+}
+
+/// Open tasks to count something in the bin.
+pub(crate) fn open_count_tasks(
+    tables: &(impl Tables + ?Sized),
+    location: LocationId,
+    bin: BinId,
+) -> Vec<(TaskId, Task)> {
+    [TaskKind::Count, TaskKind::Recount]
+        .into_iter()
+        .flat_map(|kind| {
+            tables.list::<OpenTasks>(&KeyRange::prefix(&(location, bin, kind_number(kind))))
+        })
+        .filter_map(|(key, _row)| {
+            let task = tables.row::<Tasks>(&key.5)?;
+            Some((key.5, (*task).clone()))
+        })
+        .collect()
+}
+
+/// Whether somebody counts in the bin without knowing the book: its quantities are withheld.
+pub(crate) fn is_counted_blind(
+    tables: &(impl Tables + ?Sized),
+    location: LocationId,
+    bin: BinId,
+) -> bool {
+    let mut blind = false;
+    for kind in [TaskKind::Count, TaskKind::Recount] {
+        let range = KeyRange::prefix(&(location, bin, kind_number(kind)));
+        crate::tables::each_of::<OpenTasks>(tables, &range, false, &mut |key, _row| {
+            blind = tables.row::<Tasks>(&key.5).is_some_and(|task| task.blind);
+            if blind { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        });
+        if blind {
+            break;
+        }
+    }
+    blind
+}
+
+fn same_open_task(tables: &(impl Tables + ?Sized), draft: &TaskDraft) -> Option<(TaskId, Task)> {
+    let about = (draft.location, draft.bin, kind_number(draft.kind), draft.item, draft.plate);
+    tables.list::<OpenTasks>(&KeyRange::prefix(&about)).into_iter().find_map(|(key, _row)| {
+        let task = tables.row::<Tasks>(&key.5)?;
+        (task.variant == draft.variant).then(|| (key.5, (*task).clone()))
+    })
+}
+
+fn save(posting: &mut Posting<'_, '_>, id: TaskId, task: Task) {
+    let about = (task.location, task.bin, kind_number(task.kind), task.item, task.plate, id);
+    if task.state == TaskState::Open {
+        posting.draft.put::<OpenTasks>(&about, ());
+    } else {
+        posting.draft.delete::<OpenTasks>(&about);
+    }
+    let written = posting.written();
+    posting.draft.put::<Tasks>(&id, Task { written, ..task });
+}
+
+/// The kind as part of a key.
+pub(crate) const fn kind_number(kind: TaskKind) -> u8 {
+    match kind {
+        TaskKind::Count => 1,
+        TaskKind::Recount => 2,
+        TaskKind::VerifyPlate => 3,
+        TaskKind::ReturnToStock => 4,
+        TaskKind::Relocate => 5,
+        TaskKind::Look => 6,
+        TaskKind::CompleteTracking => 7,
+    }
+}
+
+/// Resolves the case behind a task that was answered.
+pub(crate) fn resolve_case_of(posting: &mut Posting<'_, '_>, task: &Task) {
+    if let Some(id) = task.case {
+        case::resolve(posting, id);
+    }
+}
