@@ -40,12 +40,15 @@ pub fn examine(line: &[Event], order: Order, before: i128) -> Finding {
         before,
         difference: counted - before,
         ambiguous: ambiguous_at.iter().map(|at| read_both_ways(line, place, *at)).collect(),
-        difference_min,
-        difference_max,
+        difference_min: difference_min.min(counted - before),
+        difference_max: difference_max.max(counted - before),
         uncertain: count.uncertain
-            || others().any(|(_, other)| is_movement(other) && other.uncertain && touch(other, &count)),
+            || others()
+                .any(|(_, other)| is_movement(other) && other.uncertain && touch(other, &count)),
         unordered_counts: others()
-            .filter(|(_, other)| !is_movement(other) && touch(other, &count) && !decided(other, &count))
+            .filter(|(_, other)| {
+                !is_movement(other) && touch(other, &count) && !decided(other, &count)
+            })
             .map(|(_, other)| other.order)
             .collect(),
     }
@@ -54,16 +57,17 @@ pub fn examine(line: &[Event], order: Order, before: i128) -> Finding {
 /// Whether nothing but the middle of an interval says on which side of `count` the movement lies.
 fn may_lie_on_either_side(movement: &Event, count: &Event) -> bool {
     let own = movement.order.same_recorder(&count.order);
-    let during = count.span_us.is_some_and(|(first, last)| {
-        (first..=last).contains(&movement.order.tau_us) && !own
-    });
+    let during = count
+        .span_us
+        .is_some_and(|(first, last)| (first..=last).contains(&movement.order.tau_us) && !own);
     during || (touch(movement, count) && !decided(movement, count))
 }
 
 /// Whether the two intervals have an instant in common.
 fn touch(one: &Event, other: &Event) -> bool {
     let distance = i128::from(one.order.tau_us).abs_diff(i128::from(other.order.tau_us));
-    let reach = u128::from(one.epsilon_us.unsigned_abs()) + u128::from(other.epsilon_us.unsigned_abs());
+    let reach =
+        u128::from(one.epsilon_us.unsigned_abs()) + u128::from(other.epsilon_us.unsigned_abs());
     distance <= reach
 }
 

@@ -92,7 +92,8 @@ fn keys<K: StockKey>(operations: &[Operation<K>]) -> BTreeSet<K> {
 fn event<K: StockKey>(operation: &Operation<K>, key: &K) -> Option<Event> {
     let (order, span_us, step) = match &operation.what {
         What::Movement { key: moved, delta } => {
-            return (moved == key).then(|| at(operation, operation.order, None, Step::Change(*delta)));
+            return (moved == key)
+                .then(|| at(operation, operation.order, None, Step::Change(*delta)));
         }
         What::Count { key: counted, quantity } => {
             (counted == key).then_some((operation.order, operation.span_us, Step::Level(*quantity)))

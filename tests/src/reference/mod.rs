@@ -39,7 +39,7 @@ pub const ONE: i128 = 100_000;
 /// What stock is kept by. The projection on a bin is what a whole-bin count needs.
 pub trait StockKey: Ord + Clone {
     /// The place that is counted as a whole.
-    type Bin: Ord + Clone;
+    type Bin: Ord + Clone + std::fmt::Debug;
 
     /// The bin this key lies in.
     fn bin(&self) -> Self::Bin;

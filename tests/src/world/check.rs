@@ -1,0 +1,338 @@
+//! What must hold after each decision, and at the end.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use ledger::draft::Overlay;
+use ledger::key::KeyRange;
+use ledger::lookup;
+use ledger::memory::MemoryTables;
+use ledger::schema::StockKey;
+use ledger::schema::book::{Intakes, Outcomes};
+use ledger::schema::case::{CaseState, Cases, OpenTasks};
+use ledger::schema::count::{CountState, Counts};
+use ledger::schema::stock::Stocks;
+use ledger::tables::Read as _;
+use protocol::identity::OperationId;
+use protocol::operation::{Body, Recorded};
+use protocol::outcome::Decision;
+use server_core::poster::rebuild::Fold;
+
+use super::World;
+use super::floor::Key;
+use crate::reference::{self, BinLine, Knowledge, Operation, Order, Standing, What};
+
+/// Piece count of a quantity in units of 0.00001.
+const PIECE: i128 = 100_000;
+
+/// Runs the ledger's own invariants after a durable decision.
+pub(super) fn after_decision(world: &mut World) {
+    if !world.server.is_new {
+        return;
+    }
+    world.server.is_new = false;
+    world.audited += 1;
+    if !world.plan.audit_each {
+        return;
+    }
+    let violations = ledger::audit::audit(world.server.store());
+    world.violations.extend(violations.iter().map(|violation| format!("audit: {violation}")));
+}
+
+/// The last checks, when everything has arrived and settled.
+pub(super) fn at_the_end(world: &mut World) {
+    if !world.violations.is_empty() {
+        return;
+    }
+    let violations = ledger::audit::audit(world.server.store());
+    world.violations.extend(violations.iter().map(|violation| format!("audit: {violation}")));
+    every_fact_has_one_outcome(world);
+    the_book_is_the_naive_fold(world);
+    the_book_is_what_lies_there(world);
+    the_book_rebuilds_itself(world);
+    devices_show_what_the_server_has(world);
+    tally(world);
+}
+
+/// I1, I2, I5: every confirmed operation was judged, exactly once.
+fn every_fact_has_one_outcome(world: &mut World) {
+    let store = world.server.store();
+    let mut missing = Vec::new();
+    for (place, name) in &world.confirmed {
+        if !store.has::<Outcomes>(name) {
+            missing.push(format!("lost: operation {name} of device {place} has no outcome"));
+        }
+    }
+    let mut taken: BTreeMap<OperationId, u64> = BTreeMap::new();
+    for (no, intake) in store.list::<Intakes>(&KeyRange::all()) {
+        *taken.entry(intake.identity(no)).or_default() += 1;
+    }
+    let confirmed: BTreeSet<_> = world.confirmed.iter().map(|(_place, name)| *name).collect();
+    for (name, n) in taken {
+        if n > 1 && confirmed.contains(&name) {
+            missing.push(format!("doubled: operation {name} was taken in {n} times"));
+        }
+    }
+    world.violations.extend(missing);
+}
+
+impl reference::StockKey for Key {
+    type Bin = &'static str;
+
+    fn bin(&self) -> Self::Bin {
+        self.0
+    }
+}
+
+fn interned(text: &str, of: &[&'static str]) -> &'static str {
+    of.iter().find(|known| **known == text).copied().unwrap_or("?")
+}
+
+fn key_of(bin: &str, goods: &protocol::operation::Goods) -> Key {
+    let lot = goods.tracking.lot.as_ref().map(|lot| interned(lot.as_str(), &super::floor::LOTS));
+    (
+        interned(bin, &super::floor::BINS),
+        interned(goods.item.as_str(), &super::floor::ITEMS),
+        lot,
+    )
+}
+
+/// The legs of one operation as the reference model reads them.
+fn legs(body: &Body, order: Order, at_leg: impl Fn(u8, u64) -> Order) -> Vec<(Order, What<Key>)> {
+    let bin = |place: &protocol::operation::Place| {
+        place.bin.as_ref().map_or(String::new(), ToString::to_string)
+    };
+    let movement = |leg: u8, bin: &str, goods: &protocol::operation::Goods, sign: i128| {
+        let what = What::Movement { key: key_of(bin, goods), delta: sign * goods.base.units() };
+        (Order { leg, ..order }, what)
+    };
+    match body {
+        Body::Receive(body) => vec![movement(0, &bin(&body.to), &body.goods, 1)],
+        Body::Ship(body) => vec![movement(0, &bin(&body.from), &body.goods, -1)],
+        Body::Move(body) => vec![
+            movement(0, &bin(&body.from), &body.goods, -1),
+            movement(1, &bin(&body.to), &body.goods, 1),
+        ],
+        Body::Pick(body) => {
+            let to = body.to.as_ref().map_or(String::new(), bin);
+            vec![
+                movement(0, &bin(&body.from), &body.goods, -1),
+                movement(1, &to, &body.goods, 1),
+            ]
+        }
+        Body::Count(body) => {
+            let key = key_of(&bin(&body.place), &body.goods);
+            vec![(order, What::Count { key, quantity: body.goods.base.units() })]
+        }
+        Body::CountBin(body) => {
+            let lines = body
+                .lines
+                .iter()
+                .zip(0_u8..)
+                .map(|(line, n)| BinLine {
+                    key: key_of(body.bin.as_str(), &line.goods),
+                    quantity: line.goods.base.units(),
+                    order: at_leg(n, line.mono_us),
+                })
+                .collect();
+            let bin = interned(body.bin.as_str(), &super::floor::BINS);
+            vec![(Order { leg: u8::MAX, ..order }, What::BinCount { bin, lines })]
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// Everything that devices said, as the intake placed it, for the second opinion.
+fn operations(world: &World) -> Vec<Operation<Key>> {
+    let store = world.server.store();
+    let mut operations = opening(world);
+    for (no, intake) in store.list::<Intakes>(&KeyRange::all()) {
+        let name = intake.identity(no);
+        let Ok(recorded) = Recorded::from_content(&intake.raw) else { continue };
+        let Ok(body) = recorded.decode_body() else { continue };
+        let Some(row) = store.row::<Outcomes>(&name) else { continue };
+        if row.outcome.decision == Decision::Parked {
+            continue;
+        }
+        let order = Order {
+            tau_us: intake.timing.tau.0,
+            device: name.device.0,
+            incarnation: name.incarnation.0,
+            seq: name.seq.0,
+            leg: 0,
+        };
+        let envelope = &recorded.envelope;
+        let at_leg = |leg: u8, mono_us: u64| Order {
+            tau_us: order.tau_us - i64::try_from(envelope.mono_us - mono_us).unwrap_or(0),
+            leg,
+            ..order
+        };
+        let outcome = Some(row.outcome.lsn.0);
+        for (order, what) in legs(&body, order, at_leg) {
+            operations.push(Operation {
+                order,
+                epsilon_us: i64::try_from(intake.timing.epsilon_us).unwrap_or(i64::MAX),
+                uncertain: intake.timing.uncertain,
+                knowledge: Knowledge { cursor: Some(envelope.cursor.0), outcome },
+                span_us: None,
+                standing: Standing::Posted,
+                what,
+            });
+        }
+    }
+    operations
+}
+
+/// Opening stock, before everything else.
+fn opening(_world: &World) -> Vec<Operation<Key>> {
+    let order = Order { tau_us: 0, device: 0, incarnation: 0, seq: 0, leg: 0 };
+    super::floor::Floor::opening()
+        .stock()
+        .zip(1_u64..)
+        .map(|((key, pieces), seq)| {
+            let delta = i128::from(*pieces) * PIECE;
+            Operation::exact(Order { seq, ..order }, What::Movement { key: *key, delta })
+        })
+        .collect()
+}
+
+/// What the server's book says, by key of the floor; other bins are left out.
+fn book(world: &World) -> BTreeMap<Key, i128> {
+    let store = world.server.store();
+    let mut book = BTreeMap::new();
+    for (key, row) in store.list::<Stocks>(&KeyRange::all()) {
+        if let Some(named) = floor_key(world, &key) {
+            *book.entry(named).or_default() += row.quantity.units();
+        }
+    }
+    book.retain(|_key, units| *units != 0);
+    book
+}
+
+fn floor_key(world: &World, key: &StockKey) -> Option<Key> {
+    let store = world.server.store();
+    let bin = interned(&lookup::bin_text(store, key.location, key.bin), &super::floor::BINS);
+    let item = interned(&lookup::item_text(store, key.item), &super::floor::ITEMS);
+    let lot = lookup::lot_of(store, key.tracking);
+    let lot = lot.map(|lot| interned(lot.as_str(), &super::floor::LOTS));
+    (bin != "?" && item != "?").then_some((bin, item, lot))
+}
+
+/// I10: the book is the fold by τ, worked out by code that shares nothing with the ledger.
+fn the_book_is_the_naive_fold(world: &mut World) {
+    if counts_were_taken_out(world) {
+        return;
+    }
+    let opinion = reference::judge(&operations(world));
+    let book = book(world);
+    let mut found = Vec::new();
+    let keys: BTreeSet<Key> = opinion.book.keys().chain(book.keys()).copied().collect();
+    for key in keys {
+        let ours = book.get(&key).copied().unwrap_or_default();
+        let theirs = opinion.quantity(&key);
+        if ours != theirs {
+            let (ours, theirs) = (ours / PIECE, theirs / PIECE);
+            found.push(format!("book of {key:?} is {ours}, the naive fold says {theirs}"));
+        }
+    }
+    world.violations.extend(found);
+}
+
+fn counts_were_taken_out(world: &World) -> bool {
+    let counts = world.server.store().list::<Counts>(&KeyRange::all());
+    counts.iter().any(|(_key, row)| row.state == CountState::TakenOut)
+}
+
+/// I11: what lies there is in the book, or the bin is flagged.
+fn the_book_is_what_lies_there(world: &mut World) {
+    let store = world.server.store();
+    let book = book(world);
+    let mut flagged: BTreeSet<String> = BTreeSet::new();
+    for ((location, bin, ..), ()) in
+        store.list::<OpenTasks>(&KeyRange::all()).into_iter().map(|(key, _row)| (key, ()))
+    {
+        flagged.insert(lookup::bin_text(store, location, bin));
+    }
+    for (_id, case) in store.list::<Cases>(&KeyRange::all()) {
+        if case.state == CaseState::Open
+            && let Some(key) = case.stock
+        {
+            flagged.insert(lookup::bin_text(store, key.location, key.bin));
+        }
+    }
+    let truth: BTreeMap<Key, i128> = world
+        .floor
+        .stock()
+        .map(|(key, pieces)| (*key, i128::from(*pieces) * PIECE))
+        .collect();
+    let keys: BTreeSet<Key> = truth.keys().chain(book.keys()).copied().collect();
+    let mut found = Vec::new();
+    for key in keys {
+        let (ours, real) = (book.get(&key).copied(), truth.get(&key).copied());
+        if ours != real && !flagged.contains(key.0) {
+            let (ours, real) = (ours.unwrap_or(0) / PIECE, real.unwrap_or(0) / PIECE);
+            found.push(format!("bin wrong and not flagged: {key:?} book {ours}, there {real}"));
+        }
+    }
+    world.violations.extend(found);
+}
+
+/// S4: the change records rebuild every other table, byte for byte.
+fn the_book_rebuilds_itself(world: &mut World) {
+    let store = world.server.store();
+    let mut rebuilt = MemoryTables::new();
+    let mut fold = Fold::default();
+    loop {
+        match fold.step(store, &rebuilt, 256) {
+            Err(fault) => return world.violations.push(format!("rebuild: {fault}")),
+            Ok(changes) if changes.is_empty() => break,
+            Ok(changes) => rebuilt.apply(changes),
+        }
+    }
+    let unlike = Overlay::over(&rebuilt);
+    drop(unlike);
+    let difference = server_core::poster::rebuild::first_difference(store.tables(), &rebuilt);
+    if let Some(difference) = difference {
+        world.violations.push(format!("rebuild differs: {difference}"));
+    }
+}
+
+/// I8, S3: once connected and quiet, each replica shows the server's stock.
+fn devices_show_what_the_server_has(world: &mut World) {
+    let book = book(world);
+    let mut found = Vec::new();
+    for (place, device) in world.devices.iter().enumerate() {
+        let Some(core) = device.core() else { continue };
+        let mut shown: BTreeMap<Key, i128> = BTreeMap::new();
+        for row in core.replica().stock_rows() {
+            let Some(quantity) = row.quantity else { continue };
+            let bin = row.bin.as_ref().map_or("", protocol::words::BinCode::as_str);
+            let bin = interned(bin, &super::floor::BINS);
+            let item = interned(row.item.as_str(), &super::floor::ITEMS);
+            let lot = row.tracking.lot.as_ref();
+            let lot = lot.map(|lot| interned(lot.as_str(), &super::floor::LOTS));
+            if bin != "?" && item != "?" {
+                *shown.entry((bin, item, lot)).or_default() += quantity.units();
+            }
+        }
+        shown.retain(|_key, units| *units != 0);
+        if shown != book {
+            found.push(format!("device {place} shows {shown:?}, the server has {book:?}"));
+        }
+    }
+    world.violations.extend(found);
+}
+
+fn tally(world: &mut World) {
+    let store = world.server.store();
+    for (_no, row) in store.list::<Outcomes>(&KeyRange::all()) {
+        if row.outcome.operation.device.0 == 0 {
+            continue;
+        }
+        let decision = format!("{:?}", row.outcome.decision).to_lowercase();
+        *world.successes.decisions.entry(decision).or_default() += 1;
+        world.successes.restated += u64::from(row.outcome.revision > 1);
+    }
+    let counts = store.list::<Counts>(&KeyRange::all());
+    let settled = counts.iter().filter(|(_key, row)| row.state == CountState::Settled).count();
+    world.successes.settled += u64::try_from(settled).unwrap_or_default();
+}

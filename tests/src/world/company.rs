@@ -1,0 +1,195 @@
+//! The company of the world, as commands.
+
+use ledger::command::master::{PutItem, PutTrackingCode};
+use ledger::command::papers::{PutDocument, PutLine};
+use ledger::command::people::{GrantRole, PutOperator};
+use ledger::command::places::{PutBin, PutLocation, PutSite};
+use ledger::command::stock::OpeningStock;
+use ledger::command::{Batch, Command as LedgerCommand, SetCompany};
+use protocol::enrolment::Invitation;
+use protocol::feed::{BinKind, DocumentStatus, Role, TrackingRule};
+use protocol::identity::ServerTime;
+use protocol::operation::{DocumentKind, Goods, Place, Tracking};
+use protocol::quantity::{Quantity, UnitFactor};
+use serde_bytes::ByteBuf;
+use server_core::identity::command::MachineCommand;
+use server_core::intake::command::{Command, CommandOrigin};
+
+use super::BEGIN_US;
+use super::floor::{BINS, Floor, ITEMS, LOCATION};
+
+fn word<T: TryFrom<String>>(text: &str) -> T
+where
+    T::Error: std::fmt::Debug,
+{
+    T::try_from(text.to_owned()).expect("a short printable code")
+}
+
+fn import(raw: Vec<u8>) -> Command {
+    Command { origin: CommandOrigin::Import { user: word("SETUP") }, raw, local_date: None }
+}
+
+/// The one-time code of the device at a place.
+fn code(place: usize) -> [u8; 16] {
+    [u8::try_from(place + 1).expect("few devices"); 16]
+}
+
+/// The invitation of the device at a place.
+pub fn invitation(place: usize) -> Invitation {
+    Invitation {
+        url: "http://127.0.0.1:1".to_owned(),
+        server: [0; 16],
+        pin: None,
+        code: code(place),
+        site: word(LOCATION),
+        expires: ServerTime(i64::MAX),
+    }
+}
+
+/// Everything that sets the company up.
+pub fn commands(floor: &Floor, n_devices: usize) -> Vec<Command> {
+    let mut commands = vec![import(LedgerCommand::Batch(Batch { commands: masters() }).encode())];
+    let stock = floor.stock().map(|((bin, item, lot), pieces)| {
+        LedgerCommand::OpeningStock(OpeningStock {
+            place: Place { location: word(LOCATION), bin: Some(word(bin)), plate: None },
+            goods: Goods {
+                item: word(item),
+                variant: None,
+                unit: word("PCS"),
+                factor: UnitFactor::ONE,
+                quantity: whole(*pieces),
+                base: whole(*pieces),
+                tracking: Tracking { lot: lot.map(|lot| word(lot)), ..Tracking::NONE },
+                expiry: None,
+                raw: None,
+            },
+        })
+    });
+    commands.push(import(LedgerCommand::Batch(Batch { commands: stock.collect() }).encode()));
+    commands.extend((0..n_devices).map(|place| {
+        let allow = MachineCommand::AllowEnrolment {
+            code_hash: ByteBuf::from(sha256(&code(place))),
+            site: 1,
+            expires: ServerTime(BEGIN_US + 3_600_000_000),
+        };
+        import(allow.encode())
+    }));
+    commands
+}
+
+fn sha256(bytes: &[u8]) -> [u8; 32] {
+    use sha2::Digest as _;
+    sha2::Sha256::digest(bytes).into()
+}
+
+fn whole(pieces: i64) -> Quantity {
+    Quantity::whole(i32::try_from(pieces).expect("a hall holds few pieces"))
+}
+
+fn masters() -> Vec<LedgerCommand> {
+    let mut commands = vec![
+        LedgerCommand::SetCompany(SetCompany {
+            name: "Hall".to_owned(),
+            negative_inventory_allowed: true,
+            absent_after_hours: 12,
+        }),
+        LedgerCommand::PutSite(PutSite {
+            site: word(LOCATION),
+            never_quantities: false,
+            separator: None,
+        }),
+        LedgerCommand::PutLocation(PutLocation {
+            location: word(LOCATION),
+            name: "Hall".to_owned(),
+            site: word(LOCATION),
+            time_zone: word("Europe/Copenhagen"),
+            bin_mandatory: true,
+            directed: false,
+            in_transit: false,
+            receipt_bin: Some(word("DOCK")),
+            shipment_bin: Some(word("SHIP")),
+        }),
+        LedgerCommand::PutTrackingCode(PutTrackingCode {
+            code: word("LOT"),
+            rule: TrackingRule { lot: true, ..TrackingRule::default() },
+            serial_specific: false,
+            lot_specific: false,
+            package_specific: false,
+            strict_expiration: false,
+        }),
+    ];
+    commands.extend(BINS.iter().filter(|bin| bin.len() == 1).map(|bin| {
+        LedgerCommand::PutBin(PutBin {
+            location: word(LOCATION),
+            bin: word(bin),
+            zone: None,
+            kind: BinKind::Storage,
+            ranking: 0,
+            blocked: false,
+        })
+    }));
+    commands.extend(ITEMS.iter().map(|item| LedgerCommand::PutItem(put_item(item))));
+    commands.push(document(DocumentKind::PurchaseOrder, "PO1"));
+    commands.push(document(DocumentKind::SalesOrder, "SO1"));
+    commands.push(LedgerCommand::PutOperator(PutOperator {
+        operator: word("OP"),
+        name: "Operator".to_owned(),
+        badge_hash: None,
+        pin_verifier: None,
+        password_verifier: None,
+        language: None,
+        disabled: false,
+    }));
+    commands.push(LedgerCommand::GrantRole(GrantRole {
+        operator: word("OP"),
+        role: Role::Operator,
+        location: None,
+    }));
+    commands
+}
+
+fn put_item(item: &str) -> PutItem {
+    PutItem {
+        item: word(item),
+        description: item.to_owned(),
+        item_type: ledger::schema::item::ItemType::Inventory,
+        base_unit: word("PCS"),
+        precision: Some(Quantity::ONE),
+        costing_method: ledger::schema::item::CostingMethod::Fifo,
+        tracking_code: (item == "GLUE").then(|| word("LOT")),
+        variant_required: false,
+        blocked: false,
+        negative_inventory: ledger::schema::item::NegativeInventory::Default,
+        count_tolerance: Quantity::ZERO,
+        second_count_from: None,
+        supervisor_from: None,
+        shelf_life_days: None,
+        over_receipt_percent: Quantity::ZERO,
+        category: String::new(),
+    }
+}
+
+/// An order that is never full: attribution is another test's subject.
+fn document(kind: DocumentKind, no: &str) -> LedgerCommand {
+    let lines = ITEMS.iter().zip(1..).map(|(item, line)| PutLine {
+        line,
+        item: word(item),
+        variant: None,
+        unit: None,
+        quantity: Quantity::whole(1_000_000),
+        tracking: Tracking::NONE,
+    });
+    LedgerCommand::PutDocument(PutDocument {
+        kind,
+        no: word(no),
+        partner: None,
+        partner_name: String::new(),
+        location: word(LOCATION),
+        to_location: None,
+        in_transit: None,
+        due: None,
+        document_date: None,
+        status: DocumentStatus::Released,
+        lines: lines.collect(),
+    })
+}

@@ -1,0 +1,569 @@
+//! A hall, its devices and its server in one thread of virtual time.
+//!
+//! Everything is the real code but what it stands on: time, network, disks. An adversary cuts
+//! links, delivers late and twice, kills and reboots, takes the power, lets clocks jump. The floor
+//! keeps the physical truth; people report only what they did.
+//!
+//! The same seed plays the same world. After the adversary has had its time the world heals, and
+//! everything must settle within a bound.
+
+pub mod check;
+pub mod company;
+pub mod device;
+pub mod floor;
+pub mod server;
+
+use std::collections::BTreeMap;
+
+use device_core::engine::{Connection, Event as DeviceEvent};
+use device_core::session::Timer;
+use protocol::identity::OperationId;
+use server_core::session::wire::ConnectionNo;
+
+use crate::prng::Prng;
+use device::DeviceHost;
+use floor::Floor;
+use server::ServerHost;
+
+/// When every world begins: microseconds of server time.
+pub const BEGIN_US: i64 = 1_790_000_000_000_000;
+const SECOND_US: i64 = 1_000_000;
+const MINUTE_US: i64 = 60 * SECOND_US;
+
+/// A deliberate bug. A simulation that does not notice it is worth nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Bug {
+    /// The server acknowledges before its disk has the operation.
+    AckBeforeSync,
+    /// An operation that comes twice is taken twice.
+    NoDedupe,
+    /// What a device had seen plays no part in the order.
+    NoCausality,
+    /// The order is that of the devices' wall clocks.
+    RawClock,
+}
+
+impl Bug {
+    /// All of them.
+    pub const ALL: [Self; 4] =
+        [Self::AckBeforeSync, Self::NoDedupe, Self::NoCausality, Self::RawClock];
+
+    /// Its name on the command line.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::AckBeforeSync => "ack-before-sync",
+            Self::NoDedupe => "no-dedupe",
+            Self::NoCausality => "no-causality",
+            Self::RawClock => "raw-clock",
+        }
+    }
+
+    /// The promise that it breaks.
+    pub const fn promise(self) -> &'static str {
+        match self {
+            Self::AckBeforeSync => "a captured fact is never lost",
+            Self::NoDedupe => "no fact posts twice",
+            Self::NoCausality | Self::RawClock => "same facts, same books",
+        }
+    }
+}
+
+/// What a world is made of.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// The seed of everything.
+    pub seed: u64,
+    /// Devices.
+    pub n_devices: usize,
+    /// Minutes of virtual time under the adversary.
+    pub minutes: i64,
+    /// Faults of the adversary in a hundred acts; 0 for fair weather.
+    pub fault_percent: u64,
+    /// Run every invariant after each durable decision, not only at the end.
+    pub audit_each: bool,
+    /// A bug to be noticed.
+    pub bug: Option<Bug>,
+}
+
+impl Plan {
+    /// A world in which the seed also chooses the faults and their rate.
+    pub fn of_seed(seed: u64) -> Self {
+        let mut prng = Prng::new(seed ^ 0x5EED);
+        Self {
+            seed,
+            n_devices: 2 + usize::try_from(prng.below(3)).unwrap_or_default(),
+            minutes: prng.between(30, 150),
+            fault_percent: prng.below(12),
+            audit_each: true,
+            bug: None,
+        }
+    }
+}
+
+/// What happened in a world, so that no run is vacuous.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Successes {
+    /// Operations that a device confirmed.
+    pub captured: u64,
+    /// Of them, while the device had no network.
+    pub captured_offline: u64,
+    /// Sessions that came to WELCOME.
+    pub sessions: u64,
+    /// Frames delivered twice or after their connection.
+    pub late_frames: u64,
+    /// Links cut.
+    pub cuts: u64,
+    /// Devices killed.
+    pub kills: u64,
+    /// Devices rebooted.
+    pub reboots: u64,
+    /// Devices that lost power.
+    pub power_cuts: u64,
+    /// Server crashes.
+    pub server_crashes: u64,
+    /// Wall clocks that jumped.
+    pub clock_jumps: u64,
+    /// Outcomes by decision.
+    pub decisions: BTreeMap<String, u64>,
+    /// Outcomes that were restated.
+    pub restated: u64,
+    /// Counts that settled.
+    pub settled: u64,
+}
+
+impl Successes {
+    /// Adds those of another world.
+    pub fn add(&mut self, other: &Self) {
+        self.captured += other.captured;
+        self.captured_offline += other.captured_offline;
+        self.sessions += other.sessions;
+        self.late_frames += other.late_frames;
+        self.cuts += other.cuts;
+        self.kills += other.kills;
+        self.reboots += other.reboots;
+        self.power_cuts += other.power_cuts;
+        self.server_crashes += other.server_crashes;
+        self.clock_jumps += other.clock_jumps;
+        self.restated += other.restated;
+        self.settled += other.settled;
+        for (decision, n) in &other.decisions {
+            *self.decisions.entry(decision.clone()).or_default() += n;
+        }
+    }
+}
+
+/// Something that will happen.
+#[derive(Debug, Clone)]
+pub enum Happening {
+    /// A device's timer goes off.
+    Timer(usize, Timer, u64),
+    /// Something comes to a device over its network.
+    Device(usize, DeviceEvent),
+    /// A message arrives at the server.
+    ToServer(ConnectionNo, Vec<u8>),
+    /// A peer connects to the server.
+    Opened(ConnectionNo),
+    /// The server notices that a connection is gone.
+    Closed(ConnectionNo),
+    /// The server's disk has the oldest batch under way.
+    Persisted(u64),
+    /// The server looks at the time.
+    Tick,
+    /// The server has time to work.
+    Work,
+    /// A dead server comes back.
+    ServerUp,
+    /// A dead device comes back.
+    DeviceUp(usize),
+    /// A person does the next thing.
+    Act(usize),
+    /// A network comes back.
+    LinkUp(usize),
+}
+
+/// A world.
+pub struct World {
+    /// What it is made of.
+    pub plan: Plan,
+    /// Server time, in microseconds.
+    pub now_us: i64,
+    queue: BTreeMap<(i64, u64), Happening>,
+    n_queued: u64,
+    /// The server.
+    pub server: ServerHost,
+    /// The devices.
+    pub devices: Vec<DeviceHost>,
+    /// The truth.
+    pub floor: Floor,
+    prng: Prng,
+    next_connection: u64,
+    is_healed: bool,
+    /// What happened.
+    pub successes: Successes,
+    /// The names of everything that a device confirmed, with the device's place.
+    pub confirmed: Vec<(usize, OperationId)>,
+    /// What an invariant had to say.
+    pub violations: Vec<String>,
+    audited: u64,
+}
+
+impl World {
+    /// A world with its company set up and its devices enrolled.
+    pub fn new(plan: Plan) -> Self {
+        let mut prng = Prng::new(plan.seed);
+        let server = ServerHost::new(BEGIN_US, plan.bug);
+        let mut world = Self {
+            now_us: BEGIN_US,
+            queue: BTreeMap::new(),
+            n_queued: 0,
+            server,
+            devices: Vec::new(),
+            floor: Floor::opening(),
+            prng: prng.fork(),
+            next_connection: 1,
+            is_healed: false,
+            successes: Successes::default(),
+            confirmed: Vec::new(),
+            violations: Vec::new(),
+            audited: 0,
+            plan,
+        };
+        for command in company::commands(&world.floor, world.plan.n_devices) {
+            let actions = world.server.command(world.now_us, command);
+            world.server_actions(actions);
+        }
+        world.run_until(world.now_us + 30 * SECOND_US, |_world| false);
+        for place in 0..world.plan.n_devices {
+            let host = DeviceHost::new(place, world.now_us, world.prng.fork());
+            world.devices.push(host);
+            let invitation = company::invitation(place);
+            world.device_event(place, DeviceEvent::Enrol(invitation));
+            world.device_event(place, DeviceEvent::NetworkUp);
+        }
+        let ready = |world: &Self| world.devices.iter().all(DeviceHost::is_ready);
+        world.run_until(world.now_us + 20 * MINUTE_US, ready);
+        assert!(ready(&world), "devices enrol and get their replica in fair weather");
+        world
+    }
+
+    fn later(&mut self, after_us: i64, happening: Happening) {
+        self.n_queued += 1;
+        self.queue.insert((self.now_us + after_us.max(0), self.n_queued), happening);
+    }
+
+    /// Plays until `until_us`, or until `done`.
+    pub fn run_until(&mut self, until_us: i64, done: impl Fn(&Self) -> bool) {
+        while !done(self) && self.violations.is_empty() {
+            let Some(entry) = self.queue.first_entry() else { break };
+            let (at_us, _n) = *entry.key();
+            if at_us > until_us {
+                break;
+            }
+            let happening = entry.remove();
+            self.now_us = at_us;
+            self.happen(happening);
+        }
+        self.now_us = self.now_us.max(until_us.min(self.now_us + 1));
+    }
+
+    /// The shift under the adversary, then healing, then the last checks.
+    pub fn play(&mut self) {
+        let end_us = self.now_us + self.plan.minutes * MINUTE_US;
+        for place in 0..self.devices.len() {
+            let after = self.prng.between(0, MINUTE_US);
+            self.later(after, Happening::Act(place));
+        }
+        self.run_until(end_us, |_world| false);
+        self.now_us = self.now_us.max(end_us);
+        self.heal();
+        let settled = |world: &Self| world.is_quiet();
+        self.run_until(self.now_us + 60 * MINUTE_US, settled);
+        if self.violations.is_empty() && !self.is_quiet() {
+            self.violations.push(format!(
+                "an hour after everything healed something still waits: {}",
+                self.what_waits()
+            ));
+            return;
+        }
+        // Counts wait for the watermark, and that for the next word of every device.
+        self.run_until(self.now_us + 10 * MINUTE_US, |_world| false);
+        check::at_the_end(self);
+    }
+
+    fn heal(&mut self) {
+        self.is_healed = true;
+        for place in 0..self.devices.len() {
+            self.later(0, Happening::LinkUp(place));
+            self.later(0, Happening::DeviceUp(place));
+        }
+        self.later(0, Happening::ServerUp);
+    }
+
+    fn is_quiet(&self) -> bool {
+        self.server.is_up()
+            && self.server.is_idle()
+            && self.devices.iter().all(|device| device.is_up() && device.n_unanswered() == 0)
+    }
+
+    fn what_waits(&self) -> String {
+        let devices: Vec<String> = self
+            .devices
+            .iter()
+            .map(|device| format!("{} unanswered, {}", device.n_unanswered(), device.link_text()))
+            .collect();
+        format!("server idle {}; devices: {}", self.server.is_idle(), devices.join("; "))
+    }
+
+    fn happen(&mut self, happening: Happening) {
+        match happening {
+            Happening::Timer(place, timer, armed) => {
+                if self.devices[place].is_armed(timer, armed) {
+                    self.device_event(place, DeviceEvent::Timer(timer));
+                }
+            }
+            Happening::Device(place, event) => self.device_event(place, event),
+            Happening::ToServer(connection, bytes) => {
+                let actions = self.server.received(self.now_us, connection, &bytes);
+                self.server_actions(actions);
+            }
+            Happening::Opened(connection) => {
+                let nonce = std::array::from_fn(|_n| self.prng.next_u64().to_le_bytes()[0]);
+                let actions = self.server.opened(self.now_us, connection, nonce);
+                self.server_actions(actions);
+            }
+            Happening::Closed(connection) => {
+                let actions = self.server.closed(self.now_us, connection);
+                self.server_actions(actions);
+            }
+            Happening::Persisted(generation) => {
+                let actions = self.server.persisted(self.now_us, generation);
+                self.server_actions(actions);
+                check::after_decision(self);
+            }
+            Happening::Tick => {
+                let actions = self.server.tick(self.now_us);
+                self.server_actions(actions);
+            }
+            Happening::Work => {
+                let actions = self.server.work(self.now_us);
+                self.server_actions(actions);
+            }
+            Happening::ServerUp => self.server_up(),
+            Happening::DeviceUp(place) => self.device_up(place),
+            Happening::Act(place) => self.act(place),
+            Happening::LinkUp(place) => {
+                self.devices[place].link_up = true;
+                self.device_event(place, DeviceEvent::NetworkUp);
+            }
+        }
+    }
+
+    fn device_event(&mut self, place: usize, event: DeviceEvent) {
+        let actions = self.devices[place].handle(self.now_us, event);
+        self.device_actions(place, actions);
+    }
+
+    fn device_actions(&mut self, place: usize, actions: Vec<device_core::engine::Action>) {
+        use device_core::engine::Action;
+        for action in actions {
+            match action {
+                Action::Connect(connection, _address) => self.connect(place, connection),
+                Action::Close(connection) => {
+                    if let Some(no) = self.devices[place].hang_up(connection) {
+                        let after = self.devices[place].latency_us(&mut self.prng);
+                        self.later(after, Happening::Closed(no));
+                    }
+                }
+                Action::Send(connection, bytes) => self.send_up(place, connection, bytes),
+                Action::Arm(timer, after_us) => {
+                    let armed = self.devices[place].arm(timer);
+                    let after = i64::try_from(after_us).unwrap_or(i64::MAX / 4);
+                    self.later(after, Happening::Timer(place, timer, armed));
+                }
+                Action::Disarm(timer) => {
+                    self.devices[place].arm(timer);
+                }
+                Action::Tell(news) => self.devices[place].heard(&news),
+            }
+        }
+    }
+
+    fn connect(&mut self, place: usize, connection: Connection) {
+        let after = self.devices[place].latency_us(&mut self.prng);
+        if !self.devices[place].link_up || !self.server.is_up() {
+            let event = DeviceEvent::Disconnected(connection);
+            return self.later(after, Happening::Device(place, event));
+        }
+        let no = ConnectionNo(self.next_connection);
+        self.next_connection += 1;
+        self.devices[place].connected(connection, no);
+        self.server.connections.insert(no, (place, connection));
+        self.successes.sessions += 1;
+        self.later(after, Happening::Opened(no));
+        let event = DeviceEvent::Connected(connection);
+        self.later(after * 2, Happening::Device(place, event));
+    }
+
+    fn send_up(&mut self, place: usize, connection: Connection, bytes: Vec<u8>) {
+        let Some(no) = self.devices[place].connection_no(connection) else { return };
+        let at = self.devices[place].arrival_up(self.now_us, &mut self.prng);
+        self.later(at - self.now_us, Happening::ToServer(no, bytes));
+    }
+
+    fn server_actions(&mut self, actions: Vec<server_core::machine::Action>) {
+        for wish in self.server.carry_out(self.now_us, actions, &mut self.prng) {
+            match wish {
+                server::Wish::Later(after_us, happening) => self.later(after_us, happening),
+                server::Wish::Down(no, bytes) => self.send_down(no, bytes),
+                server::Wish::HangUp(no) => {
+                    if let Some((place, connection)) = self.server.connections.remove(&no) {
+                        let at = self.devices[place].arrival_down(self.now_us, &mut self.prng);
+                        self.devices[place].hang_up(connection);
+                        let event = DeviceEvent::Disconnected(connection);
+                        self.later(at - self.now_us, Happening::Device(place, event));
+                    }
+                }
+            }
+        }
+    }
+
+    fn send_down(&mut self, no: ConnectionNo, bytes: Vec<u8>) {
+        let Some((place, connection)) = self.server.connections.get(&no).copied() else { return };
+        if !self.devices[place].link_up {
+            return;
+        }
+        let at = self.devices[place].arrival_down(self.now_us, &mut self.prng);
+        let event = DeviceEvent::Frame(connection, bytes);
+        self.later(at - self.now_us, Happening::Device(place, event));
+    }
+
+    /// The network of a device goes. Some of what was on its way arrives all the same, late.
+    fn cut(&mut self, place: usize) {
+        self.successes.cuts += 1;
+        self.devices[place].link_up = false;
+        let Some((connection, no)) = self.devices[place].current() else { return };
+        let keys: Vec<_> = self.queue.keys().copied().collect();
+        for key in keys {
+            let Some(Happening::ToServer(to, _bytes)) = self.queue.get(&key) else { continue };
+            if *to != no {
+                continue;
+            }
+            let happening = self.queue.remove(&key);
+            if self.prng.chance(1, 3)
+                && let Some(happening) = happening
+            {
+                self.successes.late_frames += 1;
+                if self.prng.chance(1, 3) {
+                    let after = self.prng.between(0, 5 * SECOND_US);
+                    self.later(after, happening.clone());
+                }
+                let after = self.prng.between(0, 20 * SECOND_US);
+                self.later(after, happening);
+            }
+        }
+        self.devices[place].hang_up(connection);
+        self.server.connections.remove(&no);
+        let after = self.prng.between(0, 30 * SECOND_US);
+        self.later(after, Happening::Closed(no));
+        let after = self.prng.between(0, 5 * SECOND_US);
+        let event = DeviceEvent::Disconnected(connection);
+        self.later(after, Happening::Device(place, event));
+    }
+
+    fn server_up(&mut self) {
+        let actions = self.server.start(self.now_us);
+        self.server_actions(actions);
+    }
+
+    fn crash_server(&mut self) {
+        if !self.server.is_up() {
+            return;
+        }
+        self.successes.server_crashes += 1;
+        let kept = usize::try_from(self.prng.below(2)).unwrap_or_default();
+        for (place, connection) in self.server.crash(kept) {
+            self.devices[place].hang_up(connection);
+            let after = self.prng.between(0, 3 * SECOND_US);
+            let event = DeviceEvent::Disconnected(connection);
+            self.later(after, Happening::Device(place, event));
+        }
+        let after = self.prng.between(SECOND_US, MINUTE_US);
+        self.later(after, Happening::ServerUp);
+    }
+
+    fn device_up(&mut self, place: usize) {
+        if self.devices[place].is_up() {
+            return;
+        }
+        let actions = self.devices[place].start(self.now_us);
+        self.device_actions(place, actions);
+        self.device_event(place, DeviceEvent::NetworkUp);
+    }
+
+    fn stop_device(&mut self, place: usize) {
+        if let Some((_connection, no)) = self.devices[place].current() {
+            self.server.connections.remove(&no);
+            let after = self.prng.between(0, 30 * SECOND_US);
+            self.later(after, Happening::Closed(no));
+        }
+        let after = self.prng.between(SECOND_US, 3 * MINUTE_US);
+        self.later(after, Happening::DeviceUp(place));
+    }
+
+    /// One fault of the adversary.
+    fn fault(&mut self, place: usize) {
+        match self.prng.below(10) {
+            0..=3 => {
+                self.cut(place);
+                let after = self.prng.between(10 * SECOND_US, 40 * MINUTE_US);
+                self.later(after, Happening::LinkUp(place));
+            }
+            4 => {
+                self.stop_device(place);
+                self.devices[place].kill();
+                self.successes.kills += 1;
+            }
+            5 => {
+                self.stop_device(place);
+                self.devices[place].reboot(self.now_us, &mut self.prng);
+                self.successes.reboots += 1;
+            }
+            6 => {
+                self.stop_device(place);
+                self.devices[place].lose_power(self.now_us, &mut self.prng);
+                self.successes.power_cuts += 1;
+            }
+            7 | 8 => self.crash_server(),
+            _ => {
+                self.devices[place].wall_jump_us = self.prng.between(-3_600, 3_600) * SECOND_US;
+                self.successes.clock_jumps += 1;
+            }
+        }
+    }
+
+    /// A person does something and records it, or the adversary does.
+    fn act(&mut self, place: usize) {
+        if self.is_healed {
+            return;
+        }
+        if self.prng.below(100) < self.plan.fault_percent {
+            self.fault(place);
+        } else if self.devices[place].is_up() {
+            let offline = !self.devices[place].link_up;
+            if let Some(work) = self.floor.next_act(place, &mut self.prng) {
+                let recorded = self.devices[place].record(self.now_us, work);
+                match recorded {
+                    Ok((name, actions)) => {
+                        self.confirmed.push((place, name));
+                        self.successes.captured += 1;
+                        self.successes.captured_offline += u64::from(offline);
+                        self.device_actions(place, actions);
+                    }
+                    Err(error) => self.violations.push(format!("a record failed: {error}")),
+                }
+            }
+        }
+        let after = self.prng.between(5 * SECOND_US, 2 * MINUTE_US);
+        self.later(after, Happening::Act(place));
+    }
+}
