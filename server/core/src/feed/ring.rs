@@ -1,0 +1,161 @@
+//! The newest part of each site's feed, projected once and shared by all its devices.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use ledger::schema::SiteId;
+use ledger::tables::Tables;
+use protocol::frame::{Delta, Frame};
+use protocol::identity::{DeviceId, Lsn};
+
+use crate::feed::delta::{DELTA_BYTES_MAX, Extent, Span, groups, read};
+use crate::session::wire::Message;
+
+/// Bytes of records that the ring of one site keeps.
+const RING_BYTES_MAX: usize = 4 << 20;
+/// Spans that the ring of one site keeps.
+const RING_SPANS_MAX: usize = 1_024;
+/// Index rows that one DELTA covers for a device that is further behind than the ring.
+const MENTIONS_PER_DELTA: usize = 2_000;
+
+/// The ring of one site.
+#[derive(Debug, Default)]
+struct Ring {
+    spans: VecDeque<Arc<Span>>,
+    bytes: usize,
+    /// The DELTA that was made last for devices without outcomes of their own.
+    last: Option<(Lsn, Lsn, Lsn, Arc<Message>)>,
+}
+
+/// The rings of all sites that devices listen to.
+#[derive(Debug, Default)]
+pub struct Rings {
+    rings: BTreeMap<SiteId, Ring>,
+}
+
+/// Where a device stands in the feed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Position {
+    /// The cursor that the device has.
+    pub told: Lsn,
+    /// Up to here nothing concerns it beyond what it was told.
+    pub scanned: Lsn,
+}
+
+/// The next step of a device in the feed.
+#[derive(Debug)]
+pub enum Next {
+    /// Nothing that it sees, up to here.
+    Nothing(Lsn),
+    /// This, up to here.
+    Delta {
+        /// The frame.
+        message: Arc<Message>,
+        /// The cursor after it.
+        to: Lsn,
+    },
+    /// One decision is too large for a DELTA: a snapshot must do.
+    TooLarge,
+}
+
+impl Rings {
+    /// Whether something that concerns `device` itself lies after `from`.
+    pub fn concerns(
+        &mut self,
+        (tables, head): (&dyn Tables, Lsn),
+        (site, device): (SiteId, DeviceId),
+        from: Lsn,
+    ) -> bool {
+        self.spans((tables, head), site, from).iter().any(|span| span.concerns(device))
+    }
+
+    /// What comes next for `device` at `position`; `tables` are a cut at `head`.
+    pub fn next(
+        &mut self,
+        (tables, head): (&dyn Tables, Lsn),
+        (site, device): (SiteId, DeviceId),
+        position: Position,
+    ) -> Next {
+        let spans = self.spans((tables, head), site, position.scanned);
+        let mut bytes: usize = 0;
+        let mut chosen: Vec<&Span> = Vec::new();
+        for span in &spans {
+            bytes = bytes.saturating_add(span.bytes);
+            if bytes > DELTA_BYTES_MAX {
+                break;
+            }
+            chosen.push(span);
+        }
+        let Some(last) = chosen.last() else {
+            return if spans.is_empty() { Next::Nothing(head) } else { Next::TooLarge };
+        };
+        let to = last.to;
+        let is_own = chosen.iter().any(|span| span.concerns(device));
+        let ring = self.rings.entry(site).or_default();
+        if !is_own
+            && let Some((told, scanned, end, message)) = &ring.last
+            && (*told, *scanned, *end) == (position.told, position.scanned, to)
+        {
+            return Next::Delta { message: Arc::clone(message), to };
+        }
+        let groups = groups(&chosen, device);
+        if groups.is_empty() {
+            return Next::Nothing(to);
+        }
+        let delta = Delta { from: position.told, to, groups };
+        let message = Arc::new(Message::new(Frame::Delta(delta)));
+        if !is_own {
+            ring.last = Some((position.told, position.scanned, to, Arc::clone(&message)));
+        }
+        Next::Delta { message, to }
+    }
+
+    /// The spans after `from`: from the ring where it reaches back so far, else read anew.
+    fn spans(
+        &mut self,
+        (tables, head): (&dyn Tables, Lsn),
+        site: SiteId,
+        from: Lsn,
+    ) -> Vec<Arc<Span>> {
+        if from >= head {
+            return Vec::new();
+        }
+        let ring = self.rings.entry(site).or_default();
+        ring.extend(tables, site, head, from);
+        let start = ring.spans.partition_point(|span| span.from < from);
+        if ring.spans.get(start).is_some_and(|span| span.from == from) {
+            return ring.spans.range(start..).cloned().collect();
+        }
+        let extent = Extent { from, head, mentions_max: MENTIONS_PER_DELTA };
+        vec![Arc::new(read(tables, site, extent))]
+    }
+
+    /// Forgets the sites that nobody listens to.
+    pub fn keep_only(&mut self, mut is_heard: impl FnMut(SiteId) -> bool) {
+        self.rings.retain(|site, _ring| is_heard(*site));
+    }
+}
+
+impl Ring {
+    /// Reads what came since; an empty ring starts at `from` when that is near, else at the head.
+    fn extend(&mut self, tables: &dyn Tables, site: SiteId, head: Lsn, from: Lsn) {
+        let end = match self.spans.back() {
+            Some(last) => last.to,
+            None if head.0.saturating_sub(from.0) <= 256 => from,
+            None => head,
+        };
+        if end >= head {
+            return;
+        }
+        let extent = Extent { from: end, head, mentions_max: usize::MAX };
+        let span = read(tables, site, extent);
+        self.bytes = self.bytes.saturating_add(span.bytes);
+        self.spans.push_back(Arc::new(span));
+        while self.bytes > RING_BYTES_MAX || self.spans.len() > RING_SPANS_MAX {
+            match self.spans.pop_front() {
+                Some(span) => self.bytes = self.bytes.saturating_sub(span.bytes),
+                None => break,
+            }
+        }
+    }
+}

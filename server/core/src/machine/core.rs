@@ -1,0 +1,258 @@
+//! What all conversations share: the way to the disk, the time, who waits for what.
+
+use std::collections::BTreeMap;
+
+use ledger::draft::Draft;
+use ledger::schema::identity::{DeskSession, DeskSessions};
+use ledger::tables::{Read as _, Tables};
+use protocol::identity::{DeviceId, IntakeNo, OperationId, Seq, ServerTime};
+
+use super::Config;
+use super::event::{Action, Alarm, Token};
+use super::pipeline::Pipeline;
+use crate::feed::floor::Floor;
+use crate::identity::command::MachineCommand;
+use crate::intake::command::{Command, CommandOrigin, TakenCommand, take_command};
+use crate::intake::push::{PreparedPush, PushFault, Sender, Taken, take_push};
+use crate::poster::{Decided, Group};
+use crate::schema::{SafePoint, SafePoints, Stream};
+use crate::session::wire::ConnectionNo;
+use crate::store::Store;
+use crate::watermark::Watch;
+use protocol::evidence::BootEvidence;
+
+/// What is done when the rows it belongs to are durable.
+#[derive(Debug, Clone)]
+pub(crate) enum After {
+    /// Tell a device how far it is.
+    Ack { connection: ConnectionNo, stream: Stream },
+    /// Let a device in: its next lease is written down.
+    Welcome { connection: ConnectionNo },
+    /// Tell the skin that its command is safe.
+    CommandTaken { intake: IntakeNo },
+    /// Show what was decided.
+    Decided { decisions: Vec<Decided> },
+}
+
+/// The skin's commands that wait for a decision.
+#[derive(Debug, Default)]
+struct Waiting {
+    tokens: Vec<Token>,
+    is_taken: bool,
+}
+
+pub(crate) struct Core {
+    pub(crate) config: Config,
+    pub(crate) pipeline: Pipeline,
+    pub(crate) by_device: BTreeMap<DeviceId, ConnectionNo>,
+    /// Connections that a newer one of the same device replaces.
+    pub(crate) replaced: Vec<ConnectionNo>,
+    /// Connections that wait for the decision about an enrolment.
+    pub(crate) enrolling: BTreeMap<IntakeNo, ConnectionNo>,
+    /// Connections that wait for the decision about a new incarnation.
+    pub(crate) incarnating: BTreeMap<IntakeNo, ConnectionNo>,
+    pub(crate) watch: Watch,
+    pub(crate) safe: SafePoint,
+    pub(super) floor: Floor,
+    /// The earliest instant at which a DELTA that was put off is due.
+    pub(crate) feed_due: Option<ServerTime>,
+    pub(super) housekeeping_due: ServerTime,
+    commands: BTreeMap<IntakeNo, Waiting>,
+    now: ServerTime,
+    actions: Vec<Action>,
+}
+
+impl Core {
+    pub(super) fn open(store: &dyn Store, config: Config, now: ServerTime) -> Self {
+        let pipeline = Pipeline::open(store);
+        let now = now.max(pipeline.intake.received).max(pipeline.durable_head().time);
+        Self {
+            watch: Watch::open(store, now),
+            safe: store.row::<SafePoints>(&()).map_or_else(SafePoint::default, |safe| *safe),
+            floor: Floor::open(store),
+            config,
+            pipeline,
+            by_device: BTreeMap::new(),
+            replaced: Vec::new(),
+            enrolling: BTreeMap::new(),
+            incarnating: BTreeMap::new(),
+            feed_due: None,
+            housekeeping_due: now,
+            commands: BTreeMap::new(),
+            now,
+            actions: Vec::new(),
+        }
+    }
+
+    /// Server time: that of the last event, and never earlier than before.
+    pub(crate) fn now(&self) -> ServerTime {
+        self.now
+    }
+
+    pub(super) fn pass_time(&mut self, at: ServerTime) {
+        self.now = self.now.max(at);
+    }
+
+    /// DELTA can start after this decision or any later one.
+    pub(crate) fn floor_low(&self) -> protocol::identity::Lsn {
+        self.floor.low
+    }
+
+    pub(crate) fn act(&mut self, action: Action) {
+        self.actions.push(action);
+    }
+
+    pub(crate) fn alarm(&mut self, alarm: Alarm) {
+        self.act(Action::Alarm(alarm));
+    }
+
+    /// The actions of this step. The disk gets its work first.
+    pub(super) fn take_actions(&mut self) -> Vec<Action> {
+        let persist = self.pipeline.take_ready().map(Action::Persist);
+        persist.into_iter().chain(std::mem::take(&mut self.actions)).collect()
+    }
+
+    /// Reads what was written, durable or not.
+    pub(crate) fn view<R>(&self, store: &dyn Store, read: impl FnOnce(&dyn Tables) -> R) -> R {
+        self.pipeline.view(store, read)
+    }
+
+    /// Writes rows that are no part of the book.
+    pub(crate) fn write(
+        &mut self,
+        store: &dyn Store,
+        after: Option<After>,
+        put: impl FnOnce(&mut Draft<'_>),
+    ) {
+        let changes = self.view(store, |view| {
+            let mut draft = Draft::over(view);
+            put(&mut draft);
+            draft.finish()
+        });
+        self.pipeline.write(changes, after);
+    }
+
+    pub(crate) fn take_push(
+        &mut self,
+        store: &dyn Store,
+        (sender, learnt): (Sender, &[BootEvidence]),
+        push: &PreparedPush,
+    ) -> Result<Taken, PushFault> {
+        let mut head = self.pipeline.intake;
+        let now = self.now;
+        let taken =
+            self.view(store, |view| take_push(view, &mut head, (sender, learnt), push, now))?;
+        self.pipeline.intake = head;
+        Ok(taken)
+    }
+
+    fn take_command(&mut self, store: &dyn Store, command: Command) -> TakenCommand {
+        let mut head = self.pipeline.intake;
+        let now = self.now;
+        let taken = self.view(store, |view| take_command(view, &mut head, command, now));
+        self.pipeline.intake = head;
+        taken
+    }
+
+    /// Takes a command of the machine itself in.
+    pub(crate) fn machine_command(
+        &mut self,
+        store: &dyn Store,
+        command: &MachineCommand,
+    ) -> Option<IntakeNo> {
+        self.system_command(store, command.encode())
+    }
+
+    /// Takes a command of the system in.
+    pub(crate) fn system_command(&mut self, store: &dyn Store, raw: Vec<u8>) -> Option<IntakeNo> {
+        let command = Command { origin: CommandOrigin::System, raw, local_date: None };
+        match self.take_command(store, command) {
+            TakenCommand::New { changes, no } => {
+                self.pipeline.write(changes, None);
+                Some(no)
+            }
+            TakenCommand::Known { .. } | TakenCommand::DifferentUnderSameKey => None,
+        }
+    }
+
+    pub(super) fn command(&mut self, store: &dyn Store, token: Token, command: Command) {
+        match self.take_command(store, command) {
+            TakenCommand::New { changes, no } => {
+                self.commands.entry(no).or_default().tokens.push(token);
+                self.pipeline.write(changes, Some(After::CommandTaken { intake: no }));
+            }
+            TakenCommand::Known { no } if no <= self.pipeline.durable_head().intake => {
+                self.act(Action::CommandTaken { token, intake: no });
+                self.act(judged(token, no));
+            }
+            TakenCommand::Known { no } => {
+                let waiting = self.commands.entry(no).or_default();
+                waiting.tokens.push(token);
+                if waiting.is_taken {
+                    self.act(Action::CommandTaken { token, intake: no });
+                } else if no <= self.pipeline.durable_intake() {
+                    waiting.is_taken = true;
+                    self.act(Action::CommandTaken { token, intake: no });
+                }
+            }
+            TakenCommand::DifferentUnderSameKey => self.act(Action::CommandDiffers { token }),
+        }
+    }
+
+    pub(super) fn command_taken(&mut self, intake: IntakeNo) {
+        let Some(waiting) = self.commands.get_mut(&intake) else { return };
+        waiting.is_taken = true;
+        let tokens = waiting.tokens.clone();
+        for token in tokens {
+            self.act(Action::CommandTaken { token, intake });
+        }
+    }
+
+    pub(super) fn command_judged(&mut self, intake: IntakeNo) {
+        let waiting = self.commands.remove(&intake).unwrap_or_default();
+        for token in waiting.tokens {
+            self.act(judged(token, intake));
+        }
+    }
+
+    pub(super) fn post(&mut self, group: Group) {
+        self.pipeline.post(group);
+    }
+
+    pub(super) fn decided(&mut self, decisions: &[Decided]) {
+        for decided in decisions {
+            if let Some(why) = &decided.poison {
+                self.alarm(Alarm::Poison { intake: decided.intake, why: why.clone() });
+            }
+        }
+        if let Some(last) = decisions.last() {
+            self.act(Action::HeadMoved { head: last.lsn });
+        }
+    }
+
+    pub(super) fn desk_session(
+        &mut self,
+        store: &dyn Store,
+        token_hash: [u8; 32],
+        session: Option<DeskSession>,
+    ) {
+        self.write(store, None, |draft| match session {
+            Some(session) => draft.put::<DeskSessions>(&token_hash, session),
+            None => draft.delete::<DeskSessions>(&token_hash),
+        });
+    }
+
+    pub(super) fn safe(&mut self, store: &dyn Store, intake: IntakeNo) {
+        if intake <= self.safe.intake {
+            return;
+        }
+        let safe = SafePoint { intake: intake.min(self.pipeline.durable_intake()), at: self.now };
+        self.safe = safe;
+        self.write(store, None, |draft| draft.put::<SafePoints>(&(), safe));
+    }
+}
+
+fn judged(token: Token, intake: IntakeNo) -> Action {
+    let operation = OperationId { seq: Seq(intake.0), ..OperationId::default() };
+    Action::CommandJudged { token, intake, operation }
+}

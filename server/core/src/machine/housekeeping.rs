@@ -1,0 +1,73 @@
+//! What has to be done from time to time.
+
+use ledger::tables::Read as _;
+use protocol::identity::ServerTime;
+
+use super::Machine;
+use super::core::Core;
+use crate::feed::floor;
+use crate::identity::command::MachineCommand;
+use crate::schema::SignInTerms;
+use crate::session::wire::ConnectionNo;
+use crate::session::{self};
+use crate::store::Store;
+use crate::watermark;
+
+const SECOND_US: i64 = 1_000_000;
+
+impl Core {
+    pub(super) fn wake_at(&self) -> ServerTime {
+        self.feed_due.map_or(self.housekeeping_due, |due| due.min(self.housekeeping_due))
+    }
+
+    pub(super) fn floor_lags(&self) -> bool {
+        self.floor.lags()
+    }
+
+    pub(super) fn drop_old_feed(&mut self, store: &dyn Store) {
+        let mut floor = std::mem::take(&mut self.floor);
+        let changes = self.view(store, |view| floor.drop_slice(view));
+        self.floor = floor;
+        self.pipeline.write(changes, None);
+    }
+
+    /// People can go on signing in without the server: the term is moved when half of it is over.
+    fn extend_sign_in(&mut self, store: &dyn Store) {
+        let until = self.view(store, |view| view.row::<SignInTerms>(&()));
+        let term = i64::try_from(self.config.sign_in_offline_us).unwrap_or(i64::MAX);
+        let half = i64::try_from(self.config.sign_in_offline_us.div_ceil(2)).unwrap_or(i64::MAX);
+        let is_fresh = until.is_some_and(|until| until.us_since(self.now()) > half);
+        if !is_fresh && !self.watch.is_extending {
+            let until = self.now().plus_us(term);
+            self.machine_command(store, &MachineCommand::ExtendSignIn { until });
+            self.watch.is_extending = true;
+        } else if is_fresh {
+            self.watch.is_extending = false;
+        }
+    }
+}
+
+impl Machine {
+    pub(super) fn housekeep(&mut self, store: &dyn Store) {
+        let now = self.core.now();
+        self.core.feed_due = None;
+        if now >= self.core.housekeeping_due {
+            self.core.housekeeping_due = now.plus_us(SECOND_US);
+            for (connection, session) in &mut self.sessions {
+                session::check_silence(&mut self.core, *connection, session);
+            }
+            self.core.extend_sign_in(store);
+            watermark::flush(&mut self.core, store);
+            watermark::settle(&mut self.core, store, self.judge.as_ref());
+            let kept = self.core.config.feed_kept_us;
+            let before = ServerTime(now.0.saturating_sub_unsigned(kept));
+            let cut = self.core.pipeline.cut().clone();
+            floor::aim(&mut self.core.floor, cut.as_ref(), before);
+            self.snapshots.forget_old(now);
+        }
+        let connections: Vec<ConnectionNo> = self.sessions.keys().copied().collect();
+        for connection in connections {
+            self.feed(connection);
+        }
+    }
+}

@@ -1,0 +1,150 @@
+//! The single writer of a company: takes intake records in order, judges each in its own draft, and
+//! turns what the drafts changed into change records.
+//!
+//! 1. Operations are judged in IntakeNo order, each exactly once; a poisoned one is parked and the
+//!    next goes on.
+//! 2. Lsn and its time rise strictly; the time lies after the receive time of the operation.
+//! 3. A change record holds everything that a decision changed. Folding the records into empty
+//!    tables gives the same tables, byte for byte ([`rebuild`]); nothing is decided again.
+//! 4. What is judged is durable already: a process that dies in a judgement finds the operation
+//!    again, and its sender was told the truth.
+
+pub mod change;
+pub mod judge;
+pub mod rebuild;
+
+use std::collections::BTreeSet;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use ledger::draft::{Changes, Draft, Overlay};
+use ledger::schema::SiteId;
+use ledger::schema::book::{Head, Heads, Intake, Intakes};
+use ledger::tables::{Read as _, Tables};
+use protocol::identity::{IntakeNo, Lsn, ServerTime};
+
+use judge::{Judge, Poison, Request};
+
+/// Decisions of one group: as many as are ready, up to the limits.
+#[derive(Debug, Default)]
+pub struct Group {
+    /// Every row that is to be written: the ledger's, the change records, the feed index, the head.
+    pub changes: Changes,
+    /// The head after it.
+    pub head: Head,
+    /// Its decisions: number, operation, and the sites that see something of it.
+    pub decisions: Vec<Decided>,
+}
+
+/// One decision of a group.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Decided {
+    /// Its place in the log.
+    pub lsn: Lsn,
+    /// Its time.
+    pub time: ServerTime,
+    /// The intake record that it decided.
+    pub intake: IntakeNo,
+    /// The sites whose feeds show something of it.
+    pub sites: BTreeSet<SiteId>,
+    /// Why it was parked as poison, where it was.
+    pub poison: Option<String>,
+}
+
+/// How much a group may hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct GroupLimit {
+    /// Intake records up to here are durable and may be judged.
+    pub up_to: IntakeNo,
+    /// Decisions at most.
+    pub decisions_max: usize,
+}
+
+/// Judges what waits, over `tables`, at `now`.
+pub fn post_group(
+    tables: &dyn Tables,
+    judge: &dyn Judge,
+    limit: GroupLimit,
+    now: ServerTime,
+) -> Group {
+    let mut overlay = Overlay::over(tables);
+    let mut head = tables.row::<Heads>(&()).map_or_else(Head::default, |head| *head);
+    let mut decisions = Vec::new();
+    while decisions.len() < limit.decisions_max && head.intake < limit.up_to {
+        let no = head.intake.next();
+        let Some(intake) = overlay.row::<Intakes>(&no) else { break };
+        let decided = post_one(&mut overlay, judge, (no, &intake), (&mut head, now));
+        decisions.push(decided);
+    }
+    let mut changes = overlay.into_changes();
+    if !decisions.is_empty() {
+        let mut draft = Draft::over(tables);
+        draft.put::<Heads>(&(), head);
+        changes.extend(draft.finish());
+    }
+    Group { changes, head, decisions }
+}
+
+/// Judges one operation and lays its change over the group.
+fn post_one(
+    overlay: &mut Overlay<'_>,
+    judge: &dyn Judge,
+    (no, intake): (IntakeNo, &Arc<Intake>),
+    (head, now): (&mut Head, ServerTime),
+) -> Decided {
+    let time = now.max(head.time.plus_us(1)).max(intake.received.plus_us(1));
+    let lsn = head.lsn.next();
+    let request = Request { intake_no: no, intake, lsn, time };
+    let (changes, poison) = judged(overlay, judge, &request);
+    let written = change::write(overlay, changes, &request, head.hash);
+    *head = Head { lsn, time, intake: no, hash: written.hash };
+    overlay.absorb(written.changes);
+    Decided { lsn, time, intake: no, sites: written.sites, poison }
+}
+
+/// What the judgement changes, or what parking the operation changes.
+fn judged(
+    tables: &Overlay<'_>,
+    judge: &dyn Judge,
+    request: &Request<'_>,
+) -> (Changes, Option<String>) {
+    let why = match caught(tables, |draft| judge.judge(draft, request)) {
+        Ok(changes) => return (changes, None),
+        Err(why) => why,
+    };
+    let parked = caught(tables, |draft| {
+        judge.park_poison(draft, request, &why);
+        Ok(())
+    });
+    // A judge that cannot even park still leaves an outcome: every operation has one.
+    let changes = parked.unwrap_or_else(|_also| {
+        let mut draft = Draft::over(tables);
+        judge::park_plainly(&mut draft, request, &why);
+        draft.finish()
+    });
+    (changes, Some(why))
+}
+
+/// Runs `work` in a draft of its own. A panic, a fault and an exhausted budget are all poison; the
+/// draft goes, and nothing of it was seen by anybody.
+fn caught(
+    tables: &Overlay<'_>,
+    work: impl FnOnce(&mut Draft<'_>) -> Result<(), Poison>,
+) -> Result<Changes, String> {
+    let run = AssertUnwindSafe(|| {
+        let mut draft = Draft::over(tables);
+        let result = work(&mut draft);
+        if draft.is_exhausted() {
+            return Err("the budget of reads and writes is used up".to_owned());
+        }
+        result.map(|()| draft.finish()).map_err(|poison| poison.to_string())
+    });
+    catch_unwind(run).unwrap_or_else(|panic| {
+        let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+        let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
+        Err(format!("panic: {}", text.unwrap_or_else(|| "without a message".to_owned())))
+    })
+}
+
+#[cfg(test)]
+mod tests;

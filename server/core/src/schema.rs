@@ -1,0 +1,140 @@
+//! The machine's own tables, beside those of the ledger.
+//!
+//! | tables | come from |
+//! |---|---|
+//! | streams, links, boot clocks, command keys | a fold of the intake records |
+//! | feed index | a fold of the change records |
+//! | epochs, sign-in terms | change records, like every table of the ledger |
+//! | leases, statements, safe point, feed floor | the conversation; no part of the book |
+
+use protocol::evidence::ClockSample;
+use protocol::identity::{
+    Boot, DeviceId, Hash16, Incarnation, IntakeNo, Lsn, Seq, ServerEpoch, ServerTime,
+};
+use serde::{Deserialize, Serialize};
+use serde_bytes::ByteBuf;
+
+use ledger::schema::SiteId;
+
+/// How far one incarnation of a device has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Stream {
+    /// Last operation that was taken in.
+    pub accepted: Seq,
+    /// Its hash.
+    pub hash: Hash16,
+}
+
+/// A link of a device's hash chain, retained so that "same number, other content" is noticed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Link {
+    /// The hash of the operation.
+    pub hash: Hash16,
+    /// Its intake record.
+    pub intake: IntakeNo,
+}
+
+/// The leases of one incarnation of a device (SYNC 2.7).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct LeaseRow {
+    /// The newest counter that the device has shown.
+    pub seen: u64,
+    /// The counter that was offered and not yet shown.
+    pub offered: Option<u64>,
+}
+
+/// Something known to have happened at an instant of a boot's clock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Anchor {
+    /// Server time.
+    pub at: ServerTime,
+    /// Monotonic microseconds of the boot.
+    pub mono_us: u64,
+}
+
+/// What is known of the clock of one boot.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct BootClock {
+    /// First, last, and the best eight samples.
+    pub samples: Vec<ClockSample>,
+    /// Monotonic microseconds of the last thing known to have happened in it.
+    pub last_us: u64,
+    /// The tightest causality: an operation at `mono_us` came after `at`.
+    pub seen: Option<Anchor>,
+    /// The tightest receipt: something of `mono_us` had arrived by `at`.
+    pub received: Option<Anchor>,
+    /// The boot did not start before this instant: the end of the boots before it.
+    pub not_before: Option<ServerTime>,
+    /// The order key of the last operation of this boot.
+    pub last_tau: Option<ServerTime>,
+}
+
+/// What a device said of itself when it was last heard.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Statement {
+    /// When it was last heard.
+    pub at: ServerTime,
+    /// Operations without an acknowledgement.
+    pub pending: u64,
+    /// Everything it did before this instant has arrived: its part of the watermark.
+    pub complete_to: ServerTime,
+    /// Battery in percent.
+    pub battery: Option<u8>,
+}
+
+/// What no failure of this server can take away any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct SafePoint {
+    /// Intake records up to here are in a verified backup or on a second server.
+    pub intake: IntakeNo,
+    /// Since when.
+    pub at: ServerTime,
+}
+
+/// An object of a site's feed that a decision touched.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FeedIndexRow {
+    /// The ledger's table.
+    pub table: u8,
+    /// The key in it.
+    pub key: ByteBuf,
+}
+
+ledger::tables! {
+    /// How far each incarnation has come.
+    Streams = 100, "stream", (DeviceId, Incarnation) => Stream;
+    /// The retained hash chains.
+    Links = 101, "stream_link", (DeviceId, Incarnation, Seq) => Link;
+    /// Leases.
+    Leases = 102, "lease", (DeviceId, Incarnation) => LeaseRow;
+    /// Clocks of boots.
+    BootClocks = 103, "boot_clock", (DeviceId, Incarnation, Boot) => BootClock;
+    /// What devices last said of themselves.
+    Statements = 104, "device_statement", DeviceId => Statement;
+    /// What is safe, under `()`.
+    SafePoints = 105, "safe_point", () => SafePoint;
+    /// Commands by the key that makes a repetition harmless.
+    CommandKeys = 106, "command_key", [u8; 16] => IntakeNo;
+    /// The feed starts after this decision, under `()`.
+    FeedFloors = 107, "feed_floor", () => Lsn;
+    /// The last decision before each generation of the server began.
+    Epochs = 108, "epoch", ServerEpoch => Lsn;
+    /// Until when people may sign in on devices without the server, under `()`.
+    SignInTerms = 109, "sign_in_term", () => ServerTime;
+    /// What each site's feed shows, in order of decisions; site 0 stands for all sites.
+    FeedIndex = 120, "feed_index", (SiteId, Lsn, u32) => FeedIndexRow;
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn no_table_shares_a_number_with_one_of_the_ledger() {
+        let mut tables = ledger::schema::all_tables();
+        tables.extend_from_slice(super::TABLES);
+        let numbers: BTreeSet<_> = tables.iter().map(|table| table.0).collect();
+        let names: BTreeSet<_> = tables.iter().map(|table| table.1).collect();
+        assert_eq!((numbers.len(), names.len()), (tables.len(), tables.len()));
+    }
+}

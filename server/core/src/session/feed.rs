@@ -1,0 +1,292 @@
+//! The way down: deltas and snapshots, as fast as the peer reads and no faster.
+
+use std::sync::Arc;
+
+use ledger::key::KeyRange;
+use ledger::tables::{Read as _, Tables};
+use protocol::frame::{Delta, Fault, FaultCode, Frame, SnapBegin, SnapEnd, SnapResume, Subscribe};
+use protocol::identity::{Incarnation, IntakeNo, Lsn, Seq, ServerTime};
+
+use super::wire::{ConnectionNo, Message};
+use super::{Complaint, Open, Session, complain};
+use crate::feed::ring::{Next, Position, Rings};
+use crate::intake::is_of_this_log;
+use crate::intake::push::Sender;
+use crate::machine::core::Core;
+use crate::schema::{Links, Streams};
+use crate::snapshot::{Snapshot, Snapshots};
+
+/// Feed messages that may be on their way at once: one chunk of 64 KiB each, about a quarter of a
+/// second of a slow link.
+const WINDOW: u32 = 4;
+
+/// The feed of one device.
+pub(super) struct Feed {
+    state: State,
+    /// Feed messages that the socket has not taken.
+    unread: u32,
+    last_delta: ServerTime,
+}
+
+enum State {
+    /// Not asked for.
+    Silent,
+    /// From a cursor on.
+    Following(Position),
+    /// A snapshot is wanted.
+    Wanted,
+    /// The rest of a snapshot is wanted.
+    Resumed(SnapResume),
+    /// A snapshot is being sent.
+    Sending { snapshot: Arc<Snapshot>, next: u32 },
+}
+
+impl Feed {
+    pub(super) fn new(now: ServerTime) -> Self {
+        Self { state: State::Silent, unread: 0, last_delta: ServerTime(now.0.saturating_sub(1)) }
+    }
+
+    pub(super) fn sent(&mut self) {
+        self.unread = self.unread.saturating_sub(1);
+    }
+}
+
+pub(super) fn subscribe(
+    core: &mut Core,
+    (connection, session): (ConnectionNo, &mut Session),
+    subscribe: Subscribe,
+) {
+    let head = super::head(core);
+    let low = core.floor_low();
+    let Some(open) = session.open() else { return };
+    if open.is_suspended {
+        let complaint = Complaint::new(FaultCode::SUSPENDED, "this device may only upload");
+        return complain(core, connection, session, complaint);
+    }
+    open.feed.state = match subscribe.cursor {
+        None => State::Wanted,
+        Some(cursor) => {
+            let cut = core.pipeline.cut().clone();
+            let follows =
+                cursor >= low && cursor <= head && is_of_this_log(cut.as_ref(), cursor, open.epoch);
+            if !follows {
+                open.feed.state = State::Silent;
+                return too_old(core, (connection, session));
+            }
+            State::Following(Position { told: cursor, scanned: cursor })
+        }
+    };
+}
+
+fn too_old(core: &mut Core, (connection, session): (ConnectionNo, &mut Session)) {
+    let complaint = Complaint::new(FaultCode::CURSOR_TOO_OLD, "subscribe for a snapshot");
+    complain(core, connection, session, complaint.retry_after(0));
+}
+
+pub(super) fn resume(session: &mut Session, resume: SnapResume) {
+    if let Some(open) = session.open() {
+        open.feed.state = State::Resumed(resume);
+    }
+}
+
+/// A device that cannot apply a record stops its feed; its upload goes on.
+pub(super) fn device_fault(session: &mut Session, fault: &Fault) {
+    if fault.code == FaultCode::APPLY
+        && let Some(open) = session.open()
+    {
+        open.feed.state = State::Silent;
+    }
+}
+
+/// Moves the cursor of a device that was told nothing for a while: what it has seen is evidence.
+pub(super) fn advance(core: &mut Core, (connection, session): (ConnectionNo, &mut Session)) {
+    let Some(open) = session.open() else { return };
+    let State::Following(position) = &mut open.feed.state else { return };
+    if position.scanned > position.told && open.feed.unread < WINDOW {
+        let delta = Delta { from: position.told, to: position.scanned, groups: Vec::new() };
+        position.told = position.scanned;
+        send(core, (connection, session), Arc::new(Message::new(Frame::Delta(delta))));
+    }
+}
+
+fn send(
+    core: &mut Core,
+    (connection, session): (ConnectionNo, &mut Session),
+    message: Arc<Message>,
+) {
+    if let Some(open) = session.open() {
+        open.feed.unread = open.feed.unread.saturating_add(1);
+    }
+    session.send(core, connection, message);
+}
+
+/// Sends what may be sent now.
+pub(crate) fn pump(
+    core: &mut Core,
+    (connection, session): (ConnectionNo, &mut Session),
+    (rings, snapshots): (&mut Rings, &mut Snapshots),
+) {
+    while let Some(open) = session.open()
+        && open.feed.unread < WINDOW
+    {
+        let step = match &open.feed.state {
+            State::Silent => None,
+            State::Following(position) => {
+                let position = *position;
+                follow(core, (connection, session), rings, position)
+            }
+            State::Wanted => begin_snapshot(core, (connection, session), snapshots),
+            State::Resumed(resume) => {
+                let resume = *resume;
+                go_on(core, (connection, session), snapshots, resume)
+            }
+            State::Sending { snapshot, next } => {
+                let (snapshot, next) = (Arc::clone(snapshot), *next);
+                send_chunk(core, (connection, session), &snapshot, next)
+            }
+        };
+        if step.is_none() {
+            return;
+        }
+    }
+}
+
+/// One step of a feed was made, and the next may follow.
+struct Stepped;
+
+fn follow(
+    core: &mut Core,
+    (connection, session): (ConnectionNo, &mut Session),
+    rings: &mut Rings,
+    position: Position,
+) -> Option<Stepped> {
+    let head = super::head(core);
+    if position.scanned >= head {
+        return None;
+    }
+    let now = core.now();
+    let open = session.open()?;
+    let (site, device) = (open.sender.site, open.sender.device);
+    let cut = core.pipeline.cut().clone();
+    let interval = i64::try_from(core.config.feed_interval_us).unwrap_or(i64::MAX);
+    let due = open.feed.last_delta.plus_us(interval);
+    let tables: (&dyn Tables, Lsn) = (cut.as_ref(), head);
+    if now < due && !rings.concerns(tables, (site, device), position.scanned) {
+        core.feed_due = Some(core.feed_due.map_or(due, |known| known.min(due)));
+        return None;
+    }
+    match rings.next(tables, (site, device), position) {
+        Next::Nothing(to) => {
+            open.feed.state = State::Following(Position { scanned: to, ..position });
+        }
+        Next::Delta { message, to } => {
+            open.feed.state = State::Following(Position { told: to, scanned: to });
+            open.feed.last_delta = now;
+            send(core, (connection, session), message);
+        }
+        Next::TooLarge => {
+            open.feed.state = State::Silent;
+            too_old(core, (connection, session));
+        }
+    }
+    Some(Stepped)
+}
+
+fn begin_snapshot(
+    core: &mut Core,
+    (connection, session): (ConnectionNo, &mut Session),
+    snapshots: &mut Snapshots,
+) -> Option<Stepped> {
+    let open = session.open()?;
+    let cut = core.pipeline.cut().clone();
+    let scope_version = scope_version(cut.as_ref(), open);
+    let head = core.pipeline.durable_head();
+    let scope = (open.sender.site, scope_version);
+    let snapshot = snapshots.wanted((&cut, head), scope, connection)?;
+    let begin = SnapBegin {
+        snapshot: snapshot.number,
+        lsn: snapshot.lsn,
+        rows: snapshot.rows,
+        chunks: snapshot.n_chunks(),
+        ready_chunks: snapshot.ready_chunks,
+        scope_version: snapshot.scope_version,
+        judged: judged(cut.as_ref(), open.sender, snapshot.intake),
+    };
+    open.feed.state = State::Sending { snapshot, next: 0 };
+    send(core, (connection, session), Arc::new(Message::new(Frame::SnapBegin(begin))));
+    Some(Stepped)
+}
+
+fn scope_version(tables: &dyn Tables, open: &Open) -> u64 {
+    let site = tables.row::<ledger::schema::place::Sites>(&open.sender.site);
+    site.map_or(0, |site| site.scope_version)
+}
+
+/// For each incarnation of a device, the last operation whose intake number is not above `intake`:
+/// operations are judged in that order.
+fn judged(tables: &dyn Tables, sender: Sender, intake: IntakeNo) -> Vec<(Incarnation, Seq)> {
+    let streams = tables.list::<Streams>(&KeyRange::prefix(&(sender.device,)));
+    let mut judged: Vec<(Incarnation, Seq)> = streams
+        .into_iter()
+        .map(|((device, incarnation), stream)| {
+            let (mut low, mut high) = (0, stream.accepted.0);
+            while low < high {
+                let middle = low.midpoint(high).saturating_add(1).min(high);
+                let link = tables.row::<Links>(&(device, incarnation, Seq(middle)));
+                if link.is_none_or(|link| link.intake <= intake) {
+                    low = middle;
+                } else {
+                    high = middle.saturating_sub(1);
+                }
+            }
+            (incarnation, Seq(low))
+        })
+        .collect();
+    if !judged.iter().any(|(incarnation, _seq)| *incarnation == sender.incarnation) {
+        judged.push((sender.incarnation, Seq(0)));
+    }
+    judged
+}
+
+fn go_on(
+    core: &mut Core,
+    (connection, session): (ConnectionNo, &mut Session),
+    snapshots: &Snapshots,
+    resume: SnapResume,
+) -> Option<Stepped> {
+    let open = session.open()?;
+    let cut = core.pipeline.cut().clone();
+    let current = scope_version(cut.as_ref(), open);
+    let found = snapshots
+        .numbered(resume.snapshot, open.sender.site)
+        .filter(|snapshot| snapshot.scope_version == current && snapshot.lsn >= core.floor_low());
+    if let Some(snapshot) = found {
+        open.feed.state = State::Sending { snapshot, next: resume.next_index };
+    } else {
+        open.feed.state = State::Silent;
+        let complaint = Complaint::new(FaultCode::SNAPSHOT_GONE, "subscribe anew");
+        complain(core, connection, session, complaint.retry_after(0));
+    }
+    Some(Stepped)
+}
+
+fn send_chunk(
+    core: &mut Core,
+    (connection, session): (ConnectionNo, &mut Session),
+    snapshot: &Arc<Snapshot>,
+    next: u32,
+) -> Option<Stepped> {
+    let open = session.open()?;
+    let message = if let Some(chunk) = snapshot.chunk(next) {
+        let next = next.saturating_add(1);
+        open.feed.state = State::Sending { snapshot: Arc::clone(snapshot), next };
+        Arc::clone(chunk)
+    } else {
+        let position = Position { told: snapshot.lsn, scanned: snapshot.lsn };
+        open.feed.state = State::Following(position);
+        let end = SnapEnd { snapshot: snapshot.number, lsn: snapshot.lsn };
+        Arc::new(Message::new(Frame::SnapEnd(end)))
+    };
+    send(core, (connection, session), message);
+    Some(Stepped)
+}

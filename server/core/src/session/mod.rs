@@ -1,0 +1,358 @@
+//! The server's half of a conversation with one device, as a state machine (SYNC 2.3, 2.4, 2.7).
+//!
+//! 1. Nothing of a stranger touches the disk; nothing is told before it is durable.
+//! 2. Upload and download never wait for each other.
+//! 3. Whatever arrives in the wrong place, broken or too large, is answered with a documented fault
+//!    and a closed connection: the device keeps everything and comes back.
+//! 4. What a peer does not read is not made: feeds go on when the socket took what was sent, acks
+//!    are cumulative, and a peer that asks without reading is closed.
+//!
+//! Order of reading: [`wire`] (messages), this module (stages), `hello` (who are you), `upload`
+//! (acks, heartbeats), [`feed`] (what comes back), [`lease`], [`proof`].
+
+pub mod feed;
+mod hello;
+pub mod lease;
+pub mod proof;
+mod upload;
+pub mod wire;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use protocol::evidence::BootEvidence;
+use protocol::frame::{Bye, Fault, FaultCode, Frame, GoAway, Hello, Lease, Resume};
+use protocol::identity::{Boot, Lsn, Seq, ServerEpoch, ServerTime};
+
+use crate::intake::push::Sender;
+use crate::machine::core::Core;
+use crate::machine::{Action, Alarm};
+use crate::schema::{BootClock, Stream};
+use crate::store::Store;
+use wire::{Compression, ConnectionNo, Incoming, Message};
+
+pub(crate) use hello::{enrolled, incarnated, welcome};
+pub(crate) use upload::acknowledge;
+
+/// A stranger must say who it is within this time.
+const STRANGER_US: i64 = 5_000_000;
+/// Messages that a peer may leave unread before it is closed.
+const UNREAD_MAX: u32 = 256;
+/// Messages that a peer may leave unread before acks are saved up.
+const UNREAD_BEFORE_ACKS_WAIT: u32 = 16;
+
+/// A conversation.
+pub struct Session {
+    stage: Stage,
+    nonce: [u8; 32],
+    heard: ServerTime,
+    unread: u32,
+    compression: Compression,
+}
+
+enum Stage {
+    /// Nothing was said yet.
+    Stranger { since: ServerTime },
+    /// It was asked to prove who it is.
+    Challenged(Box<Challenged>),
+    /// It asked to join; the decision is awaited.
+    Enrolling { code: [u8; 32], public_key: Vec<u8> },
+    /// It gets a new incarnation; the decision is awaited.
+    Incarnating { sender: Sender, why: String },
+    /// It is who it says; its next lease is being written down.
+    Admitted(Box<Open>),
+    /// It is in.
+    Open(Box<Open>),
+    /// It was told to go.
+    Ended,
+}
+
+struct Challenged {
+    hello: Hello,
+    hello_body: Vec<u8>,
+    challenge_body: Vec<u8>,
+    since: ServerTime,
+}
+
+/// A device that is in.
+struct Open {
+    sender: Sender,
+    /// Its scope, when it came in.
+    scope_version: u64,
+    /// It may upload and nothing else.
+    is_suspended: bool,
+    /// The generation that its cursor belongs to.
+    epoch: ServerEpoch,
+    resume: Resume,
+    /// The lease that was offered in WELCOME.
+    offered: Lease,
+    /// What is durable of its incarnation.
+    stream: Stream,
+    safe: Seq,
+    /// An ACK is owed.
+    ack_due: bool,
+    /// Bytes that were taken and not acknowledged.
+    unacknowledged: usize,
+    /// What was learnt of its clocks and is in no intake record yet.
+    learnt: Vec<BootEvidence>,
+    /// The clock of the boot that is running.
+    boot: Boot,
+    clock: BootClock,
+    feed: feed::Feed,
+}
+
+impl Session {
+    pub(crate) fn opened(nonce: [u8; 32], now: ServerTime) -> Self {
+        Self {
+            stage: Stage::Stranger { since: now },
+            nonce,
+            heard: now,
+            unread: 0,
+            compression: Compression::None,
+        }
+    }
+
+    /// One message was written to the socket.
+    pub(crate) fn sent(&mut self) {
+        self.unread = self.unread.saturating_sub(1);
+        if let Some(open) = self.open() {
+            open.feed.sent();
+        }
+    }
+
+    /// More of its operations are durable.
+    pub(crate) fn accepted(&mut self, stream: Stream) {
+        if let Some(open) = self.open() {
+            open.stream = stream;
+            open.ack_due = true;
+            open.unacknowledged = 0;
+        }
+    }
+
+    fn open(&mut self) -> Option<&mut Open> {
+        match &mut self.stage {
+            Stage::Open(open) => Some(open),
+            Stage::Stranger { .. }
+            | Stage::Challenged(_)
+            | Stage::Enrolling { .. }
+            | Stage::Incarnating { .. }
+            | Stage::Admitted(_)
+            | Stage::Ended => None,
+        }
+    }
+
+    fn is_ended(&self) -> bool {
+        matches!(self.stage, Stage::Ended)
+    }
+
+    /// Sends `message`; a peer that does not read is closed.
+    fn send(&mut self, core: &mut Core, connection: ConnectionNo, message: Arc<Message>) {
+        if self.is_ended() {
+            return;
+        }
+        self.unread = self.unread.saturating_add(1);
+        core.act(Action::Send { connection, message, compression: self.compression });
+        if self.unread > UNREAD_MAX {
+            self.close(core, connection);
+        }
+    }
+
+    fn send_frame(&mut self, core: &mut Core, connection: ConnectionNo, frame: Frame) {
+        self.send(core, connection, Arc::new(Message::new(frame)));
+    }
+
+    fn close(&mut self, core: &mut Core, connection: ConnectionNo) {
+        if !self.is_ended() {
+            self.stage = Stage::Ended;
+            core.by_device.retain(|_device, held| *held != connection);
+            core.act(Action::Close { connection });
+        }
+    }
+}
+
+/// A fault, and what the device should do.
+struct Complaint {
+    code: FaultCode,
+    detail: String,
+    retry_after_ms: Option<u32>,
+}
+
+impl Complaint {
+    fn new(code: FaultCode, detail: impl Into<String>) -> Self {
+        Self { code, detail: detail.into(), retry_after_ms: None }
+    }
+
+    fn retry_after(self, ms: u32) -> Self {
+        Self { retry_after_ms: Some(ms), ..self }
+    }
+}
+
+fn complain(
+    core: &mut Core,
+    connection: ConnectionNo,
+    session: &mut Session,
+    complaint: Complaint,
+) {
+    let fault = Fault {
+        code: complaint.code,
+        retryable: complaint.retry_after_ms.is_some(),
+        retry_after_ms: complaint.retry_after_ms,
+        detail: complaint.detail,
+    };
+    session.send_frame(core, connection, Frame::Fault(fault));
+}
+
+/// Says what is wrong, and closes.
+fn refuse(core: &mut Core, connection: ConnectionNo, session: &mut Session, complaint: Complaint) {
+    complain(core, connection, session, complaint);
+    session.close(core, connection);
+}
+
+/// Ends a conversation in good order.
+pub(crate) fn end(core: &mut Core, connection: ConnectionNo, session: &mut Session, reason: &str) {
+    session.send_frame(core, connection, Frame::Bye(Bye { reason: reason.to_owned() }));
+    session.close(core, connection);
+}
+
+/// Takes one message.
+pub(crate) fn receive(
+    core: &mut Core,
+    store: &dyn Store,
+    (connection, session): (ConnectionNo, &mut Session),
+    incoming: Incoming,
+) {
+    if session.is_ended() {
+        return;
+    }
+    session.heard = core.now();
+    match incoming {
+        Incoming::Broken { fault, detail } => {
+            let complaint = Complaint::new(fault, detail).retry_after(1_000);
+            refuse(core, connection, session, complaint);
+        }
+        Incoming::Push(push) => match session.stage {
+            Stage::Open(_) => upload::push(core, store, (connection, session), &push),
+            Stage::Stranger { .. }
+            | Stage::Challenged(_)
+            | Stage::Enrolling { .. }
+            | Stage::Incarnating { .. }
+            | Stage::Admitted(_)
+            | Stage::Ended => out_of_place(core, connection, session, "PUSH"),
+        },
+        Incoming::Frame(frame) => {
+            let (frame, body) = *frame;
+            take_frame(core, store, (connection, session), (frame, body));
+        }
+    }
+}
+
+fn out_of_place(core: &mut Core, connection: ConnectionNo, session: &mut Session, name: &str) {
+    let detail = format!("{name} does not belong here");
+    refuse(core, connection, session, Complaint::new(FaultCode::PROTOCOL, detail));
+}
+
+fn take_frame(
+    core: &mut Core,
+    store: &dyn Store,
+    (connection, session): (ConnectionNo, &mut Session),
+    (frame, body): (Frame, Vec<u8>),
+) {
+    let name = frame.name();
+    match (&session.stage, frame) {
+        (_stage, Frame::Bye(_)) => session.close(core, connection),
+        (Stage::Stranger { .. }, Frame::Hello(hello)) => {
+            hello::hello(core, store, (connection, session), (hello, body));
+        }
+        (Stage::Stranger { .. }, Frame::Enrol(enrol)) => {
+            hello::enrol(core, store, (connection, session), &enrol);
+        }
+        (Stage::Challenged(_), Frame::Auth(auth)) => {
+            hello::auth(core, store, (connection, session), &auth);
+        }
+        (Stage::Open(_), Frame::LeaseOk(lease)) => {
+            upload::lease_ok(core, store, session, lease.counter);
+        }
+        (Stage::Open(_), Frame::Push(push)) => {
+            let limits = core.config.limits;
+            match crate::intake::push::PreparedPush::new(&push, body.len(), &limits) {
+                Ok(push) => upload::push(core, store, (connection, session), &push),
+                Err(error) => {
+                    let complaint = Complaint::new(FaultCode::DECODE, error.to_string());
+                    refuse(core, connection, session, complaint);
+                }
+            }
+        }
+        (Stage::Open(_), Frame::Heartbeat(heartbeat)) => {
+            upload::heartbeat(core, (connection, session), &heartbeat);
+        }
+        (Stage::Open(_), Frame::Subscribe(subscribe)) => {
+            feed::subscribe(core, (connection, session), subscribe);
+        }
+        (Stage::Open(open), Frame::SnapResume(resume)) if !open.is_suspended => {
+            feed::resume(session, resume);
+        }
+        (Stage::Open(_), Frame::DeltaAck(_)) => {}
+        (Stage::Open(_), Frame::Fault(fault)) => feed::device_fault(session, &fault),
+        (_stage, _frame) => out_of_place(core, connection, session, name),
+    }
+}
+
+/// Closes what has been silent for too long.
+pub(crate) fn check_silence(core: &mut Core, connection: ConnectionNo, session: &mut Session) {
+    let now = core.now();
+    match &session.stage {
+        Stage::Stranger { since } if now.us_since(*since) > STRANGER_US => {
+            session.close(core, connection);
+        }
+        Stage::Challenged(challenged) if now.us_since(challenged.since) > STRANGER_US => {
+            session.close(core, connection);
+        }
+        Stage::Stranger { .. }
+        | Stage::Challenged(_)
+        | Stage::Enrolling { .. }
+        | Stage::Incarnating { .. }
+        | Stage::Admitted(_)
+        | Stage::Open(_) => {
+            let limit = i64::try_from(core.config.silence_max_us).unwrap_or(i64::MAX);
+            if now.us_since(session.heard) > limit {
+                session.close(core, connection);
+            }
+        }
+        Stage::Ended => {}
+    }
+}
+
+/// Tells every device to come back within a window, and closes.
+pub(crate) fn send_away(
+    core: &mut Core,
+    sessions: &mut BTreeMap<ConnectionNo, Session>,
+    (after_min_ms, after_max_ms): (u32, u32),
+    reason: &str,
+) {
+    for (connection, session) in sessions {
+        let away =
+            GoAway { after_min_ms, after_max_ms, reason: reason.to_owned(), other_url: None };
+        session.send_frame(core, *connection, Frame::GoAway(away));
+        session.close(core, *connection);
+    }
+}
+
+/// The store of this device is an old copy: it gets a new incarnation (SYNC 2.7).
+fn stale(
+    core: &mut Core,
+    store: &dyn Store,
+    (connection, session): (ConnectionNo, &mut Session),
+    (sender, why): (Sender, &str),
+) {
+    let command = crate::identity::command::MachineCommand::Incarnate { device: sender.device };
+    core.alarm(Alarm::StaleStore { device: sender.device, why: why.to_owned() });
+    if let Some(no) = core.machine_command(store, &command) {
+        core.incarnating.insert(no, connection);
+    }
+    session.stage = Stage::Incarnating { sender, why: why.to_owned() };
+}
+
+/// The last decision that is durable.
+fn head(core: &Core) -> Lsn {
+    core.pipeline.durable_head().lsn
+}
