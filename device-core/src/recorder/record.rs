@@ -13,6 +13,7 @@ impl ChainHash {
     pub const START: Self = Self([0; 16]);
 
     /// The hash of operation `seq` after `self`: SHA-256 of `self`, `seq` little-endian, `content`.
+    #[must_use]
     pub fn then(self, seq: u64, content: &[u8]) -> Self {
         let mut sha = Sha256::new();
         sha.update(self.0);
@@ -34,7 +35,7 @@ impl fmt::Debug for ChainHash {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Origin {
     /// The device at that time.
-    pub device: u64,
+    pub device: u32,
     /// The incarnation at that time.
     pub incarnation: u32,
     /// The sequence number in that incarnation.
@@ -85,14 +86,16 @@ pub(super) struct Record<'a> {
 
 /// Bytes in front of the part that `len` counts: `len` and the checksum.
 const LEAD: usize = 8;
-/// Bytes counted by `len` in an empty record: seq, prev, kind.
+/// Bytes counted by `len` in front of the origin or body: seq, prev, kind.
 const FIXED: usize = 25;
+/// The last byte of every record: not zero, so that one which was cut short shows it.
+const END: u8 = 0xE5;
 /// Bytes of an [`Origin`].
-const ORIGIN: usize = 36;
+const ORIGIN: usize = 32;
 /// Records start at multiples of this, which makes finding the next one after damage cheap.
 pub(super) const ALIGN: usize = 8;
 /// What a record adds to its content at most, in bytes.
-pub(super) const OVERHEAD_MAX: usize = LEAD + FIXED + ORIGIN + 16 + ALIGN;
+pub(super) const OVERHEAD_MAX: usize = LEAD + FIXED + ORIGIN + 16 + 1 + ALIGN;
 
 const JOINED: u8 = 0x80;
 const HAS_ORIGIN: u8 = 0x40;
@@ -132,6 +135,7 @@ pub(super) fn encode(out: &mut Vec<u8>, salt: u32, record: &Record<'_>) {
         out.extend_from_slice(&origin.hash.0);
     }
     out.extend_from_slice(record.body);
+    out.push(END);
     let length = u32::try_from(out.len() - start - LEAD).expect("a record is shorter than 4 GiB");
     out[start..start + 4].copy_from_slice(&length.to_le_bytes());
     let crc = checksum(salt, &out[start..]);
@@ -150,7 +154,7 @@ pub(super) fn claimed_length(bytes: &[u8], at: usize) -> Option<usize> {
     let length = u32::from_le_bytes(bytes.get(at..at + 4)?.try_into().ok()?);
     let length = usize::try_from(length).ok()?;
     let whole = length.checked_add(LEAD)?;
-    (length >= FIXED && whole <= bytes.len() - at).then_some(whole)
+    (length > FIXED && whole <= bytes.len() - at).then_some(whole)
 }
 
 /// Reads the record at `at`; with it the offset behind its padding.
@@ -160,14 +164,15 @@ pub(super) fn decode(bytes: &[u8], at: usize, salt: u32) -> Option<(Record<'_>, 
     if checksum(salt, frame) != u32_at(frame, 4) {
         return None;
     }
+    let frame = frame.strip_suffix(&[END])?;
     let code = frame[LEAD + 24];
     let (origin, body) = if code & HAS_ORIGIN == 0 {
         (None, &frame[LEAD + FIXED..])
     } else {
         let (origin, body) = frame[LEAD + FIXED..].split_at_checked(ORIGIN)?;
-        let hash = hash_at(origin, 20);
-        let (device, incarnation) = (u64_at(origin, 0), u32_at(origin, 8));
-        (Some(Origin { device, incarnation, seq: u64_at(origin, 12), hash }), body)
+        let (device, incarnation) = (u32_at(origin, 0), u32_at(origin, 4));
+        let (seq, hash) = (u64_at(origin, 8), hash_at(origin, 16));
+        (Some(Origin { device, incarnation, seq, hash }), body)
     };
     let kind = Kind::from_code(code & !(JOINED | HAS_ORIGIN))?;
     if kind == Kind::Void && body.len() < 16 {
@@ -191,6 +196,13 @@ pub(super) fn resembles_state(bytes: &[u8], at: usize, head: u64) -> bool {
     })
 }
 
+/// Whether the damaged last record, at `at`, was never written to its end; `blank_from` is where
+/// zeros begin for good.
+pub(super) fn is_cut_short(bytes: &[u8], at: usize, blank_from: usize) -> bool {
+    let is_lead_cut = blank_from - at <= LEAD + FIXED;
+    is_lead_cut || claimed_length(bytes, at).is_some_and(|length| bytes[at + length - 1] == 0)
+}
+
 /// The bytes of the record at `at` with the one wrong bit put right, if one bit is all.
 ///
 /// CRC-32C tells all errors of up to three bits apart at this length, so a record that one bit
@@ -206,7 +218,7 @@ pub(super) fn mend(bytes: &[u8], at: usize, salt: u32) -> Option<Vec<u8>> {
         let claim = u32::from_le_bytes(lead[..4].try_into().ok()?);
         lead[bit / 8] ^= 1 << (bit % 8);
         let whole = usize::try_from(claim).ok()?.saturating_add(LEAD);
-        if whole >= LEAD + FIXED && whole <= LENGTH_MAX.min(bytes.len() - at) {
+        if whole > LEAD + FIXED && whole <= LENGTH_MAX.min(bytes.len() - at) {
             let mut frame = bytes[at..at + whole].to_vec();
             frame[..4].copy_from_slice(&claim.to_le_bytes());
             if decode(&frame, 0, salt).is_some() {

@@ -56,7 +56,10 @@ impl SegmentId {
 
     /// Ties records to this segment; derived from the name, so no damaged header can hide it.
     pub(super) fn salt(self) -> u32 {
-        crc32c::crc32c_append(crc32c::crc32c(&self.generation.to_le_bytes()), &self.no.to_le_bytes())
+        crc32c::crc32c_append(
+            crc32c::crc32c(&self.generation.to_le_bytes()),
+            &self.no.to_le_bytes(),
+        )
     }
 
     /// Everything in front of the first record of a new segment.
@@ -108,13 +111,7 @@ pub(super) enum Header {
 }
 
 /// Appends a state record: all of the state, so that the newest one is all that counts.
-pub(super) fn encode_state(
-    out: &mut Vec<u8>,
-    salt: u32,
-    head: Head,
-    state: &State,
-    joined: bool,
-) {
+pub(super) fn encode_state(out: &mut Vec<u8>, salt: u32, head: Head, state: &State, joined: bool) {
     let body = state.encode();
     let Head { seq, hash: prev } = head;
     let kind = Kind::State;
@@ -131,7 +128,7 @@ pub(super) fn fill(
     content: &[u8],
     length: usize,
 ) -> io::Result<Box<dyn DiskFile>> {
-    const ZEROS: [u8; 1 << 16] = [0; 1 << 16];
+    static ZEROS: [u8; 1 << 16] = [0; 1 << 16];
     let mut file = disk.create(name)?;
     if !content.is_empty() {
         file.write_at(0, content)?;

@@ -9,7 +9,7 @@ use super::record::{ChainHash, hash_at, u32_at, u64_at};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Identity {
     /// The device as the server enrolled it.
-    pub device: u64,
+    pub device: u32,
     /// The generation of the device's store, given by the server.
     pub incarnation: u32,
     /// The store's own random name; a copy of the folder has the same one, and that tells.
@@ -28,6 +28,19 @@ pub struct Lease {
 /// The longest lease, in bytes.
 pub const LEASE_BYTES_MAX: usize = 1024;
 
+/// What a server confirmed: it holds the operations up to here on its disk.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Acked {
+    /// The last operation the server has; 0 = none.
+    pub seq: u64,
+    /// The hash of that operation, as the server computed it.
+    pub hash: ChainHash,
+    /// The last record of the server's intake at that moment; 0 = none.
+    pub chain_no: u64,
+    /// The hash of that intake record: this device is a witness of how far the intake went.
+    pub chain_head: ChainHash,
+}
+
 /// Everything the recorder owns besides the operations themselves.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct State {
@@ -36,11 +49,9 @@ pub struct State {
     /// The newest lease; counter 0 and no bytes before the first.
     pub lease: Lease,
     /// The generation of the server last spoken to.
-    pub epoch: u64,
-    /// The last operation the server has; 0 = none.
-    pub acked_seq: u64,
-    /// The chain's hash at `acked_seq`, as the server said it.
-    pub acked_hash: ChainHash,
+    pub epoch: u32,
+    /// What the server confirmed last.
+    pub acked: Acked,
     /// The last operation in a verified backup or on a second server; 0 = none.
     pub safe_seq: u64,
     /// The last operation that trimming was allowed to delete; 0 = none.
@@ -56,7 +67,7 @@ pub struct State {
 /// The version byte of a state's encoding.
 const STATE_VERSION: u8 = 1;
 /// Bytes of a state without its lease.
-const STATE_FIXED: usize = 96;
+const STATE_FIXED: usize = 112;
 
 impl State {
     /// A store that has not recorded anything yet.
@@ -65,8 +76,7 @@ impl State {
             identity,
             lease: Lease::default(),
             epoch: 0,
-            acked_seq: 0,
-            acked_hash: ChainHash::START,
+            acked: Acked::default(),
             safe_seq: 0,
             trimmed_seq: 0,
             n_void: 0,
@@ -82,14 +92,16 @@ impl State {
         out.extend_from_slice(&length.to_le_bytes());
         out.extend_from_slice(&self.identity.incarnation.to_le_bytes());
         out.extend_from_slice(&self.identity.device.to_le_bytes());
-        out.extend_from_slice(&self.identity.store);
         out.extend_from_slice(&self.epoch.to_le_bytes());
-        out.extend_from_slice(&self.acked_seq.to_le_bytes());
-        out.extend_from_slice(&self.acked_hash.0);
+        out.extend_from_slice(&self.identity.store);
+        out.extend_from_slice(&self.acked.seq.to_le_bytes());
+        out.extend_from_slice(&self.acked.hash.0);
         out.extend_from_slice(&self.safe_seq.to_le_bytes());
         out.extend_from_slice(&self.trimmed_seq.to_le_bytes());
         out.extend_from_slice(&self.n_void.to_le_bytes());
         out.extend_from_slice(&self.lease.counter.to_le_bytes());
+        out.extend_from_slice(&self.acked.chain_no.to_le_bytes());
+        out.extend_from_slice(&self.acked.chain_head.0);
         out.extend_from_slice(&self.lease.bytes);
         out
     }
@@ -104,16 +116,20 @@ impl State {
             needs_reincarnation: bytes[1] != 0,
             identity: Identity {
                 incarnation: u32_at(bytes, 4),
-                device: u64_at(bytes, 8),
+                device: u32_at(bytes, 8),
                 store: hash_at(bytes, 16).0,
             },
-            epoch: u64_at(bytes, 32),
-            acked_seq: u64_at(bytes, 40),
-            acked_hash: hash_at(bytes, 48),
-            safe_seq: u64_at(bytes, 64),
-            trimmed_seq: u64_at(bytes, 72),
-            n_void: u64_at(bytes, 80),
-            lease: Lease { counter: u64_at(bytes, 88), bytes: lease },
+            epoch: u32_at(bytes, 12),
+            acked: Acked {
+                seq: u64_at(bytes, 32),
+                hash: hash_at(bytes, 40),
+                chain_no: u64_at(bytes, 88),
+                chain_head: hash_at(bytes, 96),
+            },
+            safe_seq: u64_at(bytes, 56),
+            trimmed_seq: u64_at(bytes, 64),
+            n_void: u64_at(bytes, 72),
+            lease: Lease { counter: u64_at(bytes, 80), bytes: lease },
         })
     }
 }
@@ -123,7 +139,7 @@ pub(super) const CURRENT: &str = "CURRENT";
 const CURRENT_NEW: &str = "CURRENT.new";
 const CURRENT_MAGIC: &[u8; 8] = b"TLYCURR1";
 /// Bytes of one copy: magic, generation, device, incarnation, store, checksum.
-const CURRENT_COPY: usize = 48;
+const CURRENT_COPY: usize = 44;
 /// Where the second copy stands: on another page than the first.
 const CURRENT_SECOND: usize = 4096;
 
@@ -136,11 +152,12 @@ pub(super) fn read_current(disk: &dyn Disk) -> io::Result<Option<(u64, Identity)
     };
     Ok([0, CURRENT_SECOND].into_iter().find_map(|at| {
         let copy = bytes.get(at..at + CURRENT_COPY)?;
-        let is_whole = &copy[..8] == CURRENT_MAGIC && crc32c::crc32c(&copy[..44]) == u32_at(copy, 44);
+        let is_whole =
+            &copy[..8] == CURRENT_MAGIC && crc32c::crc32c(&copy[..40]) == u32_at(copy, 40);
         let identity = Identity {
-            device: u64_at(copy, 16),
-            incarnation: u32_at(copy, 24),
-            store: hash_at(copy, 28).0,
+            device: u32_at(copy, 16),
+            incarnation: u32_at(copy, 20),
+            store: hash_at(copy, 24).0,
         };
         is_whole.then(|| (u64_at(copy, 8), identity))
     }))
