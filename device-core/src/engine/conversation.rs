@@ -373,6 +373,9 @@ impl DeviceCore {
         for seq in self.outbox.take(&applied.judged) {
             self.view.remove(seq);
         }
+        if applied.has_location {
+            self.rebuild_view();
+        }
         if applied.n_unreadable > 0 && !self.handshake.has_complained {
             self.handshake.has_complained = true;
             let what = format!("{} rows have fields that cannot be read", applied.n_unreadable);

@@ -4,6 +4,7 @@ use protocol::frame::Delta;
 use protocol::identity::{Lsn, OperationId, ServerEpoch};
 use protocol::outcome::Outcome;
 
+use super::read::table;
 use super::{
     Draft, META, OUTCOME, OUTCOME_OF, OUTCOMES_MAX, Replica, ReplicaError, decoded, encoded,
     operation_key,
@@ -21,6 +22,8 @@ pub struct Applied {
     pub judged: Vec<OperationId>,
     /// How many rows changed.
     pub n_rows: usize,
+    /// Whether the row of a location is among them: what a pick does may depend on it.
+    pub has_location: bool,
     /// How many rows have fields that this build cannot read; they are kept.
     pub n_unreadable: usize,
 }
@@ -70,6 +73,7 @@ impl Replica {
                 let row = record.row.as_ref().map(|row| &row[..]);
                 let is_readable = draft.write_row(meta.live, (record.table, &record.key), row)?;
                 applied.n_rows += 1;
+                applied.has_location |= record.table == table::LOCATION;
                 applied.n_unreadable += usize::from(!is_readable);
             }
             meta.as_of = meta.as_of.max(group.time);

@@ -13,9 +13,9 @@ use super::{Index, Replica, row_key};
 use crate::store::StoreError;
 
 /// The numbers of the tables, as [`FeedRow::table`] gives them.
-mod table {
+pub(super) mod table {
     pub(super) const SITE: u8 = 1;
-    pub(super) const LOCATION: u8 = 2;
+    pub(in crate::replica) const LOCATION: u8 = 2;
     pub(super) const BIN: u8 = 3;
     pub(super) const ITEM: u8 = 4;
     pub(super) const IDENTIFIER: u8 = 5;

@@ -427,6 +427,8 @@ fn any_event() -> impl Strategy<Value = Event> {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
     #[test]
     fn nothing_ever_waits_without_a_timer(
         events in prop::collection::vec((any::<u32>(), any_event()), 1..200),
