@@ -30,3 +30,6 @@ pub mod right;
 pub mod schema;
 pub mod tables;
 pub mod tracking;
+
+#[cfg(test)]
+mod world;

@@ -18,3 +18,6 @@ pub mod relocate;
 pub mod spot;
 pub mod transfer;
 pub mod undo;
+
+#[cfg(test)]
+mod tests;

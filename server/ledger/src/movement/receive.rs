@@ -3,6 +3,7 @@
 
 use protocol::code::Code;
 use protocol::feed::DocumentStatus;
+use protocol::identity::OperationId;
 use protocol::operation::{Condition, DocumentKind, DocumentRef, Receive};
 use protocol::outcome::Reason;
 use protocol::quantity::Quantity;
@@ -22,6 +23,8 @@ use crate::schema::entry::{EntryType, LineField};
 struct Surplus {
     quantity: Quantity,
     reasons: Vec<Reason>,
+    /// The receipts that filled the lines before, for whoever compares them.
+    others: Vec<OperationId>,
 }
 
 /// Posts a receipt.
@@ -111,7 +114,11 @@ fn attribute(
         let within = attribution.within_tolerance;
         posting.decision.note(reason.quantity("surplus", within));
     }
-    let mut surplus = Surplus { quantity: attribution.surplus, reasons: Vec::new() };
+    let mut surplus = Surplus {
+        quantity: attribution.surplus,
+        reasons: Vec::new(),
+        others: other_receipts(posting, wanted),
+    };
     if attribution.surplus.is_positive() {
         let reason = text(Code::OverReceipt).quantity("surplus", attribution.surplus);
         if posting.act.desk && !posting.act.approved {
@@ -157,7 +164,7 @@ fn unordered(posting: &Posting<'_, '_>, named: &Named, because: Option<Reason>) 
     if !posting.act.desk {
         reasons.push(unordered);
     }
-    Surplus { quantity: named.base, reasons }
+    Surplus { quantity: named.base, reasons, others: Vec::new() }
 }
 
 fn hold_surplus(
@@ -180,17 +187,16 @@ fn hold_surplus(
         stock: Some(key),
         choices: vec![Choice::ApproveOver, Choice::Correct, Choice::Return, Choice::Dismiss],
         parked: false,
-        others: other_receipts(posting),
+        others: surplus.others,
     };
     let case = conflict::open_case(posting, case);
     posting.hold_free(key, surplus.quantity, &first.code, Some(case))
 }
 
-/// The receipts that filled the line before this one, for whoever compares them.
-fn other_receipts(posting: &Posting<'_, '_>) -> Vec<protocol::identity::OperationId> {
+fn other_receipts(posting: &Posting<'_, '_>, wanted: Wanted) -> Vec<OperationId> {
     let Some(reference) = &posting.act.document else { return Vec::new() };
     let mut others: Vec<_> = posting
-        .lines_of(&(reference.kind, reference.no.clone()))
+        .lines_for(reference, wanted)
         .into_iter()
         .map(|(_no, line)| line.written.operation)
         .filter(|operation| operation.device.0 != 0 && *operation != posting.act.operation)

@@ -7,6 +7,7 @@ use protocol::operation::Body;
 use protocol::outcome::Reason;
 
 use crate::command::{self, Command, Handle};
+use crate::conflict;
 use crate::count;
 use crate::draft::Draft;
 use crate::operation::{Poison, Request, act_of, complete, finish, post_body, stopped};
@@ -62,6 +63,11 @@ fn run(posting: &mut Posting<'_, '_>, command: &Command) -> Result<(), Stop> {
     match command {
         Command::Handle(handle) => handled(posting, handle),
         Command::Settle(settle) => count::settle(posting, &settle.sites).map(|_more| ()),
+        Command::Decide(decide) => {
+            // What is decided is a fact by then: it may go below zero, and is counted.
+            posting.act.approved = true;
+            conflict::decide(posting, decide)
+        }
         other => command::run(posting, other),
     }
 }

@@ -380,3 +380,6 @@ pub fn park_poison(draft: &mut Draft<'_>, request: &Request<'_>, why: &str) {
         stopped(&mut posting, stop, None).and_then(|()| finish(posting, request, (hash, kind)));
     debug_assert!(parked.is_ok(), "a case and an outcome are a handful of rows");
 }
+
+#[cfg(test)]
+mod tests;

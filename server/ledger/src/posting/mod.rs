@@ -285,3 +285,6 @@ impl<'d, 't> Posting<'d, 't> {
         if self.act.desk { Stop::Refuse(reason) } else { Stop::park(reason) }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,191 @@
+//! The frame of every judgement: identity, rights, what cannot be read.
+
+use protocol::code::Code;
+use protocol::feed::Role;
+use protocol::identity::{
+    Boot, DeviceId, Hash16, Incarnation, IntakeNo, Lsn, OperationId, Seq, ServerEpoch,
+};
+use protocol::operation::{Direction, DocumentKind, Envelope, Nothing, Recorded};
+use protocol::outcome::Decision;
+use serde_bytes::ByteBuf;
+
+use crate::command::{Batch, Command, people};
+use crate::draft::Draft;
+use crate::operation::{Request, judge, park_poison};
+use crate::schema::SiteId;
+use crate::schema::book::{Intake, Origin, OutcomeRevisions, Outcomes, Timing};
+use crate::tables::Read as _;
+use crate::world::{World, adjust, at, codes, goods, q, receive};
+
+fn intake(raw: Vec<u8>, seq: u64) -> Intake {
+    let sent_as = OperationId { device: DeviceId(9), incarnation: Incarnation(1), seq: Seq(seq) };
+    Intake {
+        origin: Origin::Device { sent_as, hash: Hash16([7; 16]), first: None },
+        site: SiteId(1),
+        received: at(100),
+        timing: Timing::exact(at(90)),
+        local_date: None,
+        evidence: ByteBuf::new(),
+        raw: ByteBuf::from(raw),
+        previous: Hash16::default(),
+        hash: Hash16::default(),
+    }
+}
+
+fn request(intake: &Intake) -> Request<'_> {
+    Request { intake_no: IntakeNo(900), intake, lsn: Lsn(900), time: at(101) }
+}
+
+#[test]
+fn an_operation_of_a_later_release_is_kept_and_parked() {
+    let world = World::new();
+    let envelope = Envelope {
+        boot: Boot(1),
+        mono_us: 0,
+        cursor: Lsn(0),
+        epoch: ServerEpoch(1),
+        operator: None,
+        document: None,
+    };
+    let later = Recorded { envelope, kind: "teleport".to_owned(), version: 3, body: vec![0x80] };
+    for (raw, code) in
+        [(later.to_content(), Code::UnsupportedOperation), (vec![1, 2, 3], Code::MalformedRequest)]
+    {
+        let intake = intake(raw, 1);
+        let mut draft = Draft::over(&world.tables);
+        judge(&mut draft, &request(&intake)).unwrap();
+        let row = draft.row::<Outcomes>(&intake.identity(IntakeNo(900))).unwrap();
+        assert_eq!(row.outcome.decision, Decision::Parked);
+        assert_eq!(codes(&row.outcome), [code]);
+        assert!(row.outcome.case.is_some());
+    }
+}
+
+#[test]
+fn poison_is_parked_with_its_bytes() {
+    let world = World::new();
+    let intake = intake(vec![1, 2, 3], 1);
+    let mut draft = Draft::over(&world.tables);
+    park_poison(&mut draft, &request(&intake), "it burned");
+    let row = draft.row::<Outcomes>(&intake.identity(IntakeNo(900))).unwrap();
+    assert_eq!(row.outcome.decision, Decision::Parked);
+    assert_eq!(codes(&row.outcome), [Code::Poison]);
+}
+
+#[test]
+fn an_exhausted_budget_is_poison() {
+    let mut world = World::new();
+    let done = world.done(9, 60, None, receive("A", goods("BOLT", "1")));
+    let envelope = Envelope {
+        boot: Boot(1),
+        mono_us: 0,
+        cursor: Lsn(0),
+        epoch: ServerEpoch(1),
+        operator: None,
+        document: None,
+    };
+    let intake = intake(Recorded::new(envelope, &done.body).to_content(), 1);
+    let judged = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        let mut draft = Draft::with_budget(&world.tables, 20);
+        judge(&mut draft, &request(&intake))
+    }));
+    // Reads that find nothing any more may also end in a panic: the poster parks either.
+    assert!(!matches!(judged, Ok(Ok(()))));
+}
+
+#[test]
+fn a_lost_operation_is_visible() {
+    let mut world = World::new();
+    let void = protocol::operation::Body::Void(Nothing {});
+    let (_id, outcome) = world.scan(1, 60, None, void);
+    assert_eq!(codes(&outcome), [Code::LostOperation]);
+    assert_eq!(world.open_cases().len(), 1);
+}
+
+#[test]
+fn an_adjustment_needs_the_right_at_the_time_of_the_act() {
+    let mut world = World::new();
+    let body = adjust("A", Direction::Increase, goods("BOLT", "1"));
+    world.operator = Some("EVE".try_into().unwrap());
+    let (_id, outcome) = world.scan(1, 100, None, body.clone());
+    assert_eq!((outcome.decision, codes(&outcome)), (Decision::Refused, vec![Code::RightMissing]));
+
+    world.operator = Some("BEN".try_into().unwrap());
+    world.system(Command::RevokeRole(people::RevokeRole {
+        operator: "BEN".try_into().unwrap(),
+        role: Role::Operator,
+        location: None,
+        from: Some(at(70)),
+    }));
+    let (_id, before) = world.scan(1, 65, None, body.clone());
+    assert_eq!(before.decision, Decision::Accepted);
+    let (_id, after) = world.scan(1, 75, None, body);
+    assert_eq!((after.decision, codes(&after)), (Decision::Parked, vec![Code::RightRevoked]));
+    // A fact of the same person is posted, and marked.
+    let order = world.document(DocumentKind::PurchaseOrder, "PO1", &[("BOLT", "10")]);
+    let (_id, fact) = world.scan(1, 76, Some(&order), receive("A", goods("BOLT", "2")));
+    assert_eq!((fact.decision, codes(&fact)), (Decision::Accepted, vec![Code::RightRevoked]));
+    assert_eq!(world.stock("MAIN/A BOLT"), q("3"));
+}
+
+#[test]
+fn a_large_adjustment_needs_a_supervisor() {
+    let mut world = World::new();
+    let body = adjust("A", Direction::Increase, goods("BOLT", "50"));
+    let (_id, outcome) = world.scan(1, 60, None, body.clone());
+    assert_eq!(codes(&outcome), [Code::RightMissing]);
+    world.system(Command::GrantRole(people::GrantRole {
+        operator: "ANA".try_into().unwrap(),
+        role: Role::Supervisor,
+        location: None,
+    }));
+    let (_id, outcome) = world.scan(1, 6000, None, body);
+    assert_eq!(outcome.decision, Decision::Accepted);
+}
+
+#[test]
+fn a_desk_command_is_refused_whole() {
+    let mut world = World::new();
+    let good = crate::command::places::PutBin {
+        location: "MAIN".try_into().unwrap(),
+        bin: "NEW".try_into().unwrap(),
+        zone: None,
+        kind: protocol::feed::BinKind::Storage,
+        ranking: 0,
+        blocked: false,
+    };
+    let bad =
+        crate::command::places::PutBin { location: "GHOST".try_into().unwrap(), ..good.clone() };
+    let commands = vec![Command::PutBin(good), Command::PutBin(bad)];
+    let outcome = world.desk(&Command::Batch(Batch { commands }));
+    assert_eq!(outcome.decision, Decision::Refused);
+    let key = "MAIN".try_into().unwrap();
+    let (main, row) = crate::lookup::location(&world.tables, &key).unwrap();
+    let new = "NEW".try_into().unwrap();
+    assert!(crate::lookup::bin(&world.tables, (main, &row), Some(&new)).is_err());
+}
+
+#[test]
+fn a_person_without_the_role_asks_in_vain() {
+    let mut world = World::new();
+    let grant = Command::GrantRole(people::GrantRole {
+        operator: "ANA".try_into().unwrap(),
+        role: Role::Administrator,
+        location: None,
+    });
+    let outcome = world.desk_as("ANA", &Command::Batch(Batch { commands: vec![grant] }));
+    assert_eq!(codes(&outcome), [Code::RightMissing]);
+}
+
+#[test]
+fn each_revision_of_an_outcome_is_kept() {
+    let mut world = World::new();
+    let order = world.document(DocumentKind::PurchaseOrder, "PO1", &[("BOLT", "10")]);
+    let (received, _outcome) = world.scan(1, 60, Some(&order), receive("A", goods("BOLT", "1")));
+    world.scan(1, 61, None, crate::world::undo(received));
+    let first = world.tables.row::<OutcomeRevisions>(&(received, 1)).unwrap();
+    let second = world.tables.row::<OutcomeRevisions>(&(received, 2)).unwrap();
+    assert_eq!(first.outcome.decision, Decision::Accepted);
+    assert_eq!(codes(&second.outcome), [Code::UndoneByOperator]);
+    assert!(second.outcome.lsn > first.outcome.lsn);
+}
