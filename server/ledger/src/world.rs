@@ -446,6 +446,8 @@ impl World {
         judge(&mut draft, &request).expect("nothing in these tests is poison");
         let changes = draft.finish();
         self.tables.apply(changes);
+        let violations = crate::audit::audit(&self.tables);
+        assert!(violations.is_empty(), "after {no}: {violations:#?}");
         no
     }
 

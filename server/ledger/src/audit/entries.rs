@@ -112,7 +112,8 @@ fn check_in_transit(tables: &(impl Tables + ?Sized), findings: &mut Findings) {
     rows::<ItemLedger>(tables, |_no, entry| {
         let transit =
             tables.row::<Locations>(&entry.location).is_some_and(|location| location.in_transit);
-        if let (true, Some((_kind, order, _line))) = (transit, &entry.document) {
+        // Line 0: not on the order at all; a case is open.
+        if let (true, Some((_kind, order, 1..))) = (transit, &entry.document) {
             add(&mut in_transit, (order.clone(), entry.item, entry.variant), entry.quantity);
         }
     });

@@ -138,10 +138,17 @@ fn ship_lines(
         return Err(Stop::Refuse(reason));
     }
     posting.decision.changed(reason.clone());
-    on_the_way(posting, order, key, (0, attribution.surplus))?;
+    let line = over_line(posting, order, wanted);
+    on_the_way(posting, order, key, (line, attribution.surplus))?;
+    posting.add_to_line(&order.key, line, LineField::Handled, attribution.surplus)?;
     let through = order.between(key);
     open_case(posting, vec![reason], through, vec![Choice::ApproveOver, Choice::Return]);
     Ok(())
+}
+
+/// The line on which more than it says is kept; 0 where the order has none for the goods.
+fn over_line(posting: &Posting<'_, '_>, order: &Order, wanted: Wanted) -> u32 {
+    posting.lines_for(&order.reference, wanted).first().map_or(0, |(line, _row)| *line)
 }
 
 fn on_the_way(
@@ -408,7 +415,10 @@ fn arrived_over(
     if !over.is_positive() {
         return Ok(());
     }
-    arrived(posting, order, key, (0, over))?;
+    let wanted =
+        Wanted { item: named.item, variant: named.variant, tracking: named.tracking };
+    let line = over_line(posting, order, wanted);
+    arrived(posting, order, key, (line, over))?;
     if posting.act.approved {
         return Ok(());
     }
