@@ -217,6 +217,11 @@ impl Capture {
         self.slots.has_goods() || !self.slots.counted.is_empty() || self.slots.is_whole_plate()
     }
 
+    /// Whether something lies over the question: a stop, a warning, a list, the keypad.
+    pub const fn is_covered(&self) -> bool {
+        self.pending.is_some() || self.notice.is_some() || self.keypad
+    }
+
     /// The remembered answers, for the next flow.
     pub fn into_memory(self) -> Memory {
         self.memory

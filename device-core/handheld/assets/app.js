@@ -1,0 +1,280 @@
+// Makes the pages faster and louder: scans from a keyboard wedge, signals, parts of pages.
+// Everything works without it, too, one page load at a time.
+
+const BURST_MS = 80; // characters of one scan follow each other faster than a person types
+const SCAN_CHARACTERS_MIN = 3;
+const SAME_SCAN_MS = 400; // one trigger pull delivered twice
+const DIGIT_WAIT_MS = 150; // a lone digit is a choice when nothing follows it
+const GROUP_SEPARATOR = "\u001d";
+
+const main = () => document.getElementById("main");
+
+// Signals: sound, vibration and words together, never one alone.
+
+const TONES = {
+  good: [[1760, 0, 70]],
+  complete: [[1320, 0, 70], [1760, 90, 90]],
+  repeated: [[880, 0, 60], [880, 110, 60]],
+  warning: [[660, 0, 300]],
+  stop: [[196, 0, 250], [147, 280, 350]],
+  attention: [[440, 0, 120], [440, 200, 120], [440, 400, 120]],
+};
+const VIBRATIONS = {
+  good: [40],
+  complete: [40, 40, 40],
+  repeated: [30, 60, 30],
+  warning: [200],
+  stop: [300, 100, 300],
+  attention: [200, 100, 200],
+};
+let audio = null;
+
+// Browsers let a page sound only after it was touched.
+function unlock() {
+  const Context = window.AudioContext || window.webkitAudioContext;
+  if (!audio && Context) audio = new Context();
+  if (audio && audio.state === "suspended") audio.resume();
+}
+
+function tone([frequency, at, length]) {
+  const start = audio.currentTime + at / 1000;
+  const end = start + length / 1000;
+  const source = audio.createOscillator();
+  const gain = audio.createGain();
+  source.type = "square";
+  source.frequency.value = frequency;
+  gain.gain.setValueAtTime(0.25, start);
+  gain.gain.linearRampToValueAtTime(0, end);
+  source.connect(gain).connect(audio.destination);
+  source.start(start);
+  source.stop(end);
+}
+
+function signal(name) {
+  if (!TONES[name]) return;
+  unlock();
+  if (audio) TONES[name].forEach(tone);
+  if (navigator.vibrate) navigator.vibrate(VIBRATIONS[name]);
+  const loud = name === "stop" || name === "warning" || name === "attention";
+  const said = document.querySelector("#notice, #stopped, #remark, #question");
+  document.getElementById(loud ? "alarm" : "heard").textContent = said ? said.textContent : "";
+}
+
+// Parts of pages.
+
+let asking = Promise.resolve();
+
+function show(html, name) {
+  const parsed = new DOMParser().parseFromString(html, "text/html").getElementById("main");
+  if (!parsed) return;
+  main().replaceWith(document.adoptNode(parsed));
+  history.replaceState(null, "", "/");
+  listen();
+  signal(name || main().dataset.signal);
+}
+
+// A number field is typed into at once; otherwise the hidden field hears keyboards without keys.
+function listen() {
+  const field = document.querySelector("#field[data-keep=key]") || document.getElementById("wedge");
+  field.focus({ preventScroll: true });
+}
+
+// Deeds go one after the other: two quick scans are two scans, in their order.
+function perform(deed, text) {
+  asking = asking.then(async () => {
+    try {
+      const answer = await fetch(`/do/${deed}`, {
+        method: "POST",
+        headers: { "x-part": "1" },
+        body: new URLSearchParams({ text }),
+      });
+      if (!answer.ok) throw new Error(String(answer.status));
+      show(await answer.text());
+    } catch (error) {
+      gone();
+    }
+  });
+  return asking;
+}
+
+// The app itself does not answer: red, because nothing is being recorded.
+function gone() {
+  const chip = document.getElementById("chip");
+  if (chip) chip.className = "chip attention";
+  document.body.classList.add("gone");
+  const say = document.createElement("main");
+  say.id = "main";
+  say.dataset.signal = "stop";
+  const sheet = document.createElement("section");
+  sheet.id = "stopped";
+  sheet.className = "sheet stop whole";
+  sheet.setAttribute("role", "alert");
+  sheet.textContent = "✕ Start the app again";
+  say.append(sheet);
+  main().replaceWith(say);
+  signal("stop");
+}
+
+async function again() {
+  const typing = document.activeElement && document.activeElement.matches("input") &&
+    document.activeElement.id !== "wedge" && document.activeElement.value !== "";
+  if (typing || location.pathname !== "/") return;
+  if (main().dataset.page === "flow") return;
+  const answer = await fetch("/", { headers: { "x-part": "1" } });
+  if (answer.ok) show(await answer.text(), "quiet");
+}
+
+document.addEventListener("submit", (event) => {
+  const form = event.target;
+  const path = new URL(form.action).pathname;
+  if (!path.startsWith("/do/")) return;
+  event.preventDefault();
+  perform(path.slice(4), String(new FormData(form).get("text") || ""));
+});
+
+document.addEventListener("click", (event) => {
+  unlock();
+  const key = event.target.closest("[data-key]");
+  const field = document.getElementById("field");
+  if (!key || !field) return;
+  if (key.dataset.key === "back") field.value = field.value.slice(0, -1);
+  else field.value += key.dataset.key;
+});
+
+// The wedge: a scanner types faster than a person, and ends with Enter or Tab.
+
+const wedge = { text: "", last: 0, field: null, before: "", alt: null, timer: 0, byKey: false };
+let scanned = { text: "", at: 0 };
+
+function forget() {
+  wedge.text = "";
+  wedge.field = null;
+  clearTimeout(wedge.timer);
+}
+
+function take(character, now) {
+  if (wedge.text && now - wedge.last > BURST_MS) forget();
+  if (!wedge.text) {
+    const field = document.activeElement;
+    wedge.field = field && field.matches("input") ? field : null;
+    wedge.before = wedge.field ? wedge.field.value : "";
+  }
+  wedge.text += character;
+  wedge.last = now;
+}
+
+// Ends a burst; false when what was typed was no scan.
+function finish(now) {
+  const text = wedge.text;
+  const burst = [...text].length >= SCAN_CHARACTERS_MIN && now - wedge.last <= 2 * BURST_MS;
+  if (burst && wedge.field) wedge.field.value = wedge.before;
+  forget();
+  if (!burst) return false;
+  if (scanned.text === text && now - scanned.at < SAME_SCAN_MS) return true;
+  scanned = { text, at: now };
+  perform("scan", text);
+  return true;
+}
+
+function press(selector) {
+  const found = document.querySelector(selector);
+  if (found) found.click();
+  return Boolean(found);
+}
+
+function toggle(id) {
+  const details = document.getElementById(id);
+  if (!details) return;
+  details.open = !details.open;
+  const field = details.open && details.querySelector("input:not([type=hidden]), button");
+  if (field) field.focus();
+}
+
+const COMMANDS = {
+  Escape: () => press(".bar .back button, .bar form[action='/do/back'] button") || press(".bar a") || perform("back", ""),
+  F1: () => COMMANDS.Escape(),
+  F2: () => toggle("problem"),
+  F3: () => (document.getElementById("keys") ? toggle("keys") : perform("keypad", "")),
+  F4: () => perform("undo", ""),
+};
+
+function isTyping() {
+  const field = document.activeElement;
+  return field && field.matches("input") && field.id !== "wedge";
+}
+
+document.addEventListener("keydown", (event) => {
+  const now = event.timeStamp;
+  wedge.byKey = false;
+  if (event.key === "Alt") wedge.alt = "";
+  // Some scanners send the separator as Alt+0029 or as Ctrl+].
+  if (event.altKey && /^Digit\d$|^Numpad\d$/.test(event.code)) {
+    wedge.alt = (wedge.alt || "") + event.code.slice(-1);
+    event.preventDefault();
+    return;
+  }
+  if (event.ctrlKey && event.key === "]") {
+    take(GROUP_SEPARATOR, now);
+    event.preventDefault();
+    return;
+  }
+  if (event.ctrlKey || event.metaKey || event.altKey) return;
+  if (event.key === "Enter" || event.key === "Tab") {
+    if (finish(now)) {
+      event.preventDefault();
+    } else if (event.key === "Enter" && !isTyping() && !document.activeElement.matches("button, a, summary")) {
+      event.preventDefault();
+      if (!press(".bar .go")) perform("confirm", "");
+    }
+    return;
+  }
+  if (COMMANDS[event.key]) {
+    event.preventDefault();
+    COMMANDS[event.key]();
+    return;
+  }
+  if ([...event.key].length !== 1) return;
+  take(event.key, now);
+  wedge.byKey = true;
+  if (!isTyping() && /^\d$/.test(event.key) && wedge.text.length === 1) {
+    wedge.timer = setTimeout(() => {
+      const lone = wedge.text;
+      forget();
+      press(`[data-digit="${lone}"]`);
+    }, DIGIT_WAIT_MS);
+  }
+});
+
+document.addEventListener("keyup", (event) => {
+  if (event.key !== "Alt" || wedge.alt === null) return;
+  if (Number(wedge.alt) === 29 && wedge.alt !== "") take(GROUP_SEPARATOR, event.timeStamp);
+  wedge.alt = null;
+});
+
+// Android keyboards name no keys: what they type arrives in the hidden field.
+const hidden = document.getElementById("wedge");
+hidden.addEventListener("beforeinput", (event) => {
+  if (event.inputType === "insertLineBreak") {
+    finish(event.timeStamp);
+    return;
+  }
+  if (!wedge.byKey) [...(event.data || "")].forEach((c) => take(c, event.timeStamp));
+  wedge.byKey = false;
+});
+hidden.addEventListener("input", () => {
+  hidden.value = "";
+});
+
+// What changes by itself.
+
+const events = new EventSource("/events");
+events.addEventListener("chip", (event) => {
+  document.getElementById("top").innerHTML = event.data;
+  document.body.classList.remove("stale");
+});
+events.addEventListener("page", again);
+events.addEventListener("signal", (event) => signal(event.data));
+events.addEventListener("error", () => document.body.classList.add("stale"));
+
+document.addEventListener("pointerdown", unlock);
+listen();

@@ -1,0 +1,252 @@
+//! A flow at work: one question, what is known, what can be chosen.
+
+use device_core::capture::screen::{Input, Question};
+use device_core::capture::{Flow, Notice, Screen, Signal, Slot};
+use maud::{Markup, html};
+use protocol::text::Language;
+
+use super::frame::{Field, button, code, field, nothing, numbered, shape, signal_word};
+use crate::app::{Answer, App, Desk};
+use crate::words::{plain, say};
+
+/// The flow.
+pub(super) fn flow(app: &App, desk: &mut Desk, answer: Option<&Answer>) -> Markup {
+    let language = app.language(desk);
+    let screen = app
+        .with_world(desk, |desk, world| desk.capture.as_ref().map(|capture| capture.screen(world)))
+        .flatten();
+    let Some(screen) = screen else { return nothing() };
+    let frame = answer.map_or("quiet", |answer| signal_word(answer.signal));
+    html! {
+        div class=(format!("flow {frame}")) {
+            h1 { (say(&screen.title, language)) }
+            @if let Some(notice) = &screen.notice { (sheet(notice, language)) }
+            (hints(&screen, language))
+            @if screen.notice.as_ref().is_none_or(|notice| notice.signal != Signal::Warning) {
+                (question(&screen.question, &screen, language))
+            }
+            (choices(&screen, language))
+            (filled(&screen, language))
+            (lines(&screen, language))
+            (exceptions(&screen, language))
+            (bar(&screen, language))
+        }
+    }
+}
+
+/// Why the screen is yellow or red: what was scanned, what is needed, what to do.
+fn sheet(notice: &Notice, language: Language) -> Markup {
+    let word = signal_word(notice.signal);
+    let needed = notice.needed.as_deref().filter(|needed| !needed.is_empty());
+    let scanned = notice.scanned.as_deref().filter(|scanned| !scanned.is_empty());
+    html! {
+        section id="notice" class=(format!("sheet {word}")) role="alert" {
+            h2 { (shape(notice.signal)) " " (say(&notice.text, language)) }
+            @if let Some(scanned) = scanned {
+                p { (plain("word-scanned", language)) " "
+                    (differing(scanned, needed.unwrap_or(scanned))) }
+            }
+            @if let Some(needed) = needed {
+                p { (plain("word-needed", language)) " "
+                    (differing(needed, scanned.unwrap_or(needed))) }
+            }
+            p class="next" { (say(&notice.next, language)) }
+            p class="muted small" { (code(notice.code)) }
+        }
+    }
+}
+
+/// A text with the characters underlined in which it differs from another.
+fn differing(text: &str, other: &str) -> Markup {
+    let mut others = other.chars();
+    let marked: Vec<(char, bool)> = text.chars().map(|c| (c, others.next() != Some(c))).collect();
+    html! {
+        bdi dir="ltr" translate="no" class="code big" {
+            @for (c, differs) in marked {
+                @if differs { u { (c) } } @else { (c) }
+            }
+        }
+    }
+}
+
+fn hints(screen: &Screen, language: Language) -> Markup {
+    html! {
+        @if !screen.hints.is_empty() {
+            ul class="hints" {
+                @for hint in &screen.hints {
+                    li class=(hint.id) { (say(hint, language)) }
+                }
+            }
+        }
+    }
+}
+
+fn question(question: &Question, screen: &Screen, language: Language) -> Markup {
+    let scans = matches!(
+        question.slot,
+        Some(
+            Slot::Document
+                | Slot::From
+                | Slot::To
+                | Slot::Item
+                | Slot::Lot
+                | Slot::Serial
+                | Slot::Package
+                | Slot::Plate
+        )
+    );
+    let class = if scans { "question scan" } else { "question" };
+    html! {
+        p id="question" class=(class) { (say(&question.text, language)) }
+        @match &question.input {
+            Input::Nothing => {}
+            Input::Text => {
+                details class="by-hand" id="keys" open[!scans] {
+                    summary { (plain("button-keys", language)) }
+                    (field("key", &plain("field-scan", language), Field::Text,
+                        &plain("button-ok", language)))
+                }
+            }
+            Input::Date => {
+                (field("key", &plain("field-date", language), Field::Text,
+                    &plain("button-ok", language)))
+            }
+            Input::Quantity { unit, decimals } => {
+                (field("key", &plain("field-quantity", language),
+                    if *decimals { Field::Decimal } else { Field::Whole },
+                    &ok_with(unit.as_ref().map_or("", |unit| unit.as_str()), language)))
+                (keypad(*decimals, Some(language)))
+            }
+        }
+        @if screen.flow == Flow::LookUp && screen.lines.is_empty() { (nothing()) }
+    }
+}
+
+fn ok_with(unit: &str, language: Language) -> String {
+    format!("{} {unit}", plain("button-ok", language)).trim().to_owned()
+}
+
+/// The keys of the screen; they write into the field above.
+pub(super) fn keypad(decimals: bool, language: Option<Language>) -> Markup {
+    let sign = match language {
+        Some(Language::Danish) => ",",
+        _ => ".",
+    };
+    html! {
+        div class="keypad" aria-hidden="true" {
+            @for key in ["7", "8", "9", "4", "5", "6", "1", "2", "3"] {
+                button type="button" data-key=(key) tabindex="-1" { (key) }
+            }
+            @if decimals {
+                button type="button" data-key=(sign) tabindex="-1" { (sign) }
+            } @else {
+                span {}
+            }
+            button type="button" data-key="0" tabindex="-1" { "0" }
+            button type="button" data-key="back" tabindex="-1" { "⌫" }
+        }
+    }
+}
+
+fn choices(screen: &Screen, language: Language) -> Markup {
+    html! {
+        @if !screen.choices.is_empty() {
+            div class="list" id="choices" {
+                @for (at, choice) in screen.choices.iter().enumerate() {
+                    (numbered(at + 1, "choose", &choice.id, &say(&choice.text, language)))
+                }
+            }
+        }
+    }
+}
+
+fn filled(screen: &Screen, language: Language) -> Markup {
+    html! {
+        @if !screen.filled.is_empty() {
+            dl class="filled" {
+                @for filled in &screen.filled {
+                    div class=(if filled.usual { "usual" } else { "named" }) {
+                        dt { (plain(slot_text(filled.slot), language)) }
+                        dd { (code(&say(&filled.value, language)))
+                            @if filled.usual {
+                                " " span class="muted small" { (plain("filled-usual", language)) }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+const fn slot_text(slot: Slot) -> &'static str {
+    match slot {
+        Slot::Document => "slot-document",
+        Slot::From => "slot-from",
+        Slot::Item => "slot-item",
+        Slot::Variant => "slot-variant",
+        Slot::Lot => "slot-lot",
+        Slot::Expiry => "slot-expiry",
+        Slot::Serial => "slot-serial",
+        Slot::Package => "slot-package",
+        Slot::Direction => "slot-direction",
+        Slot::Quantity => "slot-quantity",
+        Slot::To => "slot-to",
+        Slot::Plate => "slot-plate",
+        Slot::Reason => "slot-reason",
+        Slot::Emptied => "slot-emptied",
+    }
+}
+
+fn lines(screen: &Screen, language: Language) -> Markup {
+    html! {
+        @if !screen.lines.is_empty() {
+            ul class="lines" id="lines" {
+                @for line in &screen.lines { li { (say(line, language)) } }
+            }
+        }
+    }
+}
+
+fn exceptions(screen: &Screen, language: Language) -> Markup {
+    html! {
+        @if !screen.exceptions.is_empty() {
+            details id="problem" class="problem" {
+                summary { (plain("button-problem", language)) }
+                div class="list" {
+                    @for choice in &screen.exceptions {
+                        form method="post" action="/do/choose" {
+                            input type="hidden" name="text" value=(choice.id);
+                            button type="submit" class="row" { (say(&choice.text, language)) }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// At most three buttons, always in the same place: back or undo, keys, the primary one.
+fn bar(screen: &Screen, language: Language) -> Markup {
+    let counts = screen.question.slot != Some(Slot::Quantity)
+        && screen.filled.iter().any(|filled| filled.slot == Slot::Quantity);
+    html! {
+        nav class="bar" {
+            @if screen.can_undo {
+                (button("undo", "", &plain("button-undo", language), "secondary undo"))
+            } @else {
+                (button("back", "", &plain("button-back", language), "secondary back"))
+            }
+            @if counts {
+                (button("keypad", "", &plain("field-quantity", language), "secondary keys"))
+            } @else {
+                (button("leave", "", &plain("button-menu", language), "secondary menu"))
+            }
+            @if let Some(primary) = &screen.primary {
+                (button("confirm", "", &say(primary, language), "primary go"))
+            } @else if screen.notice.is_some() {
+                (button("back", "", &plain("button-ok", language), "primary go"))
+            }
+        }
+    }
+}

@@ -1,0 +1,201 @@
+//! What every page has: the header with the chip, and the parts that pages are made of.
+
+use device_core::capture::Signal;
+use device_core::engine::{OperationState, RecorderState, Status};
+use device_core::session::LinkState;
+use maud::{DOCTYPE, Markup, PreEscaped, html};
+use protocol::outcome::Decision;
+use protocol::text::Language;
+
+use super::Drawn;
+use crate::app::{App, Desk};
+use crate::clock;
+use crate::words::{plain, with_number, with_word};
+
+/// From this age on, what waits while the device is online is called slow.
+const SLOW_US: u64 = 120_000_000;
+
+/// The newest operations that are looked through for what needs attention.
+const LOOKED_THROUGH: usize = 100;
+
+/// The word for a signal in the page.
+pub(super) const fn signal_word(signal: Signal) -> &'static str {
+    match signal {
+        Signal::Quiet => "quiet",
+        Signal::Good => "good",
+        Signal::Complete => "complete",
+        Signal::Repeated => "repeated",
+        Signal::Warning => "warning",
+        Signal::Stop => "stop",
+    }
+}
+
+/// The whole document.
+pub(super) fn whole(language: Language, chip: &Markup, middle: &Markup) -> Markup {
+    html! {
+        (DOCTYPE)
+        html lang=(language.tag()) {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                title { "Tallyman" }
+                link rel="icon" href="/icon.svg";
+                link rel="manifest" href="/manifest.webmanifest";
+                link rel="stylesheet" href="/app.css";
+                script type="module" src="/app.js" {}
+            }
+            body {
+                header id="top" { (chip) }
+                (middle)
+                div id="heard" class="unseen" aria-live="polite" {}
+                div id="alarm" class="unseen" aria-live="assertive" {}
+                input id="wedge" class="unseen" inputmode="none" autocomplete="off"
+                    tabindex="-1" aria-hidden="true";
+            }
+        }
+    }
+}
+
+/// The middle of the page: what the script replaces.
+pub(super) fn middle(desk: &Desk, drawn: &Drawn<'_>) -> Markup {
+    let signal = drawn.answer.map_or(Signal::Quiet, |answer| answer.signal);
+    html! {
+        main id="main" data-page=(drawn.page) data-signal=(signal_word(signal)) {
+            @if let Some(remark) = &desk.remark {
+                p id="remark" class=(format!("remark {}", signal_word(remark.signal)))
+                    role="status" {
+                    (shape(remark.signal)) " " (remark.text)
+                }
+            }
+            (drawn.main)
+        }
+    }
+}
+
+/// The sign beside a colour: a shape of its own for each signal.
+pub(super) fn shape(signal: Signal) -> Markup {
+    let (class, sign) = match signal {
+        Signal::Good | Signal::Complete => ("ok", "✓"),
+        Signal::Repeated | Signal::Quiet => ("info", "■"),
+        Signal::Warning => ("warn", "▲"),
+        Signal::Stop => ("error", "✕"),
+    };
+    html! { span class=(format!("shape {class}")) aria-hidden="true" { (sign) } }
+}
+
+/// A code or number: never translated, never turned round.
+pub(super) fn code(text: &str) -> Markup {
+    html! { bdi dir="ltr" translate="no" class="code" { (text) } }
+}
+
+/// A button that does something.
+pub(super) fn button(deed: &str, text: &str, label: &str, class: &str) -> Markup {
+    html! {
+        form method="post" action=(format!("/do/{deed}")) {
+            input type="hidden" name="text" value=(text);
+            button type="submit" class=(class) { (label) }
+        }
+    }
+}
+
+/// A button with a number that the keys of the device press.
+pub(super) fn numbered(n: usize, deed: &str, text: &str, label: &str) -> Markup {
+    html! {
+        form method="post" action=(format!("/do/{deed}")) {
+            input type="hidden" name="text" value=(text);
+            button type="submit" class="row" data-digit=(n % 10) {
+                @if n <= 10 { span class="digit" aria-hidden="true" { (n % 10) } }
+                span { (label) }
+            }
+        }
+    }
+}
+
+/// A field with one button.
+pub(super) fn field(deed: &str, label: &str, kind: Field, button: &str) -> Markup {
+    let mode = match kind {
+        Field::Text => "text",
+        Field::Decimal => "decimal",
+        Field::Whole | Field::Secret => "numeric",
+    };
+    let secret = kind == Field::Secret;
+    html! {
+        form method="post" action=(format!("/do/{deed}")) class="field" {
+            label for="field" { (label) }
+            input id="field" name="text" autocomplete="off" autocapitalize="off"
+                spellcheck="false" inputmode=(mode)
+                type=(if secret { "password" } else { "text" })
+                data-keep=(if kind == Field::Text { "scan" } else { "key" });
+            button type="submit" class="primary" { (button) }
+        }
+    }
+}
+
+/// How a field is typed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Field {
+    /// Any text.
+    Text,
+    /// A number with a decimal sign.
+    Decimal,
+    /// A number without one.
+    Whole,
+    /// A PIN.
+    Secret,
+}
+
+/// A link that looks like a button.
+pub(super) fn link(to: &str, label: &str, class: &str) -> Markup {
+    html! { a href=(to) class=(format!("button {class}")) { (label) } }
+}
+
+/// The header: the state of the link in words, who is here, how old the figures are.
+pub(crate) fn chip_of(app: &App, desk: &mut Desk, status: &Status) -> Markup {
+    let language = app.language(desk);
+    let attention = attention(app, desk);
+    let unsent = status.n_unsent;
+    let is_old = status.oldest_unsent_us.is_some_and(|age| age > SLOW_US);
+    let (kind, sign, text) = if status.recorder == RecorderState::NotEnrolled {
+        ("offline", "○", plain("chip-new", language))
+    } else if attention > 0 {
+        ("attention", "⬣", with_number("chip-attention", "n", attention, language))
+    } else if status.link != LinkState::Online {
+        ("offline", "○", with_number("chip-offline", "n", unsent, language))
+    } else if is_old {
+        ("slow", "▲", with_number("chip-slow", "n", unsent, language))
+    } else if unsent > 0 {
+        ("sending", "⇅", with_number("chip-sending", "n", unsent, language))
+    } else {
+        ("online", "●", plain("chip-online", language))
+    };
+    let person = status.operator.as_ref().map(ToString::to_string).unwrap_or_default();
+    let row = desk.location.as_ref().and_then(|location| {
+        app.device.read(|core| core.replica().location(location)).ok().flatten()
+    });
+    let age = (status.as_of.0 > 0).then(|| clock::hour(status.as_of, app.now(), row.as_ref()));
+    html! {
+        a id="chip" href="/sync" class=(format!("chip {kind}")) data-unsent=(unsent) {
+            span aria-hidden="true" { (sign) } " " span { (text) }
+        }
+        span class="person" { (code(&person)) }
+        @if let Some(age) = age {
+            span class="age" { (with_word("stock-age", "time", age, language)) }
+        }
+    }
+}
+
+/// How many refused or parked operations nobody has looked at.
+fn attention(app: &App, desk: &Desk) -> u64 {
+    let list = app.device.my_operations(LOOKED_THROUGH).unwrap_or_default();
+    let needs = list.iter().filter(|operation| {
+        let OperationState::Judged(Some(outcome)) = &operation.state else { return false };
+        matches!(outcome.decision, Decision::Refused | Decision::Parked)
+            && !desk.seen.contains(&operation.name)
+    });
+    u64::try_from(needs.count()).unwrap_or(u64::MAX)
+}
+
+/// Text with line breaks of its own, escaped.
+pub(super) fn nothing() -> Markup {
+    PreEscaped(String::new())
+}

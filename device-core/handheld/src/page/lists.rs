@@ -1,0 +1,231 @@
+//! The menu, the work that waits, my last scans.
+
+use device_core::capture::Flow;
+use device_core::capture::screen::title;
+use device_core::engine::{MyOperation, OperationState, Status};
+use maud::{Markup, html};
+use protocol::feed::{TaskKind, TaskRow};
+use protocol::operation::{Body, Goods};
+use protocol::outcome::{Argument, Decision, Outcome};
+use protocol::text::{self, Language, argument_text, screens};
+
+use super::frame::{button, code, link, numbered};
+use crate::app::{App, Desk};
+use crate::words::plain;
+
+/// The newest operations that are listed.
+const MINE_MAX: usize = 50;
+
+/// What do you do?
+pub(super) fn menu(app: &App, desk: &mut Desk, status: &Status) -> Markup {
+    let language = app.language(desk);
+    let n_tasks = app.tasks(desk, status.operator.as_ref()).len();
+    let mut flows = Flow::ALL.to_vec();
+    if let Some(last) = desk.last_flow {
+        flows.sort_by_key(|flow| *flow != last);
+    }
+    html! {
+        h1 { (plain("page-menu", language)) }
+        div class="list" {
+            a href="/tasks" class="button row" {
+                span { (plain("menu-tasks", language)) }
+                span class="count" { (n_tasks) }
+            }
+            @for (at, flow) in flows.iter().enumerate() {
+                (numbered(at + 1, "start", flow.word(), &plain(title(*flow), language)))
+            }
+        }
+        nav class="bar" {
+            (link("/out", &plain("button-sign-out", language), "secondary"))
+            (link("/mine", &plain("button-mine", language), "secondary"))
+            (link("/sync", &plain("button-sync", language), "secondary"))
+        }
+    }
+}
+
+/// The work that waits.
+pub(super) fn tasks(app: &App, desk: &mut Desk, status: &Status) -> Markup {
+    let language = app.language(desk);
+    let tasks = app.tasks(desk, status.operator.as_ref());
+    html! {
+        h1 { (plain("menu-tasks", language)) }
+        @if tasks.is_empty() { p { (plain("menu-tasks-none", language)) } }
+        div class="list" {
+            @for (at, task) in tasks.iter().enumerate() { (task_row(at + 1, task, language)) }
+        }
+        nav class="bar" { (link("/", &plain("button-back", language), "secondary")) }
+    }
+}
+
+fn task_row(n: usize, task: &TaskRow, language: Language) -> Markup {
+    let text = task_text(task, language);
+    let number = task.task.to_string();
+    match task.kind {
+        TaskKind::Count | TaskKind::Recount | TaskKind::Relocate => {
+            numbered(n, "task", &number, &text)
+        }
+        TaskKind::VerifyPlate => html! {
+            section class="task" {
+                p { (text) }
+                (button("answer", &format!("{number}:here"), &plain("task-yes", language), "row"))
+                (button("answer", &format!("{number}:not here"), &plain("task-no", language),
+                    "row"))
+            }
+        },
+        TaskKind::ReturnToStock | TaskKind::Look | TaskKind::CompleteTracking => html! {
+            section class="task" {
+                p { (text) }
+                (button("answer", &format!("{number}:done"), &plain("task-done", language), "row"))
+            }
+        },
+    }
+}
+
+fn task_text(task: &TaskRow, language: Language) -> String {
+    let name = match task.kind {
+        TaskKind::Count => "task-count",
+        TaskKind::Recount => "task-recount",
+        TaskKind::VerifyPlate => "task-verify-plate",
+        TaskKind::ReturnToStock => "task-return-to-stock",
+        TaskKind::Relocate => "task-relocate",
+        TaskKind::Look => "task-look",
+        TaskKind::CompleteTracking => "task-complete-tracking",
+    };
+    let word = |text: Option<String>| Argument::Word(text.unwrap_or_default());
+    let bin = word(task.bin.as_ref().map(ToString::to_string));
+    let item = word(task.item.as_ref().map(ToString::to_string));
+    let plate = word(task.plate.as_ref().map(ToString::to_string));
+    screens::sentence(name, [("bin", &bin), ("item", &item), ("plate", &plate)], language)
+}
+
+/// My last scans, with what became of them.
+pub(super) fn mine(app: &App, desk: &mut Desk) -> Markup {
+    let language = app.language(desk);
+    let list = app.device.my_operations(MINE_MAX).unwrap_or_default();
+    for operation in &list {
+        if let OperationState::Judged(Some(_)) = &operation.state {
+            desk.seen.insert(operation.name);
+        }
+    }
+    html! {
+        h1 { (plain("page-mine", language)) }
+        @if list.is_empty() { p { (plain("mine-none", language)) } }
+        ul class="mine" id="mine" {
+            @for operation in &list { (mine_row(operation, language)) }
+        }
+        nav class="bar" { (link("/", &plain("button-back", language), "secondary")) }
+    }
+}
+
+fn mine_row(operation: &MyOperation, language: Language) -> Markup {
+    let (word, sentences) = what_became(operation, language);
+    let body = operation.body.as_ref();
+    let kind = body.map_or("kind-void".to_owned(), |body| format!("kind-{}", body.kind()));
+    let may_undo = !operation.is_undone && body.is_some_and(can_be_undone);
+    let name = format!("{}-{}", operation.name.incarnation, operation.name.seq);
+    html! {
+        li class=(format!("state-{word}")) data-state=(word) data-seq=(operation.name.seq.0) {
+            p class="what" {
+                span aria-hidden="true" { (sign(word)) } " "
+                strong { (plain(&kind, language)) } " "
+                @if let Some(body) = body { (code(&shown(body, language))) }
+                @if operation.is_undone { " " em { (plain("undone", language)) } }
+            }
+            p class="muted small" { (plain(&format!("mine-{word}"), language)) }
+            @for sentence in sentences { p class="small" { (sentence) } }
+            @if may_undo {
+                (button("undo-operation", &name, &plain("button-undo", language),
+                    "secondary small"))
+            }
+        }
+    }
+}
+
+fn can_be_undone(body: &Body) -> bool {
+    !matches!(
+        body,
+        Body::Undo(_) | Body::SignIn(_) | Body::SignOut(_) | Body::Void(_) | Body::Answer(_)
+    )
+}
+
+const fn sign(word: &str) -> &'static str {
+    match word.as_bytes() {
+        b"accepted" => "✓",
+        b"parked" => "⚑",
+        b"refused" => "✕",
+        b"restated" => "↻",
+        b"changed" => "✎",
+        _ => "●",
+    }
+}
+
+/// What became of an operation: a word for its state, and the sentences of its outcome.
+pub(crate) fn what_became(
+    operation: &MyOperation,
+    language: Language,
+) -> (&'static str, Vec<String>) {
+    match &operation.state {
+        OperationState::SavedHere => ("recorded", Vec::new()),
+        OperationState::OnServer => ("acked", Vec::new()),
+        OperationState::Judged(None) => ("accepted", Vec::new()),
+        OperationState::Judged(Some(outcome)) => {
+            (outcome_word(outcome), reasons(outcome, language))
+        }
+    }
+}
+
+fn outcome_word(outcome: &Outcome) -> &'static str {
+    match outcome.decision {
+        _ if outcome.revision > 1 => "restated",
+        Decision::Accepted => "accepted",
+        Decision::Changed => "changed",
+        Decision::Duplicate => "duplicate",
+        Decision::Parked => "parked",
+        Decision::Refused => "refused",
+    }
+}
+
+fn reasons(outcome: &Outcome, language: Language) -> Vec<String> {
+    let mut sentences = Vec::new();
+    for reason in &outcome.reasons {
+        sentences.push(text::sentence(reason, language));
+        let next = text::next_step(reason, language);
+        if !next.is_empty() {
+            sentences.push(next);
+        }
+    }
+    for change in &outcome.changes {
+        sentences.push(format!("{}: {} → {}", change.field, change.from, change.to));
+    }
+    sentences
+}
+
+/// What was handled, in a few words.
+fn shown(body: &Body, language: Language) -> String {
+    let goods = |goods: &Goods| {
+        let quantity = argument_text(&Argument::Quantity(goods.quantity), language);
+        format!("{} {} {}", goods.item, quantity, goods.unit)
+    };
+    let bin = |place: &protocol::operation::Place| {
+        place.bin.as_ref().map_or_else(|| place.location.to_string(), ToString::to_string)
+    };
+    match body {
+        Body::Count(body) => format!("{} {}", bin(&body.place), goods(&body.goods)),
+        Body::CountBin(body) => format!("{} ({})", body.bin, body.lines.len()),
+        Body::Receive(body) => format!("{} → {}", goods(&body.goods), bin(&body.to)),
+        Body::Pick(body) => format!("{} ← {}", goods(&body.goods), bin(&body.from)),
+        Body::Ship(body) => format!("{} ← {}", goods(&body.goods), bin(&body.from)),
+        Body::Move(body) => {
+            format!("{}: {} → {}", goods(&body.goods), bin(&body.from), bin(&body.to))
+        }
+        Body::MovePlate(body) => format!("{} → {}", body.plate, bin(&body.to)),
+        Body::TransferShip(body) => format!("{} ← {}", goods(&body.goods), bin(&body.from)),
+        Body::TransferReceive(body) => format!("{} → {}", goods(&body.goods), bin(&body.to)),
+        Body::Adjust(body) => format!("{} {}", bin(&body.place), goods(&body.goods)),
+        Body::Reclassify(body) => format!("{} {}", bin(&body.place), goods(&body.goods)),
+        Body::Undo(body) => body.seq.to_string(),
+        Body::Unidentified(body) => format!("{} {}", bin(&body.place), body.raw),
+        Body::Answer(body) => body.answer.to_string(),
+        Body::SignIn(_) | Body::SignOut(_) | Body::Void(_) => String::new(),
+    }
+}

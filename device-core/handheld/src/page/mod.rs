@@ -1,0 +1,90 @@
+//! How the pages look. One question at a time, big buttons in fixed places, words beside every
+//! colour.
+
+mod flow;
+mod frame;
+mod lists;
+mod person;
+mod still;
+
+use device_core::engine::Status;
+use maud::Markup;
+
+use crate::app::{Answer, App, Desk, Page};
+
+pub(crate) use frame::chip_of;
+pub(crate) use lists::what_became;
+
+/// The page that is due.
+pub(crate) fn here(app: &App, answer: Option<&Answer>, part: bool) -> String {
+    let mut desk = app.desk();
+    let desk = &mut *desk;
+    let (page, status) = app.page(desk);
+    let main = match page {
+        Page::Enrol => person::enrol(app, desk),
+        Page::Enrolling => person::enrolling(app, desk, &status),
+        Page::Stopped => still::stopped(app, desk),
+        Page::SignIn => person::sign_in(app, desk, &status),
+        Page::Pin => person::pin(app, desk),
+        Page::Location => person::location(app, desk),
+        Page::Menu => lists::menu(app, desk, &status),
+        Page::Flow => flow::flow(app, desk, answer),
+    };
+    finished(app, desk, &status, &Drawn { page: page.word(), main, answer, part })
+}
+
+/// The sync page.
+pub(crate) fn sync(app: &App, part: bool) -> String {
+    other(app, part, "sync", |app, desk, status| still::sync(app, desk, status))
+}
+
+/// My last scans.
+pub(crate) fn mine(app: &App, part: bool) -> String {
+    other(app, part, "mine", |app, desk, _| lists::mine(app, desk))
+}
+
+/// The work that waits.
+pub(crate) fn tasks(app: &App, part: bool) -> String {
+    other(app, part, "tasks", lists::tasks)
+}
+
+/// The end of the shift.
+pub(crate) fn out(app: &App, part: bool) -> String {
+    other(app, part, "out", |app, desk, status| still::out(app, desk, status))
+}
+
+fn other(
+    app: &App,
+    part: bool,
+    page: &'static str,
+    draw: impl FnOnce(&App, &mut Desk, &Status) -> Markup,
+) -> String {
+    let mut desk = app.desk();
+    let desk = &mut *desk;
+    let (due, status) = app.page(desk);
+    // The red page stands before all others.
+    let (page, main) = if due == Page::Stopped {
+        (due.word(), still::stopped(app, desk))
+    } else {
+        (page, draw(app, desk, &status))
+    };
+    finished(app, desk, &status, &Drawn { page, main, answer: None, part })
+}
+
+/// The middle of a page.
+struct Drawn<'a> {
+    page: &'static str,
+    main: Markup,
+    answer: Option<&'a Answer>,
+    part: bool,
+}
+
+fn finished(app: &App, desk: &mut Desk, status: &Status, drawn: &Drawn<'_>) -> String {
+    let middle = frame::middle(desk, drawn);
+    if drawn.part {
+        return middle.into_string();
+    }
+    let language = app.language(desk);
+    let chip = chip_of(app, desk, status);
+    frame::whole(language, &chip, &middle).into_string()
+}

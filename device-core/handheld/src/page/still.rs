@@ -1,0 +1,94 @@
+//! Pages without a question: sync, the end of the shift, and the red one.
+
+use device_core::engine::{OperationState, Status};
+use device_core::session::{LinkState, Standing};
+use maud::{Markup, html};
+use protocol::outcome::{Argument, Decision};
+use protocol::text::screens;
+
+use super::frame::{button, link};
+use crate::app::{App, Desk};
+use crate::words::{plain, with_number, with_word};
+
+/// The newest operations that are counted.
+const COUNTED_MAX: usize = 200;
+
+/// The storage has failed: nothing is taken any more.
+pub(super) fn stopped(app: &App, desk: &Desk) -> Markup {
+    let language = app.language(desk);
+    let reason = desk.stopped.clone().unwrap_or_default();
+    html! {
+        section id="stopped" class="sheet stop whole" role="alert" {
+            h1 { span class="shape error" aria-hidden="true" { "✕" } " "
+                (plain("page-stop", language)) }
+            p class="big" { (with_word("stop-storage", "reason", reason, language)) }
+            p { (plain("stop-storage-next", language)) }
+        }
+        nav class="bar" { (button("reopen", "", &plain("button-reopen", language), "primary go")) }
+    }
+}
+
+/// How the device stands with its server.
+pub(super) fn sync(app: &App, desk: &Desk, status: &Status) -> Markup {
+    let language = app.language(desk);
+    let online = status.link == LinkState::Online;
+    let list = app.device.my_operations(COUNTED_MAX).unwrap_or_default();
+    let count = |decision: Decision| {
+        let n = list.iter().filter(|operation| match &operation.state {
+            OperationState::Judged(Some(outcome)) => outcome.decision == decision,
+            _ => false,
+        });
+        Argument::Number(i64::try_from(n.count()).unwrap_or(i64::MAX))
+    };
+    let (parked, refused) = (count(Decision::Parked), count(Decision::Refused));
+    let server = status.addresses.first().map(|address| address.url.clone());
+    let device = status.identity.map(|(device, _)| format!("{device} {}", status.company));
+    html! {
+        h1 { (plain("page-sync", language)) }
+        p class="big" id="link" {
+            (plain(if online { "chip-online" } else { "sync-offline" }, language))
+        }
+        p class="big" id="waiting" {
+            (with_number("sync-waiting", "n", status.n_unsent, language))
+        }
+        p { (screens::sentence("sync-parked",
+            [("parked", &parked), ("refused", &refused)], language)) }
+        @if let Some(text) = standing(status.standing) {
+            p class="remark stop" { (with_word("sync-reason", "reason", text, language)) }
+        }
+        @if let Some(server) = server { p class="muted" {
+            (with_word("sync-server", "server", server, language)) } }
+        @if let Some(device) = device { p class="muted" {
+            (with_word("sync-device", "device", device, language)) } }
+        nav class="bar" {
+            (link("/", &plain("button-back", language), "secondary"))
+            (link("/mine", &plain("button-mine", language), "secondary"))
+            (button("try-now", "", &plain("button-try-now", language), "primary"))
+        }
+    }
+}
+
+const fn standing(standing: Standing) -> Option<&'static str> {
+    match standing {
+        Standing::Good => None,
+        Standing::UpdateNeeded => Some("update needed"),
+        Standing::Unknown => Some("unknown device"),
+        Standing::Unproven => Some("signature refused"),
+        Standing::Suspended => Some("suspended"),
+        Standing::Revoked => Some("revoked"),
+    }
+}
+
+/// The end of the shift: what is not sent stays safe.
+pub(super) fn out(app: &App, desk: &Desk, status: &Status) -> Markup {
+    let language = app.language(desk);
+    html! {
+        h1 { (plain("page-out", language)) }
+        p class="big" { (with_number("out-waiting", "n", status.n_unsent, language)) }
+        nav class="bar" {
+            (link("/", &plain("button-back", language), "secondary"))
+            (link("/mine", &plain("button-mine", language), "secondary"))
+            (button("sign-out", "", &plain("button-sign-out", language), "primary go"))
+        }
+    }
+}

@@ -1,0 +1,198 @@
+//! A person's day: enrol, sign in, work, see what became of it, with and without the server.
+
+use device_core::device::{Device, Settings};
+use protocol::code::Code;
+use protocol::operation::Body;
+use protocol::outcome::{Decision, Reason};
+
+use super::browser::Browser;
+use super::{at_work, enrolled, fresh};
+use crate::serve_device;
+
+#[tokio::test]
+async fn a_device_is_enrolled_by_the_text_of_the_code() {
+    let (_folder, served, browser) = fresh().await;
+    let page = browser.get("/").await.body;
+    assert!(page.contains("Scan the enrolment code"), "{page}");
+    let page = browser.press("enrol", "TALLYMAN1:nonsense").await;
+    assert!(page.contains("That is no enrolment code"), "{page}");
+    assert!(page.contains("data-signal=\"stop\""), "{page}");
+    let page = browser.press("scan", "4006381333931").await;
+    assert!(page.contains("That is no enrolment code"), "{page}");
+    served.stop().await;
+}
+
+#[tokio::test]
+async fn a_person_signs_in_by_badge_and_pin_and_a_wrong_pin_is_counted() {
+    let (_folder, served, browser, _house) = enrolled(Settings::default()).await;
+    let page = browser.get("/").await.body;
+    assert!(page.contains("Ana &lt;b&gt;"), "names are escaped: {page}");
+    let page = browser.press("scan", "U:BADGE-ANA").await;
+    assert!(page.contains("data-page=\"pin\"") && !page.contains("BADGE-ANA"), "{page}");
+    let page = browser.press("pin", "9999").await;
+    assert!(page.contains("Badge or PIN is wrong"), "{page}");
+    let page = browser.press("pin", "1234").await;
+    assert!(page.contains("data-page=\"menu\""), "{page}");
+    served.stop().await;
+}
+
+#[tokio::test]
+async fn nothing_is_done_by_nobody() {
+    let (_folder, served, browser, house) = enrolled(Settings::default()).await;
+    for (deed, text) in [("start", "count"), ("confirm", ""), ("answer", "5:done")] {
+        let page = browser.press(deed, text).await;
+        assert!(page.contains("data-page=\"sign_in\""), "{page}");
+    }
+    assert_eq!(house.kinds(), Vec::<String>::new());
+    served.stop().await;
+}
+
+#[tokio::test]
+async fn a_scan_is_recorded_sent_and_decided_and_the_list_says_so() {
+    let (_folder, served, browser, house) = at_work(Settings::default()).await;
+    browser.press("start", "receive").await;
+    browser.press("scan", "D:4711").await;
+    let page = browser.press("scan", "]d2010950600013435217270331\u{1D}10LOT7").await;
+    assert!(page.contains("data-signal=\"good\"") && page.contains("LOT7"), "{page}");
+    browser.press("key", "12").await;
+    let page = browser.press("confirm", "").await;
+    assert!(page.contains("data-signal=\"complete\""), "{page}");
+    let state = browser.until("/api/state", |state| state["status"]["unsent"] == 0).await;
+    assert_eq!(state["page"], "flow");
+    assert_eq!(house.kinds(), ["sign_in", "receive"]);
+    let received = house.operations();
+    assert_eq!(received[1].envelope.operator.as_ref().unwrap().as_str(), "ANA");
+    assert_eq!(received[1].envelope.document.as_ref().unwrap().no.as_str(), "4711");
+    let list = browser.look("/api/operations").await;
+    assert_eq!(list["operations"][0]["state"], "acked");
+    let reason = Reason::new(Code::OverReceipt).word("document", "4711");
+    house.decide(1, Decision::Accepted, Vec::new());
+    house.decide(2, Decision::Parked, vec![reason]);
+    browser.until("/api/operations", |list| list["operations"][0]["state"] == "parked").await;
+    let page = browser.get("/").await.body;
+    assert!(page.contains("Needs attention - 1"), "{page}");
+    let page = browser.get("/mine").await.body;
+    assert!(page.contains("data-state=\"parked\"") && page.contains("with supervisor"), "{page}");
+    assert!(browser.get("/").await.body.contains("Online"), "somebody has looked at it");
+    served.stop().await;
+}
+
+#[tokio::test]
+async fn everything_goes_on_without_the_server() {
+    let (folder, served, browser, house) = at_work(Settings::default()).await;
+    browser.until("/api/state", |state| state["status"]["unsent"] == 0).await;
+    house.close().await;
+    browser.until("/api/state", |state| state["status"]["link"] != "online").await;
+    browser.press("start", "pick").await;
+    browser.press("scan", "D:881").await;
+    browser.press("scan", "B:A-01").await;
+    for _ in 0..3 {
+        browser.press("scan", "4006381333931").await;
+    }
+    let state = browser.look("/api/state").await;
+    assert_eq!(state["status"]["unsent"], 1, "{state}");
+    assert_eq!(state["screen"]["hints"][0]["id"], "hint-order-done", "the pick is in the view");
+    let page = browser.get("/sync").await.body;
+    assert!(page.contains("1 waiting - safe on this device"), "{page}");
+    browser.press("sign-out", "").await;
+    browser.press("name", "BO").await;
+    let page = browser.press("pin", "4321").await;
+    assert!(page.contains("Hvad skal du?"), "Bo reads Danish: {page}");
+    served.stop().await;
+    // The process ends and starts again: nothing is lost, and Bo still has the device.
+    let device = Device::open(folder.path(), Settings::default()).unwrap();
+    let served = serve_device(device, 0, None).await.unwrap();
+    let browser = Browser::start(served.address(), &served.start_url()).await;
+    let state = browser.look("/api/state").await;
+    assert_eq!(state["status"]["operator"], "BO");
+    assert_eq!(state["status"]["unsent"], 3, "pick, sign out, sign in: {state}");
+    served.stop().await;
+}
+
+#[tokio::test]
+async fn undo_before_and_after_the_confirmation() {
+    let (_folder, served, browser, house) = at_work(Settings::default()).await;
+    browser.ask("start", "count").await;
+    browser.ask("scan", "B:A-01").await;
+    browser.ask("scan", "4006381333931").await;
+    let state = browser.ask("undo", "").await;
+    assert_eq!(state["screen"]["question"]["slot"], "item");
+    browser.ask("scan", "4006381333931").await;
+    browser.ask("key", "48").await;
+    let state = browser.ask("confirm", "").await;
+    assert_eq!((&state["signal"], &state["recorded"][0]["seq"]), (&"complete".into(), &2.into()));
+    let state = browser.ask("undo", "").await;
+    assert_eq!(state["recorded"][0]["seq"], 3, "{state}");
+    browser.until("/api/state", |state| state["status"]["unsent"] == 0).await;
+    assert_eq!(house.kinds(), ["sign_in", "count", "undo"]);
+    let Ok(Body::Undo(undo)) = house.operations()[2].decode_body() else { panic!() };
+    assert_eq!(undo.seq.0, 2);
+    let page = browser.get("/mine").await.body;
+    assert!(page.contains("Taken back"), "{page}");
+    served.stop().await;
+}
+
+#[tokio::test]
+async fn an_earlier_operation_is_taken_back_from_the_list() {
+    let (_folder, served, browser, _house) = at_work(Settings::default()).await;
+    browser.ask("start", "count").await;
+    for (deed, text) in
+        [("scan", "B:A-01"), ("scan", "4006381333931"), ("key", "48"), ("confirm", "")]
+    {
+        browser.ask(deed, text).await;
+    }
+    browser.ask("leave", "").await;
+    let state = browser.ask("undo-operation", "1-2").await;
+    assert_eq!(state["signal"], "complete");
+    let state = browser.ask("undo-operation", "1-2").await;
+    assert_eq!(state["signal"], "stop", "not twice");
+    served.stop().await;
+}
+
+#[tokio::test]
+async fn a_task_opens_its_count_and_leaves_the_list_with_it() {
+    let (_folder, served, browser, house) = at_work(Settings::default()).await;
+    let page = browser.get("/tasks").await.body;
+    assert!(page.contains("Count A-02"), "{page}");
+    let page = browser.press("task", "5").await;
+    assert!(page.contains("Count bin") && page.contains("A-02"), "{page}");
+    let page = browser.press("confirm", "").await;
+    assert!(page.contains("data-signal=\"complete\""), "{page}");
+    browser.until("/api/state", |state| state["status"]["unsent"] == 0).await;
+    let Ok(Body::CountBin(count)) = house.operations()[1].decode_body() else { panic!() };
+    assert_eq!((count.task.map(|task| task.0), count.lines.len()), (Some(5), 0));
+    assert!(browser.get("/tasks").await.body.contains("No work is waiting"));
+    served.stop().await;
+}
+
+#[tokio::test]
+async fn a_scan_in_the_menu_opens_what_it_stands_for() {
+    let (_folder, served, browser, _house) = at_work(Settings::default()).await;
+    let state = browser.ask("scan", "D:881").await;
+    assert_eq!(state["screen"]["flow"], "pick");
+    browser.ask("leave", "").await;
+    let state = browser.ask("scan", "4711").await;
+    assert_eq!(state["screen"]["flow"], "receive");
+    browser.ask("leave", "").await;
+    let state = browser.ask("scan", "4006381333931").await;
+    assert_eq!(state["screen"]["flow"], "look_up");
+    assert!(state["texts"]["lines"][0].as_str().unwrap().contains("50 PCS"), "{state}");
+    served.stop().await;
+}
+
+#[tokio::test]
+async fn a_blind_count_tells_the_book_to_nobody() {
+    let (_folder, served, browser, _house) = at_work(Settings::default()).await;
+    for flow in ["count", "count_bin"] {
+        browser.press("start", flow).await;
+        for (deed, text) in
+            [("scan", "B:A-01"), ("scan", "NUT-M8"), ("key", "4"), ("confirm", ""), ("confirm", "")]
+        {
+            let page = browser.press(deed, text).await;
+            assert!(!page.contains("7391"), "{flow} {deed}: {page}");
+            assert!(!browser.look("/api/state").await.to_string().contains("7391"));
+        }
+        browser.press("leave", "").await;
+    }
+    served.stop().await;
+}
