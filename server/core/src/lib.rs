@@ -18,6 +18,7 @@ pub mod clock;
 pub mod feed;
 pub mod identity;
 pub mod intake;
+pub mod ledger_judge;
 pub mod machine;
 pub mod poster;
 pub mod schema;

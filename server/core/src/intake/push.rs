@@ -27,7 +27,7 @@ pub struct PreparedPush {
     base_seq: Seq,
     previous_hash: Hash16,
     epoch: ServerEpoch,
-    boots: Vec<BootEvidence>,
+    pub(crate) boots: Vec<BootEvidence>,
     operations: Vec<PreparedOperation>,
     /// Bytes that wait for an acknowledgement.
     pub(crate) bytes: usize,
@@ -121,6 +121,22 @@ impl PreparedPush {
             operations,
             bytes,
         })
+    }
+}
+
+impl PreparedPush {
+    /// Takes every operation for a new one: a deliberate mistake.
+    pub(crate) fn forget_origins(&mut self) {
+        for operation in &mut self.operations {
+            operation.first = None;
+        }
+    }
+
+    /// Forgets what operators had seen: a deliberate mistake.
+    pub(crate) fn forget_cursors(&mut self) {
+        for operation in &mut self.operations {
+            operation.cursor = Lsn(0);
+        }
     }
 }
 

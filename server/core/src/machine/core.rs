@@ -7,7 +7,7 @@ use ledger::schema::identity::{DeskSession, DeskSessions};
 use ledger::tables::{Read as _, Tables};
 use protocol::identity::{DeviceId, IntakeNo, OperationId, Seq, ServerTime};
 
-use super::Config;
+use super::{Bug, Config, bug};
 use super::event::{Action, Alarm, Token};
 use super::pipeline::Pipeline;
 use crate::feed::floor::Floor;
@@ -140,10 +140,22 @@ impl Core {
     ) -> Result<Taken, PushFault> {
         let mut head = self.pipeline.intake;
         let now = self.now;
+        let spoilt;
+        let (push, learnt) = if self.config.bug.is_none() {
+            (push, learnt)
+        } else {
+            spoilt = bug::believed(self.config.bug, push, learnt, now);
+            (&spoilt.0, spoilt.1.as_slice())
+        };
         let taken =
             self.view(store, |view| take_push(view, &mut head, (sender, learnt), push, now))?;
         self.pipeline.intake = head;
         Ok(taken)
+    }
+
+    /// Whether an acknowledgement is sent before its operation is durable: never, but by design.
+    pub(crate) fn acknowledges_early(&self) -> bool {
+        self.config.bug == Some(Bug::AckBeforeSync)
     }
 
     fn take_command(&mut self, store: &dyn Store, command: Command) -> TakenCommand {

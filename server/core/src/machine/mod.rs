@@ -35,11 +35,13 @@
 //! Everything that decides anything is in the tables; a machine that is dropped and opened again
 //! goes on where the store is. What it keeps in memory are conversations and caches.
 
+mod bug;
 pub(crate) mod core;
 mod event;
 mod housekeeping;
 mod pipeline;
 
+pub use bug::Bug;
 pub use event::{Action, Alarm, Event, Token};
 
 use std::collections::BTreeMap;
@@ -90,6 +92,8 @@ pub struct Config {
     pub sign_in_offline_us: u64,
     /// Rows of a snapshot that are read in one slice of work.
     pub snapshot_slice_rows: usize,
+    /// A deliberate mistake, for the proof that it would be noticed. None in every server.
+    pub bug: Option<Bug>,
 }
 
 impl Config {
@@ -107,6 +111,7 @@ impl Config {
             settle_interval_us: 5 * SECOND_US,
             sign_in_offline_us: 72 * HOUR_US,
             snapshot_slice_rows: 1_000,
+            bug: None,
         }
     }
 }

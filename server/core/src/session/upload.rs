@@ -45,6 +45,10 @@ pub(super) fn push(
             open.learnt.clear();
             let after = After::Ack { connection, stream: taken.stream };
             core.pipeline.write(taken.changes, Some(after));
+            if core.acknowledges_early() {
+                session.accepted(taken.stream);
+                acknowledge(core, connection, session);
+            }
         }
         Err(PushFault::Gap { expected }) => {
             let nack = Nack { expected, code: FaultCode::GAP };
