@@ -1,0 +1,28 @@
+//! The supervisor's pages: rendered here, kept live by one stream per page.
+//!
+//! Each page is a function of tables, a context and the filters in its address ([`page`]); the same
+//! function makes the first document and every later fragment, so that what is live cannot differ
+//! from what is loaded. No page writes: what a person decides goes into the intake as a command
+//! like everything else.
+//!
+//! Never here: a posting rule, a second way to read stock, scripts or styles of others.
+//!
+//! Order of reading: [`context`] and [`names`] (what pages know), [`page`] (what they show),
+//! [`shell`] (what stands round them), [`preview`] (what a decision would do).
+
+pub mod assets;
+pub mod context;
+pub mod correction;
+pub mod deed;
+pub mod format;
+pub mod names;
+pub mod page;
+pub mod part;
+pub mod preview;
+pub mod query;
+pub mod shell;
+pub mod story;
+pub mod text;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,346 @@
+//! Devices: where they are, who has them, what they hold; and one device with what may be done
+//! about it.
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use ledger::key::KeyRange;
+use ledger::schema::book::{OutcomeRow, Outcomes};
+use ledger::schema::case::{Case, Cases, OpenCases};
+use ledger::schema::SiteId;
+use ledger::schema::identity::{Device, DeviceState, Devices, Incarnations};
+use ledger::tables::{Read as _, Tables, each_of};
+use maud::{Markup, html};
+use protocol::identity::{CaseId, DeviceId, Incarnation, OperationId, ServerTime};
+use protocol::text::sentence;
+
+use super::register::{contains, rows_wanted, table};
+use super::{Missing, Page, PageResult, Section};
+use crate::dashboard::context::{DeviceNow, PageContext};
+use crate::dashboard::deed::told_operation;
+use crate::dashboard::format;
+use crate::dashboard::names;
+use crate::dashboard::part::{self, Tone, code, fact};
+use crate::dashboard::query::Query;
+
+/// Operations of a device that its page shows.
+const LATEST_ROWS: usize = 20;
+/// Open cases that are looked at for those of one device.
+const EXAMINED_MAX: usize = 2_000;
+
+type Row = (DeviceId, Arc<Device>, DeviceNow);
+
+/// What a device is doing, in a word with its shape.
+pub fn state_badge(context: &PageContext, device: &Device, now: &DeviceNow) -> Markup {
+    let (tone, key) = match device.state {
+        DeviceState::Revoked => (Tone::Error, "device-revoked"),
+        DeviceState::Suspended => (Tone::Warn, "device-suspended"),
+        DeviceState::Active if device.declared_lost.is_some() => (Tone::Error, "device-lost"),
+        DeviceState::Active if now.online => (Tone::Ok, "device-online"),
+        DeviceState::Active => (Tone::Waiting, "device-offline"),
+    };
+    part::badge(tone, &context.t(key))
+}
+
+fn is_wanted(query: &Query, device: &Device, now: &DeviceNow) -> bool {
+    let state = match query.get("state") {
+        None => device.state != DeviceState::Revoked,
+        Some("online") => now.online && device.state == DeviceState::Active,
+        Some("offline") => !now.online && device.state == DeviceState::Active,
+        Some("unsent") => now.pending > 0,
+        Some("suspended") => device.state == DeviceState::Suspended,
+        Some("revoked") => device.state == DeviceState::Revoked,
+        Some(_) => true,
+    };
+    state
+        && query.get("q").is_none_or(|asked| {
+            contains(&device.name, asked)
+                || contains(&device.model, asked)
+                || now.operator.as_ref().is_some_and(|operator| contains(operator.as_str(), asked))
+        })
+}
+
+fn sort(rows: &mut [Row], query: &Query) {
+    match query.get("sort") {
+        Some("queue") => rows.sort_by_key(|(_id, _device, now)| std::cmp::Reverse(now.pending)),
+        Some("oldest") => rows.sort_by_key(|(_id, _device, now)| {
+            let since = (now.pending > 0).then(|| now.oldest.or(now.seen)).flatten();
+            since.unwrap_or(ServerTime(i64::MAX))
+        }),
+        Some("seen") => rows.sort_by_key(|(_id, _device, now)| std::cmp::Reverse(now.seen)),
+        _ => rows.sort_by(|left, right| left.1.name.cmp(&right.1.name)),
+    }
+}
+
+/// All devices.
+pub fn list_page(view: &dyn Tables, context: &PageContext, query: &Query) -> PageResult {
+    let mut rows: Vec<Row> = Vec::new();
+    each_of::<Devices>(view, &KeyRange::all(), false, &mut |id, device: Arc<Device>| {
+        let now = context.device(id);
+        if is_wanted(query, &device, &now) {
+            rows.push((id, device, now));
+        }
+        ControlFlow::Continue(())
+    });
+    sort(&mut rows, query);
+    let wanted = rows_wanted(query);
+    let has_more = rows.len() > wanted;
+    rows.truncate(wanted);
+    let list = html! {
+        @if rows.is_empty() { (part::empty(context, "devices-empty")) }
+        @else { (device_table(view, context, &rows)) }
+        @if has_more {
+            (part::more(context, &query.with("rows", &(wanted + part::ROWS).to_string()).address("/devices")))
+        }
+    };
+    Ok(Page::new(Section::Devices, context.t("devices-title"))
+        .with("filters", filters(context, query))
+        .with("list", list))
+}
+
+fn filters(context: &PageContext, query: &Query) -> Markup {
+    let choices = |of: &[(&str, &str)]| -> Vec<(String, String)> {
+        of.iter().map(|(value, key)| ((*value).to_owned(), context.t(key))).collect()
+    };
+    let states = choices(&[
+        ("online", "device-online"),
+        ("offline", "device-offline"),
+        ("unsent", "device-unsent"),
+        ("suspended", "device-suspended"),
+        ("revoked", "device-revoked"),
+    ]);
+    let orders = choices(&[("queue", "queue"), ("oldest", "oldest"), ("seen", "last-seen")]);
+    let fields = html! {
+        (part::text_filter(context, query, "q", "name-or-person"))
+        (part::choice_filter(context, query, "state", "state", &states))
+        (part::choice_filter(context, query, "sort", "sort", &orders))
+    };
+    html! {
+        @if context.may_administer() {
+            p class="actions" { a class="button primary" href="/devices/enrol" { (context.t("enrol-title")) } }
+        }
+        (part::filter_form(context, "/devices", query, &[], &fields))
+    }
+}
+
+fn device_table(view: &dyn Tables, context: &PageContext, rows: &[Row]) -> Markup {
+    html! {
+        div class="scroll" {
+            table class="list" {
+                thead {
+                    tr {
+                        @for key in ["name", "person", "site", "state", "queue", "oldest", "battery", "version", "last-seen", "clock"] {
+                            th scope="col" { (context.t(key)) }
+                        }
+                    }
+                }
+                tbody { @for (id, device, now) in rows { (device_row(view, context, *id, (device, now))) } }
+            }
+        }
+    }
+}
+
+fn device_row(
+    view: &dyn Tables,
+    context: &PageContext,
+    id: DeviceId,
+    (device, now): (&Device, &DeviceNow),
+) -> Markup {
+    html! {
+        tr id={ "device-" (id) } data-row {
+            td { a data-open href={ "/devices/" (id) } { (device.name) } }
+            td { (names::person_if_any(view, now.operator.as_ref())) }
+            td { (names::site_code(view, device.site)) }
+            td { (state_badge(context, device, now)) }
+            td class="number" { (queue(now)) }
+            td { (oldest(context, now)) }
+            td class="number" { (battery(now)) }
+            td { (now.version) }
+            td { (format::instant_if_any(context, now.seen)) }
+            td { (clock(context, now)) }
+        }
+    }
+}
+
+fn queue(now: &DeviceNow) -> Markup {
+    html! { @if now.seen.is_none() { (format::NOTHING) } @else { (now.pending) } }
+}
+
+fn oldest(context: &PageContext, now: &DeviceNow) -> Markup {
+    html! {
+        @if now.pending > 0 {
+            @match now.oldest {
+                Some(at) => { (format::instant(context, at)) " (" (format::age(context, at)) ")" },
+                None => (context.t("before-restart")),
+            }
+        } @else { (format::NOTHING) }
+    }
+}
+
+fn battery(now: &DeviceNow) -> Markup {
+    html! {
+        @match now.battery { Some(percent) => { (percent) " %" }, None => (format::NOTHING) }
+    }
+}
+
+/// How far the wall clock is off, and how well the device's own time is known.
+fn clock(context: &PageContext, now: &DeviceNow) -> Markup {
+    html! {
+        @if let Some(ahead) = now.wall_ahead_us {
+            (if ahead < 0 { "−" } else { "+" }) (format::fine_length(context, ahead.saturating_abs())) " "
+        }
+        @match now.clock_epsilon_us {
+            Some(epsilon) => span class="muted" { (format::error(context, epsilon)) },
+            None => (format::NOTHING),
+        }
+    }
+}
+
+/// One device.
+pub fn page(view: &dyn Tables, context: &PageContext, id: DeviceId) -> PageResult {
+    let device = view.row::<Devices>(&id).ok_or_else(|| Missing::nothing(&format!("#{id}")))?;
+    let now = context.device(id);
+    Ok(Page::new(Section::Devices, device.name.clone())
+        .with("device", facts(view, context, id, (&device, &now)))
+        .with("actions", actions(context, id, &device))
+        .with("cases", cases(view, context, id))
+        .with("latest", latest(view, context, id)))
+}
+
+fn facts(
+    view: &dyn Tables,
+    context: &PageContext,
+    id: DeviceId,
+    (device, now): (&Device, &DeviceNow),
+) -> Markup {
+    let incarnations = view.list::<Incarnations>(&KeyRange::prefix(&id));
+    let fingerprint = protocol::identity::chained(&[&device.public_key]);
+    html! {
+        h2 { (context.t("device")) }
+        dl class="facts" {
+            (fact(&context.t("state"), &state_badge(context, device, now)))
+            (fact(&context.t("person"), &html! { (names::person_if_any(view, now.operator.as_ref())) }))
+            (fact(&context.t("site"), &html! { (names::site_code(view, device.site)) }))
+            (fact(&context.t("queue"), &queue(now)))
+            (fact(&context.t("oldest"), &oldest(context, now)))
+            (fact(&context.t("battery"), &battery(now)))
+            (fact(&context.t("last-seen"), &format::instant_if_any(context, now.seen)))
+            (fact(&context.t("clock"), &clock(context, now)))
+            (fact(&context.t("version"), &html! { (now.version) }))
+            (fact(&context.t("model"), &html! { (device.model) }))
+            (fact(&context.t("number"), &html! { (id) }))
+            (fact(&context.t("key"), &code(&fingerprint.to_string())))
+            (fact(&context.t("enrolled"), &format::instant(context, device.enrolled)))
+            @if let Some(lost) = device.declared_lost {
+                (fact(&context.t("device-lost"), &format::instant(context, lost)))
+            }
+            (fact(&context.t("incarnations"), &html! {
+                @for ((_device, incarnation), at) in &incarnations {
+                    (incarnation) " (" (format::instant(context, **at)) ") "
+                }
+            }))
+        }
+    }
+}
+
+/// What may be done about a device: suspend and let work again; and, with its name typed, revoke or
+/// declare lost.
+fn actions(context: &PageContext, id: DeviceId, device: &Device) -> Markup {
+    if !context.may_administer() || device.state == DeviceState::Revoked {
+        return html! {};
+    }
+    let simple = |action: &str, key: &str, text: &str| {
+        html! {
+            form method="post" action={ "/devices/" (id) "/" (action) } {
+                button type="submit" { (context.t(key)) }
+                " " span class="muted" { (context.t(text)) }
+            }
+        }
+    };
+    let named = |action: &str, key: &str, text: &str| {
+        html! {
+            form method="post" action={ "/devices/" (id) "/" (action) } {
+                p { (context.t(text)) }
+                div class="field" {
+                    label for={ (action) "-name" } {
+                        (context.t("type-the-name")) " " (code(&device.name))
+                    }
+                    input id={ (action) "-name" } name="name" autocomplete="off" spellcheck="false" required;
+                }
+                button type="submit" class="danger" { (context.t(key)) }
+            }
+        }
+    };
+    html! {
+        h2 { (context.t("actions")) }
+        @match device.state {
+            DeviceState::Active => (simple("suspend", "suspend", "suspend-text")),
+            DeviceState::Suspended => (simple("resume", "resume", "resume-text")),
+            DeviceState::Revoked => {}
+        }
+        @if device.declared_lost.is_none() {
+            details { summary { (context.t("declare-lost")) } (named("lost", "declare-lost", "declare-lost-text")) }
+        }
+        details { summary { (context.t("revoke")) } (named("revoke", "revoke", "revoke-text")) }
+    }
+}
+
+fn cases(view: &dyn Tables, context: &PageContext, id: DeviceId) -> Markup {
+    let mut rows: Vec<(CaseId, Arc<Case>)> = Vec::new();
+    let mut examined = 0;
+    each_of::<OpenCases>(view, &KeyRange::all(), false, &mut |(_site, case): (SiteId, CaseId), _row| {
+        examined += 1;
+        let row = view.row::<Cases>(&case).filter(|row| row.operation.device == id);
+        rows.extend(row.map(|row| (case, row)));
+        if examined < EXAMINED_MAX { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+    });
+    html! {
+        h2 { (context.t("cases")) }
+        @if rows.is_empty() { (part::empty(context, "device-no-cases")) }
+        ul {
+            @for (case, row) in &rows {
+                li {
+                    (names::case_link(context, *case)) " "
+                    @if let Some(first) = row.reasons.first() { (sentence(first, context.language)) }
+                }
+            }
+        }
+    }
+}
+
+/// The latest operations of a device, in its own order.
+fn latest(view: &dyn Tables, context: &PageContext, id: DeviceId) -> Markup {
+    let mut operations = Vec::new();
+    let newest: Vec<Incarnation> = view
+        .list::<Incarnations>(&KeyRange::prefix(&id))
+        .into_iter()
+        .rev()
+        .map(|((_device, incarnation), _at)| incarnation)
+        .collect();
+    for incarnation in newest {
+        each_of::<Outcomes>(
+            view,
+            &KeyRange::prefix(&(id, incarnation)),
+            true,
+            &mut |operation: OperationId, _row: Arc<OutcomeRow>| {
+                operations.push(operation);
+                if operations.len() < LATEST_ROWS {
+                    ControlFlow::Continue(())
+                } else {
+                    ControlFlow::Break(())
+                }
+            },
+        );
+        if operations.len() >= LATEST_ROWS {
+            break;
+        }
+    }
+    let rows: Vec<_> =
+        operations.into_iter().filter_map(|operation| told_operation(view, operation)).collect();
+    html! {
+        h2 { (context.t("device-latest")) }
+        @if rows.is_empty() { (part::empty(context, "device-no-operations")) }
+        @else { (table(view, context, &rows)) }
+        p { a href={ "/movements?device=" (id) "&kind=any" } { (context.t("feed-all")) } }
+    }
+}

@@ -1,0 +1,505 @@
+//! The workbench: what waits for a decision, with both sides of the story, and for each choice the
+//! exact entries that it would post.
+
+use std::cmp::Reverse;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use ledger::command::Command;
+use ledger::command::stock::Decide;
+use ledger::key::KeyRange;
+use ledger::schema::SiteId;
+use ledger::schema::book::{Intake, Intakes, Origin, Outcomes};
+use ledger::schema::case::{Case, CaseState, Cases, Choice, OpenCases};
+use ledger::tables::{Read as _, Tables, each_of};
+use maud::{Markup, html};
+use protocol::identity::CaseId;
+use protocol::operation::{Body, DocumentRef, Recorded};
+use protocol::outcome::Reason;
+use protocol::quantity::Quantity;
+use protocol::text::{next_step, sentence};
+
+use super::register::rows_wanted;
+use super::{Missing, Page, PageResult, Section, counts, operation};
+use crate::dashboard::context::PageContext;
+use crate::dashboard::correction::{self, Editable};
+use crate::dashboard::deed::told_operation;
+use crate::dashboard::format;
+use crate::dashboard::names;
+use crate::dashboard::part::{self, Tone, fact};
+use crate::dashboard::preview::{self, Preview};
+use crate::dashboard::query::Query;
+use crate::dashboard::story;
+
+/// Cases that one request looks at.
+const EXAMINED_MAX: usize = 5_000;
+
+type Row = (CaseId, Arc<Case>);
+
+/// Every choice.
+pub const CHOICES: [Choice; 9] = [
+    Choice::Accept,
+    Choice::Recount,
+    Choice::Correct,
+    Choice::Dismiss,
+    Choice::Before,
+    Choice::After,
+    Choice::ApproveOver,
+    Choice::Return,
+    Choice::Lost,
+];
+
+/// The word of a choice in forms and addresses.
+pub const fn choice_word(choice: Choice) -> &'static str {
+    match choice {
+        Choice::Accept => "accept",
+        Choice::Recount => "recount",
+        Choice::Correct => "correct",
+        Choice::Dismiss => "dismiss",
+        Choice::Before => "before",
+        Choice::After => "after",
+        Choice::ApproveOver => "approve_over",
+        Choice::Return => "return",
+        Choice::Lost => "lost",
+    }
+}
+
+/// The choice of this word.
+pub fn choice_of(word: &str) -> Option<Choice> {
+    CHOICES.into_iter().find(|choice| choice_word(*choice) == word)
+}
+
+/// How much a case is about, in base units: for ranking.
+fn effect(view: &dyn Tables, case: &Case) -> Quantity {
+    let told = told_operation(view, case.operation);
+    let lines = told.iter().flat_map(|told| &told.deed.lines);
+    lines.fold(Quantity::ZERO, |sum, line| {
+        let quantity = line.base.or(line.quantity).unwrap_or_default();
+        sum.checked_add(quantity).unwrap_or(sum)
+    })
+}
+
+fn cases(view: &dyn Tables, query: &Query) -> Vec<Row> {
+    let mut rows: Vec<Row> = Vec::new();
+    if query.is("show", "done") {
+        let mut examined = 0;
+        each_of::<Cases>(view, &KeyRange::all(), true, &mut |id: CaseId, case: Arc<Case>| {
+            examined += 1;
+            if case.state != CaseState::Open {
+                rows.push((id, case));
+            }
+            if examined < EXAMINED_MAX && rows.len() < super::register::ROWS_MAX {
+                ControlFlow::Continue(())
+            } else {
+                ControlFlow::Break(())
+            }
+        });
+        return rows;
+    }
+    each_of::<OpenCases>(view, &KeyRange::all(), false, &mut |(_site, id): (SiteId, CaseId), _row| {
+        rows.extend(view.row::<Cases>(&id).map(|case| (id, case)));
+        if rows.len() < EXAMINED_MAX { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+    });
+    if query.is("sort", "effect") {
+        rows.sort_by_cached_key(|(id, case)| (Reverse(effect(view, case)), *id));
+    } else {
+        rows.sort_by_key(|(id, case)| (case.opened, *id));
+    }
+    rows
+}
+
+/// The list of cases, without one opened.
+pub fn list_page(view: &dyn Tables, context: &PageContext, query: &Query) -> PageResult {
+    Ok(Page::new(Section::Workbench, context.t("workbench-title"))
+        .with("cases", list(view, context, query, None))
+        .with("case", part::empty(context, "workbench-choose")))
+}
+
+fn list(view: &dyn Tables, context: &PageContext, query: &Query, current: Option<CaseId>) -> Markup {
+    let rows = cases(view, query);
+    let wanted = rows_wanted(query);
+    let done = query.is("show", "done");
+    let by_effect = query.is("sort", "effect");
+    let keep = Query::default().with("show", query.text("show")).with("sort", query.text("sort"));
+    html! {
+        nav class="tabs" aria-label=(context.t("view")) {
+            a href="/workbench" aria-current=[(!done).then_some("true")] {
+                (context.t("cases-open"))
+                @if !done { " " (rows.len()) }
+            }
+            a href="/workbench?show=done" aria-current=[done.then_some("true")] { (context.t("cases-done")) }
+        }
+        @if !done {
+            p class="muted" {
+                (context.t("sort")) " "
+                a href="/workbench" aria-current=[(!by_effect).then_some("true")] { (context.t("by-age")) } " "
+                a href="/workbench?sort=effect" aria-current=[by_effect.then_some("true")] { (context.t("by-effect")) }
+            }
+        }
+        @if rows.is_empty() { (part::empty(context, "cases-empty")) }
+        ul class="cases" {
+            @for (id, case) in rows.iter().take(wanted) {
+                li id={ "case-" (id) } data-row {
+                    a data-open href=(keep.address(&format!("/workbench/{id}")))
+                        aria-current=[(current == Some(*id)).then_some("true")] {
+                        (case_line(view, context, case))
+                    }
+                }
+            }
+        }
+        @if rows.len() > wanted && wanted < super::register::ROWS_MAX {
+            (part::more(context, &query.with("rows", &(wanted + part::ROWS).to_string()).address("/workbench")))
+        }
+    }
+}
+
+fn case_line(view: &dyn Tables, context: &PageContext, case: &Case) -> Markup {
+    let tone = match case.state {
+        CaseState::Open if case.parked => Tone::Warn,
+        CaseState::Open => Tone::Waiting,
+        CaseState::Decided { .. } | CaseState::Resolved { .. } => Tone::Ok,
+    };
+    html! {
+        (part::sign(tone)) " "
+        span { (title(context, case)) }
+        " " small class="muted" {
+            (format::age(context, case.opened)) " · "
+            (names::person_if_any(view, case.operator.as_ref()))
+        }
+    }
+}
+
+fn title(context: &PageContext, case: &Case) -> String {
+    case.reasons.first().map_or_else(
+        || context.t("case-untitled"),
+        |reason| sentence(reason, context.language),
+    )
+}
+
+/// What was tried just now and was not taken, to be shown above the case.
+#[derive(Debug, Clone, Default)]
+pub struct Tried {
+    /// Why it was not taken.
+    pub refused: Vec<Reason>,
+}
+
+/// One case beside the list.
+pub fn page(
+    view: &dyn Tables,
+    context: &PageContext,
+    id: CaseId,
+    (query, tried): (&Query, &Tried),
+) -> PageResult {
+    let name = context.say("case-n", &[("n", &id.to_string())]);
+    let case = view.row::<Cases>(&id).ok_or_else(|| Missing::nothing(&name))?;
+    let keep = Query::default().with("show", query.text("show")).with("sort", query.text("sort"));
+    Ok(Page::new(Section::Workbench, format!("{name}: {}", title(context, &case)))
+        .with("cases", list(view, context, &keep, Some(id)))
+        .with("case", html! {
+            @for reason in &tried.refused { (part::refusal(context, reason)) }
+            (facts(view, context, &case))
+        })
+        .with("story", story::around(view, context, &case))
+        .with("sides", sides(view, context, &case))
+        .with("choices", decision(view, context, (id, &case), query)))
+}
+
+fn facts(view: &dyn Tables, context: &PageContext, case: &Case) -> Markup {
+    let first = case.reasons.first();
+    html! {
+        @if let Some(next) = first.map(|first| next_step(first, context.language)) { p class="lead" { (next) } }
+        (part::reasons(context, &case.reasons))
+        p { (counts::readings(context, &case.reasons)) }
+        dl class="facts" {
+            (fact(&context.t("done-at"), &format::instant(context, case.tau)))
+            (fact(&context.t("opened"), &html! {
+                (format::instant(context, case.opened)) " (" (format::age(context, case.opened)) ")"
+            }))
+            (fact(&context.t("person"), &html! { (names::person_if_any(view, case.operator.as_ref())) }))
+            (fact(&context.t("operation"), &names::operation_link(case.operation)))
+            (fact(&context.t("effect"), &html! { (format::quantity(context, effect(view, case))) }))
+            @if case.parked {
+                (fact(&context.t("state"), &part::badge(Tone::Waiting, &context.t("nothing-posted"))))
+            }
+            (fact(&context.t("case-version"), &html! { (case.version) }))
+        }
+        @if !case.others.is_empty() {
+            p { (context.t("others")) " " @for other in &case.others { (names::operation_link(*other)) " " } }
+        }
+    }
+}
+
+/// The device's side beside the server's.
+fn sides(view: &dyn Tables, context: &PageContext, case: &Case) -> Markup {
+    let told = told_operation(view, case.operation);
+    html! {
+        div class="sides" {
+            section aria-labelledby="side-device" {
+                h2 id="side-device" { (context.t("side-device")) }
+                @if let Some(told) = &told {
+                    (operation::scan(context, told))
+                    (operation::evidence(view, context, told))
+                }
+            }
+            section aria-labelledby="side-server" {
+                h2 id="side-server" { (context.t("side-server")) }
+                (story::server_side(view, context, case, told.as_ref()))
+            }
+        }
+    }
+}
+
+/// The choices, or what was decided.
+fn decision(
+    view: &dyn Tables,
+    context: &PageContext,
+    (id, case): (CaseId, &Case),
+    query: &Query,
+) -> Markup {
+    html! {
+        h2 { (context.t("decision")) }
+        @match &case.state {
+            CaseState::Open => {
+                @if context.may_decide() { (choices(view, context, (id, case), query)) }
+                @else { p class="muted" { (context.t("may-not-decide")) } }
+            },
+            CaseState::Decided { choice, by, at } => {
+                p {
+                    (part::sign(Tone::Ok)) " "
+                    (context.say("decided-by", &[
+                        ("choice", &context.word("choice", choice_word(*choice))),
+                        ("person", &names::person(view, by)),
+                    ]))
+                    " " (format::instant(context, *at))
+                }
+            },
+            CaseState::Resolved { at } => {
+                p { (part::sign(Tone::Ok)) " " (context.t("resolved")) " " (format::instant(context, *at)) }
+            }
+        }
+    }
+}
+
+fn choices(
+    view: &dyn Tables,
+    context: &PageContext,
+    (id, case): (CaseId, &Case),
+    query: &Query,
+) -> Markup {
+    html! {
+        p class="muted" { (context.t("choices-text")) }
+        @for (n, choice) in (1..).zip(&case.choices) {
+            @match choice {
+                Choice::Correct => (correct(view, context, (id, case), (n, query))),
+                _ => (plain_choice(view, context, (id, case), (n, *choice))),
+            }
+        }
+    }
+}
+
+/// What a decision says, before it is given.
+pub fn decide(
+    (id, version): (CaseId, u32),
+    choice: Choice,
+    correction: Option<(Body, Option<DocumentRef>)>,
+    remark: &str,
+) -> Command {
+    let correction =
+        correction.map(|(body, document)| ledger::command::Handle::new(&body, document));
+    Command::Decide(Decide { case: id, version, choice, correction, remark: remark.to_owned() })
+}
+
+fn preview_of(view: &dyn Tables, context: &PageContext, command: &Command) -> Option<Preview> {
+    let person = context.person.as_ref()?;
+    Some(preview::of(view, command.encode(), &person.id, context.now))
+}
+
+fn choice_head(context: &PageContext, n: usize, choice: Choice) -> Markup {
+    let word = choice_word(choice);
+    html! {
+        h3 { span class="ordinal" { (n) } " " (context.word("choice", word)) }
+        p { (context.word("choice-text", word)) }
+    }
+}
+
+fn remark(context: &PageContext, choice: Choice, typed: &str) -> Markup {
+    let id = format!("remark-{}", choice_word(choice));
+    html! {
+        div class="field wide" {
+            label for=(id) { (context.t("decision-reason")) }
+            input id=(id) name="remark" autocomplete="off" maxlength="250" value=(typed);
+        }
+    }
+}
+
+fn plain_choice(
+    view: &dyn Tables,
+    context: &PageContext,
+    (id, case): (CaseId, &Case),
+    (n, choice): (usize, Choice),
+) -> Markup {
+    let preview = preview_of(view, context, &decide((id, case.version), choice, None, ""));
+    html! {
+        div class="choice" {
+            (choice_head(context, n, choice))
+            @if let Some(preview) = preview { (preview_block(view, context, &preview)) }
+            form method="post" action={ "/workbench/" (id) } {
+                input type="hidden" name="version" value=(case.version);
+                input type="hidden" name="choice" value=(choice_word(choice));
+                (remark(context, choice, ""))
+                button type="submit" class="primary" data-resolve[n == 1] { (context.t("decide")) }
+            }
+        }
+    }
+}
+
+/// What an operation said, as far as a form can change it.
+pub fn original(view: &dyn Tables, case: &Case) -> Option<(Body, Option<DocumentRef>)> {
+    let intake: Arc<Intake> =
+        view.row::<Intakes>(&view.row::<Outcomes>(&case.operation)?.intake)?;
+    if !matches!(intake.origin, Origin::Device { .. }) {
+        return None;
+    }
+    let recorded = Recorded::from_content(&intake.raw).ok()?;
+    let body = recorded.decode_body().ok()?;
+    Some((body, recorded.envelope.document))
+}
+
+fn correct(
+    view: &dyn Tables,
+    context: &PageContext,
+    (id, case): (CaseId, &Case),
+    (n, query): (usize, &Query),
+) -> Markup {
+    let original = original(view, case);
+    let editable = original
+        .as_ref()
+        .and_then(|(body, document)| Some((body, Editable::of(body)?, document.as_ref())));
+    let Some((body, editable, document)) = editable else {
+        return html! {
+            div class="choice" {
+                (choice_head(context, n, Choice::Correct))
+                p class="muted" { (context.t("not-correctable")) }
+            }
+        };
+    };
+    let asked = query.is("choice", "correct");
+    html! {
+        div class="choice" id="correct" {
+            (choice_head(context, n, Choice::Correct))
+            form method="get" action={ "/workbench/" (id) "#correct" } data-keep {
+                input type="hidden" name="version" value=(case.version);
+                input type="hidden" name="choice" value="correct";
+                div class="fields" { (correction::fields(context, &editable, document, query)) }
+                (remark(context, Choice::Correct, query.text("remark")))
+                button type="submit" { (context.t("preview")) } " "
+                button type="submit" class="primary" formmethod="post"
+                    formaction={ "/workbench/" (id) } { (context.t("decide")) }
+            }
+            @if asked { (correct_preview(view, context, (id, case), (body, query))) }
+        }
+    }
+}
+
+fn correct_preview(
+    view: &dyn Tables,
+    context: &PageContext,
+    (id, case): (CaseId, &Case),
+    (body, query): (&Body, &Query),
+) -> Markup {
+    match correction::corrected(view, body, query) {
+        Err(reason) => part::refusal(context, &reason),
+        Ok(corrected) => {
+            let command = decide((id, case.version), Choice::Correct, Some(corrected), "");
+            match preview_of(view, context, &command) {
+                Some(preview) => preview_block(view, context, &preview),
+                None => html! {},
+            }
+        }
+    }
+}
+
+/// The exact lines that a choice would post.
+pub fn preview_block(view: &dyn Tables, context: &PageContext, preview: &Preview) -> Markup {
+    html! {
+        div class="preview" {
+            h4 { (context.t("would-post")) }
+            @for reason in &preview.refused { (part::refusal(context, reason)) }
+            @if preview.refused.is_empty() && preview.posts_nothing() {
+                p { (context.t("posts-nothing")) }
+            }
+            (preview_entries(view, context, preview))
+            (preview_beside(view, context, preview))
+        }
+    }
+}
+
+fn preview_entries(view: &dyn Tables, context: &PageContext, preview: &Preview) -> Markup {
+    use super::entries::{entry_reason, entry_type};
+    html! {
+        @if !preview.item_entries.is_empty() || !preview.warehouse.is_empty() {
+            div class="scroll" {
+                table class="list" {
+                    thead {
+                        tr { @for key in ["ledger", "reason", "item", "where", "quantity"] { th scope="col" { (context.t(key)) } } }
+                    }
+                    tbody {
+                        @for (_no, entry) in &preview.item_entries {
+                            tr {
+                                td { (context.t("item-ledger")) ": " (entry_type(context, entry.entry_type)) }
+                                td { (entry_reason(context, entry.reason)) }
+                                td { (names::item_link(view, entry.item)) " " (part::code(&names::tracking(view, entry.tracking))) }
+                                td { (part::code(&names::location_code(view, entry.location))) }
+                                td class="number" { (format::signed(context, entry.quantity)) }
+                            }
+                        }
+                        @for (_no, entry) in &preview.warehouse {
+                            tr {
+                                td { (context.t("warehouse")) }
+                                td { (entry_reason(context, entry.reason)) }
+                                td { (names::item_link(view, entry.key.item)) " " (names::key_rest(view, &entry.key)) }
+                                td { (names::bin_link(view, entry.key.location, entry.key.bin)) }
+                                td class="number" { (format::signed(context, entry.quantity)) }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// What goes with the entries: holds, tasks, and who is told.
+fn preview_beside(view: &dyn Tables, context: &PageContext, preview: &Preview) -> Markup {
+    html! {
+        ul {
+            @for (_id, hold) in &preview.holds {
+                li {
+                    @match hold {
+                        Some(hold) => {
+                            (context.t("would-hold")) " " (format::quantity(context, hold.quantity)) " "
+                            (names::item_no(view, hold.key.item))
+                        },
+                        None => (context.t("would-lift")),
+                    }
+                }
+            }
+            @for (barcode, _meaning) in &preview.identifiers {
+                li { (context.t("would-bind")) " " (part::code(barcode.as_str())) }
+            }
+            @for (_id, task) in &preview.tasks {
+                li {
+                    (context.t("would-ask")) " " (context.t(super::tasks::kind_key(task.kind))) " "
+                    (names::bin_link(view, task.location, task.bin))
+                }
+            }
+            @for (operation, row) in &preview.outcomes {
+                li {
+                    (context.t("would-tell")) " " (names::device_link(view, context, operation.device))
+                    ": " (part::decision_badge(context, row.outcome.decision))
+                    @for reason in row.outcome.reasons.iter().take(3) { " " (sentence(reason, context.language)) }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! What a decision would do: it is taken by the same call as in earnest, on a draft that is thrown
+//! away, and the rows that it would write are shown.
+
+use ledger::draft::{Changes, Draft};
+use ledger::key::KeyRange;
+use ledger::operation::{Request, judge};
+use ledger::schema::EntryNo;
+use ledger::schema::book::{
+    Heads, Intake, Intakes, Origin, OutcomeRow, Outcomes, Timing,
+};
+use ledger::schema::case::{Task, Tasks};
+use ledger::schema::entry::{ItemLedger, ItemLedgerEntry, WarehouseEntry, WarehouseLedger};
+use ledger::schema::item::{Identifier, Identifiers};
+use ledger::schema::stock::{Hold, Holds};
+use ledger::schema::SiteId;
+use ledger::tables::{Read as _, Table, Tables, typed_key};
+use protocol::code::Code;
+use protocol::identity::{Hash16, HoldId, IntakeNo, OperationId, ServerTime, TaskId};
+use protocol::outcome::{Decision, Reason};
+use protocol::words::{IdentifierCode, OperatorId};
+use serde_bytes::ByteBuf;
+
+/// What a decision would do.
+#[derive(Debug, Clone, Default)]
+pub struct Preview {
+    /// Item ledger entries that it would post.
+    pub item_entries: Vec<(EntryNo, ItemLedgerEntry)>,
+    /// Warehouse entries that it would write.
+    pub warehouse: Vec<(EntryNo, WarehouseEntry)>,
+    /// Operations whose outcome it would state anew.
+    pub outcomes: Vec<(OperationId, OutcomeRow)>,
+    /// Tasks that it would ask for or close.
+    pub tasks: Vec<(TaskId, Task)>,
+    /// Barcodes that would mean something else from then on.
+    pub identifiers: Vec<(IdentifierCode, Option<Identifier>)>,
+    /// Holds that it would set; none: that it would lift.
+    pub holds: Vec<(HoldId, Option<Hold>)>,
+    /// Why it would be refused.
+    pub refused: Vec<Reason>,
+}
+
+impl Preview {
+    /// Whether it would post nothing at all.
+    pub fn posts_nothing(&self) -> bool {
+        self.item_entries.is_empty() && self.warehouse.is_empty() && self.holds.is_empty()
+    }
+}
+
+/// What `command` (encoded) would do, given by `user` at `now`.
+pub fn of(view: &dyn Tables, raw: Vec<u8>, user: &OperatorId, now: ServerTime) -> Preview {
+    let last = view.last::<Intakes>(&KeyRange::all()).map_or(IntakeNo(0), |(no, _intake)| no);
+    let head = view.row::<Heads>(&()).map(|head| *head).unwrap_or_default();
+    let no = last.next();
+    let time = now.max(head.time.plus_us(1));
+    let intake = Intake {
+        origin: Origin::Desk { user: user.clone(), idempotency: None },
+        site: SiteId(0),
+        received: time,
+        timing: Timing::exact(time),
+        local_date: time.utc().map(|utc| utc.date_naive()),
+        evidence: ByteBuf::new(),
+        raw: ByteBuf::from(raw),
+        previous: Hash16::default(),
+        hash: Hash16::default(),
+    };
+    let by = intake.identity(no);
+    let mut draft = Draft::over(view);
+    let request = Request { intake_no: no, intake: &intake, lsn: head.lsn.next(), time };
+    match judge(&mut draft, &request) {
+        Ok(()) => of_changes(&draft.finish(), by),
+        Err(poison) => Preview {
+            refused: vec![
+                Reason::new(Code::Poison).word("why", poison),
+            ],
+            ..Preview::default()
+        },
+    }
+}
+
+/// The rows of one table that `changes` write, in order.
+fn written<T: Table>(changes: &Changes) -> Vec<(T::Key, Option<T::Row>)> {
+    changes
+        .iter()
+        .filter(|((table, _key), _change)| *table == T::ID)
+        .map(|((_table, key), change)| {
+            let row = change.as_ref().map(|record| (*record.row::<T::Row>()).clone());
+            (typed_key::<T>(key), row)
+        })
+        .collect()
+}
+
+fn present<T: Table>(changes: &Changes) -> Vec<(T::Key, T::Row)> {
+    written::<T>(changes).into_iter().filter_map(|(key, row)| row.map(|row| (key, row))).collect()
+}
+
+/// What is to be shown of `changes`, which the operation `by` would make.
+fn of_changes(changes: &Changes, by: OperationId) -> Preview {
+    let outcomes = present::<Outcomes>(changes);
+    let own = outcomes.iter().find(|(operation, _row)| *operation == by);
+    let refused = own
+        .filter(|(_operation, row)| row.outcome.decision == Decision::Refused)
+        .map(|(_operation, row)| row.outcome.reasons.clone())
+        .unwrap_or_default();
+    Preview {
+        item_entries: present::<ItemLedger>(changes),
+        warehouse: present::<WarehouseLedger>(changes),
+        outcomes: outcomes.into_iter().filter(|(operation, _row)| *operation != by).collect(),
+        tasks: present::<Tasks>(changes),
+        identifiers: written::<Identifiers>(changes),
+        holds: written::<Holds>(changes),
+        refused,
+    }
+}

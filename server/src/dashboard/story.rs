@@ -1,0 +1,175 @@
+//! What happened round a case, by the time of the act: movements and counts under its stock key,
+//! with what lay there after each; and what the server knows now.
+
+use std::ops::ControlFlow;
+
+use ledger::key::KeyRange;
+use ledger::schema::case::Case;
+use ledger::schema::count::{CountRow, Counts};
+use ledger::schema::document::{DocumentLine, DocumentLines, Documents};
+use ledger::schema::entry::{WarehouseByStock, WarehouseEntry, WarehouseLedger};
+use ledger::schema::stock::Stocks;
+use ledger::schema::{EntryNo, OrderKey, StockKey};
+use ledger::tables::{Read as _, Tables, each_of};
+use maud::{Markup, html};
+use protocol::quantity::Quantity;
+
+use super::context::PageContext;
+use super::deed::Told;
+use super::format;
+use super::names;
+use super::page::entries::entry_reason;
+use super::part::{self, Tone, fact};
+
+/// Acts before and after the case that are shown, each way.
+const ACTS_EACH_WAY: usize = 8;
+/// Entries that are read back to reach the case.
+const EXAMINED_MAX: usize = 5_000;
+
+/// One act under a stock key.
+enum What {
+    Entry(EntryNo, std::sync::Arc<WarehouseEntry>, Quantity),
+    Count(std::sync::Arc<CountRow>),
+}
+
+fn entries(view: &dyn Tables, key: &StockKey) -> Vec<(OrderKey, What)> {
+    type ByStock = (StockKey, OrderKey, EntryNo);
+    let mut balance = view.row::<Stocks>(key).map_or(Quantity::ZERO, |stock| stock.quantity);
+    let mut acts = Vec::new();
+    let range = KeyRange::prefix(key);
+    each_of::<WarehouseByStock>(view, &range, true, &mut |(_key, order, no): ByStock, quantity| {
+        if let Some(entry) = view.row::<WarehouseLedger>(&no) {
+            acts.push((order, What::Entry(no, entry, balance)));
+        }
+        balance = balance.checked_sub(*quantity).unwrap_or(balance);
+        if acts.len() < EXAMINED_MAX { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+    });
+    acts.reverse();
+    acts
+}
+
+fn counts(view: &dyn Tables, key: &StockKey) -> Vec<(OrderKey, What)> {
+    let mut acts = Vec::new();
+    each_of::<Counts>(view, &KeyRange::prefix(key), true, &mut |(_key, order): (StockKey, OrderKey), row| {
+        acts.push((order, What::Count(row)));
+        if acts.len() < EXAMINED_MAX { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+    });
+    acts
+}
+
+/// The acts round `case`, in order.
+fn acts(view: &dyn Tables, key: &StockKey, case: &Case) -> Vec<(OrderKey, What)> {
+    let mut acts = entries(view, key);
+    acts.extend(counts(view, key));
+    acts.sort_by_key(|(order, what)| (*order, matches!(what, What::Entry(..))));
+    let middle = acts.partition_point(|(order, _what)| order.tau < case.tau);
+    let first = middle.saturating_sub(ACTS_EACH_WAY);
+    acts.into_iter().skip(first).take(2 * ACTS_EACH_WAY).collect()
+}
+
+/// What happened, by the time of the act.
+pub fn around(view: &dyn Tables, context: &PageContext, case: &Case) -> Markup {
+    let Some(key) = case.stock else { return html! {} };
+    let acts = acts(view, &key, case);
+    html! {
+        h2 { (context.t("story")) }
+        p {
+            (names::bin_link(view, key.location, key.bin)) " " (names::item_link(view, key.item)) " "
+            (names::key_rest(view, &key))
+        }
+        @if acts.is_empty() { (part::empty(context, "story-empty")) }
+        @else {
+            div class="scroll" {
+                table class="list" {
+                    thead {
+                        tr { @for key in ["done-at", "device", "person", "act", "quantity", "balance"] { th scope="col" { (context.t(key)) } } }
+                    }
+                    tbody { @for (order, what) in &acts { (act(view, context, case, (order, what))) } }
+                }
+            }
+        }
+    }
+}
+
+fn act(
+    view: &dyn Tables,
+    context: &PageContext,
+    case: &Case,
+    (order, what): (&OrderKey, &What),
+) -> Markup {
+    let operation = order.operation();
+    let is_this = operation == case.operation;
+    html! {
+        tr class=[is_this.then_some("this")] {
+            td { (format::instant(context, order.tau)) }
+            td { (names::device_link(view, context, order.device)) }
+            @match what {
+                What::Entry(no, entry, after) => {
+                    td { (names::person_if_any(view, entry.operator.as_ref())) }
+                    td {
+                        a href=(names::warehouse_entry_address(*no)) { (entry_reason(context, entry.reason)) }
+                        " " (names::operation_link(entry.written.operation))
+                    }
+                    td class="number" { (format::signed(context, entry.quantity)) }
+                    td class="number" { strong { (format::quantity(context, *after)) } }
+                },
+                What::Count(row) => {
+                    td { (names::person_if_any(view, row.operator.as_ref())) }
+                    td {
+                        (part::badge(Tone::Info, &context.t("counted"))) " " (names::operation_link(operation))
+                    }
+                    td class="number" { "= " (format::quantity(context, row.quantity)) }
+                    td { span class="muted" { (context.t("difference")) " " (format::signed(context, row.difference)) } }
+                }
+            }
+        }
+    }
+}
+
+/// What the server knows now: stock, and the document line that it was done for.
+pub fn server_side(
+    view: &dyn Tables,
+    context: &PageContext,
+    case: &Case,
+    told: Option<&Told>,
+) -> Markup {
+    let document = told.and_then(|told| told.deed.document.as_ref());
+    html! {
+        @if let Some(key) = case.stock {
+            @let stock = view.row::<Stocks>(&key);
+            @let now = stock.as_ref().map_or(Quantity::ZERO, |stock| stock.quantity);
+            @let held = stock.as_ref().map_or(Quantity::ZERO, |stock| stock.held);
+            dl class="facts" {
+                (fact(&context.t("on-hand"), &part::figure(
+                    &names::figure_address(&key), &format::quantity(context, now))))
+                (fact(&context.t("on-hold"), &html! { (format::quantity(context, held)) }))
+            }
+        }
+        @if let Some(told) = told && let Some(row) = &told.outcome {
+            p { (part::outcome_badges(context, &row.outcome)) }
+            (part::reasons(context, &row.outcome.reasons))
+        }
+        @if let Some(document) = document {
+            @let header = view.row::<Documents>(&(document.kind, document.no.clone()));
+            p { (names::document_link(document.kind, &document.no)) " "
+                @if let Some(header) = &header { (header.partner_name) } @else { (context.t("document-not-known")) } }
+            @if let Some(line) = document.line
+                && let Some(row) = view.row::<DocumentLines>(&(document.kind, document.no.clone(), line)) {
+                (line_facts(context, line, &row))
+            }
+        }
+        @if case.stock.is_none() && document.is_none() { p class="muted" { (context.t("server-knows-nothing")) } }
+    }
+}
+
+fn line_facts(context: &PageContext, line: u32, row: &DocumentLine) -> Markup {
+    let outstanding = row.quantity.checked_sub(row.handled).unwrap_or_default();
+    html! {
+        dl class="facts" {
+            (fact(&context.t("line"), &html! { (line) }))
+            (fact(&context.t("ordered"), &html! { (format::quantity(context, row.quantity)) }))
+            (fact(&context.t("handled"), &html! { (format::quantity(context, row.handled)) }))
+            (fact(&context.t("outstanding"), &html! { (format::quantity(context, outstanding)) }))
+        }
+    }
+}
