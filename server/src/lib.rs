@@ -2,12 +2,25 @@
 //! files, and the only clock.
 //!
 //! Never here: a posting rule.
+//!
+//! Order of reading: [`config`] and [`server`] (how it is put together), [`runtime`] (the machine
+//! at work), [`sockets`] (devices), [`desk`] and [`api`] (people and programs), [`view`] (what they
+//! are shown), [`import`] and [`export`] over [`exchange`] (files), [`store`], [`clock`].
 
+pub mod api;
 pub mod clock;
 pub mod config;
 pub mod desk;
 pub mod enrolment;
 pub mod exchange;
+pub mod export;
+pub mod import;
+pub mod open;
+pub mod runtime;
 pub mod secret;
+pub mod server;
+pub mod sockets;
+pub mod state;
 pub mod store;
 pub mod tls;
+pub mod view;

@@ -105,7 +105,7 @@ fn file_error(path: &Path) -> impl FnOnce(std::io::Error) -> TlsError {
 }
 
 /// Writes a file that nobody but the owner may read.
-fn write_private(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+pub(crate) fn write_private(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     let mut options = std::fs::OpenOptions::new();
     options.write(true).create(true).truncate(true);
     #[cfg(unix)]
@@ -126,8 +126,8 @@ fn load(certificate: &Path, key: &Path) -> Result<Identity, TlsError> {
     let own = chain.first().ok_or_else(|| pem_error(certificate, "certificate"))?;
     let pin = secret::sha256(own);
     let pem = std::fs::read(key).map_err(file_error(key))?;
-    let key = PrivateKeyDer::from_pem_slice(&pem)
-        .map_err(|_malformed| pem_error(key, "private key"))?;
+    let key =
+        PrivateKeyDer::from_pem_slice(&pem).map_err(|_malformed| pem_error(key, "private key"))?;
     let mut config = ServerConfig::builder_with_provider(Arc::new(default_provider()))
         .with_safe_default_protocol_versions()?
         .with_no_client_auth()

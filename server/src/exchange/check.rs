@@ -59,15 +59,17 @@ impl Faults {
     }
 }
 
-struct ItemFacts {
-    base_unit: UnitCode,
-    precision: Quantity,
+/// What the checks know of an item.
+pub(crate) struct ItemFacts {
+    pub(crate) base_unit: UnitCode,
+    pub(crate) precision: Quantity,
     rule: TrackingRule,
     variant_required: bool,
     store: Option<ItemId>,
 }
 
-struct World<'a> {
+/// The rows of the files and what the company has, by code.
+pub(crate) struct World<'a> {
     company: &'a dyn Tables,
     batch: &'a Batch,
     items: HashMap<&'a ItemNo, usize>,
@@ -80,7 +82,7 @@ struct World<'a> {
 }
 
 impl<'a> World<'a> {
-    fn new(batch: &'a Batch, company: &'a dyn Tables) -> Self {
+    pub(crate) fn new(batch: &'a Batch, company: &'a dyn Tables) -> Self {
         let rule = |row: &super::line::TrackingCodeLine| TrackingRule {
             lot: row.lot,
             serial: row.serial,
@@ -116,7 +118,7 @@ impl<'a> World<'a> {
         self.tracking_codes.get(code).copied().or_else(stored)
     }
 
-    fn item(&self, no: &ItemNo) -> Option<ItemFacts> {
+    pub(crate) fn item(&self, no: &ItemNo) -> Option<ItemFacts> {
         let id = self.company.row::<ItemsByNo>(no).map(|id| *id);
         if let Some(at) = self.items.get(no).and_then(|n| self.batch.items.get(*n)) {
             return Some(ItemFacts {
@@ -137,7 +139,12 @@ impl<'a> World<'a> {
         })
     }
 
-    fn factor(&self, no: &ItemNo, item: &ItemFacts, unit: Option<&UnitCode>) -> Option<UnitFactor> {
+    pub(crate) fn factor(
+        &self,
+        no: &ItemNo,
+        item: &ItemFacts,
+        unit: Option<&UnitCode>,
+    ) -> Option<UnitFactor> {
         let Some(unit) = unit.filter(|unit| **unit != item.base_unit) else {
             return Some(UnitFactor::ONE);
         };

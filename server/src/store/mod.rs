@@ -330,5 +330,11 @@ impl Tables for Snapshot {
     }
 }
 
+impl server_core::store::Store for Store {
+    fn cut(&self) -> server_core::store::Cut {
+        Arc::new(self.snapshot())
+    }
+}
+
 #[cfg(test)]
 mod tests;

@@ -1,0 +1,168 @@
+//! Devices and enrolment codes.
+//!
+//! `GET /devices` → list of [`DeviceView`].
+//! `POST /devices/{device}/state` `{"state": "active" | "suspended" | "revoked"}` → 204.
+//! `POST /devices/{device}/lost` → 204: nobody waits for what it may still hold.
+//! `POST /enrolment-codes` `{"site": code}` → 201 [`CodeView`]: the code as text and as a QR in SVG,
+//! valid for ten minutes, for one device. Changing needs a supervisor or an administrator.
+
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use ledger::schema::identity::{DeviceState, Devices};
+use ledger::schema::place::SitesByCode;
+use ledger::tables::Read as _;
+use protocol::feed::Role;
+use protocol::identity::{DeviceId, ServerTime};
+use protocol::words::SiteCode;
+use serde::{Deserialize, Serialize};
+use serde_bytes::ByteBuf;
+use server_core::identity::command::MachineCommand;
+
+use super::commands::desk_origin;
+use super::extract::{Body, Named};
+use super::problem::Problem;
+use crate::desk::session::SignedIn;
+use crate::enrolment;
+use crate::state::AppState;
+use crate::view::device::{self, DeviceView};
+
+/// An enrolment code.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct CodeView {
+    /// The text of the code, for devices that cannot scan.
+    pub text: String,
+    /// The same as a QR, in SVG.
+    pub svg: String,
+    /// The site that the device will work in.
+    pub site: String,
+    /// Until when it may be used.
+    pub expires: ServerTime,
+    /// The pin of the server's certificate, to be compared; none without TLS.
+    pub pin: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NewState {
+    state: StateWord,
+}
+
+#[derive(Deserialize, Clone, Copy)]
+#[serde(rename_all = "snake_case")]
+enum StateWord {
+    Active,
+    Suspended,
+    Revoked,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ForSite {
+    site: SiteCode,
+}
+
+pub(super) fn router() -> Router<AppState> {
+    Router::new()
+        .route("/devices", get(list))
+        .route("/devices/{device}/state", post(set_state))
+        .route("/devices/{device}/lost", post(declare_lost))
+        .route("/enrolment-codes", post(enrolment_code))
+}
+
+async fn list(
+    State(app): State<AppState>,
+    signed_in: SignedIn,
+) -> Result<Json<Vec<DeviceView>>, Problem> {
+    signed_in.demand_reading(None)?;
+    let online = app.company().online();
+    let is_online = |id: DeviceId| online.binary_search(&id).is_ok();
+    Ok(Json(device::devices(&app.company().snapshot(), is_online)))
+}
+
+async fn machine_command(
+    app: &AppState,
+    signed_in: &SignedIn,
+    headers: &HeaderMap,
+    command: &MachineCommand,
+) -> Result<(), Problem> {
+    let origin = desk_origin(signed_in, headers)?;
+    app.raw_command(origin, command.encode(), None).await.map(|_judged| ())
+}
+
+fn known_device(app: &AppState, id: u32) -> Result<DeviceId, Problem> {
+    let device = DeviceId(id);
+    let known = app.company().snapshot().has::<Devices>(&device);
+    known.then_some(device).ok_or_else(|| Problem::not_found(format!("device {id}")))
+}
+
+async fn set_state(
+    State(app): State<AppState>,
+    signed_in: SignedIn,
+    headers: HeaderMap,
+    Named(id): Named<u32>,
+    Body(asked): Body<NewState>,
+) -> Result<StatusCode, Problem> {
+    signed_in.demand(Role::Supervisor, None)?;
+    let state = match asked.state {
+        StateWord::Active => DeviceState::Active,
+        StateWord::Suspended => DeviceState::Suspended,
+        StateWord::Revoked => DeviceState::Revoked,
+    };
+    let command = MachineCommand::SetDevice { device: known_device(&app, id)?, state };
+    machine_command(&app, &signed_in, &headers, &command).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+async fn declare_lost(
+    State(app): State<AppState>,
+    signed_in: SignedIn,
+    headers: HeaderMap,
+    Named(id): Named<u32>,
+) -> Result<StatusCode, Problem> {
+    signed_in.demand(Role::Supervisor, None)?;
+    let command = MachineCommand::DeclareLost { device: known_device(&app, id)? };
+    machine_command(&app, &signed_in, &headers, &command).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Makes an enrolment code for `site`; returns when a device may use it.
+///
+/// # Errors
+///
+/// [`Problem`]: `right_missing`, `not_found`, or a fault of the store.
+pub async fn new_code(
+    app: &AppState,
+    signed_in: &SignedIn,
+    site: SiteCode,
+) -> Result<CodeView, Problem> {
+    signed_in.demand(Role::Supervisor, None)?;
+    let company = app.company();
+    let id = company.snapshot().row::<SitesByCode>(&site);
+    let id = id.ok_or_else(|| Problem::not_found(&site))?;
+    let made = enrolment::make(app.address(), site, company.now());
+    let command = MachineCommand::AllowEnrolment {
+        code_hash: ByteBuf::from(made.hash),
+        site: id.0,
+        expires: made.invitation.expires,
+    };
+    machine_command(app, signed_in, &HeaderMap::new(), &command).await?;
+    let (text, svg) = enrolment::show(&made.invitation).map_err(Problem::malformed)?;
+    Ok(CodeView {
+        text,
+        svg,
+        site: made.invitation.site.to_string(),
+        expires: made.invitation.expires,
+        pin: app.address().pin.as_ref().map(crate::tls::pin_text),
+    })
+}
+
+async fn enrolment_code(
+    State(app): State<AppState>,
+    signed_in: SignedIn,
+    Body(asked): Body<ForSite>,
+) -> Result<(StatusCode, Json<CodeView>), Problem> {
+    let code = new_code(&app, &signed_in, asked.site).await?;
+    Ok((StatusCode::CREATED, Json(code)))
+}

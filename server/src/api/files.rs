@@ -1,0 +1,201 @@
+//! CSV files in and out, for administrators.
+//!
+//! `POST /import` `{"files": {"items.csv": "item,description\n…"}, "dry_run": true, "number"?: hex}`
+//! → 200 [`ImportView`]. Every problem of every row is told, and nothing is changed then; `dry_run`
+//! ends before anything is changed in any case. `number` (32 hexadecimal digits) names the import:
+//! sent again with the same number, it is taken up where it stopped.
+//! `GET /import/files` → list of [`FileView`]: the files and their columns.
+//! `GET /export/{file}` → the file as CSV.
+
+use std::collections::BTreeMap;
+
+use axum::extract::{DefaultBodyLimit, State};
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use protocol::feed::Role;
+use serde::{Deserialize, Serialize};
+
+use super::extract::{Body, Named};
+use super::problem::Problem;
+use crate::desk::session::SignedIn;
+use crate::exchange::read::{ReadError, read_files};
+use crate::exchange::{RowFault, files, write};
+use crate::import::{self, RunError, quietly};
+use crate::runtime::judge::Ledger;
+use crate::state::AppState;
+use crate::{export, secret};
+
+/// The largest import over the network; larger ones are done at the command line.
+const IMPORT_BYTES_MAX: usize = 64 << 20;
+
+/// What an import did, or would do.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ImportView {
+    /// Whether it was done.
+    pub done: bool,
+    /// Rows that were read.
+    pub n_rows: usize,
+    /// Commands that they became.
+    pub n_commands: usize,
+    /// Every problem; nothing is done while there is one.
+    pub faults: Vec<RowFault>,
+    /// The number of this import.
+    pub number: String,
+}
+
+/// A file that an import reads.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct FileView {
+    /// Its name.
+    pub file: &'static str,
+    /// What it holds.
+    pub about: &'static str,
+    /// Its columns.
+    pub columns: Vec<ColumnView>,
+}
+
+/// A column of a file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ColumnView {
+    /// Its name.
+    pub name: &'static str,
+    /// What it holds.
+    pub about: &'static str,
+    /// A cell may not be empty.
+    pub required: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Import {
+    files: BTreeMap<String, String>,
+    #[serde(default)]
+    dry_run: bool,
+    #[serde(default)]
+    number: Option<String>,
+}
+
+pub(super) fn router() -> Router<AppState> {
+    Router::new()
+        .route("/import", post(run))
+        .layer(DefaultBodyLimit::max(IMPORT_BYTES_MAX))
+        .route("/import/files", get(about))
+        .route("/export/{file}", get(one_file))
+}
+
+async fn about(signed_in: SignedIn) -> Result<Json<Vec<FileView>>, Problem> {
+    signed_in.demand_reading(None)?;
+    let view = |file: crate::exchange::FileAbout| FileView {
+        file: file.file,
+        about: file.about,
+        columns: (file.columns.into_iter())
+            .map(|column| ColumnView {
+                name: column.name,
+                about: column.about,
+                required: column.required,
+            })
+            .collect(),
+    };
+    Ok(Json(files().into_iter().map(view).collect()))
+}
+
+/// What the blocking half of an import found.
+enum Prepared {
+    Faults { n_rows: usize, faults: Vec<RowFault> },
+    Ready { n_rows: usize, plan: import::Plan },
+}
+
+fn prepare(app: &AppState, files: Vec<(String, Vec<u8>)>) -> Prepared {
+    let batch = match read_files(files) {
+        Ok(batch) => batch,
+        Err(ReadError::Rows { faults }) => return Prepared::Faults { n_rows: 0, faults },
+        Err(error @ ReadError::Folder { .. }) => {
+            let fault = RowFault {
+                file: String::new(),
+                line: 0,
+                column: String::new(),
+                reason: error.to_string(),
+                remedy: "Send the files again.".to_owned(),
+            };
+            return Prepared::Faults { n_rows: 0, faults: vec![fault] };
+        }
+    };
+    let n_rows = batch.n_rows();
+    let company = app.company();
+    let snapshot = company.snapshot();
+    let plan = match import::prepare(&batch, &snapshot, &mut quietly) {
+        Ok(plan) => plan,
+        Err(faults) => return Prepared::Faults { n_rows, faults },
+    };
+    match import::rehearse(&plan, &snapshot, &Ledger, company.now(), &mut quietly) {
+        Ok(()) => Prepared::Ready { n_rows, plan },
+        Err(faults) => Prepared::Faults { n_rows, faults },
+    }
+}
+
+async fn run(
+    State(app): State<AppState>,
+    signed_in: SignedIn,
+    Body(asked): Body<Import>,
+) -> Result<Json<ImportView>, Problem> {
+    signed_in.demand(Role::Administrator, None)?;
+    let number = match &asked.number {
+        None => secret::random(),
+        Some(text) => secret::from_hex::<16>(text)
+            .ok_or_else(|| Problem::malformed("the number has 32 hexadecimal digits"))?,
+    };
+    let files = asked.files.into_iter().map(|(name, text)| (name, text.into_bytes())).collect();
+    let own = app.clone();
+    let prepared = tokio::task::spawn_blocking(move || prepare(&own, files)).await;
+    let number_text = secret::hex(&number);
+    let (n_rows, plan) = match prepared.map_err(|_ended| Problem::stopped())? {
+        Prepared::Ready { n_rows, plan } => (n_rows, plan),
+        Prepared::Faults { n_rows, faults } => {
+            let view =
+                ImportView { done: false, n_rows, n_commands: 0, faults, number: number_text };
+            return Ok(Json(view));
+        }
+    };
+    let mut view = ImportView {
+        done: false,
+        n_rows,
+        n_commands: plan.n_commands(),
+        faults: Vec::new(),
+        number: number_text,
+    };
+    if asked.dry_run {
+        return Ok(Json(view));
+    }
+    let done = import::run(app.company(), &plan, (&signed_in.user, number), &mut quietly).await;
+    match done {
+        Ok(_imported) => view.done = true,
+        Err(RunError::Refused { reason, .. }) => return Err(Problem::refused(reason)),
+        Err(RunError::Stopped { source, .. }) => return Err(source.into()),
+    }
+    Ok(Json(view))
+}
+
+async fn one_file(
+    State(app): State<AppState>,
+    signed_in: SignedIn,
+    Named(name): Named<String>,
+) -> Result<Response, Problem> {
+    signed_in.demand(Role::Administrator, None)?;
+    let company = app.company().clone();
+    let files = tokio::task::spawn_blocking(move || {
+        let (batch, _skipped) = export::collect(&company.snapshot(), company.now());
+        write::to_files(&batch)
+    });
+    let files = files.await.map_err(|_ended| Problem::stopped())?;
+    let files = files.map_err(Problem::malformed)?;
+    let found = files.into_iter().find(|(file, _bytes)| *file == name);
+    let (file, bytes) = found.ok_or_else(|| Problem::not_found(name))?;
+    let disposition = format!("attachment; filename=\"{file}\"");
+    let headers = [
+        (header::CONTENT_TYPE, "text/csv; charset=utf-8".to_owned()),
+        (header::CONTENT_DISPOSITION, disposition),
+    ];
+    Ok((StatusCode::OK, headers, bytes).into_response())
+}

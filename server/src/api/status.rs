@@ -1,0 +1,115 @@
+//! How the server is.
+//!
+//! `GET /livez` → 200 `ok` while the process answers. `GET /readyz` → 200 `ready` while the machine
+//! takes work, 503 after a fault. Both without a session, outside `/api/v1`.
+//! `GET /api/v1/status` → [`StatusView`], for whoever is signed in.
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::routing::get;
+use axum::{Json, Router};
+use ledger::schema::book::{Companies, Heads};
+use ledger::tables::Read as _;
+use protocol::identity::{IntakeNo, Lsn, ServerEpoch, ServerTime};
+use serde::Serialize;
+use server_core::schema::SafePoints;
+
+use super::problem::Problem;
+use crate::desk::session::SignedIn;
+use crate::runtime::Health;
+use crate::state::AppState;
+use crate::view::{case, task};
+
+/// How the server is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct StatusView {
+    /// The company's name.
+    pub company: String,
+    /// The generation of this server.
+    pub epoch: Option<ServerEpoch>,
+    /// The version of this build.
+    pub version: &'static str,
+    /// Server time.
+    pub now: ServerTime,
+    /// The last decision.
+    pub lsn: Lsn,
+    /// The last operation that was judged.
+    pub intake: IntakeNo,
+    /// Devices that are connected.
+    pub n_online: usize,
+    /// Open connections.
+    pub n_connections: usize,
+    /// Open cases.
+    pub n_cases: usize,
+    /// Open tasks.
+    pub n_tasks: usize,
+    /// Bytes of the store on disk.
+    pub store_bytes: Option<u64>,
+    /// Operations up to here are in a verified backup.
+    pub safe: Option<IntakeNo>,
+    /// Since when.
+    pub safe_since: Option<ServerTime>,
+    /// The latest alarms, the newest first.
+    pub alarms: Vec<AlarmView>,
+}
+
+/// An alarm.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct AlarmView {
+    /// When.
+    pub at: ServerTime,
+    /// What, in English.
+    pub text: String,
+}
+
+pub(super) fn router() -> Router<AppState> {
+    Router::new().route("/status", get(status))
+}
+
+/// `GET /livez`.
+pub async fn livez() -> &'static str {
+    "ok\n"
+}
+
+/// `GET /readyz`.
+pub async fn readyz(State(app): State<AppState>) -> (StatusCode, &'static str) {
+    if *app.company().health().borrow() == Health::Running {
+        (StatusCode::OK, "ready\n")
+    } else {
+        (StatusCode::SERVICE_UNAVAILABLE, "the machine has stopped\n")
+    }
+}
+
+/// How the server is.
+pub fn status_of(app: &AppState) -> StatusView {
+    let company = app.company();
+    let snapshot = company.snapshot();
+    let row = snapshot.row::<Companies>(&());
+    let head = snapshot.row::<Heads>(&()).map(|head| *head).unwrap_or_default();
+    let safe = snapshot.row::<SafePoints>(&());
+    let alarms = company.alarms().into_iter();
+    StatusView {
+        company: row.as_ref().map(|row| row.name.clone()).unwrap_or_default(),
+        epoch: row.map(|row| row.epoch),
+        version: env!("CARGO_PKG_VERSION"),
+        now: company.now(),
+        lsn: head.lsn,
+        intake: head.intake,
+        n_online: company.online().len(),
+        n_connections: app.admission().n_connections(),
+        n_cases: case::n_open(&snapshot),
+        n_tasks: task::n_open(&snapshot),
+        store_bytes: company.store().disk_bytes().ok(),
+        safe: safe.as_ref().map(|safe| safe.intake),
+        safe_since: safe.map(|safe| safe.at),
+        alarms: alarms.map(|(at, alarm)| AlarmView { at, text: format!("{alarm:?}") }).collect(),
+    }
+}
+
+async fn status(
+    State(app): State<AppState>,
+    signed_in: SignedIn,
+) -> Result<Json<StatusView>, Problem> {
+    signed_in.demand_reading(None)?;
+    Ok(Json(status_of(&app)))
+}

@@ -1,0 +1,363 @@
+//! Rows to commands.
+
+use ledger::command::master::{
+    PutIdentifier, PutItem, PutItemUnit, PutLot, PutTrackingCode, PutVariant,
+};
+use ledger::command::papers::{PutDocument, PutLine};
+use ledger::command::people::{GrantRole, PutOperator};
+use ledger::command::places::{PutBin, PutLocation, PutSite};
+use ledger::command::stock::OpeningStock;
+use ledger::command::{Batch as Together, Command};
+use ledger::tables::Tables;
+use protocol::feed::TrackingRule;
+use protocol::operation::{DocumentKind, Goods, Place, Tracking};
+use protocol::quantity::{Quantity, base_quantity};
+use serde_bytes::ByteBuf;
+
+use super::{Progress, Stage};
+use crate::desk::password;
+use crate::exchange::check::World;
+use crate::exchange::line::{
+    BinLine, IdentifierLine, ItemLine, Line, LocationLine, OperatorLine, PurchaseLine, SalesLine,
+    StockLine, TrackingCodeLine, TransferLine,
+};
+use crate::exchange::{At, Batch};
+use crate::secret;
+
+/// Commands of one part: below a tenth of what one judgement may read and write.
+const COMMANDS_PER_PART: usize = 500;
+/// Opening stock posts entries and applications, so fewer of them make a part.
+const STOCK_PER_PART: usize = 100;
+
+/// A command and the row it comes from.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Planned {
+    /// The file.
+    pub file: &'static str,
+    /// The line of the file; for a document its first.
+    pub line: u64,
+    /// The command.
+    pub command: Command,
+}
+
+/// Commands that are done together or not at all.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Part {
+    /// The commands, in order.
+    pub commands: Vec<Planned>,
+}
+
+impl Part {
+    /// The part as one command.
+    pub fn command(&self) -> Command {
+        let commands = self.commands.iter().map(|planned| planned.command.clone()).collect();
+        Command::Batch(Together { commands })
+    }
+}
+
+/// Everything that an import does, in order.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Plan {
+    /// The parts.
+    pub parts: Vec<Part>,
+}
+
+impl Plan {
+    /// How many commands there are in all.
+    pub fn n_commands(&self) -> usize {
+        self.parts.iter().map(|part| part.commands.len()).sum()
+    }
+
+    /// All commands in order.
+    pub fn commands(&self) -> impl Iterator<Item = &Planned> {
+        self.parts.iter().flat_map(|part| &part.commands)
+    }
+}
+
+/// The commands for `batch`, which was checked against `company`. What one command needs comes
+/// before it: rules before items, items before barcodes, places before stock.
+///
+/// Passwords and PINs in plain become verifiers here, which takes tens of milliseconds each.
+pub fn plan(batch: &Batch, company: &dyn Tables, progress: Progress<'_>) -> Plan {
+    let world = World::new(batch, company);
+    let mut master = Vec::new();
+    add(&mut master, &batch.tracking_codes, |row| Command::PutTrackingCode(tracking_code(row)));
+    add(&mut master, &batch.items, |row| Command::PutItem(item(row)));
+    add(&mut master, &batch.item_units, |row| {
+        let (item, unit) = (row.item.clone(), row.unit.clone());
+        Command::PutItemUnit(PutItemUnit { item, unit, factor: row.factor })
+    });
+    add(&mut master, &batch.variants, |row| {
+        Command::PutVariant(PutVariant {
+            item: row.item.clone(),
+            variant: row.variant.clone(),
+            description: row.description.clone(),
+            blocked: row.blocked,
+        })
+    });
+    add(&mut master, &batch.identifiers, |row| Command::PutIdentifier(identifier(row)));
+    add(&mut master, &batch.sites, |row| {
+        Command::PutSite(PutSite {
+            site: row.site.clone(),
+            never_quantities: row.never_quantities,
+            separator: row.separator.clone(),
+        })
+    });
+    add(&mut master, &batch.locations, |row| Command::PutLocation(location(row)));
+    add(&mut master, &batch.bins, |row| Command::PutBin(bin(row)));
+    add(&mut master, &batch.lots, |row| {
+        Command::PutLot(PutLot {
+            item: row.item.clone(),
+            variant: row.variant.clone(),
+            lot: row.lot.clone(),
+            expiry: row.expiry,
+            blocked: row.blocked,
+        })
+    });
+    people(&mut master, &batch.operators, progress);
+    documents(&mut master, batch);
+    let mut stock = Vec::new();
+    for at in &batch.opening_stock {
+        let command = opening(&at.row, &world).map(Command::OpeningStock);
+        stock.extend(command.map(|command| planned(at, command)));
+    }
+    Plan { parts: parts(master, stock) }
+}
+
+/// One part where that is possible: a small import is done wholly or not at all.
+fn parts(master: Vec<Planned>, stock: Vec<Planned>) -> Vec<Part> {
+    if master.len() + stock.len() * 5 <= COMMANDS_PER_PART {
+        let commands: Vec<_> = master.into_iter().chain(stock).collect();
+        return if commands.is_empty() { Vec::new() } else { vec![Part { commands }] };
+    }
+    let mut parts = Vec::new();
+    for (mut rest, size) in [(master, COMMANDS_PER_PART), (stock, STOCK_PER_PART)] {
+        while !rest.is_empty() {
+            let after = rest.split_off(size.min(rest.len()));
+            parts.push(Part { commands: rest });
+            rest = after;
+        }
+    }
+    parts
+}
+
+fn planned<L: Line>(at: &At<L>, command: Command) -> Planned {
+    Planned { file: L::FILE, line: at.line, command }
+}
+
+fn add<L: Line>(to: &mut Vec<Planned>, rows: &[At<L>], command: impl Fn(&L) -> Command) {
+    to.extend(rows.iter().map(|at| planned(at, command(&at.row))));
+}
+
+fn tracking_code(row: &TrackingCodeLine) -> PutTrackingCode {
+    PutTrackingCode {
+        code: row.code.clone(),
+        rule: TrackingRule {
+            lot: row.lot,
+            serial: row.serial,
+            package: row.package,
+            expiry: row.expiry,
+        },
+        serial_specific: row.serial_specific,
+        lot_specific: row.lot_specific,
+        package_specific: row.package_specific,
+        strict_expiration: row.strict_expiration,
+    }
+}
+
+fn item(row: &ItemLine) -> PutItem {
+    PutItem {
+        item: row.item.clone(),
+        description: row.description.clone(),
+        item_type: row.item_type,
+        base_unit: row.base_unit.clone(),
+        precision: row.precision,
+        costing_method: row.costing_method,
+        tracking_code: row.tracking_code.clone(),
+        variant_required: row.variant_required,
+        blocked: row.blocked,
+        negative_inventory: row.negative_inventory,
+        count_tolerance: row.count_tolerance.unwrap_or_default(),
+        second_count_from: row.second_count_from,
+        supervisor_from: row.supervisor_from,
+        shelf_life_days: row.shelf_life_days,
+        over_receipt_percent: row.over_receipt_percent.unwrap_or_default(),
+        category: row.category.clone(),
+    }
+}
+
+fn identifier(row: &IdentifierLine) -> PutIdentifier {
+    PutIdentifier {
+        code: row.code.clone(),
+        item: row.item.clone(),
+        variant: row.variant.clone(),
+        unit: row.unit.clone(),
+    }
+}
+
+fn location(row: &LocationLine) -> PutLocation {
+    PutLocation {
+        location: row.location.clone(),
+        name: row.name.clone(),
+        site: row.site.clone(),
+        time_zone: row.time_zone.clone(),
+        bin_mandatory: row.bin_mandatory,
+        directed: row.directed,
+        in_transit: row.in_transit,
+        receipt_bin: row.receipt_bin.clone(),
+        shipment_bin: row.shipment_bin.clone(),
+    }
+}
+
+fn bin(row: &BinLine) -> PutBin {
+    PutBin {
+        location: row.location.clone(),
+        bin: row.bin.clone(),
+        zone: row.zone.clone(),
+        kind: row.kind,
+        ranking: row.ranking.unwrap_or_default(),
+        blocked: row.blocked,
+    }
+}
+
+fn people(to: &mut Vec<Planned>, rows: &[At<OperatorLine>], progress: Progress<'_>) {
+    for (n, at) in rows.iter().enumerate() {
+        let row = &at.row;
+        let verifier = |plain: Option<&String>, given: Option<&String>| {
+            plain.map(|plain| password::verifier(plain)).or_else(|| given.cloned())
+        };
+        let badge = row.badge.as_deref().map(password::badge_hash);
+        let badge_hash = badge.or_else(|| secret::from_hex::<32>(row.badge_hash.as_deref()?));
+        let put = PutOperator {
+            operator: row.operator.clone(),
+            name: row.name.clone(),
+            badge_hash: badge_hash.map(ByteBuf::from),
+            pin_verifier: verifier(row.pin.as_ref(), row.pin_verifier.as_ref()),
+            password_verifier: verifier(row.password.as_ref(), row.password_verifier.as_ref()),
+            language: row.language.clone(),
+            disabled: row.disabled,
+        };
+        to.push(planned(at, Command::PutOperator(put)));
+        for (role, location) in &row.roles.0 {
+            let (operator, location) = (row.operator.clone(), location.clone());
+            let grant = GrantRole { operator, role: *role, location };
+            to.push(planned(at, Command::GrantRole(grant)));
+        }
+        progress(Stage::Plan, n + 1, rows.len());
+    }
+}
+
+fn documents(to: &mut Vec<Planned>, batch: &Batch) {
+    group(to, &batch.purchase_orders, |row: &PurchaseLine| PutDocument {
+        kind: DocumentKind::PurchaseOrder,
+        no: row.document.clone(),
+        partner: row.partner.clone(),
+        partner_name: row.partner_name.clone(),
+        location: row.location.clone(),
+        to_location: None,
+        in_transit: None,
+        due: row.due,
+        document_date: row.document_date,
+        status: row.status,
+        lines: vec![PutLine {
+            line: row.line,
+            item: row.item.clone(),
+            variant: row.variant.clone(),
+            unit: row.unit.clone(),
+            quantity: row.quantity,
+            tracking: fixed(row.lot.as_ref(), row.serial.as_ref()),
+        }],
+    });
+    group(to, &batch.sales_orders, |row: &SalesLine| PutDocument {
+        kind: DocumentKind::SalesOrder,
+        no: row.document.clone(),
+        partner: row.partner.clone(),
+        partner_name: row.partner_name.clone(),
+        location: row.location.clone(),
+        to_location: None,
+        in_transit: None,
+        due: row.due,
+        document_date: row.document_date,
+        status: row.status,
+        lines: vec![PutLine {
+            line: row.line,
+            item: row.item.clone(),
+            variant: row.variant.clone(),
+            unit: row.unit.clone(),
+            quantity: row.quantity,
+            tracking: fixed(row.lot.as_ref(), row.serial.as_ref()),
+        }],
+    });
+    group(to, &batch.transfer_orders, |row: &TransferLine| PutDocument {
+        kind: DocumentKind::TransferOrder,
+        no: row.document.clone(),
+        partner: None,
+        partner_name: String::new(),
+        location: row.location.clone(),
+        to_location: Some(row.to_location.clone()),
+        in_transit: row.in_transit.clone(),
+        due: row.due,
+        document_date: row.document_date,
+        status: row.status,
+        lines: vec![PutLine {
+            line: row.line,
+            item: row.item.clone(),
+            variant: row.variant.clone(),
+            unit: row.unit.clone(),
+            quantity: row.quantity,
+            tracking: fixed(row.lot.as_ref(), row.serial.as_ref()),
+        }],
+    });
+}
+
+fn fixed(
+    lot: Option<&protocol::words::LotNo>,
+    serial: Option<&protocol::words::SerialNo>,
+) -> Tracking {
+    Tracking { lot: lot.cloned(), serial: serial.cloned(), package: None }
+}
+
+/// One command per document, in the order of the first rows.
+fn group<L: Line>(to: &mut Vec<Planned>, rows: &[At<L>], view: impl Fn(&L) -> PutDocument) {
+    let mut first = std::collections::HashMap::new();
+    for at in rows {
+        let document = view(&at.row);
+        let known: Option<&usize> = first.get(&document.no);
+        let earlier = known.and_then(|place| to.get_mut(*place));
+        if let Some(Planned { command: Command::PutDocument(earlier), .. }) = earlier {
+            earlier.lines.extend(document.lines);
+        } else {
+            first.insert(document.no.clone(), to.len());
+            to.push(planned(at, Command::PutDocument(document)));
+        }
+    }
+}
+
+/// None for a row that the check would have told of.
+fn opening(row: &StockLine, world: &World<'_>) -> Option<OpeningStock> {
+    let item = world.item(&row.item)?;
+    let factor = world.factor(&row.item, &item, row.unit.as_ref())?;
+    let base: Quantity = base_quantity(row.quantity, factor, item.precision)?;
+    Some(OpeningStock {
+        place: Place {
+            location: row.location.clone(),
+            bin: row.bin.clone(),
+            plate: row.plate.clone(),
+        },
+        goods: Goods {
+            item: row.item.clone(),
+            variant: row.variant.clone(),
+            unit: row.unit.clone().unwrap_or(item.base_unit),
+            factor,
+            quantity: row.quantity,
+            base,
+            tracking: Tracking {
+                lot: row.lot.clone(),
+                serial: row.serial.clone(),
+                package: row.package.clone(),
+            },
+            expiry: row.expiry,
+            raw: None,
+        },
+    })
+}

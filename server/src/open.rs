@@ -1,0 +1,125 @@
+//! Opening a company's data folder: store, secrets, machine.
+
+use std::path::{Path, PathBuf};
+
+use ledger::command::{Command as LedgerCommand, SetCompany};
+use ledger::key::KeyRange;
+use ledger::schema::book::{Companies, Heads, Intakes};
+use ledger::tables::{Read as _, Tables};
+use protocol::identity::ServerTime;
+use server_core::intake::command::{Command, CommandOrigin};
+use server_core::machine::{Config as MachineConfig, Machine};
+use server_core::poster::rebuild::BookFault;
+use server_core::session::lease::LeaseSecret;
+
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::runtime::judge::Ledger;
+use crate::runtime::{Commit, Runtime, SubmitError};
+use crate::secret;
+use crate::store::{Store, StoreError};
+
+/// Why a company cannot be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// One of the logs has a hole or was changed. Restore a backup.
+    #[error("the book is damaged")]
+    Book(#[from] BookFault),
+    /// A file of the data folder cannot be read or written.
+    #[error("{path} cannot be used")]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The system has no thread to give.
+    #[error("no thread can be started")]
+    Thread(#[source] std::io::Error),
+    /// The company could not be named.
+    #[error("the company could not be set up")]
+    Company(#[source] SubmitError),
+}
+
+/// A company at work, without sockets and pages: what an import or an export at the command line
+/// needs.
+pub struct Opened {
+    /// The machine at work.
+    pub runtime: Runtime,
+    /// Which server this is, whatever its address.
+    pub server: [u8; 16],
+}
+
+/// Opens the company in the folder of `config`, or begins it. Must be called within a tokio runtime
+/// that outlives it.
+///
+/// # Errors
+///
+/// [`OpenError`].
+pub async fn open(config: &Config) -> Result<Opened, OpenError> {
+    let store = Store::open(&config.store_folder())?;
+    let commit = Commit::to(&store);
+    open_over(config, store, commit).await
+}
+
+/// Opens the company over `store`, whose changes are made durable by `commit`.
+///
+/// # Errors
+///
+/// [`OpenError`].
+pub async fn open_over(config: &Config, store: Store, commit: Commit) -> Result<Opened, OpenError> {
+    let server = kept_bytes(&config.folder, "server-id")?;
+    let lease: [u8; 32] = kept_bytes(&config.folder, "lease-secret")?;
+    let clock = Clock::after(last_instant(&store));
+    let settings = MachineConfig {
+        heartbeat_ms: config.heartbeat_s.saturating_mul(1_000),
+        ..MachineConfig::new(LeaseSecret::new(lease))
+    };
+    let machine = Machine::open(&store, settings, Box::new(Ledger), clock.now())?;
+    let is_new = !store.has::<Companies>(&());
+    let runtime = Runtime::start(machine, store, clock, commit).map_err(OpenError::Thread)?;
+    if is_new {
+        let name = config.company.clone();
+        let company =
+            SetCompany { name, negative_inventory_allowed: false, absent_after_hours: 12 };
+        let command = Command {
+            origin: CommandOrigin::System,
+            raw: LedgerCommand::SetCompany(company).encode(),
+            local_date: None,
+        };
+        let named = runtime.company().submit(command).await;
+        named.and_then(crate::runtime::Judged::granted).map_err(OpenError::Company)?;
+    }
+    Ok(Opened { runtime, server })
+}
+
+/// The latest instant in the book: the clock never shows less.
+fn last_instant(tables: &dyn Tables) -> ServerTime {
+    let decided = tables.row::<Heads>(&()).map_or(ServerTime(0), |head| head.time);
+    let received = tables.last::<Intakes>(&KeyRange::all()).map(|(_no, intake)| intake.received);
+    received.map_or(decided, |received| received.max(decided))
+}
+
+/// Random bytes that are made once and kept in a file of the data folder, readable by the owner
+/// only. They belong to the store: a backup holds both.
+fn kept_bytes<const N: usize>(folder: &Path, name: &str) -> Result<[u8; N], OpenError> {
+    let path = folder.join(name);
+    let file = |source| OpenError::File { path: path.clone(), source };
+    match std::fs::read_to_string(&path) {
+        Ok(text) => secret::from_hex(text.trim()).ok_or_else(|| {
+            let source = std::io::Error::new(std::io::ErrorKind::InvalidData, "damaged");
+            OpenError::File { path: path.clone(), source }
+        }),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            let bytes = secret::random::<N>();
+            let text = format!("{}\n", secret::hex(&bytes));
+            crate::tls::write_private(&path, text.as_bytes()).map_err(file)?;
+            Ok(bytes)
+        }
+        Err(error) => Err(file(error)),
+    }
+}

@@ -1,0 +1,70 @@
+//! The thread that makes batches durable, one after the other.
+
+use std::sync::mpsc as sync;
+
+use ledger::draft::Changes;
+use server_core::store::{Batch, BatchNo};
+use tokio::sync::mpsc;
+
+use crate::store::{Store, StoreError};
+
+/// Makes changes durable, all or none; called from one thread.
+pub struct Commit(Box<dyn FnMut(&Changes) -> Result<(), StoreError> + Send>);
+
+impl Commit {
+    /// Writes to `store`.
+    pub fn to(store: &Store) -> Self {
+        let store = store.clone();
+        Self::with(move |changes| store.apply(changes))
+    }
+
+    /// Writes by `apply`.
+    pub fn with(apply: impl FnMut(&Changes) -> Result<(), StoreError> + Send + 'static) -> Self {
+        Self(Box::new(apply))
+    }
+}
+
+/// What became of a batch.
+pub(super) enum Committed {
+    /// It is durable.
+    Durable(BatchNo),
+    /// Nobody knows; nothing more is written.
+    Failed(String),
+}
+
+/// Both ends of the committing thread, and the thread.
+pub(super) struct Committer {
+    pub(super) batches: sync::SyncSender<Batch>,
+    pub(super) committed: mpsc::Receiver<Committed>,
+    pub(super) thread: std::thread::JoinHandle<()>,
+}
+
+pub(super) fn start(mut commit: Commit) -> std::io::Result<Committer> {
+    // The machine has one batch under way: neither queue ever makes anybody wait.
+    let (batches, waiting) = sync::sync_channel::<Batch>(1);
+    let (done, committed) = mpsc::channel(2);
+    let thread = std::thread::Builder::new().name("commit".to_owned()).spawn(move || {
+        while let Ok(batch) = waiting.recv() {
+            let committed = match (commit.0)(&batch.changes) {
+                Ok(()) => Committed::Durable(batch.no),
+                Err(error) => Committed::Failed(chain(&error)),
+            };
+            let failed = matches!(committed, Committed::Failed(_));
+            if done.blocking_send(committed).is_err() || failed {
+                return;
+            }
+        }
+    })?;
+    Ok(Committer { batches, committed, thread })
+}
+
+/// An error with all that caused it.
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(next) = cause {
+        text = format!("{text}: {next}");
+        cause = next.source();
+    }
+    text
+}

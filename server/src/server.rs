@@ -1,0 +1,191 @@
+//! The whole server: opened, listening, and stopped again.
+
+use std::net::{SocketAddr, TcpListener};
+use std::time::Duration;
+
+use axum_server::Handle;
+use axum_server::tls_rustls::RustlsConfig;
+use tokio::task::JoinHandle;
+
+use crate::config::{Config, ConfigError};
+use crate::desk::first::FirstLink;
+use crate::desk::password::Passwords;
+use crate::desk::rights;
+use crate::desk::throttle::Throttle;
+use crate::enrolment::Address;
+use crate::open::{self, OpenError};
+use crate::runtime::{Health, Runtime};
+use crate::state::{AppState, Inner};
+use crate::tls::{self, TlsError};
+use crate::{api, sockets};
+
+/// How long open requests are given when the server stops.
+const GRACE: Duration = Duration::from_secs(5);
+/// How often expired desk sessions are taken away.
+const SWEEP: Duration = Duration::from_secs(3_600);
+
+/// Why a server does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The set-up.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The data folder.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// The certificate.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    /// The address is taken, or is not ours.
+    #[error("{listen} cannot be listened on")]
+    Listen {
+        /// The address.
+        listen: SocketAddr,
+        /// What the system says.
+        #[source]
+        source: std::io::Error,
+    },
+}
+
+/// A server, before it runs.
+#[derive(Debug)]
+pub enum Server {}
+
+/// A server at work. Dropping it ends it without a farewell; see [`Running::stop`].
+pub struct Running {
+    addr: SocketAddr,
+    app: AppState,
+    first_link: Option<String>,
+    runtime: Runtime,
+    handle: Handle<SocketAddr>,
+    serving: JoinHandle<std::io::Result<()>>,
+    sweeping: JoinHandle<()>,
+}
+
+impl Server {
+    /// Opens the company and listens.
+    ///
+    /// # Errors
+    ///
+    /// [`StartError`]; nothing runs then.
+    pub async fn start(config: Config) -> Result<Running, StartError> {
+        config.check()?;
+        std::fs::create_dir_all(&config.folder)
+            .map_err(|source| OpenError::File { path: config.folder.clone(), source })?;
+        let identity = tls::identity(&config)?;
+        let listen = config.listen;
+        let listen_error = |source| StartError::Listen { listen, source };
+        let listener = TcpListener::bind(listen).map_err(listen_error)?;
+        listener.set_nonblocking(true).map_err(listen_error)?;
+        let addr = listener.local_addr().map_err(listen_error)?;
+        let opened = open::open(&config).await?;
+        let url = config.public_url.clone().unwrap_or_else(|| {
+            format!("{}://{addr}", if identity.is_some() { "https" } else { "http" })
+        });
+        let pin = identity.as_ref().map(|identity| identity.pin);
+        let tls = url.starts_with("https://");
+        let address = Address { url: url.clone(), server: opened.server, pin };
+        let (first, first_link) = first_link(&opened.runtime, &url);
+        let app = AppState::new(Inner {
+            company: opened.runtime.company().clone(),
+            passwords: Passwords::new(),
+            throttle: Throttle::new(),
+            first,
+            address,
+            tls,
+            admission: sockets::admission(config.connections_max, config.admissions_per_s),
+        });
+        let handle = Handle::new();
+        let service = api::router(app.clone()).into_make_service_with_connect_info::<SocketAddr>();
+        let serving = match identity {
+            Some(identity) => {
+                let config = RustlsConfig::from_config(identity.config);
+                let server =
+                    axum_server::from_tcp_rustls(listener, config).map_err(listen_error)?;
+                tokio::spawn(server.handle(handle.clone()).serve(service))
+            }
+            None => {
+                let server = axum_server::from_tcp(listener).map_err(listen_error)?;
+                tokio::spawn(server.handle(handle.clone()).serve(service))
+            }
+        };
+        let sweeping = tokio::spawn(sweep(app.clone()));
+        tracing::info!(%url, "listening");
+        let runtime = opened.runtime;
+        Ok(Running { addr, app, first_link, runtime, handle, serving, sweeping })
+    }
+}
+
+/// Where nobody can administer the company, a link by which the first person is named.
+fn first_link(runtime: &Runtime, url: &str) -> (FirstLink, Option<String>) {
+    let company = runtime.company();
+    if rights::has_administrator(&company.snapshot(), company.now()) {
+        return (FirstLink::none(), None);
+    }
+    let (first, token) = FirstLink::make();
+    let link = format!("{url}/first/{token}");
+    tracing::warn!(link, "nobody administers this company yet: open the link, it works once");
+    (first, Some(link))
+}
+
+async fn sweep(app: AppState) {
+    loop {
+        tokio::time::sleep(SWEEP).await;
+        let company = app.company();
+        let expired = crate::desk::session::ending(&company.snapshot(), company.now(), None, None);
+        for session in expired {
+            if company.end_session(session).await.is_err() {
+                return;
+            }
+        }
+    }
+}
+
+impl Running {
+    /// Where it listens.
+    pub const fn addr(&self) -> SocketAddr {
+        self.addr
+    }
+
+    /// The address that devices and browsers use.
+    pub fn url(&self) -> &str {
+        &self.app.address().url
+    }
+
+    /// The link by which the first administrator is named, where there is none yet.
+    pub fn first_link(&self) -> Option<&str> {
+        self.first_link.as_deref()
+    }
+
+    /// What pages and endpoints share.
+    pub const fn app(&self) -> &AppState {
+        &self.app
+    }
+
+    /// Returns when the company's machine has ended, by a fault or by [`Running::stop`]: the
+    /// process should end then, and be started again after a fault.
+    pub async fn ended(&self) -> Health {
+        let mut health = self.app.company().health();
+        // The sender lives as long as the machine's thread, which shows its end before it goes.
+        drop(health.wait_for(|health| *health != Health::Running).await);
+        let ended = health.borrow().clone();
+        if ended == Health::Running {
+            Health::Failed("the machine's thread is gone".to_owned())
+        } else {
+            ended
+        }
+    }
+
+    /// Stops: devices are told to come back, open requests may end, the last write is durable.
+    pub async fn stop(self) -> Health {
+        self.sweeping.abort();
+        let health = self.runtime.stop().await;
+        self.handle.graceful_shutdown(Some(GRACE));
+        match self.serving.await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::error!(%error, "the listener ended in an error"),
+            Err(error) => tracing::error!(%error, "the listener ended in a panic"),
+        }
+        health
+    }
+}
