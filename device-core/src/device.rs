@@ -365,3 +365,6 @@ fn split<T, E>(done: Result<(T, Vec<Action>), E>) -> (Result<T, E>, Vec<Action>)
         Err(error) => (Err(error), Vec::new()),
     }
 }
+
+#[cfg(test)]
+mod tests;

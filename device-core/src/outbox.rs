@@ -160,7 +160,9 @@ impl Outbox {
                 return Ok(());
             }
             let mut batch = Batch::new();
-            pairs.into_iter().for_each(|(key, _value)| batch.delete(key));
+            for (key, _value) in pairs {
+                batch.delete(key);
+            }
             self.store.apply(batch)?;
         }
     }

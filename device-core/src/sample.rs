@@ -5,9 +5,7 @@ use protocol::feed::{
     LocationRow, PlateRow, PlateState, StockRow,
 };
 use protocol::frame::Delta;
-use protocol::identity::{
-    CaseId, DeviceId, Incarnation, Lsn, OperationId, Seq, ServerTime,
-};
+use protocol::identity::{CaseId, DeviceId, Incarnation, Lsn, OperationId, Seq, ServerTime};
 use protocol::operation::{
     Adjust, Body, Condition, Count, Direction, DocumentKind, DocumentRef, Goods, Move, Pick, Place,
     Receive, Tracking,
@@ -67,11 +65,7 @@ pub(crate) fn lot(mut goods: Goods, no: &str) -> Goods {
 }
 
 pub(crate) fn receive(to: &str, no: &str, units: i32) -> Body {
-    Body::Receive(Receive {
-        to: place(to),
-        goods: goods(no, units),
-        condition: Condition::Good,
-    })
+    Body::Receive(Receive { to: place(to), goods: goods(no, units), condition: Condition::Good })
 }
 
 pub(crate) fn moved(from: &str, to: &str, no: &str, units: i32) -> Body {
@@ -174,7 +168,12 @@ pub(crate) fn document(kind: DocumentKind, no: &str, line: Option<u32>) -> Docum
     DocumentRef { kind, no: order_no(no), line }
 }
 
-pub(crate) fn case(case: u64, operation: OperationId, effects: Vec<StockRow>, open: bool) -> FeedRow {
+pub(crate) fn case(
+    case: u64,
+    operation: OperationId,
+    effects: Vec<StockRow>,
+    open: bool,
+) -> FeedRow {
     FeedRow::Case(CaseRow {
         case: CaseId(case),
         operation,

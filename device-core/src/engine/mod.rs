@@ -24,7 +24,7 @@ mod status;
 mod uplink;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::collections::BTreeSet;
 use std::io;

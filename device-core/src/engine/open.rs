@@ -274,7 +274,9 @@ impl DeviceCore {
     pub(super) fn rebuild_view(&mut self) {
         self.view.clear();
         let seqs: Vec<_> = self.outbox.iter().map(|entry| entry.seq).collect();
-        seqs.into_iter().for_each(|seq| self.show(seq));
+        for seq in seqs {
+            self.show(seq);
+        }
     }
 
     /// An operation of the outbox concerns the screens from now on.

@@ -5,7 +5,7 @@ use protocol::identity::{OperationId, Seq};
 use protocol::operation::{Body, DocumentRef, Envelope, Recorded, Undo};
 
 use super::{Action, DeviceCore, Moment, News};
-use crate::recorder::{Appended, RecorderError};
+use crate::recorder::{Appended, Recorder, RecorderError};
 use crate::session;
 
 /// A piece of work that was done: what is recorded.
@@ -172,9 +172,7 @@ impl DeviceCore {
 
     /// The recorder has failed: from here on nothing is recorded.
     pub(super) fn note_stopped(&mut self, error: &RecorderError) {
-        if self.recorder.as_ref().is_some_and(|recorder| recorder.is_stopped())
-            && self.stopped.is_none()
-        {
+        if self.recorder.as_ref().is_some_and(Recorder::is_stopped) && self.stopped.is_none() {
             let source = std::error::Error::source(error);
             let reason =
                 source.map_or_else(|| error.to_string(), |source| format!("{error}: {source}"));

@@ -141,6 +141,9 @@ impl DeviceCore {
                 self.sync_all(at, &mut actions);
             }
         }
+        if let Some(error) = self.replica.take_suspicion() {
+            self.replica_failed(at, &error, &mut actions);
+        }
         self.tell(&mut actions);
         actions
     }

@@ -9,6 +9,7 @@ use protocol::feed::{
     BinKind, CaseRow, DocumentLineRow, DocumentStatus, FeedRow, PlateRow, StockRow,
 };
 use protocol::operation::DocumentKind;
+use protocol::words::{BinCode, VariantCode};
 
 use super::INDEX;
 
@@ -141,10 +142,6 @@ pub(super) fn hash_word(hash: &[u8]) -> String {
     data_encoding::HEXLOWER.encode(hash)
 }
 
-fn text<T: AsRef<str>>(word: Option<T>) -> String {
-    word.map_or_else(String::new, |word| word.as_ref().to_owned())
-}
-
 /// Under which index keys a row is found.
 pub(super) fn keys_of(row: &FeedRow) -> BTreeSet<Vec<u8>> {
     match row {
@@ -158,8 +155,8 @@ pub(super) fn keys_of(row: &FeedRow) -> BTreeSet<Vec<u8>> {
         FeedRow::Item(row) => [key(Index::Item, &[row.item.as_str()])].into(),
         FeedRow::Identifier(row) => [key(Index::Identifier, &[row.code.as_str()])].into(),
         FeedRow::Lot(row) => {
-            let variant = text(row.variant.as_ref().map(|variant| variant.as_str()));
-            [key(Index::Lot, &[row.lot.as_str(), row.item.as_str(), &variant])].into()
+            let variant = row.variant.as_ref().map_or("", VariantCode::as_str);
+            [key(Index::Lot, &[row.lot.as_str(), row.item.as_str(), variant])].into()
         }
         FeedRow::Stock(row) => stock_keys(row),
         FeedRow::Plate(row) => plate_keys(row),
@@ -177,18 +174,18 @@ pub(super) fn keys_of(row: &FeedRow) -> BTreeSet<Vec<u8>> {
         }
         FeedRow::Case(row) => case_keys(row),
         FeedRow::Hold(row) => {
-            let bin = text(row.stock.bin.as_ref().map(|bin| bin.as_str()));
-            [key(Index::Hold, &[row.stock.location.as_str(), &bin])].into()
+            let bin = row.stock.bin.as_ref().map_or("", BinCode::as_str);
+            [key(Index::Hold, &[row.stock.location.as_str(), bin])].into()
         }
     }
 }
 
 fn stock_keys(row: &StockRow) -> BTreeSet<Vec<u8>> {
     let (item, location) = (row.item.as_str(), row.location.as_str());
-    let bin = text(row.bin.as_ref().map(|bin| bin.as_str()));
+    let bin = row.bin.as_ref().map_or("", BinCode::as_str);
     let mut keys = BTreeSet::from([
-        key(Index::StockByBin, &[location, &bin]),
-        key(Index::StockByItem, &[item, location, &bin]),
+        key(Index::StockByBin, &[location, bin]),
+        key(Index::StockByItem, &[item, location, bin]),
     ]);
     keys.extend(row.plate.iter().map(|plate| key(Index::StockByPlate, &[plate.as_str()])));
     let serial = row.tracking.serial.as_ref();
@@ -197,10 +194,10 @@ fn stock_keys(row: &StockRow) -> BTreeSet<Vec<u8>> {
 }
 
 fn plate_keys(row: &PlateRow) -> BTreeSet<Vec<u8>> {
-    let bin = text(row.bin.as_ref().map(|bin| bin.as_str()));
+    let bin = row.bin.as_ref().map_or("", BinCode::as_str);
     let mut keys = BTreeSet::from([
         key(Index::Plate, &[row.plate.as_str()]),
-        key(Index::PlateByBin, &[row.location.as_str(), &bin]),
+        key(Index::PlateByBin, &[row.location.as_str(), bin]),
     ]);
     keys.extend(row.parent.iter().map(|parent| key(Index::PlateByParent, &[parent.as_str()])));
     keys
@@ -216,10 +213,10 @@ fn case_keys(row: &CaseRow) -> BTreeSet<Vec<u8>> {
     let mut keys = BTreeSet::from([key(Index::Case, &[open_word(row.open), &number])]);
     if row.open {
         for effect in &row.effects {
-            let bin = text(effect.bin.as_ref().map(|bin| bin.as_str()));
+            let bin = effect.bin.as_ref().map_or("", BinCode::as_str);
             let (item, location) = (effect.item.as_str(), effect.location.as_str());
-            keys.insert(key(Index::CaseByItem, &[item, location, &bin]));
-            keys.insert(key(Index::CaseByBin, &[location, &bin]));
+            keys.insert(key(Index::CaseByItem, &[item, location, bin]));
+            keys.insert(key(Index::CaseByBin, &[location, bin]));
         }
     }
     keys

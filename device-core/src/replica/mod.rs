@@ -27,6 +27,7 @@ mod snapshot;
 #[cfg(test)]
 mod tests;
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use protocol::feed::FeedRow;
@@ -127,6 +128,8 @@ pub struct Replica {
     meta: Meta,
     marks: Marks,
     n_outcomes: usize,
+    /// What a read said that failed: readers cannot set the store aside.
+    suspect: RefCell<Option<StoreError>>,
 }
 
 /// How many own outcomes are kept for "my last scans".
@@ -263,7 +266,9 @@ impl Replica {
     /// [`StoreError`]: set the store aside and open again.
     pub fn open(store: Box<dyn Store>) -> Result<Self, (StoreError, Box<dyn Store>)> {
         match load(&*store) {
-            Ok((meta, marks, n_outcomes)) => Ok(Self { store, meta, marks, n_outcomes }),
+            Ok((meta, marks, n_outcomes)) => {
+                Ok(Self { store, meta, marks, n_outcomes, suspect: RefCell::new(None) })
+            }
             Err(error) => Err((error, store)),
         }
     }
@@ -277,6 +282,7 @@ impl Replica {
         self.meta = Meta::default();
         self.marks = Marks::default();
         self.n_outcomes = 0;
+        self.suspect.replace(None);
         self.store.set_aside()
     }
 
@@ -320,6 +326,19 @@ impl Replica {
     /// [`StoreError`].
     pub fn sync(&mut self) -> Result<(), StoreError> {
         self.store.sync()
+    }
+
+    /// Why a read has failed since the last call, where one has: the store is to be set aside.
+    pub fn take_suspicion(&mut self) -> Option<StoreError> {
+        self.suspect.take()
+    }
+
+    /// Remembers the failure of a read.
+    fn noted<T>(&self, read: Result<T, StoreError>) -> Result<T, StoreError> {
+        if let Err(error) = &read {
+            self.suspect.replace(Some(error.clone()));
+        }
+        read
     }
 
     /// The generation that readers see.

@@ -49,8 +49,9 @@ impl Replica {
         let generation = self.reading();
         let prefix = super::index::entry_key(generation, prefix, &[]);
         let mut rows = Vec::new();
-        for (_entry, key) in self.store.scan(&prefix, &prefix, limit)? {
-            let Some(bytes) = self.store.get(&row_key(generation, table, &key))? else { continue };
+        for (_entry, key) in self.noted(self.store.scan(&prefix, &prefix, limit))? {
+            let row = self.noted(self.store.get(&row_key(generation, table, &key)))?;
+            let Some(bytes) = row else { continue };
             rows.extend(FeedRow::decode(table, &bytes).ok().flatten());
         }
         Ok(rows)

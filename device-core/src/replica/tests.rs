@@ -78,10 +78,14 @@ fn a_repeated_delta_changes_nothing_and_a_gap_is_refused() {
     let gap = replica.apply(&delta(6, 7, Vec::new()), EPOCH, same).unwrap_err();
     assert_eq!(gap, ReplicaError::Gap { from: Lsn(6), cursor: Lsn(4) });
     // A DELTA that overlaps is taken from the cursor on.
-    let overlap = delta(2, 6, vec![
-        group(3, vec![stock_put("s1", "A-01", 99)], Vec::new()),
-        group(6, vec![stock_put("s2", "A-02", 7)], Vec::new()),
-    ]);
+    let overlap = delta(
+        2,
+        6,
+        vec![
+            group(3, vec![stock_put("s1", "A-01", 99)], Vec::new()),
+            group(6, vec![stock_put("s2", "A-02", 7)], Vec::new()),
+        ],
+    );
     replica.apply(&overlap, EPOCH, same).unwrap();
     assert_eq!(quantities(&replica, "A-01"), [5]);
     assert_eq!(quantities(&replica, "A-02"), [7]);
@@ -92,7 +96,7 @@ fn an_index_follows_its_row() {
     let (mut replica, switch) = replica();
     let open = order(DocumentKind::SalesOrder, "SO1", DocumentStatus::Released);
     let closed = order(DocumentKind::SalesOrder, "SO1", DocumentStatus::Closed);
-    let groups = vec![
+    let groups = [
         group(1, vec![put("d1", &open), stock_put("s1", "A-01", 5)], Vec::new()),
         group(2, vec![put("d1", &closed), stock_put("s1", "B-01", 5)], Vec::new()),
     ];
@@ -130,7 +134,8 @@ fn an_identifier_gives_all_its_meanings_and_only_a_whole_code_matches() {
 #[test]
 fn a_row_that_cannot_be_read_is_kept_and_a_later_table_too() {
     let (mut replica, switch) = replica();
-    let odd = protocol::feed::FeedRecord { row: Some(vec![0x80].into()), ..put("s1", &location_row()) };
+    let odd =
+        protocol::feed::FeedRecord { row: Some(vec![0x80].into()), ..put("s1", &location_row()) };
     let later = protocol::feed::FeedRecord { table: 200, ..stock_put("x", "A-01", 1) };
     let applied = replica
         .apply(&delta(0, 1, vec![group(1, vec![odd, later], Vec::new())]), EPOCH, same)
@@ -154,11 +159,7 @@ fn begin(snapshot: u64, chunks: u32, ready_chunks: u32, lsn: u64) -> SnapBegin {
 }
 
 fn chunk(snapshot: u64, index: u32, units: i32) -> SnapChunk {
-    SnapChunk {
-        snapshot,
-        index,
-        rows: vec![stock_put(&format!("s{index}"), "A-01", units)],
-    }
+    SnapChunk { snapshot, index, rows: vec![stock_put(&format!("s{index}"), "A-01", units)] }
 }
 
 fn judged(seq: u64) -> Judged {
@@ -255,8 +256,7 @@ fn a_snapshot_of_a_restored_server_takes_marks_back() {
 fn marks_join_and_survive_reopening() {
     let (mut replica, switch) = replica();
     let judge = |seqs: &[u64]| {
-        let outcomes =
-            seqs.iter().map(|seq| outcome(name(*seq), 1, Decision::Accepted)).collect();
+        let outcomes = seqs.iter().map(|seq| outcome(name(*seq), 1, Decision::Accepted)).collect();
         delta(0, 1, vec![group(1, Vec::new(), outcomes)])
     };
     replica.apply(&judge(&[2, 5, 3]), EPOCH, same).unwrap();
@@ -277,7 +277,9 @@ fn the_newest_outcomes_are_kept_and_a_restated_one_counts_as_its_operation() {
     let many = u64::try_from(OUTCOMES_MAX).unwrap() + 20;
     for lsn in 1..=many {
         let told = vec![outcome(name(lsn), lsn, Decision::Accepted)];
-        replica.apply(&delta(lsn - 1, lsn, vec![group(lsn, Vec::new(), told)]), EPOCH, same).unwrap();
+        replica
+            .apply(&delta(lsn - 1, lsn, vec![group(lsn, Vec::new(), told)]), EPOCH, same)
+            .unwrap();
     }
     assert_eq!(replica.count_outcomes(), OUTCOMES_MAX);
     assert_eq!(replica.outcome_of(name(20)).unwrap(), None);

@@ -13,12 +13,15 @@ pub struct MemoryStore {
     inner: Arc<Mutex<Inner>>,
 }
 
+/// A key, and what it had.
+type Before = (Vec<u8>, Option<Vec<u8>>);
+
 #[derive(Debug, Default)]
 struct Inner {
     /// What readers see.
     live: BTreeMap<Vec<u8>, Vec<u8>>,
     /// For each batch since the last sync, what its keys had before it.
-    unsynced: Vec<Vec<(Vec<u8>, Option<Vec<u8>>)>>,
+    unsynced: Vec<Vec<Before>>,
     n_set_aside: u32,
     is_failing: bool,
 }
@@ -72,6 +75,7 @@ impl MemoryStore {
     }
 
     /// Another store with the same content: a clone of the device.
+    #[must_use]
     pub fn image(&self) -> Self {
         let inner = self.lock();
         let copy = Inner {

@@ -71,6 +71,7 @@ impl SledStore {
     }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "errors are handed over by map_err")]
 fn failed(reason: impl ToString) -> StoreError {
     StoreError::Failed { reason: reason.to_string() }
 }
@@ -181,7 +182,7 @@ impl Store for SledStore {
             .folder
             .file_name()
             .map_or_else(|| "store".to_owned(), |name| name.to_string_lossy().into_owned());
-        let place = (1_u32..)
+        let place = (1..=u32::MAX)
             .map(|no| self.folder.with_file_name(format!("{name}.aside-{no}")))
             .find(|place| !place.exists())
             .expect("a folder has fewer than four thousand million names");

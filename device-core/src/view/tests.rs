@@ -1,7 +1,5 @@
 use protocol::feed::{DocumentStatus, FeedRow, StockRow};
-use protocol::identity::{
-    Boot, DeviceId, Incarnation, Lsn, OperationId, Seq, ServerEpoch,
-};
+use protocol::identity::{Boot, DeviceId, Incarnation, Lsn, OperationId, Seq, ServerEpoch};
 use protocol::operation::{
     Body, Condition, CountBin, CountedLine, DocumentKind, DocumentRef, Envelope, Move, MovePlate,
     Place, Receive, Reclassify, Recorded, Tracking, Undo,
@@ -185,7 +183,8 @@ fn seen(no: &str, units: i32) -> CountedLine {
 fn a_whole_bin_count_empties_what_it_does_not_list() {
     let mut desk = shelf(10);
     let nut = FeedRow::Stock(stock("A-01", "NUT", Some(3)));
-    let on_open = FeedRow::Stock(StockRow { plate: Some(plate("P1")), ..stock("A-01", "CAP", Some(6)) });
+    let on_open =
+        FeedRow::Stock(StockRow { plate: Some(plate("P1")), ..stock("A-01", "CAP", Some(6)) });
     let on_closed =
         FeedRow::Stock(StockRow { plate: Some(plate("P2")), ..stock("A-01", "RING", Some(8)) });
     desk.tell(
@@ -243,10 +242,7 @@ fn a_parked_operation_is_shown_from_its_case_marked_and_once() {
     let mut accepted = outcome(put_away, lsn + 1, Decision::Accepted);
     accepted.revision = 2;
     let closed = case(1, put_away, vec![bolt("A-01", 4)], false);
-    desk.tell(
-        vec![put("k", &closed), put("a", &FeedRow::Stock(bolt("A-01", 14)))],
-        vec![accepted],
-    );
+    desk.tell(vec![put("k", &closed), put("a", &FeedRow::Stock(bolt("A-01", 14)))], vec![accepted]);
     assert_eq!(desk.bolts("A-01"), 14);
     assert_eq!(desk.lines("A-01")[0].parked, q(0));
 }
@@ -347,11 +343,10 @@ fn damaged_goods_come_on_hold_and_another_lot_is_another_line() {
         .map(|line| (line.tracking.lot.as_ref().map(ToString::to_string), line.quantity))
         .collect();
     let lot_of = |no: &str| Some(no.to_owned());
-    assert_eq!(lots, [
-        (None, Some(q(10))),
-        (lot_of("L1"), Some(q(0))),
-        (lot_of("L2"), Some(q(3))),
-    ]);
+    assert_eq!(
+        lots,
+        [(None, Some(q(10))), (lot_of("L1"), Some(q(0))), (lot_of("L2"), Some(q(3))),]
+    );
 }
 
 #[test]

@@ -157,6 +157,19 @@ fn a_lost_replica_is_fetched_again_and_nothing_shows_twice() {
 }
 
 #[test]
+fn a_replica_that_a_screen_cannot_read_is_fetched_again_without_being_written() {
+    let mut world = World::online();
+    world.record(&receive("A-01", "BOLT", 5));
+    world.settle();
+    world.folders.replica.fail();
+    let asked = world.core.fold().stock_in_bin(&main_location(), Some(&bin("A-01")), 9);
+    assert!(asked.is_err());
+    world.ring();
+    world.settle();
+    assert_eq!(world.shown("A-01"), 5);
+}
+
+#[test]
 fn a_replica_lost_while_off_comes_back_with_exactly_what_is_not_judged_in_the_outbox() {
     let mut world = World::online();
     for _ in 0..4 {

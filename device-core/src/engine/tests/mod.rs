@@ -3,7 +3,7 @@
 mod cases;
 mod liveness;
 mod random;
-mod server;
+pub(crate) mod server;
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -89,7 +89,7 @@ fn open(folders: &Folders, boot: u32, mono_us: u64) -> Opened {
     DeviceCore::open(config(), parts, opening).unwrap()
 }
 
-fn invitation() -> Invitation {
+pub(crate) fn invitation() -> Invitation {
     Invitation {
         url: "http://127.0.0.1:1".to_owned(),
         server: [0; 16],

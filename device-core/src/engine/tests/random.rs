@@ -162,6 +162,7 @@ proptest! {
             }
         }
         world.is_offline = false;
+        world.event(Event::Timer(Timer::Chores));
         world.settle();
         for code in BINS {
             prop_assert_eq!(world.shown(code), world.booked(code), "settled: {}", code);

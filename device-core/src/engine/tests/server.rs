@@ -10,13 +10,13 @@ use protocol::evidence::BootEvidence;
 use protocol::feed::{FeedGroup, FeedRow, StockRow};
 use protocol::frame::{
     Ack, Auth, Challenge, Delta, Enrol, EnrolOk, Fault, FaultCode, Frame, Heartbeat, HeartbeatAck,
-    Hello, Lease, Limits, Nack, Push, Resume, SnapBegin, SnapChunk, SnapEnd, SnapResume, StaleStore,
-    Subscribe, Welcome, auth_digest, capability, codec, push,
+    Hello, Lease, Limits, Nack, Push, Resume, SnapBegin, SnapChunk, SnapEnd, SnapResume,
+    StaleStore, Subscribe, Welcome, auth_digest, capability, codec, push,
 };
+use protocol::identity::DeviceId;
 use protocol::identity::{
     Hash16, Incarnation, IntakeNo, Lsn, OperationId, Seq, ServerEpoch, ServerTime, operation_hash,
 };
-use protocol::identity::DeviceId;
 use protocol::operation::{Body, Recorded};
 use protocol::outcome::{Decision, Outcome};
 use protocol::quantity::Quantity;
@@ -28,26 +28,26 @@ use crate::view::{Change, Effects, GoodsKey, Spot};
 
 /// An operation as the server took it in.
 #[derive(Debug, Clone)]
-pub(super) struct Taken {
-    pub(super) present: (Incarnation, Seq),
-    pub(super) first: OperationId,
+pub(crate) struct Taken {
+    pub(crate) present: (Incarnation, Seq),
+    pub(crate) first: OperationId,
     first_hash: Hash16,
-    pub(super) recorded: Recorded,
+    pub(crate) recorded: Recorded,
 }
 
 /// What a backup holds.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Book {
+pub(crate) struct Book {
     /// Everything taken in, in order.
-    pub(super) intake: Vec<Taken>,
+    pub(crate) intake: Vec<Taken>,
     /// How much of it is posted.
-    pub(super) n_posted: usize,
-    pub(super) stock: BTreeMap<GoodsKey, Quantity>,
-    pub(super) log: Vec<FeedGroup>,
+    pub(crate) n_posted: usize,
+    pub(crate) stock: BTreeMap<GoodsKey, Quantity>,
+    pub(crate) log: Vec<FeedGroup>,
     /// Chain of each incarnation.
     chains: BTreeMap<Incarnation, Vec<Hash16>>,
     /// Decisions by first name; a duplicate is not in here.
-    pub(super) decisions: BTreeMap<OperationId, Decision>,
+    pub(crate) decisions: BTreeMap<OperationId, Decision>,
     /// For each posted operation: decision's place, present name.
     judged: Vec<(Lsn, Incarnation, Seq)>,
     incarnation: Incarnation,
@@ -73,44 +73,44 @@ struct Snapshot {
 }
 
 #[derive(Debug)]
-pub(super) struct Server {
-    pub(super) book: Book,
-    pub(super) epoch: ServerEpoch,
-    pub(super) code: [u8; 16],
+pub(crate) struct Server {
+    pub(crate) book: Book,
+    pub(crate) epoch: ServerEpoch,
+    pub(crate) code: [u8; 16],
     /// Deltas may start here.
-    pub(super) feed_low: Lsn,
-    pub(super) now_us: i64,
+    pub(crate) feed_low: Lsn,
+    pub(crate) now_us: i64,
     talk: Conversation,
     snapshots: BTreeMap<u64, Snapshot>,
-    pub(super) next_fault: Option<FaultCode>,
+    pub(crate) next_fault: Option<FaultCode>,
     /// Evidence that the device has told, by boot.
-    pub(super) evidence: BTreeMap<u32, BootEvidence>,
-    pub(super) n_pushes: usize,
-    pub(super) n_samples: usize,
-    pub(super) n_snapshots_sent: usize,
-    pub(super) n_chunks_sent: usize,
-    pub(super) is_compressing: bool,
+    pub(crate) evidence: BTreeMap<u32, BootEvidence>,
+    pub(crate) n_pushes: usize,
+    pub(crate) n_samples: usize,
+    pub(crate) n_snapshots_sent: usize,
+    pub(crate) n_chunks_sent: usize,
+    pub(crate) is_compressing: bool,
     /// Refuse adjustments that take more than this away.
-    pub(super) refuse_from: i128,
-    pub(super) safe: u64,
-    pub(super) heartbeats: Vec<Heartbeat>,
-    pub(super) others: u64,
+    pub(crate) refuse_from: i128,
+    pub(crate) safe: u64,
+    pub(crate) heartbeats: Vec<Heartbeat>,
+    pub(crate) others: u64,
 }
 
-pub(super) const DEVICE: DeviceId = DeviceId(7);
+pub(crate) const DEVICE: DeviceId = DeviceId(7);
 
-pub(super) fn site() -> SiteCode {
+pub(crate) fn site() -> SiteCode {
     SiteCode::new("HALL").unwrap()
 }
 
 impl Book {
-    pub(super) fn incarnation_of_next_enrolment(&mut self, incarnation: Incarnation) {
+    pub(crate) fn incarnation_of_next_enrolment(&mut self, incarnation: Incarnation) {
         self.incarnation = incarnation;
     }
 }
 
 impl Server {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let mut server = Self {
             book: Book { incarnation: Incarnation(1), ..Book::default() },
             epoch: ServerEpoch(1),
@@ -139,7 +139,7 @@ impl Server {
         self.book.log.last().map_or(Lsn(0), |group| group.lsn)
     }
 
-    pub(super) fn publish(
+    pub(crate) fn publish(
         &mut self,
         records: Vec<protocol::feed::FeedRecord>,
         outcomes: Vec<Outcome>,
@@ -148,24 +148,28 @@ impl Server {
         self.book.log.push(group(lsn.0, records, outcomes));
     }
 
-    pub(super) fn connected(&mut self) {
+    pub(crate) fn connected(&mut self) {
         self.talk = Conversation::default();
     }
 
-    fn lease(&self, counter: u64) -> Lease {
+    fn lease(counter: u64) -> Lease {
         Lease { counter, proof: ByteBuf::from(vec![u8::try_from(counter % 251).unwrap(); 16]) }
     }
 
-    fn fault(&self, code: FaultCode) -> Vec<Frame> {
-        let _ = self;
-        vec![Frame::Fault(Fault { code, retryable: true, retry_after_ms: None, detail: String::new() })]
+    fn fault(code: FaultCode) -> Vec<Frame> {
+        vec![Frame::Fault(Fault {
+            code,
+            retryable: true,
+            retry_after_ms: None,
+            detail: String::new(),
+        })]
     }
 
     /// Answers one message.
-    pub(super) fn message(&mut self, bytes: &[u8]) -> Vec<Vec<u8>> {
+    pub(crate) fn message(&mut self, bytes: &[u8]) -> Vec<Vec<u8>> {
         let (frame, body) = codec::decode(bytes, 1 << 20).expect("the device sends whole frames");
         if let Some(code) = self.next_fault.take() {
-            return self.encode(&self.fault(code));
+            return self.encode(&Self::fault(code));
         }
         let answers = match frame {
             Frame::Enrol(enrol) => self.on_enrol(&enrol),
@@ -191,7 +195,7 @@ impl Server {
 
     fn on_enrol(&mut self, enrol: &Enrol) -> Vec<Frame> {
         if enrol.code[..] != self.code {
-            return self.fault(FaultCode::ENROLMENT);
+            return Self::fault(FaultCode::ENROLMENT);
         }
         let key: [u8; 32] = enrol.public_key[..].try_into().unwrap();
         let key = VerifyingKey::from_bytes(&key).unwrap();
@@ -204,7 +208,7 @@ impl Server {
         vec![Frame::EnrolOk(EnrolOk {
             device: DEVICE,
             incarnation: self.book.incarnation,
-            lease: self.lease(1),
+            lease: Self::lease(1),
             epoch: self.epoch,
             company: "Nordlager".to_owned(),
             site: site(),
@@ -232,7 +236,7 @@ impl Server {
 
     fn on_auth(&mut self, auth: &Auth) -> Vec<Frame> {
         let (hello, body) = self.talk.hello.clone().expect("HELLO comes first");
-        let Some(key) = self.book.key else { return self.fault(FaultCode::UNKNOWN_DEVICE) };
+        let Some(key) = self.book.key else { return Self::fault(FaultCode::UNKNOWN_DEVICE) };
         let digest = auth_digest(&body, &self.talk.challenge);
         let signature = Signature::from_slice(&auth.signature).unwrap();
         key.verify(&digest, &signature).expect("AUTH is signed over both bodies");
@@ -246,17 +250,16 @@ impl Server {
         let tail = hello.next_seq.0 - 1;
         let is_old_lease = hello.lease.counter < self.book.lease_seen.min(self.book.lease_pending);
         let is_behind = tail < accepted;
-        let is_forked = tail == accepted
-            && tail > 0
-            && hello.tail_hash != *chain.last().unwrap();
+        let is_forked = tail == accepted && tail > 0 && hello.tail_hash != *chain.last().unwrap();
         if hello.incarnation < self.book.incarnation || is_old_lease || is_behind || is_forked {
-            self.book.incarnation = Incarnation(self.book.incarnation.0.max(hello.incarnation.0) + 1);
+            self.book.incarnation =
+                Incarnation(self.book.incarnation.0.max(hello.incarnation.0) + 1);
             self.book.lease_pending = self.book.lease_pending.max(hello.lease.counter) + 1;
             self.book.lease_seen = self.book.lease_pending;
             self.talk.stale = true;
             return vec![Frame::StaleStore(StaleStore {
                 incarnation: self.book.incarnation,
-                lease: self.lease(self.book.lease_pending),
+                lease: Self::lease(self.book.lease_pending),
                 epoch: self.epoch,
                 reason: "an old copy".to_owned(),
             })];
@@ -278,7 +281,7 @@ impl Server {
             chain_no: IntakeNo(self.book.intake.len() as u64),
             chain_head: Hash16::default(),
             safe_seq: Seq(self.safe.min(accepted)),
-            lease: self.lease(self.book.lease_pending),
+            lease: Self::lease(self.book.lease_pending),
             resume,
             scope_version: 1,
             company: "Nordlager".to_owned(),
@@ -322,7 +325,8 @@ impl Server {
             let (first, first_hash) = match origin {
                 None => (own, hash),
                 Some(origin) => {
-                    let id = OperationId { incarnation: origin.incarnation, seq: origin.seq, ..own };
+                    let id =
+                        OperationId { incarnation: origin.incarnation, seq: origin.seq, ..own };
                     let is_other = self
                         .book
                         .intake
@@ -372,7 +376,7 @@ impl Server {
                 self.talk.sent = Some(cursor);
                 self.feed().into_iter().collect()
             }
-            Some(_) => self.fault(FaultCode::CURSOR_TOO_OLD),
+            Some(_) => Self::fault(FaultCode::CURSOR_TOO_OLD),
             None => self.send_snapshot(),
         }
     }
@@ -389,7 +393,7 @@ impl Server {
         Some(Frame::Delta(Delta { from, to: head, groups }))
     }
 
-    pub(super) fn feed_bytes(&mut self) -> Vec<Vec<u8>> {
+    pub(crate) fn feed_bytes(&mut self) -> Vec<Vec<u8>> {
         let frames: Vec<Frame> = self.feed().into_iter().collect();
         self.encode(&frames)
     }
@@ -441,7 +445,7 @@ impl Server {
     }
 
     /// Somebody else moves something.
-    pub(super) fn other_moves(&mut self) {
+    pub(crate) fn other_moves(&mut self) {
         self.others += 1;
         self.publish(vec![self.other_row()], Vec::new());
     }
@@ -463,16 +467,16 @@ impl Server {
         if self.snapshots.contains_key(&resume.snapshot) {
             self.rest_of(resume.snapshot, resume.next_index)
         } else {
-            self.fault(FaultCode::SNAPSHOT_GONE)
+            Self::fault(FaultCode::SNAPSHOT_GONE)
         }
     }
 
-    pub(super) fn forget_snapshots(&mut self) {
+    pub(crate) fn forget_snapshots(&mut self) {
         self.snapshots.clear();
     }
 
     /// Judges the next operation; says whether there was one.
-    pub(super) fn post(&mut self) -> bool {
+    pub(crate) fn post(&mut self) -> bool {
         let Some(taken) = self.book.intake.get(self.book.n_posted).cloned() else { return false };
         self.book.n_posted += 1;
         let lsn = self.head().next();
@@ -519,7 +523,7 @@ impl Server {
     }
 
     /// The server is lost and restored from `backup`.
-    pub(super) fn restore(&mut self, backup: Book) {
+    pub(crate) fn restore(&mut self, backup: Book) {
         let key = self.book.key;
         self.book = Book { key, ..backup };
         self.epoch = ServerEpoch(self.epoch.0 + 1);
@@ -531,9 +535,6 @@ impl Server {
 /// The row of a sum, as the server publishes it.
 fn row(key: &GoodsKey, units: Quantity) -> protocol::feed::FeedRecord {
     let Spot::Loose(Some(bin)) = &key.spot else { panic!("the tests use loose goods in bins") };
-    let row = StockRow {
-        quantity: Some(units),
-        ..stock(bin.as_str(), key.item.as_str(), Some(0))
-    };
+    let row = StockRow { quantity: Some(units), ..stock(bin.as_str(), key.item.as_str(), Some(0)) };
     put(&format!("{bin}/{}", key.item), &FeedRow::Stock(row))
 }
