@@ -137,6 +137,7 @@ hint-book = Bogen siger { $known } { $unit }
 hint-serials = { $n } scannet
 hint-not-expected = Ikke ventet her. Tæl den alligevel.
 line-counted = { $item } { $number }: { $quantity } { $unit }
+line-order = { $item }: { $done } af { $ordered } { $unit }
 line-stock = { $bin } { $plate } { $item } { $number }: { $quantity } { $unit }
 line-stock-held = { $bin } { $plate } { $item } { $number }: { $quantity } { $unit }, { $held } spærret
 line-stock-withheld = { $bin } { $plate } { $item } { $number }: bliver talt

@@ -137,6 +137,7 @@ hint-book = The book says { $known } { $unit }
 hint-serials = { $n } scanned
 hint-not-expected = Not expected here. Count it all the same.
 line-counted = { $item } { $number }: { $quantity } { $unit }
+line-order = { $item }: { $done } of { $ordered } { $unit }
 line-stock = { $bin } { $plate } { $item } { $number }: { $quantity } { $unit }
 line-stock-held = { $bin } { $plate } { $item } { $number }: { $quantity } { $unit }, { $held } on hold
 line-stock-withheld = { $bin } { $plate } { $item } { $number }: is being counted

@@ -191,7 +191,7 @@ function toggle(id) {
 }
 
 const COMMANDS = {
-  Escape: () => press(".bar .back button, .bar form[action='/do/back'] button") || press(".bar a") || perform("back", ""),
+  Escape: () => press(".bar .back") || perform("back", ""),
   F1: () => COMMANDS.Escape(),
   F2: () => toggle("problem"),
   F3: () => (document.getElementById("keys") ? toggle("keys") : perform("keypad", "")),

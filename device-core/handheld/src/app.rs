@@ -13,7 +13,7 @@ use device_core::engine::{
 };
 use protocol::barcode::{self, Meaning, ScanProfile};
 use protocol::enrolment::Invitation;
-use protocol::feed::{LocationRow, OperatorRow, TaskRow};
+use protocol::feed::{LocationRow, OperatorRow, Role, TaskRow};
 use protocol::identity::{Incarnation, OperationId, Seq, ServerTime, TaskId};
 use protocol::operation::{Answer as AnswerBody, Body, DocumentKind};
 use protocol::text::Language;
@@ -190,11 +190,21 @@ impl App {
         desk.language.or_else(|| self.operator_language()).unwrap_or_default()
     }
 
-    fn operator_language(&self) -> Option<Language> {
-        let row = self.device.read(|core| {
+    /// Who has the device, as the server describes them.
+    fn operator_row(&self) -> Option<OperatorRow> {
+        self.device.read(|core| {
             let operator = core.operator()?.clone();
             core.replica().operator(&operator).ok().flatten()
-        })?;
+        })
+    }
+
+    /// Whether the person may see the book while counting.
+    pub(crate) fn may_open_book(&self) -> bool {
+        self.operator_row().is_some_and(|row| row.roles.contains(&Role::Supervisor))
+    }
+
+    fn operator_language(&self) -> Option<Language> {
+        let row = self.operator_row()?;
         (!row.language.is_empty()).then(|| Language::from_tag(&row.language))
     }
 
@@ -280,10 +290,14 @@ impl App {
                 Answer::of(Signal::Quiet)
             }
             Deed::OpenBook => {
-                desk.capture = desk.capture.take().map(Capture::with_book);
+                if self.may_open_book() {
+                    desk.capture = desk.capture.take().map(Capture::with_book);
+                }
                 Answer::of(Signal::Quiet)
             }
             _ if page != Page::Flow => Answer::of(Signal::Quiet),
+            // Enter in an empty field is the primary button.
+            Deed::Key if text.trim().is_empty() => self.step(desk, Event::Confirm),
             Deed::Key => self.step(desk, Event::Keyed(text)),
             Deed::Choose => self.step(desk, Event::Choose(text)),
             Deed::Confirm => self.step(desk, Event::Confirm),
@@ -505,7 +519,13 @@ impl App {
         let Some((with, _name)) = desk.candidate.clone() else {
             return self.refuse(desk, "sign-in-badge");
         };
-        match self.device.sign_in(&with, pin.trim()) {
+        let mut signed_in = self.device.sign_in(&with, pin.trim());
+        // The text of a badge may have been given to the server with what is printed before it.
+        if let (Err(SignInError::Unknown), SignInWith::Badge(badge)) = (&signed_in, &with) {
+            let printed = SignInWith::Badge(format!("U:{badge}"));
+            signed_in = self.device.sign_in(&printed, pin.trim());
+        }
+        match signed_in {
             Ok(_row) => {
                 desk.candidate = None;
                 desk.language = None;

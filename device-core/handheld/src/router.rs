@@ -36,16 +36,19 @@ pub(crate) fn routes(app: Arc<App>, port: u16, token: String) -> Router {
         .route("/api/pending", get(api::pending))
         .route("/api/operations", get(api::operations))
         .route("/api/{deed}", post(api::deed))
-        .route("/app.js", get(|| file("text/javascript; charset=utf-8", SCRIPT)))
-        .route("/app.css", get(|| file("text/css; charset=utf-8", STYLE)))
-        .route("/icon.svg", get(|| file("image/svg+xml", ICON)))
-        .route("/manifest.webmanifest", get(|| file("application/manifest+json", MANIFEST)))
+        .route("/app.js", get(|| async { file("text/javascript; charset=utf-8", SCRIPT) }))
+        .route("/app.css", get(|| async { file("text/css; charset=utf-8", STYLE) }))
+        .route("/icon.svg", get(|| async { file("image/svg+xml", ICON) }))
+        .route(
+            "/manifest.webmanifest",
+            get(|| async { file("application/manifest+json", MANIFEST) }),
+        )
         .with_state(app)
         .merge(entrance)
         .layer(middleware::from_fn_with_state(guard, guard::watch))
 }
 
-async fn file(kind: &'static str, text: &'static str) -> impl IntoResponse {
+fn file(kind: &'static str, text: &'static str) -> impl IntoResponse {
     ([(CONTENT_TYPE, kind)], text)
 }
 

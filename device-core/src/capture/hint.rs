@@ -19,6 +19,9 @@ use super::world::{World, sum};
 /// The most bins and lines that are proposed.
 const PROPOSALS_MAX: usize = 3;
 
+/// The most lines of an order that are listed.
+const ORDER_LINES_MAX: usize = 50;
+
 pub(super) fn hints(capture: &Capture, world: &World<'_>) -> Vec<Message> {
     let mut all = Vec::new();
     let slots = &capture.slots;
@@ -146,8 +149,21 @@ pub(super) fn lines(capture: &Capture, world: &World<'_>) -> Vec<Message> {
     match capture.flow {
         Flow::CountBin => counted(&capture.slots, world),
         Flow::LookUp => looked_up(&capture.slots, world),
-        _ => Vec::new(),
+        flow => order_lines(flow, &capture.slots, world),
     }
+}
+
+/// The lines of the order, with how much of each is done.
+fn order_lines(flow: Flow, slots: &Slots, world: &World<'_>) -> Vec<Message> {
+    let lines = line::all(flow, slots, world);
+    let shown = lines.iter().take(ORDER_LINES_MAX).map(|target| {
+        Message::new("line-order")
+            .word("item", world.item_name(&target.row.item))
+            .quantity("done", target.done)
+            .quantity("ordered", target.row.quantity)
+            .word("unit", base_word(&target.row.item, world))
+    });
+    shown.collect()
 }
 
 fn counted(slots: &Slots, world: &World<'_>) -> Vec<Message> {

@@ -103,6 +103,8 @@ pub struct Screen {
     pub primary: Option<Message>,
     /// Whether there is something to take back.
     pub can_undo: bool,
+    /// Whether the book must not show, because it is counted blind.
+    pub is_blind: bool,
 }
 
 impl Capture {
@@ -133,6 +135,7 @@ impl Capture {
             notice: self.notice.clone(),
             primary: primary(self, world),
             can_undo: !self.history.is_empty() || !self.last.is_empty(),
+            is_blind: self.blind,
         }
     }
 }

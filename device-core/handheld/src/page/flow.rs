@@ -1,7 +1,7 @@
 //! A flow at work: one question, what is known, what can be chosen.
 
 use device_core::capture::screen::{Input, Question};
-use device_core::capture::{Flow, Notice, Screen, Signal, Slot};
+use device_core::capture::{Notice, Screen, Signal, Slot};
 use maud::{Markup, html};
 use protocol::text::Language;
 
@@ -23,12 +23,15 @@ pub(super) fn flow(app: &App, desk: &mut Desk, answer: Option<&Answer>) -> Marku
             @if let Some(notice) = &screen.notice { (sheet(notice, language)) }
             (hints(&screen, language))
             @if screen.notice.as_ref().is_none_or(|notice| notice.signal != Signal::Warning) {
-                (question(&screen.question, &screen, language))
+                (question(&screen.question, language))
             }
             (choices(&screen, language))
             (filled(&screen, language))
             (lines(&screen, language))
             (exceptions(&screen, language))
+            @if screen.flow.is_count() && screen.is_blind && app.may_open_book() {
+                (button("open-book", "", &plain("button-open-book", language), "secondary"))
+            }
             (bar(&screen, language))
         }
     }
@@ -81,7 +84,7 @@ fn hints(screen: &Screen, language: Language) -> Markup {
     }
 }
 
-fn question(question: &Question, screen: &Screen, language: Language) -> Markup {
+fn question(question: &Question, language: Language) -> Markup {
     let scans = matches!(
         question.slot,
         Some(
@@ -118,7 +121,6 @@ fn question(question: &Question, screen: &Screen, language: Language) -> Markup 
                 (keypad(*decimals, Some(language)))
             }
         }
-        @if screen.flow == Flow::LookUp && screen.lines.is_empty() { (nothing()) }
     }
 }
 

@@ -53,7 +53,7 @@ pub(super) fn tasks(app: &App, desk: &mut Desk, status: &Status) -> Markup {
         div class="list" {
             @for (at, task) in tasks.iter().enumerate() { (task_row(at + 1, task, language)) }
         }
-        nav class="bar" { (link("/", &plain("button-back", language), "secondary")) }
+        nav class="bar" { (link("/", &plain("button-back", language), "secondary back")) }
     }
 }
 
@@ -113,7 +113,7 @@ pub(super) fn mine(app: &App, desk: &mut Desk) -> Markup {
         ul class="mine" id="mine" {
             @for operation in &list { (mine_row(operation, language)) }
         }
-        nav class="bar" { (link("/", &plain("button-back", language), "secondary")) }
+        nav class="bar" { (link("/", &plain("button-back", language), "secondary back")) }
     }
 }
 

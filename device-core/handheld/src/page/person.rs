@@ -88,7 +88,7 @@ pub(super) fn pin(app: &App, desk: &Desk) -> Markup {
         (field("pin", &plain("field-pin", language), Field::Secret,
             &plain("button-sign-in", language)))
         (super::flow::keypad(false, None))
-        nav class="bar" { (button("back", "", &plain("button-back", language), "secondary")) }
+        nav class="bar" { (button("back", "", &plain("button-back", language), "secondary back")) }
     }
 }
 

@@ -61,7 +61,7 @@ pub(super) fn sync(app: &App, desk: &Desk, status: &Status) -> Markup {
         @if let Some(device) = device { p class="muted" {
             (with_word("sync-device", "device", device, language)) } }
         nav class="bar" {
-            (link("/", &plain("button-back", language), "secondary"))
+            (link("/", &plain("button-back", language), "secondary back"))
             (link("/mine", &plain("button-mine", language), "secondary"))
             (button("try-now", "", &plain("button-try-now", language), "primary"))
         }
@@ -86,7 +86,7 @@ pub(super) fn out(app: &App, desk: &Desk, status: &Status) -> Markup {
         h1 { (plain("page-out", language)) }
         p class="big" { (with_number("out-waiting", "n", status.n_unsent, language)) }
         nav class="bar" {
-            (link("/", &plain("button-back", language), "secondary"))
+            (link("/", &plain("button-back", language), "secondary back"))
             (link("/mine", &plain("button-mine", language), "secondary"))
             (button("sign-out", "", &plain("button-sign-out", language), "primary go"))
         }

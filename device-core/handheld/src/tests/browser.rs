@@ -120,11 +120,11 @@ impl Browser {
         };
         match tokio::time::timeout(PATIENCE, looking).await {
             Ok(seen) => seen,
-            Err(_) => panic!("{path} never came to it: {}", self.look(path).await),
+            Err(too_long) => panic!("{path}, {too_long}: {}", self.look(path).await),
         }
     }
 }
 
 fn encoded(text: &str) -> String {
-    text.bytes().map(|byte| format!("%{byte:02X}")).collect()
+    text.bytes().fold(String::new(), |encoded, byte| encoded + &format!("%{byte:02X}"))
 }

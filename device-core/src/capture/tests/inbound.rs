@@ -396,3 +396,44 @@ fn a_transfer_for_another_place_is_not_received_here() {
     hand.does("OK");
     assert_eq!(hand.recorded.len(), 2);
 }
+
+/// What is scanned, in any order; what is done at the end.
+fn same_in_any_order(shelf: &Shelf, flow: Flow, scans: &[&str], then: &[&str]) -> Vec<Body> {
+    let mut all: Vec<Vec<Body>> = Vec::new();
+    for order in orders(scans) {
+        let mut hand = Hand::new(shelf.clone(), flow);
+        for what in &order {
+            assert_ne!(hand.does(what), Signal::Stop, "{flow:?} {order:?} at {what}");
+        }
+        hand.all(then);
+        let bodies: Vec<Body> = hand.recorded.iter().map(|ready| ready.body.clone()).collect();
+        assert!(!bodies.is_empty(), "{flow:?} {order:?}: {:?}", hand.screen());
+        all.push(bodies);
+    }
+    assert!(all.iter().all(|bodies| *bodies == all[0]), "{flow:?}: {all:#?}");
+    all.remove(0)
+}
+
+#[test]
+fn every_flow_gives_the_same_operations_for_any_order_of_its_scans() {
+    let mut shelf = ordered();
+    shelf.stock("OUT", "BOLT", Some("10"));
+    shelf.order(DocumentKind::SalesOrder, "881");
+    shelf.line("881", "BOLT", "10");
+    let order = shelf.order(DocumentKind::TransferOrder, "T2");
+    order.location = "WEST".try_into().unwrap();
+    order.to_location = Some("MAIN".try_into().unwrap());
+    shelf.line("T2", "BOLT", "10").picked = q("10");
+    let bolt = "4006381333931";
+    let quantity = ["KEYPAD", "=4", "OK"];
+    let cases: [(Flow, Vec<&str>, Vec<&str>, usize); 5] = [
+        (Flow::Receive, vec!["D:4711", "DRILL-EAN", "B:A-01"], vec!["S1", "S2", "OK"], 2),
+        (Flow::Receive, vec!["D:4711", bolt, "L:P-7", "B:A-02"], quantity.to_vec(), 1),
+        (Flow::Ship, vec!["D:881", bolt, "B:OUT"], quantity.to_vec(), 1),
+        (Flow::TransferReceive, vec!["D:T2", bolt, "B:A-01", "L:P-8"], quantity.to_vec(), 1),
+        (Flow::Count, vec!["B:A-01", bolt, bolt], vec!["OK"], 1),
+    ];
+    for (flow, scans, then, n) in cases {
+        assert_eq!(same_in_any_order(&shelf, flow, &scans, &then).len(), n, "{flow:?}");
+    }
+}
