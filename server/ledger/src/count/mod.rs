@@ -18,6 +18,7 @@
 pub(crate) mod ambiguity;
 pub(crate) mod decided;
 pub(crate) mod difference;
+pub(crate) mod missing;
 pub mod observation;
 pub(crate) mod report;
 pub mod settlement;

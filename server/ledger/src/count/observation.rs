@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use protocol::code::Code;
-use protocol::feed::PlateState;
 use protocol::identity::{IntakeNo, OperationId, Seq, ServerTime, TaskId};
 use protocol::operation::{Count, CountBin, CountedLine, Place, Recorded};
 use protocol::outcome::{Decision, Reason, Settlement};
@@ -12,24 +11,20 @@ use protocol::quantity::Quantity;
 use crate::conflict::case::site_of;
 use crate::conflict::{CaseDraft, open_case, task};
 use crate::count::timeline::{self, BIN_LEG, COUNT_LEG, Counted};
-use crate::count::{difference, report, settlement};
+use crate::count::{difference, missing, report, settlement};
 use crate::key::KeyRange;
 use crate::lookup;
 use crate::movement::goods::{self, Flow};
 use crate::movement::spot::{self, End, Spot};
-use crate::place::plate;
 use crate::posting::{Posting, Stop, add};
 use crate::schema::book::{Intakes, Outcomes};
 use crate::schema::case::Choice;
 use crate::schema::count::{BinCountRow, CountRow, CountState, Counts};
-use crate::schema::place::{Locations, PlateChildren, Plates, PlatesByBin};
+use crate::schema::place::PlateChildren;
 use crate::schema::{BinId, ItemId, LocationId, OrderKey, PlateId, StockKey, VariantId};
 use crate::tables::Read as _;
 use crate::tracking::serial;
 
-/// The leg by which what a complete count did not see goes to the missing bin: after the counts of
-/// its lines, before the count of the bin.
-const MISSING_LEG: u8 = 253;
 /// Most counts whose figures an outcome lists.
 const TOLD_MAX: usize = 32;
 
@@ -91,8 +86,8 @@ pub fn judge_bin_count(posting: &mut Posting<'_, '_>, count: &CountBin) -> Resul
         taken_out: false,
     };
     let bin = (spot.location, spot.bin);
-    miss_plates(posting, bin, &row, whole)?;
-    miss_serials(posting, bin, &row, whole)?;
+    missing::plates(posting, bin, &row, whole)?;
+    missing::serials(posting, bin, &row, whole)?;
     counted.extend(timeline::insert_bin_count(posting, bin, whole, row)?);
     let keys: Vec<_> = timeline::keys_of_bin(posting.draft, bin.0, bin.1).into_iter().collect();
     answer(posting, bin, None, (whole, count.task), &keys);
@@ -278,62 +273,6 @@ fn seen_closed(
     }
     tree.sort_unstable();
     Ok(tree)
-}
-
-/// Plates that a complete count did not see are moved, with their content, to the missing bin
-/// (WAREHOUSE 2.11).
-fn miss_plates(
-    posting: &mut Posting<'_, '_>,
-    (location, bin): (LocationId, BinId),
-    whole: &BinCountRow,
-    order: OrderKey,
-) -> Result<(), Stop> {
-    let Some(missing) = missing_bin(posting, location).filter(|missing| *missing != bin) else {
-        return Ok(());
-    };
-    let range = KeyRange::prefix(&(location, bin));
-    let plates = posting.draft.list::<PlatesByBin>(&range);
-    for ((_location, _bin, id), ()) in plates.into_iter().map(|(key, row)| (key, *row)) {
-        let seen = whole.plates_seen_closed.contains(&id)
-            || whole.listed.iter().any(|listed| listed.plate == id);
-        let row = posting.draft.row::<Plates>(&id);
-        let root = row.is_some_and(|row| {
-            row.parent == PlateId(0)
-                && row.placed_by.is_none_or(|placed| placed < order)
-                && matches!(row.state, PlateState::Open | PlateState::Closed)
-        });
-        if seen || !root {
-            continue;
-        }
-        let reason = Reason::new(Code::PlateMissing)
-            .word("plate", lookup::plate_text(posting.draft, id))
-            .word("bin", lookup::bin_text(posting.draft, location, bin));
-        posting.decision.changed(reason);
-        plate::put(posting, id, (location, missing), PlateId(0), order.with_leg(MISSING_LEG))?;
-    }
-    Ok(())
-}
-
-/// Serials that the book has in the bin and a complete count did not see are missing (SYNC 4.8).
-fn miss_serials(
-    posting: &mut Posting<'_, '_>,
-    (location, bin): (LocationId, BinId),
-    whole: &BinCountRow,
-    order: OrderKey,
-) -> Result<(), Stop> {
-    for key in timeline::keys_of_bin(posting.draft, location, bin) {
-        let seen = whole.listed.binary_search(&key).is_ok()
-            || whole.plates_seen_closed.contains(&key.plate);
-        if !seen && difference::is_serial(posting.draft, &key) {
-            serial::not_seen(posting, key, order.with_leg(MISSING_LEG))?;
-        }
-    }
-    Ok(())
-}
-
-fn missing_bin(posting: &Posting<'_, '_>, location: LocationId) -> Option<BinId> {
-    let row = posting.draft.row::<Locations>(&location)?;
-    (row.missing_bin != BinId(0)).then_some(row.missing_bin)
 }
 
 /// Ends the tasks that this count answers, and the questions of earlier counts behind them.

@@ -10,7 +10,7 @@ use std::ops::ControlFlow;
 use protocol::identity::OperationId;
 use protocol::quantity::Quantity;
 
-use crate::count::{ambiguity, difference, report};
+use crate::count::{ambiguity, difference, missing, report};
 use crate::key::{Key, KeyRange};
 use crate::posting::{Posting, Stop, add, subtract};
 use crate::schema::count::{
@@ -456,7 +456,7 @@ pub fn take_out_operation(
     let mut any = false;
     for ((_operation, key, order), _row) in rows {
         if key == bin_key(key.location, key.bin) {
-            any |= take_out_whole(posting, (key.location, key.bin), order);
+            any |= take_out_whole(posting, (key.location, key.bin), order)?;
         } else if let Some(counted) = take_out(posting, key, order)? {
             any = true;
             report::withdraw_questions(posting, &counted.row);
@@ -470,18 +470,19 @@ fn take_out_whole(
     posting: &mut Posting<'_, '_>,
     (location, bin): (LocationId, BinId),
     order: OrderKey,
-) -> bool {
+) -> Result<bool, Stop> {
     let Some(whole) = posting.draft.row::<BinCounts>(&(location, bin, order)) else {
-        return false;
+        return Ok(false);
     };
     if whole.taken_out {
-        return false;
+        return Ok(false);
     }
     let due = order.tau.plus_us(signed(whole.epsilon_us));
     posting.draft.delete::<CountsDue>(&(whole.site, due, order, bin_key(location, bin)));
     let taken = BinCountRow { taken_out: true, ..(*whole).clone() };
     posting.draft.put::<BinCounts>(&(location, bin, order), taken);
-    true
+    missing::forget(posting, (location, bin), order)?;
+    Ok(true)
 }
 
 /// Stands for a bin as a whole where a stock key is asked for: there is no item 0.

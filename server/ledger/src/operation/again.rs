@@ -9,6 +9,7 @@ use protocol::words::{PlateNo, SerialNo};
 
 use crate::command::Command;
 use crate::conflict::{self, CaseDraft};
+use crate::count;
 use crate::key::KeyRange;
 use crate::movement::undo;
 use crate::operation::{Request, act_of, post_body};
@@ -90,13 +91,13 @@ fn judge_again(
     let mut nested = posting.nested(Act { approved, ..act });
     nested.posted = posted.unwrap_or_default();
     let judged = post_body(&mut nested, body);
-    let Posting { decision, posted, touched, awakened, applications, .. } = nested;
+    let Posting { decision, posted, touched, awakened, applications, arrivals, .. } = nested;
     if let Err(stop) = judged {
         posting.draft.restore(before);
         return Err(stop);
     }
     posting.draft.put::<PostedBy>(&operation, posted);
-    posting.absorb(Leftover { touched, awakened, applications });
+    posting.absorb(Leftover { touched, awakened, applications, arrivals });
     close_parked(posting, operation, decision.case);
     conflict::restate(posting, operation, |row| {
         row.outcome.decision = decision.decision;
@@ -143,6 +144,7 @@ fn close_parked(posting: &mut Posting<'_, '_>, operation: OperationId, but: Opti
 /// [`Stop::Overflow`].
 pub(crate) fn judge_awakened(posting: &mut Posting<'_, '_>) -> Result<(), Stop> {
     for _round in 0..AWAKENED_MAX {
+        count::missing::look_back(posting)?;
         let mut waiting = std::mem::take(&mut posting.awakened);
         waiting.retain(|operation| *operation != posting.act.operation);
         waiting.sort_by_key(|operation| {

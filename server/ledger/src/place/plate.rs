@@ -14,19 +14,21 @@ use protocol::quantity::Quantity;
 use protocol::words::PlateNo;
 
 use crate::conflict;
+use crate::count::missing::Arrival;
 use crate::key::KeyRange;
 use crate::lookup;
 use crate::movement::carry::Motion;
 use crate::posting::{Posting, Stop};
 use crate::schema::book::Outcomes;
 use crate::schema::place::{
-    Plate, PlateAct, PlateActs, PlateChildren, Plates, PlatesByBin, PlatesByNo,
+    Locations, Plate, PlateAct, PlateActs, PlateChildren, Plates, PlatesByBin, PlatesByNo,
 };
 use crate::schema::stock::Stocks;
 use crate::schema::{
     BinId, Counter, LocationId, OrderKey, PlateId, StockKey, VariantId, next_number,
 };
 use crate::tables::Read as _;
+use crate::tracking::serial;
 
 /// Plates stand on plates at most so deep.
 const DEPTH_MAX: usize = 5;
@@ -78,6 +80,7 @@ pub fn sighted(
 ) -> Result<(), Stop> {
     let before = place_as_of(posting, plate, order);
     if before == Some(place) {
+        confirm(posting, plate, place, order);
         return Ok(());
     }
     if let Some((location, bin)) = before {
@@ -89,6 +92,21 @@ pub fn sighted(
         conflict::request_task(posting, task);
     }
     put(posting, plate, place, PlateId(0), order)
+}
+
+/// The plate is where the book has it. That it was there is an act of its own: one that comes late
+/// and lies before it does not take the plate away.
+fn confirm(posting: &mut Posting<'_, '_>, plate: PlateId, place: BinPlace, order: OrderKey) {
+    let parent = posting.draft.row::<Plates>(&plate).map_or(PlateId(0), |row| row.parent);
+    let act = PlateAct {
+        from: Some(place),
+        to: place,
+        parent,
+        counted: None,
+        epsilon_us: posting.act.timing.epsilon_us,
+        next_leg: 128,
+    };
+    posting.draft.put::<PlateActs>(&(plate, order), act);
 }
 
 /// Where the plate was just before `order`; none before its first use.
@@ -113,8 +131,8 @@ pub fn put(
     take_off(posting, plate, parent, to);
     let unsure = ambiguous_with(posting, plate, to, order);
     for member in tree(posting, plate)? {
-        let member_parent = (member == plate).then_some(parent);
-        put_one(posting, member, to, member_parent, order)?;
+        let parent = (member == plate).then_some(parent);
+        put_one(posting, member, Step { to, parent, counted: None }, order)?;
     }
     match unsure {
         Some(other) => verify(posting, plate, other),
@@ -138,47 +156,182 @@ fn take_off(posting: &mut Posting<'_, '_>, plate: PlateId, parent: PlateId, to: 
     }
 }
 
+/// A complete count of `counted`, at `order`, did not see the plate: if it was there, it is missing,
+/// with everything on it. An act that comes late may show that it was not.
+///
+/// # Errors
+///
+/// As for [`put`].
+pub(crate) fn not_seen(
+    posting: &mut Posting<'_, '_>,
+    plate: PlateId,
+    counted: BinPlace,
+    order: OrderKey,
+) -> Result<(), Stop> {
+    for member in tree(posting, plate)? {
+        let parent = (member == plate).then_some(PlateId(0));
+        let step = Step { to: counted, parent, counted: Some(counted) };
+        put_one(posting, member, step, order)?;
+    }
+    Ok(())
+}
+
+/// The complete count at `order` that did not see the plate does not count any more.
+///
+/// # Errors
+///
+/// As for carrying goods.
+pub(crate) fn forget_count(
+    posting: &mut Posting<'_, '_>,
+    plate: PlateId,
+    order: OrderKey,
+) -> Result<(), Stop> {
+    let Some(act) = posting.draft.row::<PlateActs>(&(plate, order)).map(|act| *act) else {
+        return Ok(());
+    };
+    let Some(row) = posting.draft.row::<Plates>(&plate) else { return Ok(()) };
+    let Some(from) = act.from.filter(|_from| act.counted.is_some()) else { return Ok(()) };
+    let content = content_of(posting, (row.location, row.bin), plate);
+    // Without the count the plate stays where it was.
+    rebase(posting, plate, order, (from, Rule::Stays), &content)?;
+    posting.draft.delete::<PlateActs>(&(plate, order));
+    Ok(())
+}
+
+/// One act to be put into the history of a plate.
+#[derive(Debug, Clone, Copy)]
+struct Step {
+    to: BinPlace,
+    parent: Option<PlateId>,
+    counted: Option<BinPlace>,
+}
+
 fn put_one(
     posting: &mut Posting<'_, '_>,
     plate: PlateId,
-    to: BinPlace,
-    parent: Option<PlateId>,
+    step: Step,
     order: OrderKey,
 ) -> Result<(), Stop> {
     let Some(row) = posting.draft.row::<Plates>(&plate).map(|row| (*row).clone()) else {
         return Ok(());
     };
     let from = place_as_of(posting, plate, order);
-    let range = KeyRange::prefix_after(&(plate,), &(plate, order));
-    let next = posting.draft.first::<PlateActs>(&range).map(|(key, act)| (key.1, *act));
+    let to = match (step.counted, from) {
+        (None, _) => step.to,
+        (Some(counted), Some(from)) => place_after_count(posting, counted, from),
+        // It was not in use yet.
+        (Some(_counted), None) => return Ok(()),
+    };
+    let next = next_act(posting, plate, order);
     let content = content_of(posting, (row.location, row.bin), plate);
     let act = PlateAct {
         from,
         to,
-        parent: parent.unwrap_or(row.parent),
+        parent: step.parent.unwrap_or(row.parent),
+        counted: step.counted,
         epsilon_us: posting.act.timing.epsilon_us,
         next_leg: 128,
     };
     posting.draft.put::<PlateActs>(&(plate, order), act);
-    let Some((next_order, next)) = next else {
+    posting.arrivals.push(Arrival::Plate(plate, to, order));
+    let Some(next_order) = next else {
         set_place(posting, plate, &row, (to, act.parent, order));
         return carry_content(posting, &content, (row.location, row.bin), to, order);
     };
     // A later act has told its place already: the content was here in between.
-    let next = PlateAct { from: Some(to), ..next };
-    posting.draft.put::<PlateActs>(&(plate, next_order), next);
-    let Some(from) = from.filter(|from| from.0 == to.0 && next.to.0 == to.0) else {
+    if let Some(from) = from.filter(|from| from.0 == to.0) {
+        let loose = loose(posting, &content);
+        carry_content(posting, &loose, from, to, order)?;
+    }
+    rebase(posting, plate, next_order, (to, Rule::AsCaptured), &content)
+}
+
+/// Where a complete count of `counted` that did not see a plate leaves one that was at `from`.
+fn place_after_count(posting: &Posting<'_, '_>, counted: BinPlace, from: BinPlace) -> BinPlace {
+    if from != counted {
+        return from;
+    }
+    let location = posting.draft.row::<Locations>(&counted.0);
+    location.map_or(from, |location| (counted.0, location.missing_bin))
+}
+
+fn next_act(posting: &Posting<'_, '_>, plate: PlateId, order: OrderKey) -> Option<OrderKey> {
+    let range = KeyRange::prefix_after(&(plate,), &(plate, order));
+    posting.draft.first::<PlateActs>(&range).map(|(key, _act)| key.1)
+}
+
+fn loose(posting: &Posting<'_, '_>, content: &[(StockKey, Quantity)]) -> Vec<(StockKey, Quantity)> {
+    let is_serial = |key: &StockKey| serial::of(posting.draft, key.tracking).is_some();
+    content.iter().filter(|(key, _quantity)| !is_serial(key)).copied().collect()
+}
+
+/// Where an act whose start has changed leaves its plate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Rule {
+    /// As it was captured.
+    AsCaptured,
+    /// Nothing happened after all.
+    Stays,
+}
+
+/// The act at `order` takes the plate from `start` now, where it took it from somewhere else before:
+/// its content goes along, and with it the acts after it as far as they depend on it.
+fn rebase(
+    posting: &mut Posting<'_, '_>,
+    plate: PlateId,
+    order: OrderKey,
+    (start, rule): (BinPlace, Rule),
+    content: &[(StockKey, Quantity)],
+) -> Result<(), Stop> {
+    let Some(act) = posting.draft.row::<PlateActs>(&(plate, order)).map(|act| *act) else {
         return Ok(());
     };
-    let correction = correction_order(posting, plate, next_order);
-    let loose: Vec<_> = content
-        .into_iter()
-        .filter(|(key, _quantity)| {
-            crate::tracking::serial::of(posting.draft, key.tracking).is_none()
-        })
-        .collect();
-    carry_content(posting, &loose, from, to, order)?;
-    carry_content(posting, &loose, to, from, correction)
+    let end = match (rule, act.counted) {
+        (Rule::Stays, _) => start,
+        (Rule::AsCaptured, None) => act.to,
+        (Rule::AsCaptured, Some(counted)) => place_after_count(posting, counted, start),
+    };
+    let changed = PlateAct { from: Some(start), to: end, ..act };
+    posting.draft.put::<PlateActs>(&(plate, order), changed);
+    let correction = correction_order(posting, plate, order);
+    let loose = loose(posting, content);
+    let within = |places: [BinPlace; 2]| places.iter().all(|place| place.0 == start.0);
+    let before = act.from.filter(|before| within([*before, act.to]));
+    if end == act.to {
+        return match before {
+            Some(before) => carry_content(posting, &loose, start, before, correction),
+            None => Ok(()),
+        };
+    }
+    if let Some(before) = before {
+        carry_content(posting, &loose, act.to, before, correction)?;
+        carry_content(posting, &loose, start, end, correction)?;
+        carry_serials_again(posting, content, (before, end), order)?;
+    }
+    posting.arrivals.push(Arrival::Plate(plate, end, order));
+    if let Some(next) = next_act(posting, plate, order) {
+        return rebase(posting, plate, next, (end, Rule::AsCaptured), content);
+    }
+    if let Some(row) = posting.draft.row::<Plates>(&plate).map(|row| (*row).clone()) {
+        set_place(posting, plate, &row, (end, act.parent, order));
+    }
+    Ok(())
+}
+
+/// Serials on a plate have histories of their own: the act of the plate in them is another now.
+fn carry_serials_again(
+    posting: &mut Posting<'_, '_>,
+    content: &[(StockKey, Quantity)],
+    (from, to): (BinPlace, BinPlace),
+    order: OrderKey,
+) -> Result<(), Stop> {
+    for (key, _quantity) in content {
+        if serial::of(posting.draft, key.tracking).is_some() {
+            serial::forget(posting, *key, order)?;
+            carry_content(posting, &[(*key, Quantity::ONE)], from, to, order)?;
+        }
+    }
+    Ok(())
 }
 
 /// A free place on the time line beside the act at `order`.

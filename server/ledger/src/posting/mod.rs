@@ -29,6 +29,7 @@ use protocol::outcome::{Change, Decision, Reason, Settlement};
 use protocol::quantity::Quantity;
 use protocol::words::{DocumentNo, OperatorId, SerialNo};
 
+use crate::count::missing::Arrival;
 use crate::draft::Draft;
 use crate::schema::book::Timing;
 use crate::schema::case::Choice;
@@ -206,6 +207,7 @@ pub(crate) struct Leftover {
     pub(crate) touched: BTreeMap<StockKey, Quantity>,
     pub(crate) awakened: Vec<OperationId>,
     pub(crate) applications: Vec<EntryNo>,
+    pub(crate) arrivals: Vec<Arrival>,
 }
 
 /// One posting in the making.
@@ -229,6 +231,9 @@ pub struct Posting<'d, 't> {
     pub(crate) parked_acts: Vec<((ItemId, VariantId, SerialNo, OrderKey), SerialActRow)>,
     /// Parked operations that this posting made room for: judged again when it is done.
     pub(crate) awakened: Vec<OperationId>,
+    /// Serials and plates that came to a place in the past: a complete count may have been there
+    /// since and not seen them.
+    pub(crate) arrivals: Vec<Arrival>,
 }
 
 impl<'d, 't> Posting<'d, 't> {
@@ -244,6 +249,7 @@ impl<'d, 't> Posting<'d, 't> {
             register: None,
             parked_acts: Vec::new(),
             awakened: Vec::new(),
+            arrivals: Vec::new(),
         }
     }
 
@@ -277,6 +283,7 @@ impl<'d, 't> Posting<'d, 't> {
             self.touched.entry(key).or_insert(before);
         }
         self.awakened.extend(parts.awakened);
+        self.arrivals.extend(parts.arrivals);
         self.applications.extend(parts.applications);
     }
 

@@ -109,6 +109,8 @@ pub struct PlateAct {
     pub to: (LocationId, BinId),
     /// The plate that it was put on; 0 for none.
     pub parent: PlateId,
+    /// A complete count of this bin did not see it: the act only counts if the plate was there.
+    pub counted: Option<(LocationId, BinId)>,
     /// Half the width of the interval of the act, in microseconds.
     pub epsilon_us: u64,
     /// The next number of a leg by which earlier acts that came late correct this one.

@@ -19,6 +19,7 @@ use protocol::quantity::Quantity;
 use protocol::words::{ItemNo, SerialNo};
 
 use crate::conflict;
+use crate::count::missing::Arrival;
 use crate::draft::Draft;
 use crate::key::KeyRange;
 use crate::lookup;
@@ -272,6 +273,7 @@ fn mend(
     at: Option<StockKey>,
 ) -> Result<(), Stop> {
     let (mut here, mut after) = (order, at);
+    arrived(posting, at, order);
     while let Some((next, row)) = next_booked(posting.draft, unit, here) {
         if row.start == after {
             break;
@@ -289,6 +291,7 @@ fn mend(
                 posting.draft.put::<SerialActs>(&act_key(unit, next), mended);
                 restate_place(posting, unit, next, &booking);
                 after = end;
+                arrived(posting, end, next);
             }
             Err(code) => park(posting, unit, next, (&row, &code))?,
         }
@@ -296,6 +299,11 @@ fn mend(
     }
     save_state(posting, unit);
     revive(posting, unit, order)
+}
+
+/// The serial is at `at` from `order` on: a complete count may have been there since.
+fn arrived(posting: &mut Posting<'_, '_>, at: Option<StockKey>, order: OrderKey) {
+    posting.arrivals.extend(at.map(|key| Arrival::Serial(key, order)));
 }
 
 /// A booked act contradicts one that came late and lies before it: it is taken back and parked.
