@@ -123,10 +123,9 @@ impl DeviceCore {
         let kept = keep_welcome(recorder, welcome, epoch.0);
         match kept {
             Ok(lease) => self.handshake.lease = lease,
-            Err(RecorderError::ChainMismatch { .. }) => {
-                self.drive(at, session::Event::BadFrame(FaultCode::FORK), actions);
-                return;
-            }
+            // The next PUSH shows the server that its chain is another: it then orders a new
+            // incarnation. Leaving here would only lead back here.
+            Err(RecorderError::ChainMismatch { .. }) => {}
             Err(error) => {
                 self.note_stopped(&error);
                 self.drive(at, session::Event::RecorderFailed, actions);
@@ -139,7 +138,9 @@ impl DeviceCore {
         // The server was reached: whoever was locked may try again.
         self.people.wrong_pins.clear();
         self.is_state_dirty = true;
+        // A suspended device is told the same, whatever it has.
         if welcome.resume == Resume::UpToDate
+            && welcome.head == self.replica.cursor()
             && let Err(error) = self.replica.confirm(epoch)
         {
             self.replica_failed(at, &error, actions);
@@ -244,8 +245,16 @@ impl DeviceCore {
         };
         let lease = lease_of(&ok.lease);
         if let Some(recorder) = self.recorder.as_mut() {
-            recorder.re_incarnate(identity, lease)?;
-            recorder.epoch(ok.epoch.0, 0)?;
+            let present = recorder.state().identity;
+            if identity.device != present.device || identity.incarnation > present.incarnation {
+                recorder.re_incarnate(identity, lease)?;
+                recorder.epoch(ok.epoch.0, 0)?;
+            } else if recorder.state().lease.counter == 0 {
+                // The app ended between beginning the recorder and keeping its first lease.
+                recorder.lease(lease)?;
+                recorder.epoch(ok.epoch.0, 0)?;
+            }
+            // Else it is the device that it was, and its own lease is the newer one.
             return Ok(());
         }
         let disk = (self.recorder_disk.0)()
@@ -381,6 +390,8 @@ impl DeviceCore {
             let what = format!("{} rows have fields that cannot be read", applied.n_unreadable);
             self.send_fault(FaultCode::APPLY, &what, actions);
             self.news.push(News::Trouble(what));
+            // The server stops the feed at this fault; the rest of it can be read.
+            self.drive(at, session::Event::FeedGap, actions);
         }
         if !applied.outcomes.is_empty() {
             self.news.push(News::Outcomes(applied.outcomes));

@@ -241,7 +241,7 @@ impl DeviceCore {
                 counter: state.lease.counter,
                 proof: ByteBuf::from(state.lease.bytes.clone()),
             },
-            epoch: ServerEpoch(state.epoch),
+            epoch: self.epoch_of_cursor(ServerEpoch(state.epoch)),
             next_seq: Seq(recorder.next_seq()),
             tail_hash: hash16(recorder.head().hash),
             cursor: self.replica.cursor(),
@@ -260,6 +260,13 @@ impl DeviceCore {
         self.handshake.hello = codec::body(&hello);
         self.handshake.sent_us = at.mono_us;
         self.send(&hello, actions);
+    }
+
+    /// What HELLO says: the epoch that the cursor belongs to. After a restore it stays the old one
+    /// until rows of the new one are here, or the cursor would be taken for one of the new log.
+    fn epoch_of_cursor(&self, seen: ServerEpoch) -> ServerEpoch {
+        let (cursor, epoch) = (self.replica.cursor(), self.replica.epoch());
+        if cursor > Lsn(0) { epoch.min(seen) } else { seen }
     }
 
     /// The evidence of the running boot and of every boot with operations that only this device

@@ -299,6 +299,11 @@ impl Replica {
         }
     }
 
+    /// The epoch that the cursor belongs to.
+    pub fn epoch(&self) -> ServerEpoch {
+        self.meta.epoch
+    }
+
     /// Version of the scope that the rows were sent for; 0 for none.
     pub fn scope_version(&self) -> u64 {
         self.meta.scope_version

@@ -256,6 +256,72 @@ fn a_server_restored_from_a_backup_gets_everything_again() {
 }
 
 #[test]
+fn a_cursor_of_a_lost_log_is_not_taken_for_one_of_the_new_log() {
+    let mut world = World::online();
+    world.record(&receive("A-01", "BOLT", 1));
+    world.settle();
+    let backup = world.server.book.clone();
+    for _ in 0..3 {
+        world.record(&receive("A-01", "BOLT", 1));
+    }
+    world.settle();
+    world.cut_wire();
+    world.server.restore(backup);
+    // The restored server goes on, beyond the cursor that the device has of the lost log.
+    for _ in 0..9 {
+        world.server.other_moves();
+    }
+    world.event(Event::TryNow);
+    while world.core.session().state().link() != LinkState::Online {
+        assert!(world.deliver_up() | world.deliver_down());
+    }
+    // The connection breaks before the snapshot is here.
+    world.cut_wire();
+    world.settle();
+    assert_eq!((world.shown("OTHER"), world.shown("A-01")), (9, 4));
+}
+
+#[test]
+fn a_fork_that_only_the_device_can_see_ends_in_a_new_incarnation() {
+    let mut world = World::online();
+    world.record(&receive("A-01", "BOLT", 1));
+    world.settle();
+    world.event(Event::Suspend);
+    let image = world.folders.image();
+    world.record(&receive("A-01", "BOLT", 10));
+    world.settle();
+    world.is_offline = true;
+    world.cut_wire();
+    world.folders = image;
+    world.restart();
+    // Two scans: the copy is ahead of the server in number, and another in content.
+    world.record(&receive("A-01", "BOLT", 100));
+    world.record(&receive("A-01", "BOLT", 1_000));
+    world.server.book.forget_leases();
+    world.is_offline = false;
+    world.settle();
+    assert_eq!(world.core.identity().unwrap().1, Incarnation(2));
+    assert_eq!((world.shown("A-01"), world.booked("A-01")), (1_111, 1_111));
+}
+
+#[test]
+fn a_code_scanned_again_leaves_the_device_what_it_is() {
+    let mut world = World::online();
+    world.record(&receive("A-01", "BOLT", 1));
+    world.settle();
+    let lease = world.core.recorder().unwrap().state().lease.clone();
+    world.server.book.keep_leases();
+    world.event(Event::Enrol(invitation()));
+    world.settle();
+    let state = world.core.recorder().unwrap().state();
+    assert_eq!(state.identity.incarnation, 1);
+    assert!(state.lease.counter > lease.counter);
+    world.record(&receive("A-01", "BOLT", 1));
+    world.settle();
+    assert_eq!(world.booked("A-01"), 2);
+}
+
+#[test]
 fn the_recorder_forgets_only_what_is_safe_and_has_its_outcome() {
     let mut world = World::online();
     for _ in 0..200 {

@@ -53,6 +53,7 @@ pub(crate) struct Book {
     incarnation: Incarnation,
     lease_seen: u64,
     lease_pending: u64,
+    has_joined: bool,
     key: Option<VerifyingKey>,
 }
 
@@ -63,7 +64,6 @@ struct Conversation {
     is_live: bool,
     /// Cursor of the feed; none before SUBSCRIBE.
     sent: Option<Lsn>,
-    stale: bool,
 }
 
 #[derive(Debug)]
@@ -95,6 +95,8 @@ pub(crate) struct Server {
     pub(crate) safe: u64,
     pub(crate) heartbeats: Vec<Heartbeat>,
     pub(crate) others: u64,
+    /// Up to where the log went that each restore began with.
+    forks: Vec<Lsn>,
 }
 
 pub(crate) const DEVICE: DeviceId = DeviceId(7);
@@ -106,6 +108,16 @@ pub(crate) fn site() -> SiteCode {
 impl Book {
     pub(crate) fn incarnation_of_next_enrolment(&mut self, incarnation: Incarnation) {
         self.incarnation = incarnation;
+    }
+
+    /// No lease is too old.
+    pub(crate) fn forget_leases(&mut self) {
+        (self.lease_seen, self.lease_pending) = (0, 0);
+    }
+
+    /// A key that has joined keeps its leases when it joins again.
+    pub(crate) fn keep_leases(&mut self) {
+        self.has_joined = true;
     }
 }
 
@@ -130,6 +142,7 @@ impl Server {
             safe: 0,
             heartbeats: Vec::new(),
             others: 0,
+            forks: Vec::new(),
         };
         server.publish(vec![put("loc", &location_row())], Vec::new());
         server
@@ -204,7 +217,9 @@ impl Server {
         let signature = Signature::from_slice(&enrol.signature).unwrap();
         key.verify(&signed, &signature).expect("ENROL is signed");
         self.book.key = Some(key);
-        (self.book.lease_seen, self.book.lease_pending) = (1, 1);
+        if !self.book.has_joined {
+            (self.book.lease_seen, self.book.lease_pending) = (1, 1);
+        }
         vec![Frame::EnrolOk(EnrolOk {
             device: DEVICE,
             incarnation: self.book.incarnation,
@@ -252,21 +267,16 @@ impl Server {
         let is_behind = tail < accepted;
         let is_forked = tail == accepted && tail > 0 && hello.tail_hash != *chain.last().unwrap();
         if hello.incarnation < self.book.incarnation || is_old_lease || is_behind || is_forked {
-            self.book.incarnation =
-                Incarnation(self.book.incarnation.0.max(hello.incarnation.0) + 1);
-            self.book.lease_pending = self.book.lease_pending.max(hello.lease.counter) + 1;
-            self.book.lease_seen = self.book.lease_pending;
-            self.talk.stale = true;
-            return vec![Frame::StaleStore(StaleStore {
-                incarnation: self.book.incarnation,
-                lease: Self::lease(self.book.lease_pending),
-                epoch: self.epoch,
-                reason: "an old copy".to_owned(),
-            })];
+            self.book.lease_pending = self.book.lease_pending.max(hello.lease.counter);
+            return self.stale(hello.incarnation);
         }
         self.talk.is_live = true;
         self.book.lease_pending = self.book.lease_pending.max(hello.lease.counter) + 1;
-        let knows_cursor = hello.cursor <= self.head() && hello.epoch == self.epoch;
+        // A cursor of an older epoch is of this log up to where the log was restored to.
+        let age = usize::try_from(self.epoch.0.saturating_sub(hello.epoch.0)).unwrap();
+        let fork = self.forks.iter().rev().take(age).min().copied();
+        let limit = fork.map_or(self.head(), |fork| fork.min(self.head()));
+        let knows_cursor = hello.cursor <= limit;
         let resume = if hello.cursor < self.feed_low || !knows_cursor {
             Resume::Snapshot
         } else if hello.cursor == self.head() {
@@ -288,6 +298,18 @@ impl Server {
             site: site(),
             head: self.head(),
             feed_low: self.feed_low,
+        })]
+    }
+
+    fn stale(&mut self, above: Incarnation) -> Vec<Frame> {
+        self.book.incarnation = Incarnation(self.book.incarnation.0.max(above.0) + 1);
+        self.book.lease_pending += 1;
+        self.book.lease_seen = self.book.lease_pending;
+        vec![Frame::StaleStore(StaleStore {
+            incarnation: self.book.incarnation,
+            lease: Self::lease(self.book.lease_pending),
+            epoch: self.epoch,
+            reason: "an old copy".to_owned(),
         })]
     }
 
@@ -313,7 +335,9 @@ impl Server {
         for (index, recorded) in operations.into_iter().enumerate() {
             let seq = Seq((base + index) as u64 + 1);
             let previous = if seq.0 == 1 { Hash16::default() } else { chain[base + index - 1] };
-            assert!(index > 0 || previous == push.previous_hash, "the chain holds");
+            if index == 0 && previous != push.previous_hash {
+                return self.stale(push.incarnation);
+            }
             let hash = operation_hash(previous, seq, &recorded.to_content());
             if base + index < chain.len() {
                 assert_eq!(chain[base + index], hash, "same number, same content");
@@ -527,6 +551,7 @@ impl Server {
         let key = self.book.key;
         self.book = Book { key, ..backup };
         self.epoch = ServerEpoch(self.epoch.0 + 1);
+        self.forks.push(self.head());
         self.snapshots.clear();
         self.talk = Conversation::default();
     }
