@@ -13,7 +13,7 @@ use protocol::words::DocumentNo;
 
 use crate::key::KeyRange;
 use crate::posting::{Posting, Stop, add, subtract};
-use crate::schema::document::{Document, DocumentLine, DocumentLines, Documents};
+use crate::schema::document::{Document, DocumentLine, DocumentLines, Documents, OnTheWay};
 use crate::schema::entry::{LineEffect, LineField};
 use crate::schema::{ItemId, TrackingId, VariantId};
 use crate::tables::Read as _;
@@ -138,6 +138,34 @@ impl Posting<'_, '_> {
         }
         result.surplus = rest;
         Ok(result)
+    }
+
+    /// What was shipped on a transfer line under a tracking key and is not received.
+    pub(crate) fn on_the_way(&self, no: &DocumentNo, line: u32, tracking: TrackingId) -> Quantity {
+        self.draft
+            .row::<OnTheWay>(&(no.clone(), line, tracking))
+            .map_or(Quantity::ZERO, |quantity| *quantity)
+    }
+
+    /// Adds to what is on its way.
+    ///
+    /// # Errors
+    ///
+    /// [`Stop::Overflow`].
+    pub(crate) fn change_on_the_way(
+        &mut self,
+        (no, line, tracking): (&DocumentNo, u32, TrackingId),
+        delta: Quantity,
+    ) -> Result<(), Stop> {
+        let quantity = add(self.on_the_way(no, line, tracking), delta)?;
+        let key = (no.clone(), line, tracking);
+        if quantity.is_zero() {
+            self.draft.delete::<OnTheWay>(&key);
+        } else {
+            self.draft.put::<OnTheWay>(&key, quantity);
+        }
+        self.posted.on_the_way.push((no.clone(), line, tracking, delta));
+        Ok(())
     }
 
     /// Adds to a quantity of a line, and closes or opens the document as that leaves it.

@@ -391,9 +391,14 @@ fn more_than_was_shipped_and_ordered_is_on_hold() {
     world.scan(1, 60, Some(&order), transfer_ship("A", goods("BOLT", "5")));
     let (_id, outcome) =
         world.scan(2, 90, Some(&order), transfer_receive("LEEDS/L", goods("BOLT", "7")));
-    assert_eq!(codes(&outcome), [Code::TransferOver]);
+    assert_eq!(
+        codes(&outcome),
+        [Code::ProvisionalTransfer, Code::TransferOver, Code::BinBelowZero]
+    );
     assert_eq!((world.stock("LEEDS/L BOLT"), world.held("LEEDS/L BOLT")), (q("7"), q("2")));
-    assert_eq!(world.stock("WAY/ BOLT"), q("-2"));
+    assert_eq!(world.stock("WAY/ BOLT"), Quantity::ZERO);
+    assert_eq!(world.stock("MAIN/A BOLT"), q("5"));
+    assert_eq!(world.stock("MAIN/SHIPMENT BOLT"), q("-2"));
 }
 
 #[test]

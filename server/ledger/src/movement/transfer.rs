@@ -5,12 +5,16 @@
 //! provisional shipment stands for it, and the shipment itself takes its place (CONFLICTS 36). What
 //! does not arrive stays on its way until somebody closes it (39); what arrives beyond the order is
 //! on hold (37).
+//!
+//! For each line and tracking key, either something is on its way or something was received
+//! provisionally, never both: which one follows from the sums alone, not from the order of arrival.
 
 use protocol::code::Code;
 use protocol::feed::DocumentStatus;
 use protocol::operation::{DocumentKind, DocumentRef, Place, TransferReceive, TransferShip};
 use protocol::outcome::{Decision, Reason};
 use protocol::quantity::Quantity;
+use protocol::words::DocumentNo;
 
 use crate::conflict;
 use crate::document::{DocumentKey, Wanted};
@@ -28,7 +32,7 @@ use crate::schema::document::{
 };
 use crate::schema::entry::{EntryReason, EntryType, LineField, PostedBy};
 use crate::schema::place::Locations;
-use crate::schema::{BinId, LocationId, OrderKey, PlateId, StockKey};
+use crate::schema::{BinId, LocationId, OrderKey, PlateId, StockKey, TrackingId};
 use crate::tables::Read as _;
 use crate::tracking::serial;
 
@@ -46,7 +50,7 @@ impl Order {
         StockKey { location: self.through, bin: BinId(0), plate: PlateId(0), ..key }
     }
 
-    fn line(&self, line: u32) -> Option<(DocumentKind, protocol::words::DocumentNo, u32)> {
+    fn line(&self, line: u32) -> Option<(DocumentKind, DocumentNo, u32)> {
         Some((self.key.0, self.key.1.clone(), line))
     }
 }
@@ -162,7 +166,8 @@ fn on_the_way(
         document: order.line(line),
         ..Motion::between(key, order.between(key), quantity, at)
     };
-    posting.carry(&motion)
+    posting.carry(&motion)?;
+    posting.change_on_the_way((&order.key.1, line, key.tracking), quantity)
 }
 
 /// A part of a provisional shipment that a shipment takes the place of.
@@ -209,7 +214,10 @@ fn take_place_of(posting: &mut Posting<'_, '_>, order: &Order, part: &Part) -> R
         };
         posting.carry_forgotten(&motion)?;
     }
-    forget_part(posting, part)?;
+    let way = (order.key.1.clone(), part.line, part.row.from.tracking);
+    posting.change_on_the_way((&way.0, way.1, way.2), part.quantity.negated())?;
+    posting.posted.on_the_way.pop();
+    forget_part(posting, part, way)?;
     let key = (order.key.1.clone(), part.line, part.row.from.tracking, part.at);
     let quantity = subtract(part.row.quantity, part.quantity)?;
     if quantity.is_positive() {
@@ -230,7 +238,11 @@ fn take_place_of(posting: &mut Posting<'_, '_>, order: &Order, part: &Part) -> R
 }
 
 /// The receipt no longer stands for that part: an undo of it has that much less to take back.
-fn forget_part(posting: &mut Posting<'_, '_>, part: &Part) -> Result<(), Stop> {
+fn forget_part(
+    posting: &mut Posting<'_, '_>,
+    part: &Part,
+    way: (DocumentNo, u32, TrackingId),
+) -> Result<(), Stop> {
     let operation = part.at.operation();
     let Some(posted) = posting.draft.row::<PostedBy>(&operation) else { return Ok(()) };
     let mut posted = (*posted).clone();
@@ -257,6 +269,12 @@ fn forget_part(posting: &mut Posting<'_, '_>, part: &Part) -> Result<(), Stop> {
         effect.quantity = subtract(effect.quantity, part.quantity)?;
     }
     posted.serials.retain(|key| key.3 != part.at);
+    let shipped = posted.on_the_way.iter_mut().find(|(no, line, tracking, delta)| {
+        (no, *line, *tracking) == (&way.0, way.1, way.2) && delta.is_positive()
+    });
+    if let Some((_no, _line, _tracking, delta)) = shipped {
+        *delta = subtract(*delta, part.quantity)?;
+    }
     posting.draft.put::<PostedBy>(&operation, posted);
     Ok(())
 }
@@ -275,14 +293,15 @@ pub fn receive(posting: &mut Posting<'_, '_>, body: &TransferReceive) -> Result<
     let named = goods::resolve(posting, &body.goods, Flow::In)?;
     let key = named.key(&spot);
     let wanted = Wanted { item: named.item, variant: named.variant, tracking: named.tracking };
-    let shipped =
-        posting.attribute(&order.reference, wanted, (LineField::Received, named.base), |line| {
-            Ok((line.handled, line.handled))
-        })?;
-    for portion in &shipped.portions {
-        arrived(posting, &order, key, (portion.line.unwrap_or(0), portion.quantity))?;
+    let mut rest = named.base;
+    for (line, _row) in posting.lines_for(&order.reference, wanted) {
+        let part = posting.on_the_way(&order.key.1, line, key.tracking).min(rest);
+        if part.is_positive() {
+            arrived(posting, &order, key, (line, part))?;
+            rest = subtract(rest, part)?;
+        }
     }
-    let over = receive_first(posting, &order, &named, (key, shipped.surplus))?;
+    let over = receive_first(posting, &order, &named, (key, rest))?;
     wrong_destination(posting, &order, &spot, key);
     arrived_over(posting, &order, &named, (key, over))?;
     hold_named(posting, key, &named)
@@ -300,14 +319,12 @@ fn arrived(
         ..Motion::between(order.between(key), key, quantity, at)
     };
     posting.carry(&motion)?;
-    if line == 0 {
-        return Ok(());
-    }
+    posting.change_on_the_way((&order.key.1, line, key.tracking), quantity.negated())?;
     posting.add_to_line(&order.key, line, LineField::Received, quantity)
 }
 
-/// What the sender has not reported yet, as far as the order leaves room for it. Gives back the
-/// rest.
+/// What the sender has not reported yet: a provisional shipment stands for it. Gives back how much of
+/// it is beyond the order.
 fn receive_first(
     posting: &mut Posting<'_, '_>,
     order: &Order,
@@ -317,29 +334,40 @@ fn receive_first(
     if !quantity.is_positive() {
         return Ok(Quantity::ZERO);
     }
-    let sender = order.header.location;
     if posting.act.desk && !posting.act.approved {
         let reason = Reason::new(Code::NotShipped).word("document", &order.key.1);
         return Err(Stop::Refuse(reason));
     }
-    let mut rest = quantity;
     let wanted = Wanted { item: named.item, variant: named.variant, tracking: named.tracking };
+    let mut over = quantity;
     for (line, row) in posting.lines_for(&order.reference, wanted) {
-        let part = subtract(row.quantity, row.handled)?.min(rest);
-        if !part.is_positive() {
-            continue;
+        let part = subtract(row.quantity, row.handled)?.min(over);
+        if part.is_positive() {
+            through(posting, order, key, (line, part))?;
+            over = subtract(over, part)?;
         }
-        ship_provisionally(posting, order, key, (line, part))?;
-        arrived(posting, order, key, (line, part))?;
-        rest = subtract(rest, part)?;
     }
-    if rest < quantity {
-        let reason = Reason::new(Code::ProvisionalTransfer)
-            .word("location", lookup::location_text(posting.draft, sender))
-            .word("document", &order.key.1);
-        posting.decision.changed(reason);
+    if over.is_positive() {
+        let line = over_line(posting, order, wanted);
+        through(posting, order, key, (line, over))?;
     }
-    Ok(rest)
+    let sender = lookup::location_text(posting.draft, order.header.location);
+    let reason = Reason::new(Code::ProvisionalTransfer)
+        .word("location", sender)
+        .word("document", &order.key.1);
+    posting.decision.changed(reason);
+    Ok(over)
+}
+
+/// Shipped provisionally and received at once.
+fn through(
+    posting: &mut Posting<'_, '_>,
+    order: &Order,
+    key: StockKey,
+    (line, quantity): (u32, Quantity),
+) -> Result<(), Stop> {
+    ship_provisionally(posting, order, key, (line, quantity))?;
+    arrived(posting, order, key, (line, quantity))
 }
 
 fn ship_provisionally(
@@ -363,6 +391,7 @@ fn ship_provisionally(
         ..Motion::between(from, through, quantity, at)
     };
     posting.carry(&motion)?;
+    posting.change_on_the_way((&order.key.1, line, key.tracking), quantity)?;
     posting.add_to_line(&order.key, line, LineField::Handled, quantity)?;
     provisional_only(posting, &order.key, line, quantity)?;
     let row_key = (order.key.1.clone(), line, key.tracking, at);
@@ -404,22 +433,15 @@ fn wrong_destination(posting: &mut Posting<'_, '_>, order: &Order, spot: &Spot, 
     open_case(posting, vec![reason], key, vec![Choice::Accept, Choice::Return]);
 }
 
-/// More than was shipped and ordered: what is on its way goes below zero, and the goods are on hold
-/// until the sender answers.
+/// More than the order says: the goods are on hold until the sender answers whether it reported too
+/// little.
 fn arrived_over(
     posting: &mut Posting<'_, '_>,
     order: &Order,
     named: &Named,
     (key, over): (StockKey, Quantity),
 ) -> Result<(), Stop> {
-    if !over.is_positive() {
-        return Ok(());
-    }
-    let wanted =
-        Wanted { item: named.item, variant: named.variant, tracking: named.tracking };
-    let line = over_line(posting, order, wanted);
-    arrived(posting, order, key, (line, over))?;
-    if posting.act.approved {
+    if !over.is_positive() || posting.act.approved {
         return Ok(());
     }
     let sender = lookup::location_text(posting.draft, order.header.location);

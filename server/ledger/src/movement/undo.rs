@@ -159,6 +159,10 @@ pub(crate) fn take_back_rest(
             forget_provisional(posting, (&effect.no, effect.line), operation);
         }
     }
+    for (no, line, tracking, delta) in posted.on_the_way.drain(..) {
+        posting.change_on_the_way((&no, line, tracking), delta.negated())?;
+        posting.posted.on_the_way.pop();
+    }
     for hold in posted.holds.drain(..) {
         posting.release_hold(hold)?;
     }

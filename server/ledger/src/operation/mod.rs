@@ -25,6 +25,7 @@ pub use crate::operation::again::{awaken, open_case_of, rejudge, reverse, settle
 use crate::conflict;
 use crate::count;
 use crate::draft::Draft;
+use crate::lookup;
 use crate::movement::{adjust, answer, outbound, receive, reclassify, relocate, transfer, undo};
 use crate::place::plate;
 use crate::posting::{Act, Posting, Stop};
@@ -178,7 +179,24 @@ fn post_fact(posting: &mut Posting<'_, '_>, body: &Body) -> Judged {
     if !may_be_refused(body) {
         right::mark(posting);
     }
+    look_again(posting, body);
     complete(posting)
+}
+
+/// A count ends the tasks that asked for it; what is below zero all the same, by acts after the
+/// count, is asked for again.
+fn look_again(posting: &mut Posting<'_, '_>, body: &Body) {
+    let (location, bin, item) = match body {
+        Body::Count(count) => {
+            (&count.place.location, count.place.bin.as_ref(), Some(&count.goods.item))
+        }
+        Body::CountBin(count) => (&count.location, Some(&count.bin), None),
+        _ => return,
+    };
+    let Ok((location, row)) = lookup::location(posting.draft, location) else { return };
+    let Ok(bin) = lookup::bin(posting.draft, (location, &row), bin) else { return };
+    let item = item.and_then(|no| lookup::item(posting.draft, no).ok()).map(|(id, _card)| id);
+    posting.touch_below_zero((location, bin), item);
 }
 
 /// What is looked at when everything of an operation is posted.
@@ -308,7 +326,7 @@ fn others_wait(posting: &mut Posting<'_, '_>, body: &Body, case: CaseId) {
         | Body::Void(_) => (None, None),
     };
     if let Some(no) = to.and_then(|to| to.plate.as_ref())
-        && crate::lookup::plate(posting.draft, no).is_err()
+        && lookup::plate(posting.draft, no).is_err()
     {
         conflict::open_dependency(posting, &plate::identity(no), case);
     }
@@ -381,5 +399,7 @@ pub fn park_poison(draft: &mut Draft<'_>, request: &Request<'_>, why: &str) {
     debug_assert!(parked.is_ok(), "a case and an outcome are a handful of rows");
 }
 
+#[cfg(test)]
+mod shuffle;
 #[cfg(test)]
 mod tests;

@@ -6,10 +6,12 @@ use protocol::outcome::Reason;
 use protocol::quantity::Quantity;
 
 use crate::conflict;
+use crate::key::KeyRange;
 use crate::lookup;
 use crate::posting::{Posting, Stop, subtract};
 use crate::schema::place::{Bins, Locations};
-use crate::schema::{BinId, StockKey};
+use crate::schema::stock::{Stocks, StocksByItem};
+use crate::schema::{BinId, ItemId, LocationId, StockKey};
 use crate::tables::Read as _;
 
 impl Posting<'_, '_> {
@@ -46,6 +48,32 @@ impl Posting<'_, '_> {
             conflict::request_task(self, task);
         }
         Ok(())
+    }
+
+    /// Has [`Posting::check_below_zero`] look at what is below zero of an item, or of all (none), in a
+    /// bin, although nothing changed there.
+    pub(crate) fn touch_below_zero(
+        &mut self,
+        (location, bin): (LocationId, BinId),
+        item: Option<ItemId>,
+    ) {
+        let keys: Vec<_> = match item {
+            Some(item) => {
+                let range = KeyRange::prefix(&(item, location, bin));
+                let rows = self.draft.list::<StocksByItem>(&range);
+                rows.into_iter().map(|((_item, key), _row)| key).collect()
+            }
+            None => {
+                let rows = self.draft.list::<Stocks>(&KeyRange::prefix(&(location, bin)));
+                rows.into_iter().map(|(key, _row)| key).collect()
+            }
+        };
+        for key in keys {
+            let quantity = self.stock(&key);
+            if quantity.is_negative() {
+                self.touched.entry(key).or_insert(quantity);
+            }
+        }
     }
 
     /// The adjustment bin mirrors differences; a location without bins may be below zero where the

@@ -93,6 +93,8 @@ crate::tables! {
     /// Lines that may still be handled, by item.
     OpenLinesByItem = 77, "open_line_by_item",
         (LocationId, ItemId, DocumentKind, DocumentNo, u32) => ();
+    /// What was shipped on a transfer line and is not received, by tracking key.
+    OnTheWay = 79, "on_the_way", (DocumentNo, u32, TrackingId) => Quantity;
     /// Provisional shipments by transfer order, line, tracking key, in order of their receipts.
     ProvisionalShipments = 78, "provisional_shipment",
         (DocumentNo, u32, TrackingId, OrderKey) => ProvisionalShipment;

@@ -252,6 +252,8 @@ pub struct Posted {
     pub legs: Vec<Leg>,
     /// What it added to document lines and did not take back.
     pub lines: Vec<LineEffect>,
+    /// What it added to what is on its way, by transfer order, line and tracking key.
+    pub on_the_way: Vec<(DocumentNo, u32, TrackingId, Quantity)>,
     /// Its acts in the histories of serials; booked by chain, not by leg.
     pub serials: Vec<(ItemId, VariantId, SerialNo, OrderKey)>,
     /// The holds that it made; some may have ended since.
