@@ -3,16 +3,17 @@
 //! One person, one device: all of it is behind one lock, and nothing in it survives the process but
 //! what the device has recorded.
 
-use std::collections::BTreeSet;
+mod identity;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use device_core::capture::{Capture, Event, Flow, Local, Memory, Ready, Scan, Signal, Step, World};
 use device_core::device::Device;
 use device_core::engine::{
-    DeviceCore, News, RecordError, RecorderState, SignInError, SignInWith, Status, UndoError, Work,
+    DeviceCore, News, RecordError, RecorderState, SignInWith, Status, UndoError, Work,
 };
 use protocol::barcode::{self, Meaning, ScanProfile};
-use protocol::enrolment::Invitation;
 use protocol::feed::{LocationRow, OperatorRow, Role, TaskRow};
 use protocol::identity::{Incarnation, OperationId, Seq, ServerTime, TaskId};
 use protocol::operation::{Answer as AnswerBody, Body, DocumentKind};
@@ -24,6 +25,8 @@ use crate::clock;
 use crate::deed::Deed;
 use crate::events::Change;
 use crate::words::{plain, with_word};
+
+use identity::{badge_name, propose};
 
 /// Changes that a slow page may be behind before it asks for everything again.
 const CHANGES_MAX: usize = 64;
@@ -45,6 +48,8 @@ pub(crate) struct Desk {
     /// Who wants to sign in, and what to call them.
     pub(crate) candidate: Option<(SignInWith, String)>,
     pub(crate) capture: Option<Capture>,
+    /// Flows that were left with something unconfirmed in hand.
+    pub(crate) laid_aside: BTreeMap<Flow, Capture>,
     memory: Memory,
     /// What is to be said besides the question.
     pub(crate) remark: Option<Remark>,
@@ -361,12 +366,17 @@ impl App {
         self.step(desk, Event::Scan(scan))
     }
 
+    /// Starts a flow, or goes on with it where it was laid aside.
     fn start(&self, desk: &mut Desk, flow: Flow) -> Answer {
         leave(desk);
+        desk.last_flow = Some(flow);
+        if let Some(capture) = desk.laid_aside.remove(&flow) {
+            desk.capture = Some(capture);
+            return Answer::of(Signal::Quiet);
+        }
         let memory = std::mem::take(&mut desk.memory);
         let started = self.with_world(desk, |_, world| Capture::start(flow, memory, world));
         desk.capture = started;
-        desk.last_flow = Some(flow);
         Answer::of(Signal::Quiet)
     }
 
@@ -428,7 +438,14 @@ impl App {
 
     fn record(&self, desk: &mut Desk, works: &[Work]) -> Answer {
         match self.device.record_many(works) {
-            Ok(recorded) => Answer { signal: Signal::Complete, recorded },
+            Ok(recorded) => {
+                self.with_world(desk, |desk, world| {
+                    for capture in desk.laid_aside.values_mut() {
+                        works.iter().for_each(|work| capture.heard(&work.body, world));
+                    }
+                });
+                Answer { signal: Signal::Complete, recorded }
+            }
             Err(error) => self.not_recorded(desk, &error),
         }
     }
@@ -493,72 +510,6 @@ impl App {
         Answer::of(Signal::Quiet)
     }
 
-    fn enrol(&self, desk: &mut Desk, text: &str) -> Answer {
-        let Ok(mut invitation) = text.trim().parse::<Invitation>() else {
-            return self.refuse(desk, "enrol-bad");
-        };
-        if let Some(server) = &self.server {
-            invitation.url.clone_from(server);
-        }
-        desk.is_enrolling = true;
-        self.device.begin_enrolment(invitation);
-        Answer::of(Signal::Good)
-    }
-
-    fn name(&self, desk: &mut Desk, text: &str) -> Answer {
-        let row = OperatorId::new(text)
-            .ok()
-            .and_then(|id| self.people().into_iter().find(|row| row.operator == id));
-        match row {
-            Some(row) => propose(desk, SignInWith::Name(row.operator), &row.name),
-            None => self.refuse(desk, "sign-in-unknown"),
-        }
-    }
-
-    fn sign_in(&self, desk: &mut Desk, pin: &str) -> Answer {
-        let Some((with, _name)) = desk.candidate.clone() else {
-            return self.refuse(desk, "sign-in-badge");
-        };
-        let mut signed_in = self.device.sign_in(&with, pin.trim());
-        // The text of a badge may have been given to the server with what is printed before it.
-        if let (Err(SignInError::Unknown), SignInWith::Badge(badge)) = (&signed_in, &with) {
-            let printed = SignInWith::Badge(format!("U:{badge}"));
-            signed_in = self.device.sign_in(&printed, pin.trim());
-        }
-        match signed_in {
-            Ok(_row) => {
-                desk.candidate = None;
-                desk.language = None;
-                desk.seen.clear();
-                Answer::of(Signal::Complete)
-            }
-            Err(SignInError::Record(error)) => self.not_recorded(desk, &error),
-            Err(error) => {
-                let text = match error {
-                    SignInError::Unknown => "sign-in-unknown",
-                    SignInError::Locked => "sign-in-locked",
-                    SignInError::Expired => "sign-in-expired",
-                    _ => "sign-in-wrong",
-                };
-                if !matches!(error, SignInError::WrongPin { .. }) {
-                    desk.candidate = None;
-                }
-                self.refuse(desk, text)
-            }
-        }
-    }
-
-    fn sign_out(&self, desk: &mut Desk) -> Answer {
-        leave(desk);
-        match self.device.sign_out() {
-            Ok(()) => {
-                *desk = Desk { location: desk.location.take(), ..Desk::default() };
-                Answer::of(Signal::Complete)
-            }
-            Err(error) => self.not_recorded(desk, &error),
-        }
-    }
-
     fn reopen(&self, desk: &mut Desk) -> Answer {
         match self.device.reopen_recorder() {
             Ok(()) => {
@@ -603,20 +554,13 @@ fn is_online(core: &DeviceCore) -> bool {
     core.session().state().link() == device_core::session::LinkState::Online
 }
 
-fn propose(desk: &mut Desk, with: SignInWith, name: &str) -> Answer {
-    desk.candidate = Some((with, name.to_owned()));
-    Answer::of(Signal::Good)
-}
-
-/// The flow is left; what it remembers stays.
+/// The flow is left; what it remembers stays. What is in hand and not confirmed is laid aside.
 fn leave(desk: &mut Desk) {
-    if let Some(capture) = desk.capture.take() {
+    let Some(capture) = desk.capture.take() else { return };
+    if capture.has_unconfirmed() && capture.flow() != Flow::LookUp {
+        desk.memory = capture.memory().clone();
+        desk.laid_aside.insert(capture.flow(), capture);
+    } else {
         desk.memory = capture.into_memory();
     }
-}
-
-/// A badge holds a secret: only its last two characters are shown.
-fn badge_name(badge: &str) -> String {
-    let n = badge.chars().count();
-    format!("…{}", badge.chars().skip(n.saturating_sub(2)).collect::<String>())
 }

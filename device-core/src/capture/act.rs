@@ -58,6 +58,10 @@ pub(super) enum Act {
     CountInstead,
     /// Begin the quantity again.
     CountAgain,
+    /// What this device moved meanwhile is in the figure already.
+    InFigure,
+    /// Begin the count again.
+    StartAgain,
     /// What was not touched is not there.
     RestIsZero,
     /// Record only what was touched.

@@ -102,6 +102,10 @@ impl Applying<'_> {
 
     /// Which end of the movement a scanned bin is.
     fn side_of(&self, slots: &Slots, bin: &BinCode) -> Side {
+        let kind = self.world.bin_row(bin).map(|row| row.kind);
+        if self.flow == Flow::Pick && matches!(kind, Some(BinKind::Shipment | BinKind::Cart)) {
+            return Side::To;
+        }
         if !self.flow.is_move() {
             return self.flow.side();
         }
@@ -110,11 +114,7 @@ impl Applying<'_> {
             return Side::From;
         }
         if self.flow == Flow::PutAway && !slots.has_goods() && slots.from_plate.is_none() {
-            let row = self.world.bin_row(bin);
-            if row.is_some_and(|row| row.kind == BinKind::Receipt) {
-                return Side::From;
-            }
-            return Side::To;
+            return if kind == Some(BinKind::Receipt) { Side::From } else { Side::To };
         }
         if slots.from.is_none() && slots.from_plate.is_none() { Side::From } else { Side::To }
     }

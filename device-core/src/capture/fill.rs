@@ -281,7 +281,9 @@ impl Reader<'_> {
             Flow::PutAway | Flow::Move => {
                 let rows = self.world.catalogue.stock_on(plate);
                 let holds = |item: &ItemNo| rows.iter().any(|row| row.item == *item);
+                let other = self.slots.from_plate.as_ref().is_some_and(|p| p.as_str() != plate);
                 match &self.slots.item {
+                    None if other => vec![PlateUse::To, PlateUse::From],
                     None => vec![PlateUse::From],
                     Some(item) if self.slots.from_plate.is_none() && holds(item) => {
                         vec![PlateUse::From]

@@ -33,7 +33,9 @@ pub(super) fn hints(capture: &Capture, world: &World<'_>) -> Vec<Message> {
             let target = line::target(capture.flow, slots, world);
             match target.filter(|_| item.is_some()) {
                 Some(target) => all.push(expected(capture.flow, &target, world)),
-                None if slots.paper.is_some() => rest(capture.flow, slots, world, &mut all),
+                None if is_done(capture.flow, slots, world) => {
+                    all.push(Message::new("hint-order-done"));
+                }
                 None => {}
             }
         }
@@ -104,22 +106,10 @@ fn expected(flow: Flow, target: &Target, world: &World<'_>) -> Message {
         .word("unit", unit)
 }
 
-/// What an order still asks for, before an item is scanned.
-fn rest(flow: Flow, slots: &Slots, world: &World<'_>, all: &mut Vec<Message>) {
-    let open: Vec<Target> =
-        line::all(flow, slots, world).into_iter().filter(|target| !target.left.is_zero()).collect();
-    if open.is_empty() && matches!(slots.paper, Some(Paper::Of(..))) {
-        all.push(Message::new("hint-order-done"));
-    }
-    for target in open.iter().take(PROPOSALS_MAX) {
-        let unit = base_word(&target.row.item, world);
-        all.push(
-            Message::new("hint-open-line")
-                .word("item", world.item_name(&target.row.item))
-                .quantity("left", target.left)
-                .word("unit", unit),
-        );
-    }
+/// Whether nothing is left on the order.
+fn is_done(flow: Flow, slots: &Slots, world: &World<'_>) -> bool {
+    let lines = line::all(flow, slots, world);
+    matches!(slots.paper, Some(Paper::Of(..))) && lines.iter().all(|line| line.left.is_zero())
 }
 
 fn base_word(item: &ItemNo, world: &World<'_>) -> String {

@@ -42,6 +42,7 @@ mod world;
 
 use protocol::feed::{TaskKind, TaskRow};
 use protocol::identity::{OperationId, TaskId};
+use protocol::operation::{Body, Place};
 
 pub use act::Choice;
 pub use body::Ready;
@@ -222,6 +223,11 @@ impl Capture {
         self.pending.is_some() || self.notice.is_some() || self.keypad
     }
 
+    /// The remembered answers.
+    pub const fn memory(&self) -> &Memory {
+        &self.memory
+    }
+
     /// The remembered answers, for the next flow.
     pub fn into_memory(self) -> Memory {
         self.memory
@@ -234,6 +240,7 @@ impl Capture {
             Some(After::Undone) => self.last.clear(),
             Some(After::Line) => {
                 self.last = ids.to_vec();
+                self.slots.moved_meanwhile &= self.flow == Flow::CountBin;
                 self.next_line();
             }
             Some(After::Bin) => {
@@ -247,6 +254,29 @@ impl Capture {
         self.notice = None;
         self.keypad = false;
         self.usual_bins(world);
+    }
+
+    /// Something else was recorded while this flow was laid aside. A count whose bin was touched
+    /// asks about it.
+    pub fn heard(&mut self, body: &Body, world: &World<'_>) {
+        let Some(bin) = self.slots.bin(Side::From).filter(|_| self.flow.is_count()) else { return };
+        let places: Vec<&Place> = match body {
+            Body::Receive(body) => vec![&body.to],
+            Body::Pick(body) => body.to.iter().chain([&body.from]).collect(),
+            Body::Ship(body) => vec![&body.from],
+            Body::Move(body) => vec![&body.from, &body.to],
+            Body::MovePlate(body) => vec![&body.to],
+            Body::TransferShip(body) => vec![&body.from],
+            Body::TransferReceive(body) => vec![&body.to],
+            _ => Vec::new(),
+        };
+        let touches = places
+            .iter()
+            .any(|place| place.location == *world.location && place.bin.as_ref() == Some(bin));
+        // Taking a scan back does not take the movement back.
+        for slots in self.history.iter_mut().chain([&mut self.slots]) {
+            slots.moved_meanwhile |= touches && slots.started_us.is_some();
+        }
     }
 
     /// Keeps what the next line has in common with this one.

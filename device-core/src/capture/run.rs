@@ -489,6 +489,14 @@ fn settle(slots: &mut Slots, act: Act, finding: Option<&Finding>, world: &World<
             slots.serials.clear();
             slots.closing = false;
         }
+        Act::InFigure => slots.moved_meanwhile = false,
+        Act::StartAgain => {
+            slots.clear_line();
+            slots.counted.clear();
+            slots.seen_closed.clear();
+            slots.started_us = None;
+            slots.moved_meanwhile = false;
+        }
         Act::Drop
         | Act::Fill(_)
         | Act::Skip

@@ -188,6 +188,8 @@ pub struct Slots {
     pub counted: Vec<Counted>,
     /// Licence plates that a whole-bin count saw closed.
     pub seen_closed: Vec<PlateNo>,
+    /// This device moved goods out of or into the bin while it was being counted.
+    pub moved_meanwhile: bool,
     /// Warnings that a person has answered with "go on".
     pub accepted: BTreeSet<String>,
     /// The person has confirmed: only the closing questions are left.
@@ -239,6 +241,7 @@ impl Slots {
             started_us: kept.started_us,
             counted: kept.counted,
             seen_closed: kept.seen_closed,
+            moved_meanwhile: kept.moved_meanwhile,
             ..Self::default()
         };
     }

@@ -32,7 +32,7 @@ pub(super) fn menu(app: &App, desk: &mut Desk, status: &Status) -> Markup {
                 span class="count" { (n_tasks) }
             }
             @for (at, flow) in flows.iter().enumerate() {
-                (numbered(at + 1, "start", flow.word(), &plain(title(*flow), language)))
+                (numbered(at + 1, "start", flow.word(), &flow_text(*flow, desk, language)))
             }
         }
         nav class="bar" {
@@ -41,6 +41,15 @@ pub(super) fn menu(app: &App, desk: &mut Desk, status: &Status) -> Markup {
             (link("/sync", &plain("button-sync", language), "secondary"))
         }
     }
+}
+
+/// The name of a flow, and whether something of it is still in hand.
+fn flow_text(flow: Flow, desk: &Desk, language: Language) -> String {
+    let name = plain(title(flow), language);
+    if desk.laid_aside.contains_key(&flow) {
+        return format!("{name} ({})", plain("menu-laid-aside", language));
+    }
+    name
 }
 
 /// The work that waits.

@@ -196,3 +196,41 @@ async fn a_blind_count_tells_the_book_to_nobody() {
     }
     served.stop().await;
 }
+
+#[tokio::test]
+async fn what_is_in_hand_is_laid_aside_and_taken_up_again() {
+    let (_folder, served, browser, _house) = at_work(Settings::default()).await;
+    browser.ask("start", "count_bin").await;
+    browser.ask("scan", "B:A-01").await;
+    browser.ask("scan", "4006381333931").await;
+    browser.ask("confirm", "").await;
+    browser.ask("leave", "").await;
+    assert!(browser.get("/").await.body.contains("Count bin (laid aside)"));
+    browser.ask("start", "move").await;
+    for (deed, text) in [
+        ("scan", "B:A-01"),
+        ("scan", "NUT-M8"),
+        ("key", "2"),
+        ("scan", "B:A-02"),
+        ("confirm", ""),
+        ("leave", ""),
+    ] {
+        browser.ask(deed, text).await;
+    }
+    let state = browser.ask("start", "count_bin").await;
+    assert_eq!(state["screen"]["lines"].as_array().unwrap().len(), 1, "{state}");
+    let state = browser.ask("scan", "NUT-M8").await;
+    assert_eq!(state["screen"]["notice"]["code"], "moved_meanwhile", "{state}");
+    served.stop().await;
+}
+
+#[tokio::test]
+async fn enter_in_an_empty_field_is_the_primary_button() {
+    let (_folder, served, browser, _house) = at_work(Settings::default()).await;
+    browser.ask("start", "count").await;
+    browser.ask("scan", "B:A-01").await;
+    browser.ask("scan", "4006381333931").await;
+    let state = browser.ask("key", "").await;
+    assert_eq!(state["signal"], "complete", "{state}");
+    served.stop().await;
+}

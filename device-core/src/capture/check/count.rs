@@ -10,6 +10,16 @@ use super::super::world::sum;
 use super::{Checking, Finding};
 
 pub(super) fn check(c: &Checking<'_>, all: &mut Vec<Finding>) {
+    if c.slots.moved_meanwhile {
+        let bin = c.slots.bin(Side::From).map_or("", |bin| bin.as_str());
+        let text = Message::new("warn-moved-meanwhile").word("bin", bin);
+        all.push(
+            Finding::warning("moved_meanwhile", bin, text)
+                .choice(Message::new("choice-in-figure"), Act::InFigure)
+                .choice(Message::new("choice-start-again"), Act::StartAgain)
+                .must_choose(),
+        );
+    }
     if c.flow == Flow::Count && c.slots.closing && c.may_tell() {
         second_count(c, all);
     }

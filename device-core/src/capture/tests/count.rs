@@ -206,3 +206,24 @@ fn an_unknown_code_in_a_bin_is_recorded_and_the_count_goes_on() {
     hand.does("OK");
     assert_eq!(bin_count(&hand).lines.len(), 2);
 }
+
+#[test]
+fn goods_that_this_device_moved_during_a_count_are_asked_about() {
+    let mut hand = Hand::new(stocked(), Flow::CountBin);
+    hand.all(&["B:A-01", "4006381333931", "OK"]);
+    let mut mover = Hand::new(stocked(), Flow::Move);
+    mover.all(&["B:A-01", "NUT", "=2", "B:A-02", "OK"]);
+    let moved = mover.recorded[0].body.clone();
+    hand.hear(&moved);
+    assert_eq!((hand.does("NUT"), hand.code()), (Signal::Warning, "moved_meanwhile"));
+    hand.choose("choice-in-figure");
+    assert_eq!(hand.screen().lines.len(), 1, "what was counted stays");
+    hand.hear(&moved);
+    hand.does("4006381333931");
+    hand.choose("choice-start-again");
+    assert_eq!(hand.screen().lines, []);
+    let mut elsewhere = Hand::new(stocked(), Flow::CountBin);
+    elsewhere.all(&["B:B-01", "NUT", "OK"]);
+    elsewhere.hear(&moved);
+    assert_eq!(elsewhere.does("4006381333931"), Signal::Good);
+}

@@ -437,3 +437,18 @@ fn every_flow_gives_the_same_operations_for_any_order_of_its_scans() {
         assert_eq!(same_in_any_order(&shelf, flow, &scans, &then).len(), n, "{flow:?}");
     }
 }
+
+#[test]
+fn a_plate_is_put_onto_another_after_a_question() {
+    let mut shelf = Shelf::usual();
+    shelf.add_plate("CHILD", "DOCK");
+    shelf.add_plate("PARENT", "A-01");
+    let mut hand = Hand::new(shelf, Flow::Move);
+    assert_eq!(hand.all(&["L:CHILD", "L:PARENT"]), Signal::Warning);
+    hand.choose("choice-plate-to");
+    hand.does("OK");
+    let Body::MovePlate(body) = &hand.recorded[0].body else { panic!("{:?}", hand.screen()) };
+    assert_eq!(body.plate.as_str(), "CHILD");
+    assert_eq!(body.to.plate.as_ref().unwrap().as_str(), "PARENT");
+    assert_eq!(body.to.bin.as_ref().unwrap().as_str(), "A-01");
+}

@@ -290,3 +290,12 @@ fn an_adjustment_above_the_limit_says_who_decides() {
     hand.choose("choice-more");
     assert_eq!((hand.does("=100"), hand.code()), (Signal::Warning, "count_needs_approval"));
 }
+
+#[test]
+fn a_staging_bin_is_where_picked_goods_are_dropped() {
+    let mut hand = Hand::new(sold(), Flow::Pick);
+    hand.all(&["D:881", "B:OUT", "B:A-01", "4006381333931", "=3", "OK"]);
+    let pick = picks(&hand)[0];
+    assert_eq!(pick.from.bin.as_ref().unwrap().as_str(), "A-01");
+    assert_eq!(pick.to.as_ref().unwrap().bin.as_ref().unwrap().as_str(), "OUT");
+}

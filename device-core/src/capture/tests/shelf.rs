@@ -7,7 +7,7 @@ use protocol::feed::{
     ItemUnit, LocationRow, LotRow, PlateRow, PlateState, StockRow, TaskRow, TrackingRule,
 };
 use protocol::identity::{DeviceId, Incarnation, OperationId, Seq};
-use protocol::operation::{DocumentKind, DocumentRef, Tracking};
+use protocol::operation::{Body, DocumentKind, DocumentRef, Tracking};
 use protocol::quantity::Quantity;
 use protocol::words::{BinCode, ItemNo, LocationCode};
 
@@ -353,6 +353,11 @@ impl Hand {
 
     pub(super) fn code(&mut self) -> &'static str {
         self.screen().notice.map_or("", |notice| notice.code)
+    }
+
+    /// Another flow of the same device has recorded this.
+    pub(super) fn hear(&mut self, body: &Body) {
+        self.with(|capture, world| capture.heard(body, world));
     }
 
     /// The screen as its readers get it.
