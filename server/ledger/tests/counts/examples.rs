@@ -222,7 +222,8 @@ fn e10_one_bad_boot_spoils_nothing() {
     let mut world = World::new();
     world.opening("A-1", "X", "100");
     let sampled = MINUTE_US / 10;
-    let acts = [("09:00", sampled), ("09:31", 19 * MINUTE_US), ("10:00", sampled), ("11:00", sampled)];
+    let acts =
+        [("09:00", sampled), ("09:31", 19 * MINUTE_US), ("10:00", sampled), ("11:00", sampled)];
     let picks = acts.map(|(clock, epsilon)| {
         world.record_about(1, (at(clock), epsilon, false), &pick("A-1", "X", "1"))
     });

@@ -109,7 +109,10 @@ fn differences(world: &World, ops: &[(Op, Body)]) -> Differences {
 }
 
 /// The same by a plain fold in order of the acts: bin and item to quantity, and the differences.
-fn fold(opening: &[(&str, &str, &str)], ops: &[(Op, Body)]) -> (BTreeMap<String, Quantity>, Differences) {
+fn fold(
+    opening: &[(&str, &str, &str)],
+    ops: &[(Op, Body)],
+) -> (BTreeMap<String, Quantity>, Differences) {
     let name = |bin: &str, item: &str| format!("{bin} {item} None None");
     let mut book: BTreeMap<(String, String), Quantity> = BTreeMap::new();
     let mut found = BTreeMap::new();

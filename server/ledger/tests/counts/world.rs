@@ -21,8 +21,7 @@ use ledger::schema::{ItemId, SiteId, StockKey};
 use ledger::tables::Read as _;
 use protocol::feed::{Role, TrackingRule};
 use protocol::identity::{
-    Boot, CaseId, DeviceId, Hash16, Incarnation, IntakeNo, Lsn, OperationId, Seq, ServerEpoch,
-    ServerTime,
+    Boot, CaseId, DeviceId, Hash16, Incarnation, Lsn, OperationId, Seq, ServerEpoch, ServerTime,
 };
 use protocol::operation::{
     Body, Count, CountBin, CountedLine, Envelope, Goods, Move, Pick, Place, Receive, Recorded,
@@ -86,10 +85,8 @@ pub fn count(bin: &str, item: &str, quantity: &str) -> Body {
 
 /// Everything in the bin, all seen at the end of the count.
 pub fn count_bin(bin: &str, lines: Vec<Goods>) -> Body {
-    let lines = lines
-        .into_iter()
-        .map(|goods| CountedLine { goods, plate: None, mono_us: MONO })
-        .collect();
+    let lines =
+        lines.into_iter().map(|goods| CountedLine { goods, plate: None, mono_us: MONO }).collect();
     Body::CountBin(CountBin {
         location: "MAIN".try_into().unwrap(),
         bin: bin.try_into().unwrap(),
@@ -195,19 +192,11 @@ impl World {
             document: None,
         };
         let content = Recorded::new(envelope, body).to_content();
-        let id = OperationId {
-            device: DeviceId(device),
-            incarnation: Incarnation(1),
-            seq: Seq(*seq),
-        };
+        let id =
+            OperationId { device: DeviceId(device), incarnation: Incarnation(1), seq: Seq(*seq) };
         let hash = protocol::identity::operation_hash(Hash16::default(), id.seq, &content);
-        let timing = Timing {
-            tau,
-            epsilon_us,
-            uncertain,
-            lower: Bound::Sample,
-            upper: Bound::Sample,
-        };
+        let timing =
+            Timing { tau, epsilon_us, uncertain, lower: Bound::Sample, upper: Bound::Sample };
         Op { id, timing, content, hash }
     }
 
@@ -284,8 +273,7 @@ impl World {
         let arrived = arrived.finish();
         self.tables.apply(arrived);
         let time = self.clock.plus_us(5);
-        let request =
-            Request { intake_no: no, intake: &intake, lsn: self.head.lsn.next(), time };
+        let request = Request { intake_no: no, intake: &intake, lsn: self.head.lsn.next(), time };
         let mut draft = Draft::over(&self.tables);
         judge(&mut draft, &request).unwrap();
         self.head = Head { lsn: request.lsn, time, intake: no, hash: Hash16::default() };
@@ -384,7 +372,9 @@ impl World {
 
     pub fn open_tasks(&self) -> Vec<Task> {
         let open = self.tables.list::<OpenTasks>(&KeyRange::all());
-        open.into_iter().map(|(key, _row)| (*self.tables.row::<Tasks>(&key.5).unwrap()).clone()).collect()
+        open.into_iter()
+            .map(|(key, _row)| (*self.tables.row::<Tasks>(&key.5).unwrap()).clone())
+            .collect()
     }
 }
 
@@ -425,9 +415,13 @@ fn setup() -> Vec<Command> {
             blocked: false,
         }));
     }
-    for (item, tolerance, tracking) in
-        [("X", "0", None), ("Y", "0", None), ("Z", "0", None), ("T", "5", None), ("S", "0", Some("SN"))]
-    {
+    for (item, tolerance, tracking) in [
+        ("X", "0", None),
+        ("Y", "0", None),
+        ("Z", "0", None),
+        ("T", "5", None),
+        ("S", "0", Some("SN")),
+    ] {
         commands.push(Command::PutItem(master::PutItem {
             item: item.try_into().unwrap(),
             description: format!("item {item}"),
