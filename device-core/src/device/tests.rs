@@ -202,7 +202,9 @@ async fn many_threads_may_scan_at_once() {
             })
         })
         .collect();
-    threads.into_iter().for_each(|thread| thread.join().unwrap());
+    for thread in threads {
+        thread.join().unwrap();
+    }
     assert_eq!(shown(&device), Some(q(40)));
     while device.pending() > 0 {
         until(&mut news, is_outcome).await;

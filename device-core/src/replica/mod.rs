@@ -352,8 +352,15 @@ impl Replica {
     }
 
     fn reading_incoming(&self) -> Option<&Incoming> {
-        let incoming = self.meta.incoming.as_ref()?;
-        let is_ready = self.meta.cursor == Lsn(0) && incoming.next >= incoming.ready_chunks;
+        self.meta.reading_incoming()
+    }
+}
+
+impl Meta {
+    /// The incoming snapshot, while a device without rows of its own reads from it.
+    fn reading_incoming(&self) -> Option<&Incoming> {
+        let incoming = self.incoming.as_ref()?;
+        let is_ready = self.cursor == Lsn(0) && incoming.next >= incoming.ready_chunks;
         is_ready.then_some(incoming)
     }
 }

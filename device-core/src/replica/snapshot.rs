@@ -3,7 +3,7 @@
 use protocol::frame::{SnapBegin, SnapChunk, SnapResume};
 use protocol::identity::{OperationId, ServerEpoch};
 
-use super::{Draft, INDEX, Incoming, META, ROW, Replica, ReplicaError, encoded};
+use super::{Draft, INDEX, Incoming, META, Marks, Meta, ROW, Replica, ReplicaError, encoded};
 use crate::store::{Batch, StoreError};
 
 /// How far a snapshot has come.
@@ -61,8 +61,9 @@ impl Replica {
         let next = known.map_or(0, |incoming| incoming.next);
         let generation =
             known.map_or_else(|| self.meta.newest.saturating_add(1), |known| known.generation);
-        self.meta.newest = generation;
-        self.meta.incoming = Some(Incoming {
+        let mut meta = self.meta.clone();
+        meta.newest = generation;
+        meta.incoming = Some(Incoming {
             generation,
             snapshot: begin.snapshot,
             lsn: begin.lsn,
@@ -74,8 +75,9 @@ impl Replica {
             judged: judged.up_to,
             single: judged.single,
         });
-        self.put_meta()?;
-        self.read_incoming_if_ready()?;
+        let (marks, batch) = self.with_meta(Draft::over(&*self.store), &meta);
+        self.store.apply(batch)?;
+        (self.meta, self.marks) = (meta, marks);
         Ok(SnapResume { snapshot: begin.snapshot, next_index: next })
     }
 
@@ -101,11 +103,9 @@ impl Replica {
             let row = record.row.as_ref().map(|row| &row[..]);
             draft.write_row(generation, (record.table, &record.key), row)?;
         }
-        draft.put(META.to_vec(), encoded(&meta));
-        let batch = draft.into_batch();
+        let (marks, batch) = self.with_meta(draft, &meta);
         self.store.apply(batch)?;
-        self.meta = meta;
-        self.read_incoming_if_ready()?;
+        (self.meta, self.marks) = (meta, marks);
         Ok(())
     }
 
@@ -160,19 +160,15 @@ impl Replica {
         self.put_meta()
     }
 
-    /// While a device without rows reads from the incoming ones, what they have judged is judged.
-    fn read_incoming_if_ready(&mut self) -> Result<(), StoreError> {
-        let Some(incoming) = self.reading_incoming().cloned() else { return Ok(()) };
+    /// The batch of `draft` with `meta`. Where rows of the incoming snapshot are read from here on,
+    /// what they have judged is judged in the same batch.
+    fn with_meta(&self, mut draft: Draft<'_>, meta: &Meta) -> (Marks, Batch) {
         let mut marks = self.marks.clone();
-        let mut draft = Draft::over(&*self.store);
-        replace_judged(&mut marks, &mut draft, &incoming);
-        if draft.changes.is_empty() {
-            return Ok(());
+        if let Some(incoming) = meta.reading_incoming() {
+            replace_judged(&mut marks, &mut draft, incoming);
         }
-        let batch = draft.into_batch();
-        self.store.apply(batch)?;
-        self.marks = marks;
-        Ok(())
+        draft.put(META.to_vec(), encoded(meta));
+        (marks, draft.into_batch())
     }
 
     /// Deletes a page of rows that nobody reads any more; says whether there may be more.
@@ -209,17 +205,12 @@ impl Replica {
     }
 }
 
-fn replace_judged(marks: &mut super::Marks, draft: &mut Draft<'_>, incoming: &Incoming) {
-    let before = marks.clone();
+fn replace_judged(marks: &mut Marks, draft: &mut Draft<'_>, incoming: &Incoming) {
     for id in &incoming.judged {
         marks.replace(draft, *id);
     }
     for id in &incoming.single {
         marks.mark(draft, *id);
-    }
-    if *marks == before {
-        // Nothing new: no batch for it.
-        draft.changes.clear();
     }
 }
 

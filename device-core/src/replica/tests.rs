@@ -227,7 +227,7 @@ fn an_abandoned_snapshot_leaves_nothing_in_the_next_one() {
 
 #[test]
 fn a_device_without_rows_works_from_the_ready_chunks_on() {
-    let (mut replica, _) = replica();
+    let (mut replica, switch) = replica();
     replica.begin_snapshot(&begin(8, 3, 1, 50), EPOCH, judged(2)).unwrap();
     assert!(!replica.is_ready());
     assert!(!replica.marks().contains(name(1)));
@@ -237,6 +237,13 @@ fn a_device_without_rows_works_from_the_ready_chunks_on() {
     assert_eq!(replica.seen(), (Lsn(50), EPOCH));
     assert_eq!(replica.cursor(), Lsn(0), "the feed does not go on from half a snapshot");
     assert!(replica.marks().contains(name(2)), "what the rows contain is judged with them");
+    // Whatever a power cut takes, it takes both or none.
+    for n_kept in 0..=switch.n_unsynced() {
+        let cut = switch.image();
+        cut.cut_power(n_kept);
+        let cut = Replica::open(Box::new(cut)).unwrap();
+        assert_eq!(cut.is_ready(), cut.marks().contains(name(2)), "{n_kept} batches kept");
+    }
 }
 
 #[test]
