@@ -24,3 +24,6 @@ pub mod state;
 pub mod store;
 pub mod tls;
 pub mod view;
+
+#[cfg(test)]
+mod tests;

@@ -14,10 +14,10 @@ use server_core::session::lease::LeaseSecret;
 
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::runtime::judge::Ledger;
 use crate::runtime::{Commit, Runtime, SubmitError};
 use crate::secret;
 use crate::store::{Store, StoreError};
+use server_core::ledger_judge::LedgerJudge;
 
 /// Why a company cannot be opened.
 #[derive(Debug, thiserror::Error)]
@@ -79,7 +79,7 @@ pub async fn open_over(config: &Config, store: Store, commit: Commit) -> Result<
         heartbeat_ms: config.heartbeat_s.saturating_mul(1_000),
         ..MachineConfig::new(LeaseSecret::new(lease))
     };
-    let machine = Machine::open(&store, settings, Box::new(Ledger), clock.now())?;
+    let machine = Machine::open(&store, settings, Box::new(LedgerJudge), clock.now())?;
     let is_new = !store.has::<Companies>(&());
     let runtime = Runtime::start(machine, store, clock, commit).map_err(OpenError::Thread)?;
     if is_new {

@@ -23,9 +23,9 @@ use crate::desk::session::SignedIn;
 use crate::exchange::read::{ReadError, read_files};
 use crate::exchange::{RowFault, files, write};
 use crate::import::{self, RunError, quietly};
-use crate::runtime::judge::Ledger;
 use crate::state::AppState;
 use crate::{export, secret};
+use server_core::ledger_judge::LedgerJudge;
 
 /// The largest import over the network; larger ones are done at the command line.
 const IMPORT_BYTES_MAX: usize = 64 << 20;
@@ -129,7 +129,7 @@ fn prepare(app: &AppState, files: Vec<(String, Vec<u8>)>) -> Prepared {
         Ok(plan) => plan,
         Err(faults) => return Prepared::Faults { n_rows, faults },
     };
-    match import::rehearse(&plan, &snapshot, &Ledger, company.now(), &mut quietly) {
+    match import::rehearse(&plan, &snapshot, &LedgerJudge, company.now(), &mut quietly) {
         Ok(()) => Prepared::Ready { n_rows, plan },
         Err(faults) => Prepared::Faults { n_rows, faults },
     }

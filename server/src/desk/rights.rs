@@ -38,11 +38,13 @@ impl Roles {
         })
     }
 
-    /// Whether they allow looking at `location`; none asks for any location.
+    /// Whether they allow looking at `location`; none asks for any location. Those who only handle
+    /// goods look at their device: a blind count must not know what the desk shows.
     pub fn allow_reading(&self, location: Option<LocationId>) -> bool {
-        self.0
-            .iter()
-            .any(|(_own, at)| *at == LocationId(0) || location.is_none_or(|wanted| wanted == *at))
+        self.0.iter().any(|(own, at)| {
+            let here = *at == LocationId(0) || location.is_none_or(|wanted| wanted == *at);
+            here && *own != Role::Operator
+        })
     }
 }
 
@@ -112,5 +114,7 @@ mod tests {
         assert!(!anna.include(Role::Administrator, None));
         assert!(anna.allow_reading(Some(LocationId(2))), "an auditor looks everywhere");
         assert!(!anna.include(Role::Operator, Some(LocationId(2))));
+        let tables = granted(&[(Role::Operator, 0, 0, None)]);
+        assert!(!roles(&tables, 5).allow_reading(None), "who counts blind may not look");
     }
 }

@@ -8,8 +8,10 @@ use tokio::sync::mpsc;
 
 use crate::store::{Store, StoreError};
 
+type Apply = dyn FnMut(&Changes) -> Result<(), StoreError> + Send;
+
 /// Makes changes durable, all or none; called from one thread.
-pub struct Commit(Box<dyn FnMut(&Changes) -> Result<(), StoreError> + Send>);
+pub struct Commit(Box<Apply>);
 
 impl Commit {
     /// Writes to `store`.

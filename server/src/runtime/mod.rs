@@ -11,7 +11,6 @@
 
 mod commit;
 mod drive;
-pub mod judge;
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -1,0 +1,246 @@
+//! People and programs at desks.
+
+use serde_json::json;
+
+use super::house::{House, PASSWORD, files, sign_in, start};
+use super::http::Client;
+use crate::runtime::Health;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_shown_to_who_is_not_signed_in() {
+    let house = House::furnished().await;
+    let stranger = Client::new(house.running.addr());
+    for path in ["/api/v1/items", "/api/v1/stock?location=MAIN", "/api/v1/people", "/api/v1/status"]
+    {
+        let answer = stranger.get(path).await;
+        assert_eq!((answer.status, answer.code().as_str()), (401, "sign_in_required"), "{path}");
+    }
+    let danish = stranger.with("accept-language", "da").get("/api/v1/items").await;
+    assert_eq!(danish.json()["next_step"], "Log ind.");
+    assert_eq!(stranger.get("/livez").await.status, 200);
+    assert_eq!(stranger.get("/readyz").await.status, 200);
+    assert_eq!(house.boss.get("/api/v1/nothing").await.code(), "not_found");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_begins_with_a_cookie_and_ends_when_it_is_left() {
+    let house = House::empty().await;
+    let browser = Client::new(house.running.addr());
+    let asked = json!({"user": "boss", "password": PASSWORD});
+    let answer = browser.post("/api/v1/session", &asked).await;
+    let cookie = answer.header("set-cookie").unwrap().to_owned();
+    assert!(cookie.contains("HttpOnly") && cookie.contains("SameSite=Lax"), "{cookie}");
+    assert!(answer.json().get("token").is_none(), "the token is in the cookie alone");
+    let inside = browser.with("cookie", cookie.split(';').next().unwrap());
+    assert_eq!(inside.get("/api/v1/session").await.json()["roles"][0]["role"], "administrator");
+    assert_eq!(inside.delete("/api/v1/session").await.status, 204);
+    assert_eq!(inside.get("/api/v1/session").await.status, 401);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn guessing_a_password_is_slowed_down() {
+    let house = House::empty().await;
+    let guesser = Client::new(house.running.addr());
+    let wrong = json!({"user": "nobody", "password": "a wrong password"});
+    for _try in 0..6 {
+        let answer = guesser.post("/api/v1/session", &wrong).await;
+        assert_eq!((answer.status, answer.code().as_str()), (401, "sign_in_wrong"));
+    }
+    let answer = guesser.post("/api/v1/session", &wrong).await;
+    assert_eq!((answer.status, answer.code().as_str()), (429, "sign_in_wait"));
+    let wait: u32 = answer.header("retry-after").unwrap().parse().unwrap();
+    assert!((1..=4).contains(&wait), "{wait}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_of_another_site_changes_nothing() {
+    let house = House::furnished().await;
+    let bin = json!({"put_bin": {"location": "MAIN", "bin": "EVIL"}});
+    for (name, value) in [("origin", "https://evil.example"), ("sec-fetch-site", "cross-site")] {
+        let answer = house.boss.with(name, value).post("/api/v1/commands", &bin).await;
+        assert_eq!((answer.status, answer.code().as_str()), (403, "cross_site_request"));
+    }
+    assert_eq!(house.boss.get("/api/v1/locations/MAIN/bins/EVIL").await.status, 404);
+    let own = format!("http://{}", house.running.addr());
+    let answer = house.boss.with("origin", &own).post("/api/v1/commands", &bin).await;
+    assert_eq!(answer.status, 200, "{answer:?}");
+    assert_eq!(house.boss.get("/api/v1/locations/MAIN/bins/EVIL").await.json()["kind"], "storage");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn roles_hold_where_they_were_given() {
+    let house = House::furnished().await;
+    let sven = sign_in(&house.running, "sven", "another good password").await;
+    assert_eq!(sven.get("/api/v1/stock?location=MAIN").await.status, 200);
+    let elsewhere = sven.get("/api/v1/stock?location=SHOP").await;
+    assert_eq!((elsewhere.status, elsewhere.code().as_str()), (403, "right_missing"));
+    for (path, what) in [("/api/v1/people", "people"), ("/api/v1/export/items.csv", "export")] {
+        assert_eq!(sven.get(path).await.status, 403, "{what}");
+    }
+    let grant = json!({"grant_role": {"operator": "sven", "role": "administrator"}});
+    let answer = sven.post("/api/v1/commands", &grant).await;
+    assert_eq!((answer.status, answer.code().as_str()), (403, "right_missing"));
+    let secret = json!({"put_operator": {"operator": "sven", "name": "S", "pin_verifier": "x"}});
+    assert_eq!(house.boss.post("/api/v1/commands", &secret).await.status, 400);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_person_is_changed_and_put_out_by_an_administrator() {
+    let house = House::furnished().await;
+    let sven = sign_in(&house.running, "sven", "another good password").await;
+    let easy = json!({"pin": "1234"});
+    let answer = house.boss.put("/api/v1/people/anna", &easy).await;
+    assert_eq!((answer.status, answer.code().as_str()), (422, "pin_unfit"));
+    let roles = json!({"roles": [{"role": "auditor"}], "badge": "U-77", "pin": "5829"});
+    assert_eq!(house.boss.put("/api/v1/people/anna", &roles).await.status, 204);
+    let people = house.boss.get("/api/v1/people").await.json();
+    let anna = people.as_array().unwrap().iter().find(|row| row["operator"] == "anna").unwrap();
+    assert_eq!(anna["roles"], json!([{"role": "auditor", "location": null}]));
+    assert_eq!((&anna["has_badge"], &anna["has_pin"]), (&json!(true), &json!(true)));
+    assert!(!people.to_string().contains("argon2"), "verifiers are never shown");
+    let out = json!({"disabled": true});
+    assert_eq!(house.boss.put("/api/v1/people/sven", &out).await.status, 204);
+    assert_eq!(sven.get("/api/v1/session").await.status, 401, "out at once");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_own_password_is_changed_with_the_old_one() {
+    let house = House::furnished().await;
+    let sven = sign_in(&house.running, "sven", "another good password").await;
+    let other = sign_in(&house.running, "sven", "another good password").await;
+    let wrong = json!({"current": "a wrong password", "new": "the next good password"});
+    assert_eq!(sven.post("/api/v1/session/password", &wrong).await.code(), "sign_in_wrong");
+    let right = json!({"current": "another good password", "new": "the next good password"});
+    assert_eq!(sven.post("/api/v1/session/password", &right).await.status, 204);
+    assert_eq!(sven.get("/api/v1/session").await.status, 200);
+    assert_eq!(other.get("/api/v1/session").await.status, 401, "other sessions end");
+    sign_in(&house.running, "sven", "the next good password").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_same_command_under_the_same_key_is_done_once() {
+    let house = House::furnished().await;
+    let desk = house.boss.with("idempotency-key", "adjust-1");
+    let work = |quantity: &str| {
+        json!({
+            "kind": "adjust", "from": {"location": "MAIN", "bin": "A-02"}, "item": "BOLT",
+            "quantity": quantity, "direction": "increase", "reason": "FOUND",
+        })
+    };
+    let first = desk.post("/api/v1/work", &work("10")).await;
+    assert_eq!(first.status, 200, "{first:?}");
+    let again = desk.post("/api/v1/work", &work("10")).await;
+    assert_eq!(again.json(), first.json());
+    assert_eq!(house.on_hand("A-02", "BOLT").await.as_deref(), Some("10"));
+    let other = desk.post("/api/v1/work", &work("11")).await;
+    assert_eq!((other.status, other.code().as_str()), (409, "different_under_same_id"));
+    let far = house.boss.post("/api/v1/work", &work("1e3")).await;
+    assert_eq!((far.status, far.code().as_str()), (400, "malformed_request"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_figure_is_followed_back_to_the_operation_that_made_it() {
+    let house = House::furnished().await;
+    let path = "/api/v1/stock/entries?location=MAIN&bin=A-01&item=MILK&lot=L1";
+    let entries = house.boss.get(path).await.json();
+    let entry = &entries["rows"][0];
+    assert_eq!((&entry["quantity"], &entry["reason"]), (&json!("12.5"), &json!("opening")));
+    let operation = entry["operation"].as_str().unwrap();
+    let detail = house.boss.get(&format!("/api/v1/operations/{operation}")).await.json();
+    assert_eq!(detail["revisions"][0]["decision"], "accepted");
+    assert!(detail["posted"]["item_entries"].as_array().unwrap().len() >= 2, "{detail}");
+    let register = house.boss.get("/api/v1/operations?limit=2").await.json();
+    assert_eq!(register["rows"].as_array().unwrap().len(), 2);
+    assert!(register["next"].is_string());
+    let card = house.boss.get("/api/v1/items/BOLT").await.json();
+    assert_eq!((&card["on_hand"], &card["units"][1]["unit"]), (&json!("100"), &json!("BOX")));
+    let order = house.boss.get("/api/v1/documents/purchase_order/PO-1").await.json();
+    assert_eq!(order["lines"][0]["quantity"], "200");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_import_with_a_bad_row_changes_nothing_and_tells_every_row() {
+    let house = House::empty().await;
+    let mut bad = files();
+    bad["opening_stock.csv"] = json!(
+        "location,bin,item,quantity,lot\nMAIN,A-01,BOLT,1e3,\nMAIN,Z-99,BOLT,1,\nMAIN,A-01,MILK,1,\n"
+    );
+    let told = house.import(&bad, false).await;
+    assert_eq!(told["done"], false);
+    assert_eq!(told["faults"].as_array().unwrap().len(), 1, "cells are told before rows: {told}");
+    assert_eq!(told["faults"][0]["line"], 2);
+    bad["opening_stock.csv"] =
+        json!("location,bin,item,quantity,lot\nMAIN,Z-99,BOLT,1,\nMAIN,A-01,MILK,1,\n");
+    let told = house.import(&bad, false).await;
+    let lines: Vec<_> =
+        told["faults"].as_array().unwrap().iter().map(|fault| fault["column"].clone()).collect();
+    assert_eq!(lines, [json!("bin"), json!("lot")]);
+    assert_eq!(house.boss.get("/api/v1/locations").await.json(), json!([]), "nothing is there");
+    let dry = house.import(&files(), true).await;
+    assert_eq!((&dry["done"], &dry["faults"]), (&json!(false), &json!([])));
+    assert_eq!(house.boss.get("/api/v1/locations").await.json(), json!([]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_ledger_would_refuse_is_told_before_anything_is_done() {
+    let house = House::furnished().await;
+    // The base unit is fixed once there are entries: only the judgement knows that.
+    let change = json!({"items.csv": "item,base_unit\nBOLT,KG\nNUT,PCS\n"});
+    let told = house.import(&change, false).await;
+    assert_eq!(told["done"], false, "{told}");
+    assert_eq!(
+        (&told["faults"][0]["file"], &told["faults"][0]["line"]),
+        (&json!("items.csv"), &json!(2))
+    );
+    assert_eq!(house.boss.get("/api/v1/items/NUT").await.status, 404, "all or nothing");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_import_with_the_same_number_is_done_once() {
+    let house = House::furnished().await;
+    let more = json!({"opening_stock.csv": "location,bin,item,quantity\nMAIN,A-02,BOLT,9\n"});
+    let number = "00112233445566778899aabbccddeeff";
+    for _time in 0..2 {
+        let asked = json!({"files": more, "number": number});
+        assert_eq!(house.boss.post("/api/v1/import", &asked).await.json()["done"], true);
+    }
+    assert_eq!(house.on_hand("A-02", "BOLT").await.as_deref(), Some("9"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_export_imported_elsewhere_exports_the_same() {
+    let house = House::furnished().await;
+    let mut exported = serde_json::Map::new();
+    for file in crate::exchange::FILES {
+        let answer = house.boss.get(&format!("/api/v1/export/{file}")).await;
+        assert_eq!(answer.status, 200, "{file}: {answer:?}");
+        exported.insert((*file).to_owned(), json!(answer.body));
+    }
+    assert!(exported["opening_stock.csv"].to_string().contains("12.5"), "{exported:?}");
+    assert!(exported["purchase_orders.csv"].to_string().contains("BOX,4"), "{exported:?}");
+    assert!(exported["operators.csv"].to_string().contains("$argon2id$"), "secrets as verifiers");
+    let second = House::empty().await;
+    let imported = second.import(&exported.clone().into(), false).await;
+    assert_eq!((&imported["done"], &imported["faults"]), (&json!(true), &json!([])));
+    for file in crate::exchange::FILES.iter().filter(|file| **file != "operators.csv") {
+        let again = second.boss.get(&format!("/api/v1/export/{file}")).await.body;
+        assert_eq!(json!(again), exported[*file], "{file}");
+    }
+    sign_in(&second.running, "sven", "another good password").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn after_a_restart_everything_is_there_and_nobody_is_named_again() {
+    let house = House::furnished().await;
+    let House { folder, running, boss } = house;
+    assert_eq!(running.stop().await, Health::Stopped);
+    let again = start(folder.path()).await;
+    assert_eq!(again.first_link(), None);
+    let boss = Client { addr: again.addr(), ..boss };
+    let session = boss.get("/api/v1/session").await;
+    assert_eq!(session.status, 200, "a session outlives a restart: {session:?}");
+    assert_eq!(boss.get("/api/v1/items/BOLT").await.json()["on_hand"], "100");
+    let status = boss.get("/api/v1/status").await.json();
+    assert_eq!((&status["company"], &status["alarms"]), (&json!("Tallyman"), &json!([])));
+    assert_eq!(again.stop().await, Health::Stopped);
+}

@@ -1,0 +1,183 @@
+//! Devices over WebSockets.
+
+use std::sync::Arc;
+
+use protocol::enrolment::Invitation;
+use protocol::frame::{FaultCode, Frame, Limits};
+use protocol::operation::{
+    Body, Condition, DocumentKind, DocumentRef, Goods, Place, Receive, Tracking,
+};
+use protocol::outcome::{Decision, Outcome};
+use protocol::quantity::{Quantity, UnitFactor};
+use protocol::words::{BinCode, DocumentNo, ItemNo, LocationCode, UnitCode};
+use serde_json::json;
+use tokio_tungstenite::tungstenite::Message;
+
+use super::house::House;
+use super::http::Client;
+use super::socket::{Socket, TestDevice};
+use crate::config::Config;
+use crate::server::Server;
+
+async fn invitation(house: &House) -> Invitation {
+    let asked = json!({"site": "HALL"});
+    let answer = house.boss.post("/api/v1/enrolment-codes", &asked).await;
+    assert_eq!(answer.status, 201, "{answer:?}");
+    let shown = answer.json();
+    assert!(shown["svg"].as_str().unwrap().starts_with("<svg"));
+    shown["text"].as_str().unwrap().parse().unwrap()
+}
+
+fn receive(quantity: i32) -> (Body, Option<DocumentRef>) {
+    let body = Body::Receive(Receive {
+        to: Place {
+            location: LocationCode::new("MAIN").unwrap(),
+            bin: Some(BinCode::new("A-02").unwrap()),
+            plate: None,
+        },
+        goods: Goods {
+            item: ItemNo::new("BOLT").unwrap(),
+            variant: None,
+            unit: UnitCode::new("PCS").unwrap(),
+            factor: UnitFactor::ONE,
+            quantity: Quantity::whole(quantity),
+            base: Quantity::whole(quantity),
+            tracking: Tracking::NONE,
+            expiry: None,
+            raw: None,
+        },
+        condition: Condition::Good,
+    });
+    let no = DocumentNo::new("PO-1").unwrap();
+    (body, Some(DocumentRef { kind: DocumentKind::PurchaseOrder, no, line: Some(20) }))
+}
+
+async fn outcome(socket: &mut Socket) -> Outcome {
+    socket
+        .wait(|frame| match frame {
+            Frame::Delta(delta) => delta.groups.into_iter().flat_map(|group| group.outcomes).next(),
+            _ => None,
+        })
+        .await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_device_joins_records_and_hears_what_became_of_it() {
+    let house = House::furnished().await;
+    let addr = house.running.addr();
+    let invitation = invitation(&house).await;
+    let mut device = TestDevice::enrol(addr, invitation.code).await.unwrap();
+    let (mut socket, welcome) = device.connect(addr).await;
+    assert_eq!((welcome.company.as_str(), welcome.site.as_str()), ("Tallyman", "HALL"));
+    assert!(TestDevice::subscribe(&mut socket).await > 10);
+    let (body, document) = receive(7);
+    let seq = device.push(&mut socket, &body, document).await;
+    let ack = socket
+        .wait(|frame| match frame {
+            Frame::Ack(ack) => Some(ack),
+            other => panic!("{other:?} before the acknowledgement"),
+        })
+        .await;
+    assert_eq!(ack.accepted_seq, seq);
+    let outcome = outcome(&mut socket).await;
+    assert_eq!((outcome.decision, outcome.operation.seq), (Decision::Accepted, seq), "{outcome:?}");
+    assert_eq!(house.on_hand("A-02", "BOLT").await.as_deref(), Some("7"));
+    let devices = house.boss.get("/api/v1/devices").await.json();
+    assert_eq!((&devices[0]["name"], &devices[0]["online"]), (&json!("H-01"), &json!(true)));
+    let line = house.boss.get("/api/v1/documents/purchase_order/PO-1").await.json();
+    assert_eq!(line["lines"][1]["handled"], "7");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_code_serves_one_device() {
+    let house = House::furnished().await;
+    let addr = house.running.addr();
+    let fault = TestDevice::enrol(addr, [0; 16]).await.map(|_device| ()).unwrap_err();
+    assert_eq!(fault.code, FaultCode::ENROLMENT, "{fault:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_suspended_device_may_upload_and_a_revoked_one_is_refused() {
+    let house = House::furnished().await;
+    let addr = house.running.addr();
+    let code = invitation(&house).await.code;
+    let mut device = TestDevice::enrol(addr, code).await.unwrap();
+    let path = format!("/api/v1/devices/{}/state", device.device);
+    let state = |state: &str| json!({"state": state});
+    assert_eq!(house.boss.post(&path, &state("suspended")).await.status, 204);
+    let (mut socket, _welcome) = device.connect(addr).await;
+    let (body, document) = receive(1);
+    device.push(&mut socket, &body, document).await;
+    socket.wait(|frame| matches!(frame, Frame::Ack(_)).then_some(())).await;
+    drop(socket);
+    assert_eq!(house.boss.post(&path, &state("revoked")).await.status, 204);
+    let shown = house.boss.get("/api/v1/devices").await.json();
+    assert_eq!(shown[0]["state"], "revoked");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stranger_may_not_send_much() {
+    let house = House::furnished().await;
+    let mut socket = Socket::open(house.running.addr()).await;
+    let n = usize::try_from(Limits::UNAUTHENTICATED_BYTES_MAX).unwrap();
+    socket.send_raw(Message::Binary(vec![0; n + 1].into())).await;
+    assert_eq!(socket.next().await, None, "closed without an answer");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn broken_bytes_are_answered_with_their_fault() {
+    let house = House::furnished().await;
+    for message in [Message::Binary(vec![1, 2, 3].into()), Message::Text("hello".into())] {
+        let mut socket = Socket::open(house.running.addr()).await;
+        socket.send_raw(message).await;
+        let (frame, _body) = socket.next().await.expect("an answer");
+        let Frame::Fault(fault) = frame else { panic!("{frame:?}") };
+        assert_eq!(fault.code, FaultCode::PROTOCOL);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_house_sends_newcomers_away_with_a_window() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = Config { connections_max: 0, ..Config::local(folder.path()) };
+    let running = Server::start(config).await.unwrap();
+    let mut socket = Socket::open(running.addr()).await;
+    let (frame, _body) = socket.next().await.expect("an answer");
+    let Frame::Retry(retry) = frame else { panic!("{frame:?}") };
+    assert!(retry.after_min_ms < retry.after_max_ms);
+    assert_eq!(socket.next().await, None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_sub_protocol_is_refused() {
+    let house = House::furnished().await;
+    let key = "dGhlIHNhbXBsZSBub25jZQ==";
+    let client = Client::new(house.running.addr())
+        .with("upgrade", "websocket")
+        .with("sec-websocket-version", "13")
+        .with("sec-websocket-key", key)
+        .with("sec-websocket-protocol", "hsp.99");
+    let answer = client.get("/sync").await;
+    assert!(answer.status >= 400, "{answer:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn devices_are_told_when_the_server_stops() {
+    let house = House::furnished().await;
+    let addr = house.running.addr();
+    let code = invitation(&house).await.code;
+    let mut device = TestDevice::enrol(addr, code).await.unwrap();
+    let (mut socket, _welcome) = device.connect(addr).await;
+    let running = house.running;
+    let stopping = tokio::spawn(running.stop());
+    let away = socket
+        .wait(|frame| match frame {
+            Frame::GoAway(away) => Some(away),
+            _ => None,
+        })
+        .await;
+    assert!(away.after_min_ms < away.after_max_ms);
+    drop(socket);
+    assert_eq!(stopping.await.unwrap(), crate::runtime::Health::Stopped);
+    drop(Arc::new(house.folder));
+}

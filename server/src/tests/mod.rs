@@ -1,0 +1,8 @@
+//! The whole server over real sockets on loopback, with its data in temporary folders.
+
+mod api;
+mod device;
+mod house;
+mod http;
+mod runtime;
+mod socket;

@@ -1,0 +1,206 @@
+//! The smallest device that can speak to a server: frames by the one codec, a key, a chain.
+
+use ed25519_dalek::{Signer as _, SigningKey};
+use futures_util::{SinkExt as _, StreamExt as _};
+use protocol::frame::push::pack;
+use protocol::frame::{
+    Auth, Enrol, EnrolOk, Frame, Hello, KeyAlgorithm, Lease, LeaseOk, Push, SUB_PROTOCOL,
+    Subscribe, Welcome, auth_digest, capability, codec,
+};
+use protocol::identity::{
+    Boot, DeviceId, Hash16, Incarnation, Lsn, Seq, ServerEpoch, operation_hash,
+};
+use protocol::operation::{Body, DocumentRef, Envelope, Recorded};
+use protocol::words::OperatorId;
+use serde_bytes::ByteBuf;
+use tokio::net::TcpStream;
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
+use tokio_tungstenite::{WebSocketStream, client_async};
+
+/// A connection.
+pub(super) struct Socket(WebSocketStream<TcpStream>);
+
+impl Socket {
+    pub(super) async fn open(addr: std::net::SocketAddr) -> Self {
+        let mut request = format!("ws://{addr}/sync").into_client_request().unwrap();
+        request.headers_mut().insert("sec-websocket-protocol", SUB_PROTOCOL.parse().unwrap());
+        let stream = TcpStream::connect(addr).await.unwrap();
+        Self(client_async(request, stream).await.unwrap().0)
+    }
+
+    pub(super) async fn send(&mut self, frame: &Frame) -> Vec<u8> {
+        let bytes = codec::encode(frame, true);
+        self.0.send(Message::Binary(bytes.into())).await.unwrap();
+        codec::body(frame)
+    }
+
+    pub(super) async fn send_raw(&mut self, message: Message) {
+        // The server may have closed meanwhile: the next read tells.
+        drop(self.0.send(message).await);
+    }
+
+    /// The next frame; none when the connection was closed.
+    pub(super) async fn next(&mut self) -> Option<(Frame, Vec<u8>)> {
+        loop {
+            match self.0.next().await? {
+                Ok(Message::Binary(bytes)) => return Some(codec::decode(&bytes, 1 << 20).unwrap()),
+                Ok(Message::Close(_)) | Err(_) => return None,
+                Ok(_) => {}
+            }
+        }
+    }
+
+    /// The next frame that `pick` wants.
+    pub(super) async fn wait<T>(&mut self, mut pick: impl FnMut(Frame) -> Option<T>) -> T {
+        loop {
+            let (frame, _body) = self.next().await.expect("the connection lives");
+            if let Some(found) = pick(frame) {
+                return found;
+            }
+        }
+    }
+}
+
+/// A device: its key, and what it has recorded.
+pub(super) struct TestDevice {
+    key: SigningKey,
+    pub(super) device: DeviceId,
+    pub(super) incarnation: Incarnation,
+    lease: Lease,
+    epoch: ServerEpoch,
+    pub(super) next_seq: Seq,
+    tail: Hash16,
+}
+
+impl TestDevice {
+    /// Joins with the one-time code.
+    pub(super) async fn enrol(
+        addr: std::net::SocketAddr,
+        code: [u8; 16],
+    ) -> Result<Self, protocol::frame::Fault> {
+        let key = SigningKey::from_bytes(&[7; 32]);
+        let mut socket = Socket::open(addr).await;
+        let mut message = b"tallyman hsp.1 enrol\0".to_vec();
+        message.extend_from_slice(&code);
+        let enrol = Enrol {
+            code: ByteBuf::from(code),
+            algorithm: KeyAlgorithm::Ed25519,
+            public_key: ByteBuf::from(key.verifying_key().to_bytes()),
+            signature: ByteBuf::from(key.sign(&message).to_bytes()),
+            name: "H-01".to_owned(),
+            model: "test".to_owned(),
+        };
+        socket.send(&Frame::Enrol(enrol)).await;
+        let ok: EnrolOk = socket
+            .wait(|frame| match frame {
+                Frame::EnrolOk(ok) => Some(Ok(ok)),
+                Frame::Fault(fault) => Some(Err(fault)),
+                _ => None,
+            })
+            .await?;
+        Ok(Self {
+            key,
+            device: ok.device,
+            incarnation: ok.incarnation,
+            lease: ok.lease,
+            epoch: ok.epoch,
+            next_seq: Seq(1),
+            tail: Hash16::default(),
+        })
+    }
+
+    /// Connects, proves who it is, and takes its lease.
+    pub(super) async fn connect(&mut self, addr: std::net::SocketAddr) -> (Socket, Welcome) {
+        let mut socket = Socket::open(addr).await;
+        let hello = Frame::Hello(Hello {
+            protocol_min: 1,
+            protocol_max: 1,
+            app_version: "test".to_owned(),
+            capabilities: capability::ALL,
+            device: self.device,
+            incarnation: self.incarnation,
+            lease: self.lease.clone(),
+            epoch: self.epoch,
+            next_seq: self.next_seq,
+            tail_hash: self.tail,
+            cursor: Lsn(0),
+            scope_version: 0,
+            table_version: 1,
+            oldest_seq: Seq(1),
+            boots: Vec::new(),
+            boot: Boot(1),
+            sent_us: 1_000,
+            pending: 0,
+            oldest_pending_age_us: 0,
+            battery: Some(80),
+        });
+        let hello_body = socket.send(&hello).await;
+        let (challenge, challenge_body) = socket.next().await.expect("a challenge");
+        assert!(matches!(challenge, Frame::Challenge(_)), "{challenge:?}");
+        let signature = self.key.sign(&auth_digest(&hello_body, &challenge_body));
+        let signature = ByteBuf::from(signature.to_bytes());
+        socket.send(&Frame::Auth(Auth { signature, received_us: 2_000 })).await;
+        let welcome = socket
+            .wait(|frame| match frame {
+                Frame::Welcome(welcome) => Some(welcome),
+                other => panic!("{other:?} instead of a welcome"),
+            })
+            .await;
+        self.lease = welcome.lease.clone();
+        self.epoch = self.epoch.max(ServerEpoch(1));
+        socket.send(&Frame::LeaseOk(LeaseOk { counter: self.lease.counter })).await;
+        (socket, welcome)
+    }
+
+    /// Asks for everything, and reads it.
+    pub(super) async fn subscribe(socket: &mut Socket) -> usize {
+        socket.send(&Frame::Subscribe(Subscribe { cursor: None })).await;
+        let mut n_rows = 0;
+        socket
+            .wait(|frame| match frame {
+                Frame::SnapChunk(chunk) => {
+                    n_rows += chunk.rows.len();
+                    None
+                }
+                Frame::SnapEnd(_) => Some(()),
+                _ => None,
+            })
+            .await;
+        n_rows
+    }
+
+    /// Records `body` and sends it.
+    pub(super) async fn push(
+        &mut self,
+        socket: &mut Socket,
+        body: &Body,
+        document: Option<DocumentRef>,
+    ) -> Seq {
+        let seq = self.next_seq;
+        let envelope = Envelope {
+            boot: Boot(1),
+            mono_us: 2_000 + seq.0,
+            cursor: Lsn(0),
+            epoch: self.epoch,
+            operator: Some(OperatorId::new("anna").unwrap()),
+            document,
+        };
+        let recorded = Recorded::new(envelope, body);
+        let (columns, bodies) = pack(std::slice::from_ref(&recorded));
+        let push = Frame::Push(Push {
+            incarnation: self.incarnation,
+            base_seq: seq,
+            previous_hash: self.tail,
+            epoch: self.epoch,
+            boots: Vec::new(),
+            columns,
+            bodies,
+            origins: Vec::new(),
+        });
+        self.tail = operation_hash(self.tail, seq, &recorded.to_content());
+        self.next_seq = seq.next();
+        socket.send(&push).await;
+        seq
+    }
+}
