@@ -4,7 +4,7 @@
 use protocol::code::Code;
 use protocol::feed::TaskKind;
 use protocol::identity::{CaseId, OperationId};
-use protocol::operation::{Body, DocumentKind, DocumentRef, Recorded};
+use protocol::operation::{Body, DocumentKind, DocumentRef, Place, Recorded};
 use protocol::outcome::{Argument, Decision, Reason};
 use protocol::quantity::Quantity;
 use protocol::words::{IdentifierCode, OperatorId};
@@ -14,16 +14,17 @@ use crate::command::stock::Decide;
 use crate::conflict::{TaskDraft, case, request_task, restate};
 use crate::count::{self, decided};
 use crate::document::Wanted;
+use crate::lookup;
 use crate::movement::carry::Motion;
 use crate::operation::{rejudge, reverse};
 use crate::posting::{Posting, Stop};
-use crate::schema::StockKey;
 use crate::schema::book::{Intakes, Origin, Outcomes};
 use crate::schema::case::{Case, CaseState, Cases, Choice};
 use crate::schema::entry::{EntryReason, EntryType, LineField, PostedBy};
 use crate::schema::item::Identifiers;
 use crate::schema::stock::Holds;
 use crate::schema::tracking::SerialActs;
+use crate::schema::{BinId, ItemId, LocationId, PlateId, StockKey, VariantId};
 use crate::tables::Read as _;
 use crate::tracking::serial;
 
@@ -304,23 +305,63 @@ fn surplus_of(open: &Case) -> Option<Quantity> {
     })
 }
 
+/// Asks for something to be done where the case is about stock, or where the operation was done.
 fn ask_about(posting: &mut Posting<'_, '_>, id: CaseId, open: &Case, kind: TaskKind) {
-    let Some(key) = open.stock else { return };
     let reason = open.reasons.first().map(|reason| reason.code.as_str().to_owned());
     let recount = kind == TaskKind::Recount;
+    let about = match open.stock {
+        Some(key) => Some((key.location, key.bin, Some((key.item, key.variant)), key.plate)),
+        None => place_of(posting, open.operation)
+            .map(|(location, bin, item)| (location, bin, item, PlateId(0))),
+    };
+    let Some((location, bin, goods, plate)) = about else { return };
     let task = TaskDraft {
         kind,
-        location: key.location,
-        bin: key.bin,
-        item: Some(key.item),
-        variant: key.variant,
-        plate: key.plate,
+        location,
+        bin,
+        item: goods.map(|goods| goods.0),
+        variant: goods.map_or(VariantId(0), |goods| goods.1),
+        plate,
         reason: reason.unwrap_or_default(),
         not_by: open.operator.clone().filter(|_operator| recount),
         blind: recount,
         case: Some(id),
     };
     request_task(posting, task);
+}
+
+/// Where a parked operation was done, and with what, as far as that is known.
+fn place_of(
+    posting: &Posting<'_, '_>,
+    operation: OperationId,
+) -> Option<(LocationId, BinId, Option<(ItemId, VariantId)>)> {
+    let (place, goods) = match captured(posting, operation)? {
+        Body::Count(body) => (body.place, Some(body.goods)),
+        Body::Adjust(body) => (body.place, Some(body.goods)),
+        Body::Reclassify(body) => (body.place, Some(body.goods)),
+        Body::Receive(body) => (body.to, Some(body.goods)),
+        Body::TransferReceive(body) => (body.to, Some(body.goods)),
+        Body::Pick(body) => (body.from, Some(body.goods)),
+        Body::Ship(body) => (body.from, Some(body.goods)),
+        Body::TransferShip(body) => (body.from, Some(body.goods)),
+        Body::Move(body) => (body.from, Some(body.goods)),
+        Body::MovePlate(body) => (body.to, None),
+        Body::Unidentified(body) => (body.place, None),
+        Body::CountBin(body) => {
+            (Place { location: body.location, bin: Some(body.bin), plate: None }, None)
+        }
+        Body::Undo(_) | Body::Answer(_) | Body::SignIn(_) | Body::SignOut(_) | Body::Void(_) => {
+            return None;
+        }
+    };
+    let (location, row) = lookup::location(posting.draft, &place.location).ok()?;
+    let bin = lookup::bin(posting.draft, (location, &row), place.bin.as_ref()).ok()?;
+    let item = goods.and_then(|goods| {
+        let (item, _card) = lookup::item(posting.draft, &goods.item).ok()?;
+        let variant = lookup::variant(posting.draft, item, goods.variant.as_ref()).ok()?;
+        Some((item, variant))
+    });
+    Some((location, bin, item))
 }
 
 /// Adds to the outcome of the operation who decided what.

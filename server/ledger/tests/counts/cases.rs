@@ -212,6 +212,24 @@ fn case_03_what_the_counter_had_seen_is_not_ambiguous() {
 }
 
 #[test]
+fn case_03_what_the_replica_of_the_counter_held_is_not_ambiguous() {
+    for seen in [true, false] {
+        let mut world = World::new();
+        world.opening("A-1", "X", "10");
+        let wide = (at("09:50"), 30 * MINUTE_US, false);
+        let picked = world.record_about(2, wide, &pick("A-1", "X", "2"));
+        world.arrive(&picked);
+        if seen {
+            world.cursor = world.lsn();
+        }
+        let counted = world.online(1, "10:00", &count("A-1", "X", "8"));
+        world.settle("12:00");
+        let expected = if seen { CountState::Settled } else { CountState::Recount };
+        assert_eq!(world.counted(counted, "X").state, expected);
+    }
+}
+
+#[test]
 fn case_04_two_people_find_the_same() {
     let mut world = World::new();
     world.opening("A-1", "X", "12");

@@ -2,6 +2,7 @@
 //! ledger. The auditor looks at the whole company after every step.
 
 mod cases;
+mod decisions;
 mod examples;
 mod shuffle;
 mod world;

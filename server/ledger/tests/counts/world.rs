@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use chrono::NaiveDate;
 use ledger::audit::audit;
 use ledger::command::stock::{Decide, OpeningStock, Settle};
-use ledger::command::{Command, master, people, places};
+use ledger::command::{Command, Handle, SetCompany, master, people, places};
 use ledger::count::{DeviceStatement, SiteWatermark};
 use ledger::draft::Draft;
 use ledger::key::KeyRange;
@@ -24,8 +24,8 @@ use protocol::identity::{
     Boot, CaseId, DeviceId, Hash16, Incarnation, Lsn, OperationId, Seq, ServerEpoch, ServerTime,
 };
 use protocol::operation::{
-    Body, Count, CountBin, CountedLine, Envelope, Goods, Move, Pick, Place, Receive, Recorded,
-    Tracking,
+    Body, Count, CountBin, CountedLine, DocumentRef, Envelope, Goods, Move, Pick, Place, Receive,
+    Recorded, Tracking,
 };
 use protocol::quantity::{Quantity, UnitFactor};
 use protocol::words::OperatorId;
@@ -132,6 +132,8 @@ const PEOPLE: [&str; 8] = ["ANA", "BEN", "CID", "DORA", "EVE", "FIN", "GUS", "HA
 
 pub struct World {
     pub tables: MemoryTables,
+    /// What the replicas of all devices have applied.
+    pub cursor: Lsn,
     head: Head,
     clock: ServerTime,
     seqs: BTreeMap<u32, u64>,
@@ -143,6 +145,7 @@ impl World {
     pub fn new() -> Self {
         let mut world = Self {
             tables: MemoryTables::new(),
+            cursor: Lsn(0),
             head: Head::default(),
             clock: at("00:00"),
             seqs: BTreeMap::new(),
@@ -177,7 +180,18 @@ impl World {
     pub fn record_about(
         &mut self,
         device: u32,
+        timing: (ServerTime, u64, bool),
+        body: &Body,
+    ) -> Op {
+        self.record_for(device, timing, None, body)
+    }
+
+    /// What a device records for a document.
+    pub fn record_for(
+        &mut self,
+        device: u32,
         (tau, epsilon_us, uncertain): (ServerTime, u64, bool),
+        document: Option<DocumentRef>,
         body: &Body,
     ) -> Op {
         let seq = self.seqs.entry(device).or_insert(0);
@@ -186,10 +200,10 @@ impl World {
         let envelope = Envelope {
             boot: Boot(1),
             mono_us: MONO,
-            cursor: Lsn(0),
+            cursor: self.cursor,
             epoch: ServerEpoch(1),
             operator: Some(operator),
-            document: None,
+            document,
         };
         let content = Recorded::new(envelope, body).to_content();
         let id =
@@ -250,6 +264,22 @@ impl World {
             version,
             choice,
             correction: None,
+            remark: String::new(),
+        }))
+    }
+
+    /// The last decision.
+    pub fn lsn(&self) -> Lsn {
+        self.head.lsn
+    }
+
+    pub fn correct(&mut self, case: CaseId, body: &Body) -> OperationId {
+        let version = self.case(case).version;
+        self.desk(Command::Decide(Decide {
+            case,
+            version,
+            choice: Choice::Correct,
+            correction: Some(Handle::new(body, None)),
             remark: String::new(),
         }))
     }
@@ -380,6 +410,11 @@ impl World {
 
 fn setup() -> Vec<Command> {
     let mut commands = vec![
+        Command::SetCompany(SetCompany {
+            name: "Example".to_owned(),
+            negative_inventory_allowed: false,
+            absent_after_hours: 12,
+        }),
         Command::PutSite(places::PutSite {
             site: "HALL".try_into().unwrap(),
             never_quantities: false,
