@@ -21,6 +21,8 @@ use crate::{api, sockets};
 
 /// How long open requests are given when the server stops.
 const GRACE: Duration = Duration::from_secs(5);
+/// How long a peer may take for the head of a request.
+const HEAD: Duration = Duration::from_secs(30);
 /// How often expired desk sessions are taken away.
 const SWEEP: Duration = Duration::from_secs(3_600);
 
@@ -100,12 +102,14 @@ impl Server {
         let serving = match identity {
             Some(identity) => {
                 let config = RustlsConfig::from_config(identity.config);
-                let server =
+                let mut server =
                     axum_server::from_tcp_rustls(listener, config).map_err(listen_error)?;
+                server.http_builder().http1().header_read_timeout(HEAD);
                 tokio::spawn(server.handle(handle.clone()).serve(service))
             }
             None => {
-                let server = axum_server::from_tcp(listener).map_err(listen_error)?;
+                let mut server = axum_server::from_tcp(listener).map_err(listen_error)?;
+                server.http_builder().http1().header_read_timeout(HEAD);
                 tokio::spawn(server.handle(handle.clone()).serve(service))
             }
         };

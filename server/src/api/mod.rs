@@ -2,8 +2,7 @@
 //!
 //! Every endpoint but signing in and `/livez`, `/readyz` needs a session (cookie, or
 //! `Authorization: Bearer` with the same token). Lists take `limit` and `after` and answer
-//! `{rows, next}`. Quantities are strings, instants microseconds since 1970. Unknown fields in a
-//! body are refused where a command is given.
+//! `{rows, next}`. Quantities are strings, instants microseconds since 1970.
 //!
 //! | endpoints | module |
 //! |---|---|
@@ -41,6 +40,7 @@ use axum::extract::DefaultBodyLimit;
 use axum::middleware;
 use axum::routing::get;
 
+use crate::dashboard;
 use crate::desk::origin;
 use crate::sockets;
 use crate::state::AppState;
@@ -70,6 +70,7 @@ pub fn router(app: AppState) -> Router {
         .route("/sync", get(sockets::sync))
         .route("/livez", get(status::livez))
         .route("/readyz", get(status::readyz))
+        .merge(dashboard::router())
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .layer(middleware::from_fn(origin::guard))
         .layer(middleware::from_fn(guard::guard))

@@ -12,6 +12,7 @@ use ledger::schema::book::{Companies, Heads};
 use ledger::tables::Read as _;
 use protocol::identity::{IntakeNo, Lsn, ServerEpoch, ServerTime};
 use serde::Serialize;
+use server_core::machine::Alarm;
 use server_core::schema::SafePoints;
 
 use super::problem::Problem;
@@ -80,6 +81,31 @@ pub async fn readyz(State(app): State<AppState>) -> (StatusCode, &'static str) {
     }
 }
 
+/// An alarm in a sentence, in English.
+pub fn sentence(alarm: &Alarm) -> String {
+    match alarm {
+        Alarm::Poison { intake, why } => {
+            format!("Operation {intake} of the intake could not be judged and was parked: {why}.")
+        }
+        Alarm::StaleStore { device, why } => format!(
+            "The store of device {device} is an old copy or a copy of another one ({why}); it was \
+             given a new generation."
+        ),
+        Alarm::ServerIsOldCopy { device } => format!(
+            "Device {device} has seen a newer state of this server: this server runs an old copy \
+             of its store."
+        ),
+        Alarm::FeedRejected { device, detail } => format!(
+            "Device {device} could not apply a record of its feed ({detail}) and gets none any \
+             more; its upload goes on."
+        ),
+        Alarm::OperationsMissing { device, n_operations } => format!(
+            "{n_operations} operations of device {device} that were accepted once are neither here \
+             nor on the device any more."
+        ),
+    }
+}
+
 /// How the server is.
 pub fn status_of(app: &AppState) -> StatusView {
     let company = app.company();
@@ -102,7 +128,7 @@ pub fn status_of(app: &AppState) -> StatusView {
         store_bytes: company.store().disk_bytes().ok(),
         safe: safe.as_ref().map(|safe| safe.intake),
         safe_since: safe.map(|safe| safe.at),
-        alarms: alarms.map(|(at, alarm)| AlarmView { at, text: format!("{alarm:?}") }).collect(),
+        alarms: alarms.map(|(at, alarm)| AlarmView { at, text: sentence(&alarm) }).collect(),
     }
 }
 

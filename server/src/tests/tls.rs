@@ -1,0 +1,50 @@
+//! A server that encrypts with a certificate of its own making.
+
+use std::sync::Arc;
+
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::{ClientConfig, RootCertStore};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+
+use crate::config::{Config, Tls};
+use crate::secret;
+use crate::server::Server;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_certificate_that_is_served_is_the_one_that_the_code_pins() {
+    let folder = tempfile::tempdir().unwrap();
+    let tls = Tls::SelfSigned { names: Vec::new() };
+    let config = Config { tls, ..Config::local(folder.path()) };
+    let running = Server::start(config).await.unwrap();
+    assert!(running.url().starts_with("https://"));
+    let pem = std::fs::read(folder.path().join("tls/certificate.pem")).unwrap();
+    let certificate = CertificateDer::from_pem_slice(&pem).unwrap();
+    assert_eq!(running.app().address().pin, Some(secret::sha256(&certificate)));
+    let mut roots = RootCertStore::empty();
+    roots.add(certificate.clone()).unwrap();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let client = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    let stream = TcpStream::connect(running.addr()).await.unwrap();
+    let name = ServerName::try_from("localhost").unwrap();
+    let mut stream = TlsConnector::from(Arc::new(client)).connect(name, stream).await.unwrap();
+    let (_socket, session) = stream.get_ref();
+    assert_eq!(session.peer_certificates().unwrap().first(), Some(&certificate));
+    let request = b"GET /livez HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
+    stream.write_all(request).await.unwrap();
+    let mut answer = String::new();
+    // Some servers close without a farewell; what was read counts.
+    drop(stream.read_to_string(&mut answer).await);
+    assert!(answer.starts_with("HTTP/1.1 200") && answer.ends_with("ok\n"), "{answer}");
+    let mut plain = TcpStream::connect(running.addr()).await.unwrap();
+    plain.write_all(request).await.unwrap();
+    let mut bytes = Vec::new();
+    drop(plain.read_to_end(&mut bytes).await);
+    assert!(!String::from_utf8_lossy(&bytes).contains("200"), "nothing is served in plain");
+}
