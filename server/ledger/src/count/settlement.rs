@@ -10,7 +10,7 @@ use protocol::outcome::Reason;
 use protocol::quantity::Quantity;
 use serde::{Deserialize, Serialize};
 
-use crate::conflict::{CaseDraft, restate, task};
+use crate::conflict::{CaseDraft, TaskDraft, request_task, restate, task};
 use crate::count::ambiguity::{self, Readings};
 use crate::count::report;
 use crate::count::timeline::{self, Counted};
@@ -150,12 +150,28 @@ fn settle_one(
     apply(posting, counted, (&readings, judgement), mark)
 }
 
-/// A whole-bin count as such asks nothing; with it, its operation may be settled.
+/// A whole-bin count as such asks only whether its instant is sure; with it, its operation may be
+/// settled.
 fn settle_whole(posting: &mut Posting<'_, '_>, key: StockKey, order: OrderKey) {
     let place = (key.location, key.bin, order);
     let Some(whole) = posting.draft.row::<crate::schema::count::BinCounts>(&place) else { return };
     let due = order.tau.plus_us(timeline::signed(whole.epsilon_us));
     posting.draft.delete::<CountsDue>(&(whole.site, due, order, key));
+    if whole.uncertain {
+        let task = TaskDraft {
+            kind: TaskKind::Recount,
+            location: key.location,
+            bin: key.bin,
+            item: None,
+            variant: key.variant,
+            plate: key.plate,
+            reason: Code::ClockUncertain.as_str().to_owned(),
+            not_by: whole.operator.clone(),
+            blind: true,
+            case: None,
+        };
+        request_task(posting, task);
+    }
     let settlement = report::settlement_of(posting.draft, whole.operation);
     restate(posting, whole.operation, |row| row.outcome.settlement = Some(settlement));
 }
@@ -177,6 +193,11 @@ fn judge(tables: &impl Tables, counted: &Counted, readings: &Readings) -> Judgem
     }
     let tolerance = tolerance_of(tables, counted.key.item);
     let within = |difference: Quantity| difference.abs() <= tolerance;
+    if row.implicit && row.difference.is_zero() && readings.movements.is_empty() {
+        // It found what the book says, as do all keys of the bin that have no row: where its instant
+        // is not sure, the bin as a whole is counted again.
+        return Judgement::Settle;
+    }
     if readings.uncertain {
         return Judgement::Recount(Code::ClockUncertain);
     }
@@ -360,7 +381,8 @@ fn ask_third_person(
     let task = report::ask(posting, counted, TaskKind::Recount, &Code::CountConflict);
     counted.row.task = Some(task);
     let written = posting.draft.has::<Counts>(&(partner.key, partner.order));
-    if written && partner.row.state == CountState::Settled {
+    // A whole-bin count that says nothing of the key but that none lay there contradicts as well.
+    if !written || partner.row.state == CountState::Settled {
         partner.row.state = CountState::Recount;
         partner.row.case = counted.row.case;
         partner.row.task = Some(task);
