@@ -10,6 +10,7 @@ use protocol::identity::{DeviceId, Lsn, ServerTime};
 use protocol::text::Language;
 use protocol::words::OperatorId;
 
+use super::scope::Scope;
 use super::text;
 
 /// Which colours a person wants.
@@ -61,6 +62,12 @@ impl Person {
         self.roles.iter().any(|(role, _location)| roles.contains(role))
     }
 
+    /// The locations that this person may see: those of the roles that may look.
+    pub fn scope(&self) -> Scope {
+        let looking = self.roles.iter().filter(|(role, _location)| *role != Role::Operator);
+        Scope::of(looking.map(|(_role, location)| *location))
+    }
+
     /// Whether this person may open the pages. Those who only handle goods may not: the pages show
     /// quantities that a blind count must not know.
     pub fn may_look(&self) -> bool {
@@ -73,14 +80,10 @@ impl Person {
         ])
     }
 
-    /// Whether this person may decide cases.
+    /// Whether this person may decide cases and change devices. The ledger judges it again, also by
+    /// location.
     pub fn may_decide(&self) -> bool {
         self.has_any(&[Role::Supervisor, Role::Administrator])
-    }
-
-    /// Whether this person may change devices.
-    pub fn may_administer(&self) -> bool {
-        self.has_any(&[Role::Administrator])
     }
 }
 
@@ -93,18 +96,14 @@ pub struct DeviceNow {
     pub seen: Option<ServerTime>,
     /// Operations that it had recorded and not sent, when it was heard last.
     pub pending: u64,
-    /// When the oldest of them was done.
+    /// The oldest of them was not done before this instant.
     pub oldest: Option<ServerTime>,
     /// Battery in percent.
     pub battery: Option<u8>,
     /// Version of its program.
     pub version: String,
-    /// Who was signed in.
-    pub operator: Option<OperatorId>,
-    /// How far its wall clock is off, in microseconds; positive when it is ahead.
-    pub wall_ahead_us: Option<i64>,
-    /// Half the width of what is known of its monotonic clock, in microseconds.
-    pub clock_epsilon_us: Option<u64>,
+    /// Everything that it did before this instant has arrived.
+    pub complete_to: Option<ServerTime>,
 }
 
 /// Devices by number.
@@ -150,14 +149,14 @@ impl PageContext {
         text::text_if_any(self.language, &key).unwrap_or_else(|| word.to_owned())
     }
 
-    /// Whether the reader may decide cases.
-    pub fn may_decide(&self) -> bool {
-        self.person.as_ref().is_some_and(Person::may_decide)
+    /// The locations that the reader may see; none for nobody.
+    pub fn scope(&self) -> Scope {
+        self.person.as_ref().map_or_else(|| Scope::of(std::iter::empty()), Person::scope)
     }
 
-    /// Whether the reader may change devices.
-    pub fn may_administer(&self) -> bool {
-        self.person.as_ref().is_some_and(Person::may_administer)
+    /// Whether the reader may decide cases and change devices.
+    pub fn may_decide(&self) -> bool {
+        self.person.as_ref().is_some_and(Person::may_decide)
     }
 
     /// What is known of `device` now.

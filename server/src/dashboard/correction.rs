@@ -236,9 +236,8 @@ impl Typed<'_> {
         let id = names::item_of(view, no.as_str()).ok_or_else(unknown)?;
         let item = names::item(view, id).ok_or_else(unknown)?;
         let unit: UnitCode = self.word("unit")?.unwrap_or_else(|| item.base_unit.clone());
-        let factor = factor(view, id, &item.base_unit, &unit).ok_or_else(|| {
-            Reason::new(Code::UnitUnknown).word("item", &no).word("unit", &unit)
-        })?;
+        let factor = factor(view, id, &item.base_unit, &unit)
+            .ok_or_else(|| Reason::new(Code::UnitUnknown).word("item", &no).word("unit", &unit))?;
         let range = || Reason::new(Code::NumberOutOfRange).word("field", "quantity");
         let quantity = self.get("quantity").and_then(format::typed_quantity).ok_or_else(range)?;
         if quantity.is_negative() {
@@ -258,8 +257,9 @@ impl Typed<'_> {
                 serial: self.word::<SerialNo>("serial")?,
                 package: self.word::<PackageNo>("package")?,
             },
-            expiry: expiry
-                .map_err(|_not_a_date| Reason::new(Code::NumberOutOfRange).word("field", "expiry"))?,
+            expiry: expiry.map_err(|_not_a_date| {
+                Reason::new(Code::NumberOutOfRange).word("field", "expiry")
+            })?,
             raw,
         })
     }
@@ -271,9 +271,8 @@ impl Typed<'_> {
             names::DOCUMENT_KINDS.into_iter().find(|kind| names::document_word(*kind) == wanted);
         let kind = kind.ok_or_else(|| Reason::new(Code::DocumentUnknown).word("document", &no))?;
         let line = self.get("document_line").map(str::parse).transpose();
-        let line = line.map_err(|_not_a_number| {
-            Reason::new(Code::NumberOutOfRange).word("field", "line")
-        })?;
+        let line = line
+            .map_err(|_not_a_number| Reason::new(Code::NumberOutOfRange).word("field", "line"))?;
         Ok(Some(DocumentRef { kind, no, line }))
     }
 }

@@ -8,21 +8,33 @@
 //! Never here: a posting rule, a second way to read stock, scripts or styles of others.
 //!
 //! Order of reading: [`context`] and [`names`] (what pages know), [`page`] (what they show),
-//! [`shell`] (what stands round them), [`preview`] (what a decision would do).
+//! [`address`] and [`shell`] (where they are and what stands round them), [`live`] (their streams),
+//! [`preview`] (what a decision would do).
 
+mod acts;
+pub mod address;
 pub mod assets;
 pub mod context;
 pub mod correction;
+mod csv;
 pub mod deed;
 pub mod format;
+pub mod live;
 pub mod names;
 pub mod page;
 pub mod part;
+pub mod present;
 pub mod preview;
 pub mod query;
+pub mod request;
+mod routes;
+pub mod scope;
 pub mod shell;
+mod sign_in;
 pub mod story;
 pub mod text;
+
+pub use routes::router;
 
 #[cfg(test)]
 mod tests;

@@ -5,14 +5,12 @@ use ledger::draft::{Changes, Draft};
 use ledger::key::KeyRange;
 use ledger::operation::{Request, judge};
 use ledger::schema::EntryNo;
-use ledger::schema::book::{
-    Heads, Intake, Intakes, Origin, OutcomeRow, Outcomes, Timing,
-};
+use ledger::schema::SiteId;
+use ledger::schema::book::{Heads, Intake, Intakes, Origin, OutcomeRow, Outcomes, Timing};
 use ledger::schema::case::{Task, Tasks};
 use ledger::schema::entry::{ItemLedger, ItemLedgerEntry, WarehouseEntry, WarehouseLedger};
 use ledger::schema::item::{Identifier, Identifiers};
 use ledger::schema::stock::{Hold, Holds};
-use ledger::schema::SiteId;
 use ledger::tables::{Read as _, Table, Tables, typed_key};
 use protocol::code::Code;
 use protocol::identity::{Hash16, HoldId, IntakeNo, OperationId, ServerTime, TaskId};
@@ -69,9 +67,7 @@ pub fn of(view: &dyn Tables, raw: Vec<u8>, user: &OperatorId, now: ServerTime) -
     match judge(&mut draft, &request) {
         Ok(()) => of_changes(&draft.finish(), by),
         Err(poison) => Preview {
-            refused: vec![
-                Reason::new(Code::Poison).word("why", poison),
-            ],
+            refused: vec![Reason::new(Code::Poison).word("why", poison)],
             ..Preview::default()
         },
     }

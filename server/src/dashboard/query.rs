@@ -16,6 +16,12 @@ impl Query {
         found.map(|(_key, value)| value.trim()).filter(|value| !value.is_empty())
     }
 
+    /// The value of `name` as it was given, also with spaces at its ends; empty when it is missing.
+    pub fn untrimmed(&self, name: &str) -> &str {
+        let found = self.0.iter().find(|(key, _value)| key == name);
+        found.map_or("", |(_key, value)| value.as_str())
+    }
+
     /// The value of `name`, or the empty text.
     pub fn text(&self, name: &str) -> &str {
         self.get(name).unwrap_or_default()
@@ -55,7 +61,8 @@ impl Query {
     /// `path` with these filters.
     pub fn address(&self, path: &str) -> String {
         let mut address = path.to_owned();
-        for (n, (key, value)) in self.0.iter().filter(|(_key, value)| !value.is_empty()).enumerate() {
+        for (n, (key, value)) in self.0.iter().filter(|(_key, value)| !value.is_empty()).enumerate()
+        {
             address.push(if n == 0 { '?' } else { '&' });
             address.push_str(&encoded(key));
             address.push('=');
@@ -81,9 +88,38 @@ pub fn encoded(text: &str) -> String {
     out
 }
 
+/// One part of a path as text; none where it is not text.
+///
+/// Source: RFC 3986, 2.1.
+pub fn decoded(part: &str) -> Option<String> {
+    let mut bytes = Vec::with_capacity(part.len());
+    let mut rest = part.as_bytes();
+    while let Some((&byte, tail)) = rest.split_first() {
+        rest = tail;
+        if byte == b'%' {
+            let (digits, tail) = rest.split_at_checked(2)?;
+            bytes.push(u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()?);
+            rest = tail;
+        } else {
+            bytes.push(byte);
+        }
+    }
+    String::from_utf8(bytes).ok()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_part_of_a_path_reads_back() {
+        for text in ["A-01", "A/01 & æ", "100%", ""] {
+            assert_eq!(decoded(&encoded(text)).as_deref(), Some(text));
+        }
+        for broken in ["%", "%2", "%zz", "%FF"] {
+            assert_eq!(decoded(broken), None, "{broken}");
+        }
+    }
 
     #[test]
     fn a_filter_goes_into_the_address_and_out_again() {

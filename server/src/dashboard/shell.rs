@@ -191,7 +191,8 @@ fn preferences(context: &PageContext, address: &str) -> Markup {
 }
 
 fn help(context: &PageContext) -> Markup {
-    let row = |keys: &str, key: &str| html! { tr { td { kbd { (keys) } } td { (context.t(key)) } } };
+    let row =
+        |keys: &str, key: &str| html! { tr { td { kbd { (keys) } } td { (context.t(key)) } } };
     html! {
         dialog id="help" aria-labelledby="help-title" {
             h2 id="help-title" { (context.t("keys-title")) }
@@ -264,4 +265,3 @@ pub fn fault_page(context: &PageContext, address: &str) -> Markup {
 pub fn sign_in_address(back: &str) -> String {
     format!("/login?back={}", encoded(back))
 }
-

@@ -50,10 +50,19 @@ fn entries(view: &dyn Tables, key: &StockKey) -> Vec<(OrderKey, What)> {
 
 fn counts(view: &dyn Tables, key: &StockKey) -> Vec<(OrderKey, What)> {
     let mut acts = Vec::new();
-    each_of::<Counts>(view, &KeyRange::prefix(key), true, &mut |(_key, order): (StockKey, OrderKey), row| {
-        acts.push((order, What::Count(row)));
-        if acts.len() < EXAMINED_MAX { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
-    });
+    each_of::<Counts>(
+        view,
+        &KeyRange::prefix(key),
+        true,
+        &mut |(_key, order): (StockKey, OrderKey), row| {
+            acts.push((order, What::Count(row)));
+            if acts.len() < EXAMINED_MAX {
+                ControlFlow::Continue(())
+            } else {
+                ControlFlow::Break(())
+            }
+        },
+    );
     acts
 }
 

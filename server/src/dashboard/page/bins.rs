@@ -47,18 +47,23 @@ pub fn list_page(view: &dyn Tables, context: &PageContext, query: &Query) -> Pag
         Some(location) => KeyRange::prefix(&location),
     };
     let (mut rows, mut examined, mut has_more) = (Vec::new(), 0, false);
-    each_of::<BinsByCode>(view, &range, false, &mut |(location, text): (LocationId, BinCode), id| {
-        if rows.len() == wanted || examined == EXAMINED_MAX {
-            has_more = true;
-            return ControlFlow::Break(());
-        }
-        examined += 1;
-        // A former code leads to the bin as well: listed is only its present one.
-        let bin = view.row::<Bins>(&id).filter(|bin| !bin.deleted && bin.code == text);
-        let asked = query.get("q").is_none_or(|asked| contains(text.as_str(), asked));
-        rows.extend(bin.filter(|_bin| asked).map(|bin| (location, *id, bin)));
-        ControlFlow::Continue(())
-    });
+    each_of::<BinsByCode>(
+        view,
+        &range,
+        false,
+        &mut |(location, text): (LocationId, BinCode), id| {
+            if rows.len() == wanted || examined == EXAMINED_MAX {
+                has_more = true;
+                return ControlFlow::Break(());
+            }
+            examined += 1;
+            // A former code leads to the bin as well: listed is only its present one.
+            let bin = view.row::<Bins>(&id).filter(|bin| !bin.deleted && bin.code == text);
+            let asked = query.get("q").is_none_or(|asked| contains(text.as_str(), asked));
+            rows.extend(bin.filter(|_bin| asked).map(|bin| (location, *id, bin)));
+            ControlFlow::Continue(())
+        },
+    );
     let list = html! {
         @if rows.is_empty() { (part::empty(context, "bins-empty")) }
         @else { (table(view, context, &rows)) }
@@ -74,10 +79,16 @@ pub fn list_page(view: &dyn Tables, context: &PageContext, query: &Query) -> Pag
         (items::tabs(context, "bins"))
         (part::filter_form(context, "/bins", query, &[], &fields))
     };
-    Ok(Page::new(Section::Items, context.t("bins-title")).with("filters", filters).with("list", list))
+    Ok(Page::new(Section::Items, context.t("bins-title"))
+        .with("filters", filters)
+        .with("list", list))
 }
 
-fn table(view: &dyn Tables, context: &PageContext, rows: &[(LocationId, BinId, Arc<Bin>)]) -> Markup {
+fn table(
+    view: &dyn Tables,
+    context: &PageContext,
+    rows: &[(LocationId, BinId, Arc<Bin>)],
+) -> Markup {
     html! {
         div class="scroll" {
             table class="list" {
@@ -124,11 +135,14 @@ pub fn page(view: &dyn Tables, context: &PageContext, location: &str, bin: &str)
     Ok(Page::new(Section::Items, title)
         .with("stale", stale_note(view, context, &stale))
         .with("bin", facts(context, location, &row))
-        .with("stock", html! {
-            h2 { (context.t("content")) }
-            @if stock.is_empty() { (part::empty(context, "bin-empty")) }
-            @else { (key_table(view, context, &stock, &stale)) }
-        })
+        .with(
+            "stock",
+            html! {
+                h2 { (context.t("content")) }
+                @if stock.is_empty() { (part::empty(context, "bin-empty")) }
+                @else { (key_table(view, context, &stock, &stale)) }
+            },
+        )
         .with("plates", plates(view, context, (place, id))))
 }
 
@@ -153,10 +167,15 @@ fn facts(context: &PageContext, location: &str, bin: &Bin) -> Markup {
 fn plates(view: &dyn Tables, context: &PageContext, place: (LocationId, BinId)) -> Markup {
     let mut rows = Vec::new();
     type Of = (LocationId, BinId, PlateId);
-    each_of::<PlatesByBin>(view, &KeyRange::prefix(&place), false, &mut |(_l, _b, id): Of, _row| {
-        rows.extend(view.row::<Plates>(&id));
-        if rows.len() < LISTED_MAX { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
-    });
+    each_of::<PlatesByBin>(
+        view,
+        &KeyRange::prefix(&place),
+        false,
+        &mut |(_l, _b, id): Of, _row| {
+            rows.extend(view.row::<Plates>(&id));
+            if rows.len() < LISTED_MAX { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        },
+    );
     html! {
         @if !rows.is_empty() {
             h2 { (context.t("plates")) }

@@ -61,8 +61,8 @@ impl FourFigures {
     }
 }
 
-/// Which devices may still hold an act before `until`, site by site: offline since before it, or
-/// with unsent work of before it. Devices that were never heard hold everything back.
+/// Which devices of `site` may still hold an act before `until`: by what they last said of
+/// themselves. Devices that were never heard hold everything back.
 pub fn waiting_for(
     view: &dyn Tables,
     context: &PageContext,
@@ -76,8 +76,7 @@ pub fn waiting_for(
             && device.declared_lost.is_none()
             && device.enrolled < until;
         if counts {
-            let now = context.device(id);
-            let reported = if now.pending == 0 { now.seen } else { now.oldest };
+            let reported = context.device(id).complete_to;
             if reported.is_none_or(|reported| reported <= until) {
                 waiting.push(id);
             }
@@ -109,7 +108,9 @@ pub fn page(view: &dyn Tables, context: &PageContext, query: &Query) -> PageResu
         }
         p class="muted" { (context.t("counts-text")) }
     };
-    Ok(Page::new(Section::Counts, context.t("counts-title")).with("filters", tabs).with("list", list))
+    Ok(Page::new(Section::Counts, context.t("counts-title"))
+        .with("filters", tabs)
+        .with("list", list))
 }
 
 fn more_rows(context: &PageContext, query: &Query, wanted: usize) -> Markup {
@@ -120,21 +121,26 @@ fn provisional(view: &dyn Tables, context: &PageContext, query: &Query) -> Marku
     type Due = (SiteId, ServerTime, OrderKey, StockKey);
     let wanted = rows_wanted(query);
     let (mut rows, mut has_more) = (Vec::new(), false);
-    each_of::<CountsDue>(view, &KeyRange::all(), false, &mut |(site, due, order, key): Due, _row| {
-        if rows.len() == wanted {
-            has_more = true;
-            return ControlFlow::Break(());
-        }
-        // Item 0 stands for a whole-bin count itself; its lines are rows of their own.
-        let row = view.row::<Counts>(&(key, order));
-        rows.extend(row.map(|row| (site, due, Counted { key, order, row })));
-        ControlFlow::Continue(())
-    });
+    each_of::<CountsDue>(
+        view,
+        &KeyRange::all(),
+        false,
+        &mut |(site, due, order, key): Due, _row| {
+            if rows.len() == wanted {
+                has_more = true;
+                return ControlFlow::Break(());
+            }
+            // Item 0 stands for a whole-bin count itself; its lines are rows of their own.
+            let row = view.row::<Counts>(&(key, order));
+            rows.extend(row.map(|row| (site, due, Counted { key, order, row })));
+            ControlFlow::Continue(())
+        },
+    );
     let mut waiting: BTreeMap<(SiteId, ServerTime), Markup> = BTreeMap::new();
     for (site, due, _counted) in &rows {
-        waiting
-            .entry((*site, *due))
-            .or_insert_with(|| waiting_text(view, context, &waiting_for(view, context, *site, *due)));
+        waiting.entry((*site, *due)).or_insert_with(|| {
+            waiting_text(view, context, &waiting_for(view, context, *site, *due))
+        });
     }
     html! {
         @if rows.is_empty() { (part::empty(context, "counts-none-provisional")) }
@@ -166,21 +172,28 @@ fn waiting_text(view: &dyn Tables, context: &PageContext, devices: &[DeviceId]) 
 fn to_decide(view: &dyn Tables, context: &PageContext, query: &Query) -> Markup {
     let wanted = rows_wanted(query);
     let (mut rows, mut examined, mut has_more) = (Vec::new(), 0, false);
-    each_of::<OpenCases>(view, &KeyRange::all(), false, &mut |(_site, id): (SiteId, CaseId), _row| {
-        examined += 1;
-        if rows.len() >= wanted || examined > EXAMINED_MAX {
-            has_more = true;
-            return ControlFlow::Break(());
-        }
-        if let Some(case) = view.row::<Cases>(&id) {
-            for counted in counts_of(view, case.operation) {
-                if case.stock.is_none_or(|key| key == counted.key) && counted.row.case == Some(id) {
-                    rows.push((id, case.reasons.clone(), counted));
+    each_of::<OpenCases>(
+        view,
+        &KeyRange::all(),
+        false,
+        &mut |(_site, id): (SiteId, CaseId), _row| {
+            examined += 1;
+            if rows.len() >= wanted || examined > EXAMINED_MAX {
+                has_more = true;
+                return ControlFlow::Break(());
+            }
+            if let Some(case) = view.row::<Cases>(&id) {
+                for counted in counts_of(view, case.operation) {
+                    if case.stock.is_none_or(|key| key == counted.key)
+                        && counted.row.case == Some(id)
+                    {
+                        rows.push((id, case.reasons.clone(), counted));
+                    }
                 }
             }
-        }
-        ControlFlow::Continue(())
-    });
+            ControlFlow::Continue(())
+        },
+    );
     html! {
         @if rows.is_empty() { (part::empty(context, "counts-none-decide")) }
         @else {
@@ -247,7 +260,8 @@ fn settled(view: &dyn Tables, context: &PageContext, query: &Query) -> Markup {
                 has_more = rows.len() >= wanted;
                 return ControlFlow::Break(());
             }
-            let is_count = view.row::<Outcomes>(&operation).is_some_and(|row| row.kind.contains("count"));
+            let is_count =
+                view.row::<Outcomes>(&operation).is_some_and(|row| row.kind.contains("count"));
             if is_count {
                 let counts = counts_of(view, operation).into_iter();
                 rows.extend(counts.filter(|counted| counted.row.state != CountState::Provisional));
@@ -299,7 +313,12 @@ fn table<'c>(
     }
 }
 
-fn count_row(view: &dyn Tables, context: &PageContext, counted: &Counted, beside: &Markup) -> Markup {
+fn count_row(
+    view: &dyn Tables,
+    context: &PageContext,
+    counted: &Counted,
+    beside: &Markup,
+) -> Markup {
     let Counted { key, order, row } = counted;
     let figures = FourFigures::of(row);
     let tolerance = names::item(view, key.item).map(|item| item.count_tolerance);

@@ -5,9 +5,9 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use ledger::key::KeyRange;
+use ledger::schema::SiteId;
 use ledger::schema::book::{OutcomeRow, Outcomes};
 use ledger::schema::case::{Case, Cases, OpenCases};
-use ledger::schema::SiteId;
 use ledger::schema::identity::{Device, DeviceState, Devices, Incarnations};
 use ledger::tables::{Read as _, Tables, each_of};
 use maud::{Markup, html};
@@ -21,6 +21,7 @@ use crate::dashboard::deed::told_operation;
 use crate::dashboard::format;
 use crate::dashboard::names;
 use crate::dashboard::part::{self, Tone, code, fact};
+use crate::dashboard::present::{Details, details};
 use crate::dashboard::query::Query;
 
 /// Operations of a device that its page shows.
@@ -53,11 +54,9 @@ fn is_wanted(query: &Query, device: &Device, now: &DeviceNow) -> bool {
         Some(_) => true,
     };
     state
-        && query.get("q").is_none_or(|asked| {
-            contains(&device.name, asked)
-                || contains(&device.model, asked)
-                || now.operator.as_ref().is_some_and(|operator| contains(operator.as_str(), asked))
-        })
+        && query
+            .get("q")
+            .is_none_or(|asked| contains(&device.name, asked) || contains(&device.model, asked))
 }
 
 fn sort(rows: &mut [Row], query: &Query) {
@@ -111,12 +110,12 @@ fn filters(context: &PageContext, query: &Query) -> Markup {
     ]);
     let orders = choices(&[("queue", "queue"), ("oldest", "oldest"), ("seen", "last-seen")]);
     let fields = html! {
-        (part::text_filter(context, query, "q", "name-or-person"))
+        (part::text_filter(context, query, "q", "name-or-model"))
         (part::choice_filter(context, query, "state", "state", &states))
         (part::choice_filter(context, query, "sort", "sort", &orders))
     };
     html! {
-        @if context.may_administer() {
+        @if context.may_decide() {
             p class="actions" { a class="button primary" href="/devices/enrol" { (context.t("enrol-title")) } }
         }
         (part::filter_form(context, "/devices", query, &[], &fields))
@@ -146,10 +145,11 @@ fn device_row(
     id: DeviceId,
     (device, now): (&Device, &DeviceNow),
 ) -> Markup {
+    let details = details(view, id);
     html! {
         tr id={ "device-" (id) } data-row {
             td { a data-open href={ "/devices/" (id) } { (device.name) } }
-            td { (names::person_if_any(view, now.operator.as_ref())) }
+            td { (names::person_if_any(view, details.operator.as_ref())) }
             td { (names::site_code(view, device.site)) }
             td { (state_badge(context, device, now)) }
             td class="number" { (queue(now)) }
@@ -157,7 +157,7 @@ fn device_row(
             td class="number" { (battery(now)) }
             td { (now.version) }
             td { (format::instant_if_any(context, now.seen)) }
-            td { (clock(context, now)) }
+            td { (clock(context, &details)) }
         }
     }
 }
@@ -184,12 +184,12 @@ fn battery(now: &DeviceNow) -> Markup {
 }
 
 /// How far the wall clock is off, and how well the device's own time is known.
-fn clock(context: &PageContext, now: &DeviceNow) -> Markup {
+fn clock(context: &PageContext, details: &Details) -> Markup {
     html! {
-        @if let Some(ahead) = now.wall_ahead_us {
+        @if let Some(ahead) = details.wall_ahead_us {
             (if ahead < 0 { "−" } else { "+" }) (format::fine_length(context, ahead.saturating_abs())) " "
         }
-        @match now.clock_epsilon_us {
+        @match details.clock_epsilon_us {
             Some(epsilon) => span class="muted" { (format::error(context, epsilon)) },
             None => (format::NOTHING),
         }
@@ -214,18 +214,19 @@ fn facts(
     (device, now): (&Device, &DeviceNow),
 ) -> Markup {
     let incarnations = view.list::<Incarnations>(&KeyRange::prefix(&id));
+    let details = details(view, id);
     let fingerprint = protocol::identity::chained(&[&device.public_key]);
     html! {
         h2 { (context.t("device")) }
         dl class="facts" {
             (fact(&context.t("state"), &state_badge(context, device, now)))
-            (fact(&context.t("person"), &html! { (names::person_if_any(view, now.operator.as_ref())) }))
+            (fact(&context.t("person"), &html! { (names::person_if_any(view, details.operator.as_ref())) }))
             (fact(&context.t("site"), &html! { (names::site_code(view, device.site)) }))
             (fact(&context.t("queue"), &queue(now)))
             (fact(&context.t("oldest"), &oldest(context, now)))
             (fact(&context.t("battery"), &battery(now)))
             (fact(&context.t("last-seen"), &format::instant_if_any(context, now.seen)))
-            (fact(&context.t("clock"), &clock(context, now)))
+            (fact(&context.t("clock"), &clock(context, &details)))
             (fact(&context.t("version"), &html! { (now.version) }))
             (fact(&context.t("model"), &html! { (device.model) }))
             (fact(&context.t("number"), &html! { (id) }))
@@ -246,7 +247,7 @@ fn facts(
 /// What may be done about a device: suspend and let work again; and, with its name typed, revoke or
 /// declare lost.
 fn actions(context: &PageContext, id: DeviceId, device: &Device) -> Markup {
-    if !context.may_administer() || device.state == DeviceState::Revoked {
+    if !context.may_decide() || device.state == DeviceState::Revoked {
         return html! {};
     }
     let simple = |action: &str, key: &str, text: &str| {
@@ -288,12 +289,17 @@ fn actions(context: &PageContext, id: DeviceId, device: &Device) -> Markup {
 fn cases(view: &dyn Tables, context: &PageContext, id: DeviceId) -> Markup {
     let mut rows: Vec<(CaseId, Arc<Case>)> = Vec::new();
     let mut examined = 0;
-    each_of::<OpenCases>(view, &KeyRange::all(), false, &mut |(_site, case): (SiteId, CaseId), _row| {
-        examined += 1;
-        let row = view.row::<Cases>(&case).filter(|row| row.operation.device == id);
-        rows.extend(row.map(|row| (case, row)));
-        if examined < EXAMINED_MAX { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
-    });
+    each_of::<OpenCases>(
+        view,
+        &KeyRange::all(),
+        false,
+        &mut |(_site, case): (SiteId, CaseId), _row| {
+            examined += 1;
+            let row = view.row::<Cases>(&case).filter(|row| row.operation.device == id);
+            rows.extend(row.map(|row| (case, row)));
+            if examined < EXAMINED_MAX { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        },
+    );
     html! {
         h2 { (context.t("cases")) }
         @if rows.is_empty() { (part::empty(context, "device-no-cases")) }

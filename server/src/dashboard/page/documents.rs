@@ -51,7 +51,9 @@ const fn status_word(status: DocumentStatus) -> &'static str {
 /// All documents.
 pub fn list_page(view: &dyn Tables, context: &PageContext, query: &Query) -> PageResult {
     let wanted = rows_wanted(query);
-    let kind = names::DOCUMENT_KINDS.into_iter().find(|kind| query.is("kind", names::document_word(*kind)));
+    let kind = names::DOCUMENT_KINDS
+        .into_iter()
+        .find(|kind| query.is("kind", names::document_word(*kind)));
     let range = kind.map_or_else(KeyRange::all, |kind| KeyRange::prefix(&kind));
     let (mut rows, mut examined, mut has_more) = (Vec::new(), 0, false);
     each_of::<Documents>(view, &range, false, &mut |key: Key, row: Arc<Document>| {
@@ -160,7 +162,9 @@ pub fn page(view: &dyn Tables, context: &PageContext, kind: &str, no: &str) -> P
             }
         }
     };
-    Ok(Page::new(Section::Items, title).with("head", head).with("lines", lines(view, context, &key)))
+    Ok(Page::new(Section::Items, title)
+        .with("head", head)
+        .with("lines", lines(view, context, &key)))
 }
 
 fn lines(view: &dyn Tables, context: &PageContext, key: &Key) -> Markup {

@@ -28,6 +28,8 @@ pub struct Made {
     pub expires: protocol::identity::ServerTime,
     /// The site that the device will work in.
     pub site: SiteCode,
+    /// The pin of the server's certificate, to be compared; none without TLS.
+    pub pin: Option<String>,
 }
 
 /// The form that asks for a code.
@@ -84,6 +86,7 @@ pub fn code_page(context: &PageContext, made: &Made) -> PageResult {
             }
         }
         p { (context.t("site")) " " (code(made.site.as_str())) }
+        @if let Some(pin) = &made.pin { p { (context.t("enrol-pin")) " " (code(pin)) } }
         p { a class="button" href={ "/devices/enrolment/" (hash) } { (context.t("enrol-watch")) } }
         p class="muted" { (context.t("enrol-once")) }
     };

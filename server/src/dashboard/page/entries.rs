@@ -108,7 +108,8 @@ fn item_facts(
 fn applications(view: &dyn Tables, context: &PageContext, no: EntryNo) -> Markup {
     let inbound = view.list::<ApplicationsByInbound>(&KeyRange::prefix(&no));
     let outbound = view.list::<ApplicationsByOutbound>(&KeyRange::prefix(&no));
-    let numbers = inbound.iter().map(|(key, _row)| key.2).chain(outbound.iter().map(|(key, _)| key.2));
+    let numbers =
+        inbound.iter().map(|(key, _row)| key.2).chain(outbound.iter().map(|(key, _)| key.2));
     let rows: Vec<_> = numbers
         .take(APPLICATIONS_MAX)
         .filter_map(|number| view.row::<Applications>(&number))

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use ledger::key::KeyRange;
 use ledger::schema::item::{
     CostingMethod, Identifiers, Item, ItemType, ItemUnits, Items, ItemsByNo, TrackingCodes,
-    VariantsByCode, Variants,
+    Variants, VariantsByCode,
 };
 use ledger::schema::tracking::Lots;
 use ledger::schema::{ItemId, UnitId, VariantId};
@@ -60,7 +60,9 @@ pub fn list_page(view: &dyn Tables, context: &PageContext, query: &Query) -> Pag
         (tabs(context, "items"))
         (part::filter_form(context, "/items", query, &[], &fields))
     };
-    Ok(Page::new(Section::Items, context.t("items-title")).with("filters", filters).with("list", list))
+    Ok(Page::new(Section::Items, context.t("items-title"))
+        .with("filters", filters)
+        .with("list", list))
 }
 
 /// The way between items, bins and documents.
@@ -195,26 +197,36 @@ fn units(view: &dyn Tables, context: &PageContext, id: ItemId) -> Markup {
 fn identifiers(view: &dyn Tables, id: ItemId) -> Vec<(String, VariantId, UnitId)> {
     let mut rows = Vec::new();
     let mut examined = 0;
-    each_of::<Identifiers>(view, &KeyRange::all(), false, &mut |code: protocol::words::IdentifierCode, row| {
-        examined += 1;
-        let of_item = row.meanings.iter().filter(|meaning| meaning.item == id);
-        rows.extend(of_item.map(|meaning| (code.to_string(), meaning.variant, meaning.unit)));
-        if rows.len() < LISTED_MAX && examined < EXAMINED_MAX {
-            ControlFlow::Continue(())
-        } else {
-            ControlFlow::Break(())
-        }
-    });
+    each_of::<Identifiers>(
+        view,
+        &KeyRange::all(),
+        false,
+        &mut |code: protocol::words::IdentifierCode, row| {
+            examined += 1;
+            let of_item = row.meanings.iter().filter(|meaning| meaning.item == id);
+            rows.extend(of_item.map(|meaning| (code.to_string(), meaning.variant, meaning.unit)));
+            if rows.len() < LISTED_MAX && examined < EXAMINED_MAX {
+                ControlFlow::Continue(())
+            } else {
+                ControlFlow::Break(())
+            }
+        },
+    );
     rows
 }
 
 fn variants(view: &dyn Tables, context: &PageContext, id: ItemId) -> Markup {
     type Of = (ItemId, VariantCode);
     let mut rows = Vec::new();
-    each_of::<VariantsByCode>(view, &KeyRange::prefix(&id), false, &mut |(_item, code): Of, variant| {
-        rows.push((code, view.row::<Variants>(&variant)));
-        ControlFlow::Continue(())
-    });
+    each_of::<VariantsByCode>(
+        view,
+        &KeyRange::prefix(&id),
+        false,
+        &mut |(_item, code): Of, variant| {
+            rows.push((code, view.row::<Variants>(&variant)));
+            ControlFlow::Continue(())
+        },
+    );
     html! {
         @if !rows.is_empty() {
             h2 { (context.t("variants")) }

@@ -8,9 +8,7 @@ use ledger::schema::case::{Cases, OpenCases, OpenTasks, Tasks};
 use ledger::schema::entry::Registers;
 use ledger::schema::identity::{DeviceState, Devices};
 use ledger::schema::stock::Stocks;
-use ledger::schema::{
-    BinId, Counter, ItemId, LocationId, PlateId, RegisterNo, SiteId, StockKey,
-};
+use ledger::schema::{BinId, Counter, ItemId, LocationId, PlateId, RegisterNo, SiteId, StockKey};
 use ledger::tables::{Read as _, Tables, each_of};
 use maud::{Markup, html};
 use protocol::code::Code;
@@ -63,7 +61,11 @@ fn first_since(last: u64, from: ServerTime, time_of: &dyn Fn(u64) -> Option<Serv
     while low < high {
         let middle = low + (high - low) / 2;
         // Rows that are gone lie at the low end.
-        if time_of(middle).is_none_or(|time| time < from) { low = middle + 1 } else { high = middle }
+        if time_of(middle).is_none_or(|time| time < from) {
+            low = middle + 1
+        } else {
+            high = middle
+        }
     }
     low
 }
@@ -106,13 +108,18 @@ fn counted(n: usize) -> String {
 /// Open cases: all of them, and of these the parked operations.
 fn open_cases(view: &dyn Tables) -> (usize, usize) {
     let (mut n_cases, mut n_parked) = (0, 0);
-    each_of::<OpenCases>(view, &KeyRange::all(), false, &mut |(_site, id): (SiteId, CaseId), _row| {
-        n_cases += 1;
-        if view.row::<Cases>(&id).is_some_and(|case| case.parked) {
-            n_parked += 1;
-        }
-        if n_cases < COUNTED_MAX { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
-    });
+    each_of::<OpenCases>(
+        view,
+        &KeyRange::all(),
+        false,
+        &mut |(_site, id): (SiteId, CaseId), _row| {
+            n_cases += 1;
+            if view.row::<Cases>(&id).is_some_and(|case| case.parked) {
+                n_parked += 1;
+            }
+            if n_cases < COUNTED_MAX { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        },
+    );
     (n_cases, n_parked)
 }
 
@@ -207,9 +214,8 @@ fn delay_tile(view: &dyn Tables, context: &PageContext) -> Markup {
 
 fn oldest_tile(view: &dyn Tables, context: &PageContext) -> Markup {
     let waiting = context.devices.iter().filter(|(_id, now)| now.pending > 0);
-    let oldest = waiting
-        .filter_map(|(id, now)| now.oldest.or(now.seen).map(|since| (since, *id)))
-        .min();
+    let oldest =
+        waiting.filter_map(|(id, now)| now.oldest.or(now.seen).map(|since| (since, *id))).min();
     let value = html! {
         @match oldest {
             Some((since, _device)) => (format::age(context, since)),
@@ -278,11 +284,14 @@ fn below_zero(view: &dyn Tables, context: &PageContext, needs: &mut Vec<Need>) {
                 id: format!("task-{id}"),
                 tone: Tone::Error,
                 since: None,
-                text: context.say("need-below", &[
-                    ("bin", &names::bin_code(view, bin)),
-                    ("item", &names::item_no(view, item)),
-                    ("n", &quantity),
-                ]),
+                text: context.say(
+                    "need-below",
+                    &[
+                        ("bin", &names::bin_code(view, bin)),
+                        ("item", &names::item_no(view, item)),
+                        ("n", &quantity),
+                    ],
+                ),
                 address: names::figure_address(&key),
             });
         }
@@ -327,39 +336,49 @@ fn devices(view: &dyn Tables, context: &PageContext, needs: &mut Vec<Need>) {
 
 fn cases(view: &dyn Tables, context: &PageContext, needs: &mut Vec<Need>) {
     let mut examined = 0;
-    each_of::<OpenCases>(view, &KeyRange::all(), false, &mut |(_site, id): (SiteId, CaseId), _row| {
-        examined += 1;
-        if let Some(case) = view.row::<Cases>(&id) {
-            let first = case.reasons.first();
-            let counts = [Code::CountNeedsApproval, Code::CountConflict, Code::CountAmbiguous];
-            let is_count = first.is_some_and(|reason| counts.contains(&reason.code));
-            needs.push(Need {
-                id: format!("case-{id}"),
-                tone: if is_count { Tone::Waiting } else { Tone::Warn },
-                since: Some(case.opened),
-                text: first.map_or_else(String::new, |first| sentence(first, context.language)),
-                address: format!("/workbench/{id}"),
-            });
-        }
-        if examined < COUNTED_MAX { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
-    });
+    each_of::<OpenCases>(
+        view,
+        &KeyRange::all(),
+        false,
+        &mut |(_site, id): (SiteId, CaseId), _row| {
+            examined += 1;
+            if let Some(case) = view.row::<Cases>(&id) {
+                let first = case.reasons.first();
+                let counts = [Code::CountNeedsApproval, Code::CountConflict, Code::CountAmbiguous];
+                let is_count = first.is_some_and(|reason| counts.contains(&reason.code));
+                needs.push(Need {
+                    id: format!("case-{id}"),
+                    tone: if is_count { Tone::Waiting } else { Tone::Warn },
+                    since: Some(case.opened),
+                    text: first.map_or_else(String::new, |first| sentence(first, context.language)),
+                    address: format!("/workbench/{id}"),
+                });
+            }
+            if examined < COUNTED_MAX { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        },
+    );
 }
 
 /// The latest operations, in the order in which they came in.
 fn latest(view: &dyn Tables) -> Vec<Told> {
     let mut rows = Vec::new();
     let mut examined = 0;
-    each_of::<Intakes>(view, &KeyRange::all(), true, &mut |no: IntakeNo, intake: std::sync::Arc<Intake>| {
-        examined += 1;
-        if intake.origin != Origin::System {
-            rows.extend(told(view, no).filter(|told| !register::is_harmless(&told.deed.kind)));
-        }
-        if rows.len() < FEED_ROWS && examined < COUNTED_MAX {
-            ControlFlow::Continue(())
-        } else {
-            ControlFlow::Break(())
-        }
-    });
+    each_of::<Intakes>(
+        view,
+        &KeyRange::all(),
+        true,
+        &mut |no: IntakeNo, intake: std::sync::Arc<Intake>| {
+            examined += 1;
+            if intake.origin != Origin::System {
+                rows.extend(told(view, no).filter(|told| !register::is_harmless(&told.deed.kind)));
+            }
+            if rows.len() < FEED_ROWS && examined < COUNTED_MAX {
+                ControlFlow::Continue(())
+            } else {
+                ControlFlow::Break(())
+            }
+        },
+    );
     rows
 }
 
@@ -378,9 +397,13 @@ mod tests {
     #[test]
     fn counting_by_time_is_exact_at_both_ends() {
         let times = [10, 20, 20, 30];
-        let time_of = |no: u64| times.get(usize::try_from(no).unwrap() - 1).copied().map(ServerTime);
+        let time_of =
+            |no: u64| times.get(usize::try_from(no).unwrap() - 1).copied().map(ServerTime);
         let first = |from| first_since(4, ServerTime(from), &time_of);
-        assert_eq!([first(0), first(10), first(11), first(20), first(30), first(31)], [1, 1, 2, 2, 4, 5]);
+        assert_eq!(
+            [first(0), first(10), first(11), first(20), first(30), first(31)],
+            [1, 1, 2, 2, 4, 5]
+        );
         assert_eq!(first_since(0, ServerTime(0), &|_no| None), 1);
     }
 }

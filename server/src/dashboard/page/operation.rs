@@ -1,10 +1,10 @@
 //! One operation, link by link: scan, evidence, acceptance, what became of it, what it posted.
 
 use ledger::key::KeyRange;
+use ledger::schema::EntryNo;
 use ledger::schema::book::{Bound, Origin, OutcomeRevisions, Timing};
 use ledger::schema::case::CasesByOperation;
 use ledger::schema::entry::{ItemLedger, Posted, PostedBy, WarehouseLedger};
-use ledger::schema::EntryNo;
 use ledger::tables::{Read as _, Tables};
 use maud::{Markup, html};
 use protocol::identity::OperationId;
@@ -21,8 +21,9 @@ const ENTRIES_MAX: usize = 200;
 
 /// The operation and all that hangs on it.
 pub fn page(view: &dyn Tables, context: &PageContext, operation: OperationId) -> PageResult {
-    let told = told_operation(view, operation)
-        .ok_or_else(|| Missing::nothing(&context.say("operation-n", &[("n", &operation.to_string())])))?;
+    let told = told_operation(view, operation).ok_or_else(|| {
+        Missing::nothing(&context.say("operation-n", &[("n", &operation.to_string())]))
+    })?;
     let kind = context.word("kind", &told.deed.kind);
     let title = format!("{kind} {operation}");
     Ok(Page::new(Section::Movements, title)

@@ -208,10 +208,8 @@ fn next_rows(context: &PageContext, query: &Query, found: &Found, wanted: usize)
 
 /// Kinds of operations with their words, for a choice.
 pub fn kinds(context: &PageContext) -> Vec<(String, String)> {
-    let mut kinds: Vec<_> = Body::KINDS
-        .iter()
-        .map(|kind| ((*kind).to_owned(), context.word("kind", kind)))
-        .collect();
+    let mut kinds: Vec<_> =
+        Body::KINDS.iter().map(|kind| ((*kind).to_owned(), context.word("kind", kind))).collect();
     kinds.sort_by(|left, right| left.1.cmp(&right.1));
     kinds.push(("any".to_owned(), context.t("kind-any")));
     kinds

@@ -73,16 +73,22 @@ fn identifier(view: &dyn Tables, text: &str, found: &mut Vec<Found>) {
 
 fn places(view: &dyn Tables, text: &str, found: &mut Vec<Found>) {
     let Ok(bin) = BinCode::new(text) else { return };
-    each_of::<LocationsByCode>(view, &KeyRange::all(), false, &mut |at: LocationCode, id: Arc<LocationId>| {
-        let row = view.row::<BinsByCode>(&(*id, bin.clone())).and_then(|bin| view.row::<Bins>(&bin));
-        found.extend(row.map(|row| Found {
-            kind: "bin",
-            code: row.code.to_string(),
-            name: at.to_string(),
-            address: names::bin_address(at.as_str(), row.code.as_str()),
-        }));
-        ControlFlow::Continue(())
-    });
+    each_of::<LocationsByCode>(
+        view,
+        &KeyRange::all(),
+        false,
+        &mut |at: LocationCode, id: Arc<LocationId>| {
+            let row =
+                view.row::<BinsByCode>(&(*id, bin.clone())).and_then(|bin| view.row::<Bins>(&bin));
+            found.extend(row.map(|row| Found {
+                kind: "bin",
+                code: row.code.to_string(),
+                name: at.to_string(),
+                address: names::bin_address(at.as_str(), row.code.as_str()),
+            }));
+            ControlFlow::Continue(())
+        },
+    );
     let plate = PlateNo::new(text).ok().and_then(|no| view.row::<PlatesByNo>(&no));
     if let Some(plate) = plate.and_then(|id| view.row::<Plates>(&id)) {
         let (at, bin) =
@@ -146,7 +152,8 @@ fn by_name(view: &dyn Tables, text: &str) -> Vec<Found> {
     each_of::<ItemsByNo>(view, &KeyRange::all(), false, &mut |no: ItemNo, id| {
         examined += 1;
         let item = view.row::<Items>(&id);
-        if item.is_some_and(|item| contains(no.as_str(), text) || contains(&item.description, text)) {
+        if item.is_some_and(|item| contains(no.as_str(), text) || contains(&item.description, text))
+        {
             found.extend(found_item(view, "item", *id));
         }
         if examined < EXAMINED_MAX && found.len() < FOUND_MAX {

@@ -237,7 +237,9 @@ fn by_item_list(view: &dyn Tables, context: &PageContext, query: &Query) -> Mark
         examined += 1;
         let Some(item) = view.row::<Items>(&id) else { return ControlFlow::Continue(()) };
         let asked = query.get("item");
-        if asked.is_none_or(|asked| contains(no.as_str(), asked) || contains(&item.description, asked)) {
+        if asked
+            .is_none_or(|asked| contains(no.as_str(), asked) || contains(&item.description, asked))
+        {
             let figures = figures_of(view, *id, location);
             if is_marked(query, figures.below_zero, figures.held) {
                 rows.push((*id, item, figures));

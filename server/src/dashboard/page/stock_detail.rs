@@ -123,8 +123,8 @@ pub fn figure_page(
     query: &Query,
 ) -> PageResult {
     let path = names::figure_address(key);
-    let item = names::item(view, key.item)
-        .ok_or_else(|| Missing::nothing(&names::key_text(key)))?;
+    let item =
+        names::item(view, key.item).ok_or_else(|| Missing::nothing(&names::key_text(key)))?;
     let until = as_of(context, query);
     let ledger = key_ledger(view, key, until.map(|(_day, end)| end), rows_wanted(query));
     let place = match names::bin_code(view, key.bin) {
@@ -273,7 +273,8 @@ pub fn item_page(view: &dyn Tables, context: &PageContext, no: &str, query: &Que
     let rows = keys_of(view, id, location);
     let keys: Vec<StockKey> = rows.iter().map(|(key, _stock)| *key).collect();
     let stale = unsent_by_site(view, context);
-    let ledger = item_ledger(view, id, (location, until.map(|(_day, end)| end)), rows_wanted(query));
+    let ledger =
+        item_ledger(view, id, (location, until.map(|(_day, end)| end)), rows_wanted(query));
     let title = context.say("stock-title", &[("item", no)]);
     let figures = figures_of(view, id, location);
     Ok(Page::new(Section::Stock, title)
@@ -372,12 +373,17 @@ fn on_hand(view: &dyn Tables, item: ItemId, location: Option<LocationId>) -> Qua
     type At = (ItemId, VariantId, LocationId, TrackingId);
     let mut now = Quantity::ZERO;
     let range = KeyRange::prefix(&item);
-    each_of::<OnHand>(view, &range, false, &mut |(_item, _variant, at, _tracking): At, quantity| {
-        if location.is_none_or(|location| location == at) {
-            now = now.checked_add(*quantity).unwrap_or(now);
-        }
-        ControlFlow::Continue(())
-    });
+    each_of::<OnHand>(
+        view,
+        &range,
+        false,
+        &mut |(_item, _variant, at, _tracking): At, quantity| {
+            if location.is_none_or(|location| location == at) {
+                now = now.checked_add(*quantity).unwrap_or(now);
+            }
+            ControlFlow::Continue(())
+        },
+    );
     now
 }
 

@@ -87,7 +87,8 @@ pub fn page(view: &dyn Tables, context: &PageContext, query: &Query) -> PageResu
             (part::more(context, &query.with("rows", &(wanted + part::ROWS).to_string()).address("/tasks")))
         }
     };
-    let fields = part::choice_filter(context, query, "location", "location", &location_choices(view));
+    let fields =
+        part::choice_filter(context, query, "location", "location", &location_choices(view));
     Ok(Page::new(Section::Tasks, context.t("tasks-title"))
         .with("filters", part::filter_form(context, "/tasks", query, &[], &fields))
         .with("list", list))

@@ -96,10 +96,19 @@ fn cases(view: &dyn Tables, query: &Query) -> Vec<Row> {
         });
         return rows;
     }
-    each_of::<OpenCases>(view, &KeyRange::all(), false, &mut |(_site, id): (SiteId, CaseId), _row| {
-        rows.extend(view.row::<Cases>(&id).map(|case| (id, case)));
-        if rows.len() < EXAMINED_MAX { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
-    });
+    each_of::<OpenCases>(
+        view,
+        &KeyRange::all(),
+        false,
+        &mut |(_site, id): (SiteId, CaseId), _row| {
+            rows.extend(view.row::<Cases>(&id).map(|case| (id, case)));
+            if rows.len() < EXAMINED_MAX {
+                ControlFlow::Continue(())
+            } else {
+                ControlFlow::Break(())
+            }
+        },
+    );
     if query.is("sort", "effect") {
         rows.sort_by_cached_key(|(id, case)| (Reverse(effect(view, case)), *id));
     } else {
@@ -115,7 +124,12 @@ pub fn list_page(view: &dyn Tables, context: &PageContext, query: &Query) -> Pag
         .with("case", part::empty(context, "workbench-choose")))
 }
 
-fn list(view: &dyn Tables, context: &PageContext, query: &Query, current: Option<CaseId>) -> Markup {
+fn list(
+    view: &dyn Tables,
+    context: &PageContext,
+    query: &Query,
+    current: Option<CaseId>,
+) -> Markup {
     let rows = cases(view, query);
     let wanted = rows_wanted(query);
     let done = query.is("show", "done");
@@ -170,10 +184,9 @@ fn case_line(view: &dyn Tables, context: &PageContext, case: &Case) -> Markup {
 }
 
 fn title(context: &PageContext, case: &Case) -> String {
-    case.reasons.first().map_or_else(
-        || context.t("case-untitled"),
-        |reason| sentence(reason, context.language),
-    )
+    case.reasons
+        .first()
+        .map_or_else(|| context.t("case-untitled"), |reason| sentence(reason, context.language))
 }
 
 /// What was tried just now and was not taken, to be shown above the case.
@@ -181,11 +194,14 @@ fn title(context: &PageContext, case: &Case) -> String {
 pub struct Tried {
     /// Why it was not taken.
     pub refused: Vec<Reason>,
+    /// Somebody else had decided before.
+    pub late: bool,
 }
 
-/// One case beside the list.
+/// One case beside the list. What the reader may see comes from `view`; what a choice would post is
+/// worked out over the `whole`, as in earnest.
 pub fn page(
-    view: &dyn Tables,
+    (view, whole): (&dyn Tables, &dyn Tables),
     context: &PageContext,
     id: CaseId,
     (query, tried): (&Query, &Tried),
@@ -197,11 +213,18 @@ pub fn page(
         .with("cases", list(view, context, &keep, Some(id)))
         .with("case", html! {
             @for reason in &tried.refused { (part::refusal(context, reason)) }
+            @if tried.late && let CaseState::Decided { by, at, .. } = &case.state {
+                p class="note info" role="status" {
+                    (part::sign(Tone::Info)) " "
+                    (context.say("already-decided", &[("person", &names::person(view, by))])) " "
+                    (format::instant(context, *at))
+                }
+            }
             (facts(view, context, &case))
         })
         .with("story", story::around(view, context, &case))
         .with("sides", sides(view, context, &case))
-        .with("choices", decision(view, context, (id, &case), query)))
+        .with("choices", decision((view, whole), context, (id, &case), query)))
 }
 
 fn facts(view: &dyn Tables, context: &PageContext, case: &Case) -> Markup {
@@ -251,7 +274,7 @@ fn sides(view: &dyn Tables, context: &PageContext, case: &Case) -> Markup {
 
 /// The choices, or what was decided.
 fn decision(
-    view: &dyn Tables,
+    (view, whole): (&dyn Tables, &dyn Tables),
     context: &PageContext,
     (id, case): (CaseId, &Case),
     query: &Query,
@@ -260,7 +283,7 @@ fn decision(
         h2 { (context.t("decision")) }
         @match &case.state {
             CaseState::Open => {
-                @if context.may_decide() { (choices(view, context, (id, case), query)) }
+                @if context.may_decide() { (choices((view, whole), context, (id, case), query)) }
                 @else { p class="muted" { (context.t("may-not-decide")) } }
             },
             CaseState::Decided { choice, by, at } => {
@@ -281,7 +304,7 @@ fn decision(
 }
 
 fn choices(
-    view: &dyn Tables,
+    (view, whole): (&dyn Tables, &dyn Tables),
     context: &PageContext,
     (id, case): (CaseId, &Case),
     query: &Query,
@@ -290,8 +313,8 @@ fn choices(
         p class="muted" { (context.t("choices-text")) }
         @for (n, choice) in (1..).zip(&case.choices) {
             @match choice {
-                Choice::Correct => (correct(view, context, (id, case), (n, query))),
-                _ => (plain_choice(view, context, (id, case), (n, *choice))),
+                Choice::Correct => (correct((view, whole), context, (id, case), (n, query))),
+                _ => (plain_choice((view, whole), context, (id, case), (n, *choice))),
             }
         }
     }
@@ -309,9 +332,9 @@ pub fn decide(
     Command::Decide(Decide { case: id, version, choice, correction, remark: remark.to_owned() })
 }
 
-fn preview_of(view: &dyn Tables, context: &PageContext, command: &Command) -> Option<Preview> {
+fn preview_of(whole: &dyn Tables, context: &PageContext, command: &Command) -> Option<Preview> {
     let person = context.person.as_ref()?;
-    Some(preview::of(view, command.encode(), &person.id, context.now))
+    Some(preview::of(whole, command.encode(), &person.id, context.now))
 }
 
 fn choice_head(context: &PageContext, n: usize, choice: Choice) -> Markup {
@@ -333,12 +356,12 @@ fn remark(context: &PageContext, choice: Choice, typed: &str) -> Markup {
 }
 
 fn plain_choice(
-    view: &dyn Tables,
+    (view, whole): (&dyn Tables, &dyn Tables),
     context: &PageContext,
     (id, case): (CaseId, &Case),
     (n, choice): (usize, Choice),
 ) -> Markup {
-    let preview = preview_of(view, context, &decide((id, case.version), choice, None, ""));
+    let preview = preview_of(whole, context, &decide((id, case.version), choice, None, ""));
     html! {
         div class="choice" {
             (choice_head(context, n, choice))
@@ -366,7 +389,7 @@ pub fn original(view: &dyn Tables, case: &Case) -> Option<(Body, Option<Document
 }
 
 fn correct(
-    view: &dyn Tables,
+    (view, whole): (&dyn Tables, &dyn Tables),
     context: &PageContext,
     (id, case): (CaseId, &Case),
     (n, query): (usize, &Query),
@@ -396,13 +419,13 @@ fn correct(
                 button type="submit" class="primary" formmethod="post"
                     formaction={ "/workbench/" (id) } { (context.t("decide")) }
             }
-            @if asked { (correct_preview(view, context, (id, case), (body, query))) }
+            @if asked { (correct_preview((view, whole), context, (id, case), (body, query))) }
         }
     }
 }
 
 fn correct_preview(
-    view: &dyn Tables,
+    (view, whole): (&dyn Tables, &dyn Tables),
     context: &PageContext,
     (id, case): (CaseId, &Case),
     (body, query): (&Body, &Query),
@@ -411,7 +434,7 @@ fn correct_preview(
         Err(reason) => part::refusal(context, &reason),
         Ok(corrected) => {
             let command = decide((id, case.version), Choice::Correct, Some(corrected), "");
-            match preview_of(view, context, &command) {
+            match preview_of(whole, context, &command) {
                 Some(preview) => preview_block(view, context, &preview),
                 None => html! {},
             }

@@ -21,7 +21,10 @@ live-paused = Sat på pause – data fra
 live-still = Vist én gang
 sign-in = Log ind
 sign-out = Log ud
-sign-in-text = Den første administrator får et engangslink i serverens log.
+sign-in-first = Ingen administrerer denne virksomhed endnu. Den første administrator åbner engangslinket i serverens log.
+first-title = Første administrator
+first-text = Dette link virker én gang. Det udpeger den person, der kan lukke andre ind.
+first-make = Begynd
 user = Bruger
 password = Adgangskode
 only-operator = Disse sider viser beholdninger, som en blind optælling ikke må kende. De er for arbejdsledere og kontoret.
@@ -61,6 +64,7 @@ none = Ingen
 load-more = Vis flere
 older = Ældre
 csv = CSV
+export-cut = flere rækker: indsnævr filteret
 and-more = og { $n } mere
 actions = Handlinger
 exact = nøjagtig
@@ -156,7 +160,7 @@ to-day = Til dag
 as-of = Pr. dag
 as-of-day = På lager ved udgangen af { $day }
 as-of-too-far = For mange poster ligger efter den dag; vælg en senere.
-name-or-person = Navn, model eller person
+name-or-model = Navn eller model
 number-or-description = Nummer, beskrivelse eller kategori
 number-or-partner = Nummer eller partner
 sort = Sortér
@@ -246,6 +250,12 @@ kind-grant-role = Rolle givet
 kind-revoke-role = Rolle fjernet
 kind-handle = Skrivebordsoperation
 kind-batch = Samling
+kind-allow-enrolment = Tilmeldingskode
+kind-enrol = Enhed tilmeldt
+kind-incarnate = Nyt lager for en enhed
+kind-set-device = Enhedens tilstand
+kind-extend-sign-in = Frist for log ind forlænget
+kind-begin-epoch = Gendannet fra en sikkerhedskopi
 
 # Entries
 item-entry = Varepost
@@ -347,7 +357,6 @@ declare-lost-text = Optællinger venter ikke længere på den. Det, den bringer 
 revoke = Tilbagekald
 revoke-text = Den kan aldrig forbinde igen. Arbejde, som den stadig har, kan kun hentes i hånden.
 type-the-name = Skriv navnet for at bekræfte
-wrong-name = Navnet blev ikke skrevet rigtigt. Intet er ændret.
 
 # Enrolment
 enrol-title = Tilmeld en enhed
@@ -370,6 +379,7 @@ enrol-used = En enhed er kommet med
 enrol-waiting = Venter på enheden
 enrol-again = Lav en ny kode
 made-by = Lavet af
+enrol-pin = Serverens certifikat
 
 # Counts
 counts-title = Optællinger

@@ -21,7 +21,10 @@ live-paused = Paused – data from
 live-still = Shown once
 sign-in = Sign in
 sign-out = Sign out
-sign-in-text = The first administrator gets a one-time link in the server's log.
+sign-in-first = Nobody administers this company yet. The first administrator opens the one-time link in the server's log.
+first-title = First administrator
+first-text = This link works once. It names the person who may let others in.
+first-make = Begin
 user = User
 password = Password
 only-operator = These pages show stock figures that a blind count must not know. They are for supervisors and the office.
@@ -61,6 +64,7 @@ none = None
 load-more = Load more
 older = Older
 csv = CSV
+export-cut = more rows: narrow the filter
 and-more = and { $n } more
 actions = Actions
 exact = exact
@@ -156,7 +160,7 @@ to-day = To day
 as-of = As of day
 as-of-day = On hand at the end of { $day }
 as-of-too-far = Too many entries lie after that day; choose a later one.
-name-or-person = Name, model or person
+name-or-model = Name or model
 number-or-description = Number, description or category
 number-or-partner = Number or partner
 sort = Sort
@@ -246,6 +250,12 @@ kind-grant-role = Role given
 kind-revoke-role = Role taken
 kind-handle = Desk operation
 kind-batch = Batch
+kind-allow-enrolment = Enrolment code
+kind-enrol = Device enrolled
+kind-incarnate = New store of a device
+kind-set-device = State of a device
+kind-extend-sign-in = Sign-in term extended
+kind-begin-epoch = Restored from a backup
 
 # Entries
 item-entry = Item ledger entry
@@ -347,7 +357,6 @@ declare-lost-text = Counts no longer wait for it. What it brings later is late.
 revoke = Revoke
 revoke-text = It may never connect again. Work that it still holds can only be recovered by hand.
 type-the-name = To confirm, type the name
-wrong-name = The name was not typed right. Nothing was changed.
 
 # Enrolment
 enrol-title = Enrol a device
@@ -370,6 +379,7 @@ enrol-used = A device has joined
 enrol-waiting = Waiting for the device
 enrol-again = Make another code
 made-by = Made by
+enrol-pin = Certificate of the server
 
 # Counts
 counts-title = Counts

@@ -1,0 +1,216 @@
+//! What people do on pages: decide cases, let devices in and out. Everything goes into the intake
+//! as a command, and is judged there; a page only carries it.
+
+use axum::Form;
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse as _, Redirect, Response};
+use ledger::command::Command;
+use ledger::schema::case::{CaseState, Cases, Choice};
+use ledger::schema::identity::{DeviceState, Devices};
+use ledger::schema::place::Locations;
+use ledger::tables::{Read as _, Tables};
+use protocol::code::Code;
+use protocol::enrolment::Invitation;
+use protocol::feed::Role;
+use protocol::identity::{CaseId, DeviceId};
+use protocol::outcome::Reason;
+use protocol::words::{LocationCode, SiteCode};
+use server_core::identity::command::MachineCommand;
+use server_core::intake::command::CommandOrigin;
+
+use super::context::PageContext;
+use super::page::workbench::{self, Tried};
+use super::page::{Missing, enrolment};
+use super::query::Query;
+use super::request::{Asked, Preferences, to_sign_in};
+use super::routes::{Visitor, answer, problem_page, with_page};
+use super::{correction, shell};
+use crate::api::devices::new_code;
+use crate::api::problem::Problem;
+use crate::desk::session::SignedIn;
+use crate::secret;
+use crate::state::AppState;
+
+type Pairs = Form<Vec<(String, String)>>;
+
+/// Who acts, with the context of their pages.
+struct Actor {
+    signed_in: SignedIn,
+    context: PageContext,
+}
+
+fn actor(app: &AppState, preferences: &Preferences) -> Option<Actor> {
+    let snapshot = app.company().snapshot();
+    let signed_in = preferences.signed_in(app, &snapshot)?;
+    let context = preferences.context_of(app, &snapshot, &signed_in).ok()?;
+    Some(Actor { signed_in, context })
+}
+
+fn origin(actor: &Actor) -> CommandOrigin {
+    CommandOrigin::Desk { user: actor.signed_in.user.clone(), idempotency: None }
+}
+
+/// The location that a case is about.
+fn location_of(view: &dyn Tables, id: CaseId) -> Option<LocationCode> {
+    let stock = view.row::<Cases>(&id)?.stock?;
+    view.row::<Locations>(&stock.location).map(|location| location.code.clone())
+}
+
+/// What a filled form decides.
+fn decision(view: &dyn Tables, id: CaseId, form: &Query) -> Result<Command, Reason> {
+    let case =
+        view.row::<Cases>(&id).ok_or_else(|| Reason::new(Code::CaseUnknown).word("case", id))?;
+    let choice = workbench::choice_of(form.text("choice"))
+        .ok_or_else(|| Reason::new(Code::ChoiceNotOffered))?;
+    let version = form.parsed("version").unwrap_or_default();
+    let correction = if choice == Choice::Correct {
+        let (body, _document) =
+            workbench::original(view, &case).ok_or_else(|| Reason::new(Code::ChoiceNotOffered))?;
+        Some(correction::corrected(view, &body, form)?)
+    } else {
+        None
+    };
+    Ok(workbench::decide((id, version), choice, correction, form.text("remark")))
+}
+
+/// Decides a case. Who comes second is told who was first; a form that cannot be used comes back
+/// with what was typed.
+pub(super) async fn decide(
+    State(app): State<AppState>,
+    headers: HeaderMap,
+    asked: Asked,
+    Path(id): Path<u64>,
+    Form(pairs): Pairs,
+) -> Response {
+    let id = CaseId(id);
+    let preferences = Preferences::of(&headers);
+    let Some(actor) = actor(&app, &preferences) else { return to_sign_in(&asked.address) };
+    let form = Query::new(pairs);
+    let snapshot = app.company().snapshot();
+    let command = actor.context.scope().over(&snapshot, |view| decision(view, id, &form));
+    let location = location_of(&snapshot, id);
+    drop(snapshot);
+    let refused = match command {
+        Err(reason) => reason,
+        Ok(command) => match app.command(origin(&actor), &command, location.as_ref()).await {
+            Ok(_judged) => return Redirect::to(&format!("/workbench/{id}")).into_response(),
+            Err(problem) if problem.status.is_server_error() => {
+                return problem_page(&actor.context, &problem);
+            }
+            Err(problem) => problem.reason,
+        },
+    };
+    let visitor = Visitor { preferences, asked: Asked { query: form, ..asked } };
+    with_page(&app, visitor, move |whole, context, asked| {
+        // Somebody was quicker: that is no error, the case shows who and when.
+        let decided = whole
+            .row::<Cases>(&id)
+            .is_some_and(|case| matches!(case.state, CaseState::Decided { .. }));
+        let tried =
+            Tried { refused: if decided { Vec::new() } else { vec![refused] }, late: decided };
+        let page = context.scope().over(whole, |view| {
+            workbench::page((view, whole), context, id, (&asked.query, &tried))
+        });
+        match page {
+            Ok(page) => {
+                let status =
+                    if decided { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
+                let address = format!("/workbench/{id}");
+                answer(status, shell::document(context, &page, &address))
+            }
+            Err(Missing(reason)) => {
+                answer(StatusCode::NOT_FOUND, shell::error_page(context, &reason))
+            }
+        }
+    })
+    .await
+}
+
+/// Makes an enrolment code and shows it, this once.
+pub(super) async fn enrol(
+    State(app): State<AppState>,
+    headers: HeaderMap,
+    asked: Asked,
+    Form(pairs): Pairs,
+) -> Response {
+    let preferences = Preferences::of(&headers);
+    let Some(actor) = actor(&app, &preferences) else { return to_sign_in(&asked.address) };
+    let form = Query::new(pairs);
+    let made = match SiteCode::new(form.text("site")) {
+        Ok(site) => new_code(&app, &actor.signed_in, site).await,
+        Err(error) => Err(Problem::malformed(error)),
+    };
+    let code = match made {
+        Ok(code) => code,
+        Err(problem) => return problem_page(&actor.context, &problem),
+    };
+    let Ok(invitation) = code.text.parse::<Invitation>() else {
+        return problem_page(&actor.context, &Problem::stopped());
+    };
+    let made = enrolment::Made {
+        hash: secret::sha256(&invitation.code),
+        expires: invitation.expires,
+        site: invitation.site,
+        text: code.text,
+        pin: code.pin,
+    };
+    match enrolment::code_page(&actor.context, &made) {
+        Ok(page) => {
+            answer(StatusCode::OK, shell::document(&actor.context, &page, "/devices/enrol"))
+        }
+        Err(Missing(reason)) => {
+            problem_page(&actor.context, &Problem::new(StatusCode::NOT_FOUND, reason))
+        }
+    }
+}
+
+/// Whether what was typed names the device: the guard before what cannot be undone.
+fn is_named(view: &dyn Tables, device: DeviceId, form: &Query) -> bool {
+    view.row::<Devices>(&device).is_some_and(|device| device.name.trim() == form.text("name"))
+}
+
+fn device_command(
+    view: &dyn Tables,
+    (device, action): (DeviceId, &str),
+    form: &Query,
+) -> Result<MachineCommand, Problem> {
+    if !view.has::<Devices>(&device) {
+        return Err(Problem::not_found(format!("#{device}")));
+    }
+    let state = |state| Ok(MachineCommand::SetDevice { device, state });
+    match action {
+        "suspend" => state(DeviceState::Suspended),
+        "resume" => state(DeviceState::Active),
+        "revoke" | "lost" if !is_named(view, device, form) => {
+            let reason = Reason::new(Code::NumberOutOfRange).word("field", "name");
+            Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, reason))
+        }
+        "revoke" => state(DeviceState::Revoked),
+        "lost" => Ok(MachineCommand::DeclareLost { device }),
+        _ => Err(Problem::not_found(action)),
+    }
+}
+
+/// Suspends, resumes, revokes a device, or declares it lost.
+pub(super) async fn change_device(
+    State(app): State<AppState>,
+    headers: HeaderMap,
+    asked: Asked,
+    Path((device, action)): Path<(u32, String)>,
+    Form(pairs): Pairs,
+) -> Response {
+    let Some(actor) = actor(&app, &Preferences::of(&headers)) else {
+        return to_sign_in(&asked.address);
+    };
+    let device = DeviceId(device);
+    let command = device_command(&app.company().snapshot(), (device, &action), &Query::new(pairs));
+    let done = match (actor.signed_in.demand(Role::Supervisor, None), command) {
+        (Err(problem), _) | (Ok(()), Err(problem)) => Err(problem),
+        (Ok(()), Ok(command)) => app.raw_command(origin(&actor), command.encode(), None).await,
+    };
+    match done {
+        Ok(_judged) => Redirect::to(&format!("/devices/{device}")).into_response(),
+        Err(problem) => problem_page(&actor.context, &problem),
+    }
+}
