@@ -50,17 +50,18 @@ pub(crate) async fn operations(State(app): State<Arc<App>>) -> Response {
         let desk = app.desk();
         let language = app.language(&desk);
         let list = app.device.my_operations(OPERATIONS_MAX).unwrap_or_default();
+        let sees_book = app.may_open_book();
         let rows: Vec<Value> = list
             .iter()
             .map(|operation| {
-                let (word, sentences) = page::what_became(operation, language);
+                let (word, sentences) = page::what_became(operation, sees_book, language);
                 json!({
                     "incarnation": operation.name.incarnation.0,
                     "seq": operation.name.seq.0,
                     "kind": operation.body.as_ref().map_or("", |body| body.kind()),
                     "state": word,
                     "reasons": sentences,
-                    "undone": operation.is_undone,
+                    "undone": page::is_undone(operation),
                 })
             })
             .collect();

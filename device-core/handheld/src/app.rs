@@ -441,7 +441,9 @@ impl App {
             Ok(recorded) => {
                 self.with_world(desk, |desk, world| {
                     for capture in desk.laid_aside.values_mut() {
-                        works.iter().for_each(|work| capture.heard(&work.body, world));
+                        for work in works {
+                            capture.heard(&work.body, world);
+                        }
                     }
                 });
                 Answer { signal: Signal::Complete, recorded }

@@ -98,7 +98,11 @@ fn question(question: &Question, language: Language) -> Markup {
                 | Slot::Plate
         )
     );
-    let class = if scans { "question scan" } else { "question" };
+    let class = match (question.text.id, scans) {
+        ("ask-go-to", _) => "question scan go-to",
+        (_, true) => "question scan",
+        (_, false) => "question",
+    };
     html! {
         p id="question" class=(class) { (say(&question.text, language)) }
         @match &question.input {

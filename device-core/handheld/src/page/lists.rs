@@ -4,6 +4,7 @@ use device_core::capture::Flow;
 use device_core::capture::screen::title;
 use device_core::engine::{MyOperation, OperationState, Status};
 use maud::{Markup, html};
+use protocol::code::Code;
 use protocol::feed::{TaskKind, TaskRow};
 use protocol::operation::{Body, Goods};
 use protocol::outcome::{Argument, Decision, Outcome};
@@ -111,6 +112,7 @@ fn task_text(task: &TaskRow, language: Language) -> String {
 pub(super) fn mine(app: &App, desk: &mut Desk) -> Markup {
     let language = app.language(desk);
     let list = app.device.my_operations(MINE_MAX).unwrap_or_default();
+    let sees_book = app.may_open_book();
     for operation in &list {
         if let OperationState::Judged(Some(_)) = &operation.state {
             desk.seen.insert(operation.name);
@@ -120,17 +122,18 @@ pub(super) fn mine(app: &App, desk: &mut Desk) -> Markup {
         h1 { (plain("page-mine", language)) }
         @if list.is_empty() { p { (plain("mine-none", language)) } }
         ul class="mine" id="mine" {
-            @for operation in &list { (mine_row(operation, language)) }
+            @for operation in &list { (mine_row(operation, sees_book, language)) }
         }
         nav class="bar" { (link("/", &plain("button-back", language), "secondary back")) }
     }
 }
 
-fn mine_row(operation: &MyOperation, language: Language) -> Markup {
-    let (word, sentences) = what_became(operation, language);
+fn mine_row(operation: &MyOperation, sees_book: bool, language: Language) -> Markup {
+    let (word, sentences) = what_became(operation, sees_book, language);
     let body = operation.body.as_ref();
     let kind = body.map_or("kind-void".to_owned(), |body| format!("kind-{}", body.kind()));
-    let may_undo = !operation.is_undone && body.is_some_and(can_be_undone);
+    let is_undone = is_undone(operation);
+    let may_undo = !is_undone && body.is_some_and(can_be_undone);
     let name = format!("{}-{}", operation.name.incarnation, operation.name.seq);
     html! {
         li class=(format!("state-{word}")) data-state=(word) data-seq=(operation.name.seq.0) {
@@ -138,7 +141,7 @@ fn mine_row(operation: &MyOperation, language: Language) -> Markup {
                 span aria-hidden="true" { (sign(word)) } " "
                 strong { (plain(&kind, language)) } " "
                 @if let Some(body) = body { (code(&shown(body, language))) }
-                @if operation.is_undone { " " em { (plain("undone", language)) } }
+                @if is_undone { " " em { (plain("undone", language)) } }
             }
             p class="muted small" { (plain(&format!("mine-{word}"), language)) }
             @for sentence in sentences { p class="small" { (sentence) } }
@@ -168,9 +171,22 @@ const fn sign(word: &str) -> &'static str {
     }
 }
 
-/// What became of an operation: a word for its state, and the sentences of its outcome.
+/// Whether an operation was taken back, here or by the server.
+pub(crate) fn is_undone(operation: &MyOperation) -> bool {
+    let by_server = match &operation.state {
+        OperationState::Judged(Some(outcome)) => {
+            outcome.reasons.iter().any(|reason| reason.code == Code::UndoneByOperator)
+        }
+        _ => false,
+    };
+    operation.is_undone || by_server
+}
+
+/// What became of an operation: a word for its state, and the sentences of its outcome. Who may
+/// not see the book while counting does not hear of a difference afterwards either.
 pub(crate) fn what_became(
     operation: &MyOperation,
+    sees_book: bool,
     language: Language,
 ) -> (&'static str, Vec<String>) {
     match &operation.state {
@@ -178,7 +194,7 @@ pub(crate) fn what_became(
         OperationState::OnServer => ("acked", Vec::new()),
         OperationState::Judged(None) => ("accepted", Vec::new()),
         OperationState::Judged(Some(outcome)) => {
-            (outcome_word(outcome), reasons(outcome, language))
+            (outcome_word(outcome), reasons(outcome, sees_book, language))
         }
     }
 }
@@ -194,9 +210,10 @@ fn outcome_word(outcome: &Outcome) -> &'static str {
     }
 }
 
-fn reasons(outcome: &Outcome, language: Language) -> Vec<String> {
+fn reasons(outcome: &Outcome, sees_book: bool, language: Language) -> Vec<String> {
     let mut sentences = Vec::new();
-    for reason in &outcome.reasons {
+    let tells_book = |code: &Code| matches!(code, Code::CountVariance | Code::CountCorrected);
+    for reason in outcome.reasons.iter().filter(|reason| sees_book || !tells_book(&reason.code)) {
         sentences.push(text::sentence(reason, language));
         let next = text::next_step(reason, language);
         if !next.is_empty() {

@@ -13,7 +13,7 @@ use maud::Markup;
 use crate::app::{Answer, App, Desk, Page};
 
 pub(crate) use frame::chip_of;
-pub(crate) use lists::what_became;
+pub(crate) use lists::{is_undone, what_became};
 
 /// The page that is due.
 pub(crate) fn here(app: &App, answer: Option<&Answer>, part: bool) -> String {

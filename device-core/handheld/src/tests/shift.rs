@@ -198,6 +198,27 @@ async fn a_blind_count_tells_the_book_to_nobody() {
 }
 
 #[tokio::test]
+async fn a_difference_is_not_told_afterwards_to_who_counted_blind() {
+    let (_folder, served, browser, house) = at_work(Settings::default()).await;
+    browser.ask("start", "count").await;
+    for (deed, text) in [("scan", "B:A-01"), ("scan", "NUT-M8"), ("key", "4"), ("confirm", "")] {
+        browser.ask(deed, text).await;
+    }
+    browser.until("/api/state", |state| state["status"]["unsent"] == 0).await;
+    let variance = Reason::new(Code::CountVariance)
+        .word("counted", "4")
+        .word("book", "7391")
+        .word("difference", "-7387");
+    house.decide(2, Decision::Accepted, vec![variance]);
+    browser.until("/api/operations", |list| list["operations"][0]["state"] == "accepted").await;
+    for path in ["/mine", "/api/operations"] {
+        let seen = browser.get(path).await.body;
+        assert!(!seen.contains("7391") && !seen.contains("7387"), "{path}: {seen}");
+    }
+    served.stop().await;
+}
+
+#[tokio::test]
 async fn what_is_in_hand_is_laid_aside_and_taken_up_again() {
     let (_folder, served, browser, _house) = at_work(Settings::default()).await;
     browser.ask("start", "count_bin").await;
