@@ -44,6 +44,8 @@ pub struct Config {
     pub connections_max: usize,
     /// New connections per second; those beyond are asked to come back.
     pub admissions_per_s: u32,
+    /// A deliberate mistake of the machine, for the demo and the tests; no other command sets it.
+    pub bug: Option<server_core::machine::Bug>,
 }
 
 impl Config {
@@ -58,6 +60,7 @@ impl Config {
             heartbeat_s: 15,
             connections_max: 10_000,
             admissions_per_s: 500,
+            bug: None,
         }
     }
 

@@ -77,6 +77,7 @@ pub async fn open_over(config: &Config, store: Store, commit: Commit) -> Result<
     let clock = Clock::after(last_instant(&store));
     let settings = MachineConfig {
         heartbeat_ms: config.heartbeat_s.saturating_mul(1_000),
+        bug: config.bug,
         ..MachineConfig::new(LeaseSecret::new(lease))
     };
     let machine = Machine::open(&store, settings, Box::new(LedgerJudge), clock.now())?;

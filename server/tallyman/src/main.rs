@@ -1,8 +1,16 @@
 //! The one command: `tallyman serve`, `demo`, `scan` … Wires the parts together; decides nothing.
 
+mod demo;
+mod import;
 mod scan;
+mod serve;
+
+use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+
+/// Anything that ends a command early, with a sentence for the person who typed it.
+type Problem = Box<dyn std::error::Error + Send + Sync>;
 
 #[derive(Parser)]
 #[command(name = "tallyman", version, about = "The backend for handheld scanners in warehouses")]
@@ -13,20 +21,47 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Serve devices and dashboard.
+    Serve(serve::ServeArguments),
+    /// Begin a company.
+    Init(serve::InitArguments),
+    /// Bring in CSV files: all rows or none.
+    Import(import::ImportArguments),
+    /// Write everything as CSV files that import reads.
+    Export(import::ExportArguments),
+    /// Rebuild every table from the book and compare.
+    Verify(serve::VerifyArguments),
+    /// A company, a server, six devices, a shift with outages; then a report.
+    Demo(demo::Arguments),
     /// Say what scans mean, one per line.
     Scan(scan::Arguments),
 }
 
-fn main() -> std::process::ExitCode {
-    let arguments = Arguments::parse();
-    let done = match arguments.command {
-        Command::Scan(arguments) => scan::run(&arguments),
+fn main() -> ExitCode {
+    tracing_subscriber::fmt()
+        .with_max_level(tracing::Level::WARN)
+        .with_writer(std::io::stderr)
+        .init();
+    let done = match Arguments::parse().command {
+        Command::Serve(arguments) => serve::serve(&arguments).map(|()| true),
+        Command::Init(arguments) => serve::init(&arguments).map(|()| true),
+        Command::Import(arguments) => import::run_import(&arguments).map(|()| true),
+        Command::Export(arguments) => import::run_export(&arguments).map(|()| true),
+        Command::Verify(arguments) => serve::verify(&arguments).map(|()| true),
+        Command::Demo(arguments) => demo::run(&arguments),
+        Command::Scan(arguments) => scan::run(&arguments).map(|()| true),
     };
     match done {
-        Ok(()) => std::process::ExitCode::SUCCESS,
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
         Err(error) => {
             eprintln!("tallyman: {error}");
-            std::process::ExitCode::FAILURE
+            let mut cause = error.source();
+            while let Some(error) = cause {
+                eprintln!("  because: {error}");
+                cause = error.source();
+            }
+            ExitCode::FAILURE
         }
     }
 }

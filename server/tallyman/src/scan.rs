@@ -24,7 +24,7 @@ pub(crate) struct Arguments {
 }
 
 /// Answers every line of standard input.
-pub(crate) fn run(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
+pub(crate) fn run(arguments: &Arguments) -> Result<(), crate::Problem> {
     let year = arguments.year.unwrap_or_else(present_year);
     let profile =
         if arguments.untested { ScanProfile::untested(year) } else { ScanProfile::tested(year) };

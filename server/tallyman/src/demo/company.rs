@@ -312,7 +312,7 @@ fn orders(batch: &mut Batch, prng: &mut Prng, today: NaiveDate) {
     let (mut purchases, mut sales, mut transfers) = (Vec::new(), Vec::new(), Vec::new());
     for (n_location, (location, _name, _zone, _bins)) in LOCATIONS.iter().enumerate() {
         let stocked = untracked_items(&batch.opening_stock, location);
-        let mut stocked_item =
+        let stocked_item =
             |prng: &mut Prng| prng.pick(&stocked).cloned().expect("every location has stock");
         for n in 1..=20 {
             let no = n_location * 100 + n;

@@ -1,0 +1,142 @@
+//! `tallyman serve`, `init`, `enrol` and `verify`.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use server::config::{Config, Tls};
+use server::runtime::Health;
+use server::server::Server;
+
+use crate::Problem;
+
+/// How to serve.
+#[derive(clap::Args)]
+pub(crate) struct ServeArguments {
+    /// The data folder.
+    #[arg(long, env = "TALLYMAN_DATA", default_value = "tallyman-data")]
+    data: PathBuf,
+    /// Where to listen.
+    #[arg(long, env = "TALLYMAN_LISTEN", default_value = "127.0.0.1:8480")]
+    listen: SocketAddr,
+    /// The address that devices and browsers use, when it is another.
+    #[arg(long, env = "TALLYMAN_PUBLIC_URL")]
+    public_url: Option<String>,
+    /// A certificate chain in PEM; needs the key too.
+    #[arg(long, requires = "key")]
+    certificate: Option<PathBuf>,
+    /// The private key of the certificate in PEM.
+    #[arg(long, requires = "certificate")]
+    key: Option<PathBuf>,
+    /// Make and keep a certificate for these names.
+    #[arg(long, value_delimiter = ',')]
+    self_signed: Vec<String>,
+    /// Serve beyond this machine without encryption. For trials only.
+    #[arg(long)]
+    insecure_lan: bool,
+    /// The name of a new company.
+    #[arg(long, default_value = "Tallyman")]
+    company: String,
+}
+
+/// How to begin a company.
+#[derive(clap::Args)]
+pub(crate) struct InitArguments {
+    /// The data folder, new or empty.
+    #[arg(long, default_value = "tallyman-data")]
+    data: PathBuf,
+    /// The name of the company.
+    #[arg(long)]
+    company: String,
+}
+
+/// What to verify.
+#[derive(clap::Args)]
+pub(crate) struct VerifyArguments {
+    /// The data folder of the server, which must not be running.
+    #[arg(long, default_value = "tallyman-data")]
+    data: PathBuf,
+}
+
+impl ServeArguments {
+    fn config(&self) -> Config {
+        let mut config = Config::local(&self.data);
+        config.listen = self.listen;
+        config.public_url.clone_from(&self.public_url);
+        config.company.clone_from(&self.company);
+        config.tls = match (&self.certificate, &self.key) {
+            (Some(certificate), Some(key)) => {
+                Tls::Files { certificate: certificate.clone(), key: key.clone() }
+            }
+            _ if !self.self_signed.is_empty() => {
+                Tls::SelfSigned { names: self.self_signed.clone() }
+            }
+            _ if self.insecure_lan => Tls::InsecureLan,
+            _ if self.listen.ip().is_loopback() => Tls::Off,
+            _ => Tls::SelfSigned { names: vec![self.listen.ip().to_string()] },
+        };
+        config
+    }
+}
+
+/// Serves until Ctrl-C, or until a fault of the store.
+pub(crate) fn serve(arguments: &ServeArguments) -> Result<(), Problem> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let running = Server::start(arguments.config()).await?;
+        println!("Listening: {}", running.url());
+        if let Some(link) = running.first_link() {
+            println!("Nobody administers this company yet. Open this link, it works once: {link}");
+        }
+        let health = tokio::select! {
+            health = running.ended() => health,
+            _stop = tokio::signal::ctrl_c() => running.stop().await,
+        };
+        match health {
+            Health::Failed(why) => Err(why.into()),
+            _ => Ok(()),
+        }
+    })
+}
+
+/// Begins a company and ends.
+pub(crate) fn init(arguments: &InitArguments) -> Result<(), Problem> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let mut config = Config::local(&arguments.data);
+        config.company.clone_from(&arguments.company);
+        let running = Server::start(config).await?;
+        println!("The company {} begins in {}", arguments.company, arguments.data.display());
+        if running.first_link().is_some() {
+            println!("`tallyman serve` shows the link by which the first administrator is named");
+        }
+        running.stop().await;
+        Ok(())
+    })
+}
+
+/// Rebuilds every table from the book and compares.
+pub(crate) fn verify(arguments: &VerifyArguments) -> Result<(), Problem> {
+    use ledger::memory::MemoryTables;
+    use ledger::tables::Tables as _;
+    let store = server::store::Store::open(&Config::local(&arguments.data).store_folder())?;
+    let snapshot = store.snapshot();
+    let mut rebuilt = MemoryTables::new();
+    let mut fold = server_core::poster::rebuild::Fold::default();
+    loop {
+        let changes = fold.step(&snapshot, &rebuilt, 1_000)?;
+        if changes.is_empty() {
+            break;
+        }
+        rebuilt.apply(changes);
+    }
+    let mut n_rows = 0_u64;
+    for ((table, key), record) in rebuilt.rows() {
+        n_rows += 1;
+        if snapshot.get(*table, key).as_ref() != Some(record) {
+            return Err(format!("table {} differs from the book", table.0).into());
+        }
+    }
+    snapshot.check()?;
+    println!("{n_rows} rows are what {} decisions make of them", fold.head.lsn);
+    Ok(())
+}
