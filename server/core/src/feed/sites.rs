@@ -13,7 +13,7 @@ use ledger::schema::document::{Document, DocumentLines, Documents};
 use ledger::schema::identity::{Operators, Rights};
 use ledger::schema::item::{Identifiers, ItemUnits, Items, TrackingCodes, Variants};
 use ledger::schema::place::{Bins, Locations, Plates, PlatesByBin, Sites};
-use ledger::schema::stock::{Holds, Stocks};
+use ledger::schema::stock::{Holds, HoldsByStock, Stocks};
 use ledger::schema::tracking::Lots;
 use ledger::schema::{BinId, LocationId, SiteId};
 use ledger::tables::{Read as _, Table, TableId, Tables, each_of};
@@ -117,6 +117,7 @@ impl Turn<'_> {
         for (table, key) in changes.keys() {
             self.touch_masters(*table, key, &mut touched);
             self.touch_bins(*table, key, &mut touched);
+            self.touch_wholes(*table, key, &mut touched);
         }
         touched.retain(|object| !changes.contains_key(object));
         touched
@@ -181,12 +182,56 @@ impl Turn<'_> {
                 let Some(bin) = read::<Bins>(key) else { return };
                 let [Some(before), Some(after)] = self.both::<Bins>(&bin) else { return };
                 if before.code != after.code {
-                    self.touch_stock(after.location, bin, touched);
-                    let plates = KeyRange::prefix(&(after.location, bin));
-                    each_of::<PlatesByBin>(self.after, &plates, false, &mut |key, _row| {
-                        touched.insert((Plates::ID, key.2.to_bytes()));
-                        ControlFlow::Continue(())
-                    });
+                    self.touch_named(after.location, bin, touched);
+                }
+            }
+            TableId(_) => {}
+        }
+    }
+
+    /// Everything that names a bin by its code.
+    fn touch_named(
+        &self,
+        location: LocationId,
+        bin: BinId,
+        touched: &mut BTreeSet<(TableId, Vec<u8>)>,
+    ) {
+        self.touch_stock(location, bin, touched);
+        touched.insert((Locations::ID, location.to_bytes()));
+        let here = KeyRange::prefix(&(location, bin));
+        each_of::<PlatesByBin>(self.after, &here, false, &mut |key, _row| {
+            touched.insert((Plates::ID, key.2.to_bytes()));
+            ControlFlow::Continue(())
+        });
+        each_of::<OpenTasks>(self.after, &here, false, &mut |key, _row| {
+            touched.insert((Tasks::ID, key.5.to_bytes()));
+            ControlFlow::Continue(())
+        });
+    }
+
+    /// A document comes and goes with its lines; the quantities of a site with its profile.
+    fn touch_wholes(&self, table: TableId, key: &[u8], touched: &mut BTreeSet<(TableId, Vec<u8>)>) {
+        match table {
+            Documents::ID => {
+                let Some(document) = read::<Documents>(key) else { return };
+                let [before, after] = self.both::<Documents>(&document);
+                let part = |document: Option<Arc<Document>>| {
+                    document.map(|row| (row.status, row.location, row.to_location))
+                };
+                if part(before) != part(after) {
+                    self.touch_range::<DocumentLines>(&KeyRange::prefix(&document), touched);
+                }
+            }
+            Sites::ID => {
+                let Some(site) = read::<Sites>(key) else { return };
+                let [Some(before), Some(after)] = self.both::<Sites>(&site) else { return };
+                if before.never_quantities == after.never_quantities {
+                    return;
+                }
+                for (location, row) in self.after.list::<Locations>(&KeyRange::all()) {
+                    if row.site == site {
+                        self.touch_quantities(&KeyRange::prefix(&(location,)), touched);
+                    }
                 }
             }
             TableId(_) => {}
@@ -199,9 +244,21 @@ impl Turn<'_> {
         bin: BinId,
         touched: &mut BTreeSet<(TableId, Vec<u8>)>,
     ) {
-        let range = KeyRange::prefix(&(location, bin));
-        self.after.scan(Stocks::ID, &range, false, &mut |key, _record| {
-            touched.insert((Stocks::ID, key.to_vec()));
+        self.touch_quantities(&KeyRange::prefix(&(location, bin)), touched);
+    }
+
+    /// Everything that tells a quantity, for a range of stock keys.
+    fn touch_quantities(&self, range: &KeyRange, touched: &mut BTreeSet<(TableId, Vec<u8>)>) {
+        self.touch_range::<Stocks>(range, touched);
+        each_of::<HoldsByStock>(self.after, range, false, &mut |key, _row| {
+            touched.insert((Holds::ID, key.1.to_bytes()));
+            ControlFlow::Continue(())
+        });
+    }
+
+    fn touch_range<T: Table>(&self, range: &KeyRange, touched: &mut BTreeSet<(TableId, Vec<u8>)>) {
+        self.after.scan(T::ID, range, false, &mut |key, _record| {
+            touched.insert((T::ID, key.to_vec()));
             ControlFlow::Continue(())
         });
     }

@@ -6,9 +6,10 @@
 use ledger::draft::Draft;
 use ledger::schema::book::{Companies, Company, Intake, Origin};
 use ledger::schema::identity::{Device, DeviceState, Devices, Enrolment, Enrolments, Incarnations};
-use ledger::schema::{Counter, SiteId, next_number, place};
+use ledger::schema::{Counter, LocationId, SiteId, next_number, place};
 use ledger::tables::Read as _;
 use protocol::code::Code;
+use protocol::feed::Role;
 use protocol::frame::KeyAlgorithm;
 use protocol::identity::{DeviceId, Incarnation, Lsn, ServerTime};
 use protocol::outcome::{Decision, Reason};
@@ -16,6 +17,7 @@ use protocol::words::OperatorId;
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 
+use crate::identity::rights_at;
 use crate::poster::judge::{Poison, Request, write_outcome};
 use crate::schema::{Epochs, SignInTerms};
 
@@ -51,6 +53,8 @@ pub enum MachineCommand {
     Incarnate {
         /// The device.
         device: DeviceId,
+        /// The incarnation that it shows: numbers that a lost log gave are not given again.
+        above: Incarnation,
     },
     /// What a device may do.
     SetDevice {
@@ -108,11 +112,41 @@ impl Refusal {
 
 /// Judges a command of the machine.
 pub(crate) fn judge(draft: &mut Draft<'_>, request: &Request<'_>, command: MachineCommand) {
-    let (decision, reasons) = match apply(draft, request, command) {
+    let judged = may(draft, request, &command).and_then(|()| apply(draft, request, command));
+    let (decision, reasons) = match judged {
         Ok(()) => (Decision::Accepted, Vec::new()),
         Err(Refusal(reason)) => (Decision::Refused, vec![reason]),
     };
     write_outcome(draft, request, decision, reasons);
+}
+
+/// Whether whoever gives a command may: the system always, people by their role everywhere.
+fn may(draft: &Draft<'_>, request: &Request<'_>, command: &MachineCommand) -> Result<(), Refusal> {
+    let user = match &request.intake.origin {
+        Origin::System => return Ok(()),
+        Origin::Desk { user, .. } => user,
+        Origin::Import { .. } | Origin::Device { .. } => {
+            return Err(Refusal(Reason::new(Code::RightMissing)));
+        }
+    };
+    let roles: &[Role] = match command {
+        MachineCommand::AllowEnrolment { .. } | MachineCommand::SetDevice { .. } => {
+            &[Role::Administrator]
+        }
+        MachineCommand::DeclareLost { .. } => &[Role::Administrator, Role::Supervisor],
+        // Only the machine knows when these are due.
+        MachineCommand::Enrol { .. }
+        | MachineCommand::Incarnate { .. }
+        | MachineCommand::ExtendSignIn { .. }
+        | MachineCommand::BeginEpoch { .. } => &[],
+    };
+    let tau = request.intake.timing.tau;
+    let holds = roles.iter().any(|role| rights_at(draft, (user, *role), LocationId(0), tau));
+    if holds {
+        Ok(())
+    } else {
+        Err(Refusal(Reason::new(Code::RightMissing).word("operator", user)))
+    }
 }
 
 fn apply(
@@ -135,8 +169,8 @@ fn apply(
             let key = (algorithm, public_key);
             enrol(draft, request, code_key(&code_hash)?, (key, name, model))
         }
-        MachineCommand::Incarnate { device } => with_device(draft, device, |device| {
-            device.incarnation = device.incarnation.next();
+        MachineCommand::Incarnate { device, above } => with_device(draft, device, |device| {
+            device.incarnation = device.incarnation.max(above).next();
         })
         .map(|row| {
             draft.put::<Incarnations>(&(device, row.incarnation), request.intake.received);

@@ -100,4 +100,4 @@ pub fn session_user(tables: &dyn Tables, token: &[u8], at: ServerTime) -> Option
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

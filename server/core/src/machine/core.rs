@@ -7,9 +7,9 @@ use ledger::schema::identity::{DeskSession, DeskSessions};
 use ledger::tables::{Read as _, Tables};
 use protocol::identity::{DeviceId, IntakeNo, OperationId, Seq, ServerTime};
 
-use super::{Bug, Config, bug};
 use super::event::{Action, Alarm, Token};
 use super::pipeline::Pipeline;
+use super::{Bug, Config, bug};
 use crate::feed::floor::Floor;
 use crate::identity::command::MachineCommand;
 use crate::intake::command::{Command, CommandOrigin, TakenCommand, take_command};

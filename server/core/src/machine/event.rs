@@ -160,6 +160,13 @@ pub enum Alarm {
         /// The device that knows more.
         device: DeviceId,
     },
+    /// A device could not apply a record of its feed, and gets none any more; its upload goes on.
+    FeedRejected {
+        /// The device.
+        device: DeviceId,
+        /// What it says.
+        detail: String,
+    },
     /// Operations that this server accepted once are neither here nor on the device any more.
     OperationsMissing {
         /// The device.

@@ -1,5 +1,8 @@
 //! What has to be done from time to time.
 
+use std::collections::BTreeSet;
+
+use ledger::schema::SiteId;
 use ledger::tables::Read as _;
 use protocol::identity::ServerTime;
 
@@ -8,8 +11,8 @@ use super::core::Core;
 use crate::feed::floor;
 use crate::identity::command::MachineCommand;
 use crate::schema::SignInTerms;
+use crate::session;
 use crate::session::wire::ConnectionNo;
-use crate::session::{self};
 use crate::store::Store;
 use crate::watermark;
 
@@ -64,6 +67,9 @@ impl Machine {
             let cut = self.core.pipeline.cut().clone();
             floor::aim(&mut self.core.floor, cut.as_ref(), before);
             self.snapshots.forget_old(now);
+            let heard: BTreeSet<SiteId> =
+                self.sessions.values().filter_map(session::Session::site).collect();
+            self.rings.keep_only(|site| heard.contains(&site));
         }
         let connections: Vec<ConnectionNo> = self.sessions.keys().copied().collect();
         for connection in connections {

@@ -44,7 +44,7 @@ mod pipeline;
 pub use bug::Bug;
 pub use event::{Action, Alarm, Event, Token};
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use ledger::schema::book::{Change, ChangesTable, Head, Intake, Intakes};
 use ledger::tables::Read as _;
@@ -52,6 +52,7 @@ use protocol::frame::Limits;
 use protocol::identity::{DeviceId, IntakeNo, Lsn, ServerTime};
 
 use self::core::{After, Core};
+use crate::feed::ALL_SITES;
 use crate::feed::ring::Rings;
 use crate::identity::command::MachineCommand;
 use crate::poster::change;
@@ -123,6 +124,7 @@ pub struct Machine {
     sessions: BTreeMap<ConnectionNo, Session>,
     rings: Rings,
     snapshots: Snapshots,
+    n_slices: u32,
 }
 
 impl Machine {
@@ -145,6 +147,7 @@ impl Machine {
             sessions: BTreeMap::new(),
             rings: Rings::default(),
             snapshots: Snapshots::default(),
+            n_slices: 0,
         })
     }
 
@@ -240,6 +243,7 @@ impl Machine {
     /// Says what may be said now that batches are durable.
     fn after(&mut self, store: &dyn Store, durable: Vec<After>) {
         let mut acks = BTreeMap::new();
+        let mut sites = BTreeSet::new();
         for after in durable {
             match after {
                 After::Ack { connection, stream } => {
@@ -254,6 +258,8 @@ impl Machine {
                 After::Decided { decisions } => {
                     for decided in &decisions {
                         self.answer(store, decided.intake);
+                        self.cards_changed(&decided.devices);
+                        sites.extend(decided.sites.iter().copied());
                     }
                     self.core.decided(&decisions);
                 }
@@ -265,9 +271,30 @@ impl Machine {
                 session::acknowledge(&mut self.core, connection, session);
             }
         }
-        let connections: Vec<ConnectionNo> = self.sessions.keys().copied().collect();
-        for connection in connections {
+        // Devices of other sites learn at their next heartbeat that the log went on.
+        let everybody = sites.contains(&ALL_SITES);
+        let touched: Vec<ConnectionNo> = self
+            .sessions
+            .iter()
+            .filter(|(_connection, session)| {
+                session.site().is_some_and(|site| everybody || sites.contains(&site))
+            })
+            .map(|(connection, _session)| *connection)
+            .collect();
+        for connection in touched {
             self.feed(connection);
+        }
+    }
+
+    /// A device that may do less, or more, than before connects again.
+    fn cards_changed(&mut self, devices: &[DeviceId]) {
+        for device in devices {
+            let connection = self.core.by_device.get(device).copied();
+            if let Some(connection) = connection
+                && let Some(session) = self.sessions.get_mut(&connection)
+            {
+                session::card_changed(&mut self.core, connection, session);
+            }
         }
     }
 
@@ -300,7 +327,10 @@ impl Machine {
 
     /// One slice of the work that may wait, the most urgent first.
     fn work(&mut self, store: &dyn Store) {
-        if self.may_judge() {
+        self.n_slices = self.n_slices.wrapping_add(1);
+        // A snapshot is not starved by a busy day, nor the other way round.
+        let for_snapshot = self.snapshots.is_building() && self.n_slices.is_multiple_of(4);
+        if self.may_judge() && !for_snapshot {
             let limit = GroupLimit {
                 up_to: self.core.pipeline.durable_intake(),
                 decisions_max: DECISIONS_PER_SLICE,
@@ -385,4 +415,4 @@ fn check_change_tail(store: &dyn Store) -> Result<(), BookFault> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -27,6 +27,7 @@ struct UnderWay {
     after: Vec<After>,
     intake: IntakeHead,
     head: Head,
+    bytes: usize,
 }
 
 pub(crate) struct Pipeline {
@@ -40,6 +41,7 @@ pub(crate) struct Pipeline {
     open: Changes,
     open_after: Vec<After>,
     n_decisions_open: usize,
+    bytes_open: usize,
     /// The ends of both logs, with everything that gathers.
     pub(crate) intake: IntakeHead,
     head: Head,
@@ -59,6 +61,7 @@ impl Pipeline {
             open: Changes::new(),
             open_after: Vec::new(),
             n_decisions_open: 0,
+            bytes_open: 0,
             intake,
             head,
             ready: None,
@@ -103,6 +106,7 @@ impl Pipeline {
             after: std::mem::take(&mut self.open_after),
             intake: self.intake,
             head: self.head,
+            bytes: std::mem::take(&mut self.bytes_open),
         });
         self.ready = Some(Batch { no, changes });
     }
@@ -144,6 +148,16 @@ impl Pipeline {
     /// The last intake record that was judged, durably or not.
     pub(super) fn judged_next(&self) -> IntakeNo {
         self.head.intake
+    }
+
+    /// Bytes of operations that are not durable.
+    pub(crate) fn bytes_waiting(&self) -> usize {
+        let under_way = self.under_way.as_ref().map_or(0, |batch| batch.bytes);
+        self.bytes_open.saturating_add(under_way)
+    }
+
+    pub(crate) fn add_waiting(&mut self, bytes: usize) {
+        self.bytes_open = self.bytes_open.saturating_add(bytes);
     }
 
     pub(super) fn n_decisions_open(&self) -> usize {

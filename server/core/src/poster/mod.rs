@@ -18,10 +18,12 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use ledger::draft::{Changes, Draft, Overlay};
+use ledger::key::Key as _;
 use ledger::schema::SiteId;
 use ledger::schema::book::{Head, Heads, Intake, Intakes};
-use ledger::tables::{Read as _, Tables};
-use protocol::identity::{IntakeNo, Lsn, ServerTime};
+use ledger::schema::identity::Devices;
+use ledger::tables::{Read as _, Table as _, Tables};
+use protocol::identity::{DeviceId, IntakeNo, Lsn, ServerTime};
 
 use judge::{Judge, Poison, Request};
 
@@ -47,6 +49,8 @@ pub struct Decided {
     pub intake: IntakeNo,
     /// The sites whose feeds show something of it.
     pub sites: BTreeSet<SiteId>,
+    /// Devices whose card it changed.
+    pub devices: Vec<DeviceId>,
     /// Why it was parked as poison, where it was.
     pub poison: Option<String>,
 }
@@ -96,10 +100,15 @@ fn post_one(
     let lsn = head.lsn.next();
     let request = Request { intake_no: no, intake, lsn, time };
     let (changes, poison) = judged(overlay, judge, &request);
+    let devices = changes
+        .keys()
+        .filter(|(table, _key)| *table == Devices::ID)
+        .filter_map(|(_table, key)| DeviceId::from_bytes(key))
+        .collect();
     let written = change::write(overlay, changes, &request, head.hash);
     *head = Head { lsn, time, intake: no, hash: written.hash };
     overlay.absorb(written.changes);
-    Decided { lsn, time, intake: no, sites: written.sites, poison }
+    Decided { lsn, time, intake: no, sites: written.sites, devices, poison }
 }
 
 /// What the judgement changes, or what parking the operation changes.

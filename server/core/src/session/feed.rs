@@ -12,6 +12,7 @@ use super::{Complaint, Open, Session, complain};
 use crate::feed::ring::{Next, Position, Rings};
 use crate::intake::is_of_this_log;
 use crate::intake::push::Sender;
+use crate::machine::Alarm;
 use crate::machine::core::Core;
 use crate::schema::{Links, Streams};
 use crate::snapshot::{Snapshot, Snapshots};
@@ -26,6 +27,8 @@ pub(super) struct Feed {
     /// Feed messages that the socket has not taken.
     unread: u32,
     last_delta: ServerTime,
+    /// A snapshot must show this decision: it is too large for a DELTA.
+    at_least: Lsn,
 }
 
 enum State {
@@ -43,7 +46,8 @@ enum State {
 
 impl Feed {
     pub(super) fn new(now: ServerTime) -> Self {
-        Self { state: State::Silent, unread: 0, last_delta: ServerTime(now.0.saturating_sub(1)) }
+        let last_delta = ServerTime(now.0.saturating_sub(1));
+        Self { state: State::Silent, unread: 0, last_delta, at_least: Lsn(0) }
     }
 
     pub(super) fn sent(&mut self) {
@@ -90,11 +94,13 @@ pub(super) fn resume(session: &mut Session, resume: SnapResume) {
 }
 
 /// A device that cannot apply a record stops its feed; its upload goes on.
-pub(super) fn device_fault(session: &mut Session, fault: &Fault) {
+pub(super) fn device_fault(core: &mut Core, session: &mut Session, fault: &Fault) {
     if fault.code == FaultCode::APPLY
         && let Some(open) = session.open()
     {
         open.feed.state = State::Silent;
+        let device = open.sender.device;
+        core.alarm(Alarm::FeedRejected { device, detail: fault.detail.clone() });
     }
 }
 
@@ -168,6 +174,12 @@ fn follow(
     let open = session.open()?;
     let (site, device) = (open.sender.site, open.sender.device);
     let cut = core.pipeline.cut().clone();
+    if scope_version(cut.as_ref(), open) != open.scope_version {
+        // Locations came to the site or left it: what lies there is in no delta.
+        open.feed.state = State::Silent;
+        too_old(core, (connection, session));
+        return Some(Stepped);
+    }
     let interval = i64::try_from(core.config.feed_interval_us).unwrap_or(i64::MAX);
     let due = open.feed.last_delta.plus_us(interval);
     let tables: (&dyn Tables, Lsn) = (cut.as_ref(), head);
@@ -186,6 +198,7 @@ fn follow(
         }
         Next::TooLarge => {
             open.feed.state = State::Silent;
+            open.feed.at_least = head;
             too_old(core, (connection, session));
         }
     }
@@ -201,8 +214,9 @@ fn begin_snapshot(
     let cut = core.pipeline.cut().clone();
     let scope_version = scope_version(cut.as_ref(), open);
     let head = core.pipeline.durable_head();
-    let scope = (open.sender.site, scope_version);
+    let scope = (open.sender.site, scope_version, open.feed.at_least);
     let snapshot = snapshots.wanted((&cut, head), scope, connection)?;
+    open.scope_version = snapshot.scope_version;
     let begin = SnapBegin {
         snapshot: snapshot.number,
         lsn: snapshot.lsn,

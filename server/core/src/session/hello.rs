@@ -8,7 +8,7 @@ use protocol::frame::{
     Auth, Challenge, Enrol, EnrolOk, FaultCode, Frame, Hello, Limits, PROTOCOL_MAX, PROTOCOL_MIN,
     Resume, StaleStore, Welcome, auth_digest, capability, codec,
 };
-use protocol::identity::{Incarnation, Lsn, ServerTime};
+use protocol::identity::{Incarnation, Lsn, ServerEpoch, ServerTime};
 use protocol::words::SiteCode;
 use serde_bytes::ByteBuf;
 
@@ -110,6 +110,7 @@ struct Known {
     row: Option<LeaseRow>,
     stream: Stream,
     scope_version: u64,
+    epoch: ServerEpoch,
     resume: Resume,
 }
 
@@ -140,7 +141,8 @@ impl Admission<'_> {
         if let Some(why) = self.stale_because(core, &known) {
             return stale(core, store, (connection, session), (sender, why));
         }
-        if known.lease == Shown::Newer {
+        // After a restore every device has seen more than the restored store: that is expected.
+        if known.lease == Shown::Newer && hello.epoch >= known.epoch {
             core.alarm(Alarm::ServerIsOldCopy { device: hello.device });
         }
         let shown = hello.lease.counter;
@@ -190,6 +192,7 @@ impl Admission<'_> {
             row,
             stream: view.row::<Streams>(&key).map_or_else(Stream::default, |row| *row),
             scope_version,
+            epoch: server_epoch(view),
             resume: self.resume(core, view, scope_version),
         }
     }

@@ -20,6 +20,9 @@ pub mod wire;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use ledger::schema::SiteId;
+use ledger::schema::identity::{DeviceState, Devices};
+use ledger::tables::Read as _;
 use protocol::evidence::BootEvidence;
 use protocol::frame::{Bye, Fault, FaultCode, Frame, GoAway, Hello, Lease, Resume};
 use protocol::identity::{Boot, Lsn, Seq, ServerEpoch, ServerTime};
@@ -141,6 +144,19 @@ impl Session {
         }
     }
 
+    /// The site whose feed it follows.
+    pub(crate) fn site(&self) -> Option<SiteId> {
+        match &self.stage {
+            Stage::Open(open) => Some(open.sender.site),
+            Stage::Stranger { .. }
+            | Stage::Challenged(_)
+            | Stage::Enrolling { .. }
+            | Stage::Incarnating { .. }
+            | Stage::Admitted(_)
+            | Stage::Ended => None,
+        }
+    }
+
     fn is_ended(&self) -> bool {
         matches!(self.stage, Stage::Ended)
     }
@@ -214,6 +230,24 @@ pub(crate) fn end(core: &mut Core, connection: ConnectionNo, session: &mut Sessi
     session.close(core, connection);
 }
 
+/// What a device may do was changed: it hears of it at once, and connects again.
+pub(crate) fn card_changed(core: &mut Core, connection: ConnectionNo, session: &mut Session) {
+    let Some(open) = session.open() else { return };
+    let cut = core.pipeline.cut().clone();
+    let state = cut.row::<Devices>(&open.sender.device).map(|device| device.state);
+    match state {
+        Some(DeviceState::Active) if !open.is_suspended => {}
+        Some(DeviceState::Suspended) if open.is_suspended => {}
+        Some(DeviceState::Active | DeviceState::Suspended) => {
+            end(core, connection, session, "what this device may do was changed");
+        }
+        Some(DeviceState::Revoked) | None => {
+            let complaint = Complaint::new(FaultCode::REVOKED, "this device was revoked");
+            refuse(core, connection, session, complaint);
+        }
+    }
+}
+
 /// Takes one message.
 pub(crate) fn receive(
     core: &mut Core,
@@ -232,12 +266,12 @@ pub(crate) fn receive(
         }
         Incoming::Push(push) => match session.stage {
             Stage::Open(_) => upload::push(core, store, (connection, session), &push),
+            // What was on its way when the fork was found.
+            Stage::Incarnating { .. } | Stage::Ended => {}
             Stage::Stranger { .. }
             | Stage::Challenged(_)
             | Stage::Enrolling { .. }
-            | Stage::Incarnating { .. }
-            | Stage::Admitted(_)
-            | Stage::Ended => out_of_place(core, connection, session, "PUSH"),
+            | Stage::Admitted(_) => out_of_place(core, connection, session, "PUSH"),
         },
         Incoming::Frame(frame) => {
             let (frame, body) = *frame;
@@ -260,6 +294,7 @@ fn take_frame(
     let name = frame.name();
     match (&session.stage, frame) {
         (_stage, Frame::Bye(_)) => session.close(core, connection),
+        (Stage::Incarnating { .. }, _on_its_way) => {}
         (Stage::Stranger { .. }, Frame::Hello(hello)) => {
             hello::hello(core, store, (connection, session), (hello, body));
         }
@@ -292,7 +327,7 @@ fn take_frame(
             feed::resume(session, resume);
         }
         (Stage::Open(_), Frame::DeltaAck(_)) => {}
-        (Stage::Open(_), Frame::Fault(fault)) => feed::device_fault(session, &fault),
+        (Stage::Open(_), Frame::Fault(fault)) => feed::device_fault(core, session, &fault),
         (_stage, _frame) => out_of_place(core, connection, session, name),
     }
 }
@@ -344,7 +379,10 @@ fn stale(
     (connection, session): (ConnectionNo, &mut Session),
     (sender, why): (Sender, &str),
 ) {
-    let command = crate::identity::command::MachineCommand::Incarnate { device: sender.device };
+    let command = crate::identity::command::MachineCommand::Incarnate {
+        device: sender.device,
+        above: sender.incarnation,
+    };
     core.alarm(Alarm::StaleStore { device: sender.device, why: why.to_owned() });
     if let Some(no) = core.machine_command(store, &command) {
         core.incarnating.insert(no, connection);

@@ -16,6 +16,8 @@ use crate::store::Store;
 
 /// Windows that a device may have unacknowledged before it is told to slow down.
 const WINDOWS_MAX: u32 = 4;
+/// Bytes of operations, of all devices, that may wait for the disk.
+const BYTES_WAITING_MAX: usize = 64 << 20;
 
 pub(super) fn push(
     core: &mut Core,
@@ -35,6 +37,10 @@ pub(super) fn push(
         let complaint = Complaint::new(FaultCode::RATE, "wait for acknowledgements");
         return refuse(core, connection, session, complaint.retry_after(5_000));
     }
+    if core.pipeline.bytes_waiting() > BYTES_WAITING_MAX {
+        let complaint = Complaint::new(FaultCode::BUSY, "the disk is behind");
+        return refuse(core, connection, session, complaint.retry_after(2_000));
+    }
     let sender = open.sender;
     match core.take_push(store, (sender, &open.learnt), push) {
         Ok(taken) if taken.n_operations == 0 => {
@@ -45,6 +51,7 @@ pub(super) fn push(
             open.learnt.clear();
             let after = After::Ack { connection, stream: taken.stream };
             core.pipeline.write(taken.changes, Some(after));
+            core.pipeline.add_waiting(push.bytes);
             if core.acknowledges_early() {
                 session.accepted(taken.stream);
                 acknowledge(core, connection, session);
@@ -161,7 +168,10 @@ pub(super) fn heartbeat(
 ) {
     let now = core.now();
     let head = super::head(core);
+    let cut = core.pipeline.cut().clone();
     let Some(open) = session.open() else { return };
+    let key = (open.sender.device, open.sender.incarnation);
+    open.safe = safe_seq(cut.as_ref(), key, open.stream, core);
     if heartbeat.boot == open.boot {
         learn_sample(open, heartbeat, now);
         let said = Said {

@@ -74,17 +74,18 @@ pub struct Snapshots {
 }
 
 impl Snapshots {
-    /// A fresh snapshot of `site`, or none: then one is being made, and `waiting` is told by
+    /// A fresh snapshot of `site` that shows decision `at_least`, or none: then one is being made, and `waiting` is told by
     /// [`Snapshots::build`].
     pub fn wanted(
         &mut self,
         (cut, head): (&Cut, Head),
-        (site, scope_version): (SiteId, u64),
+        (site, scope_version, at_least): (SiteId, u64, Lsn),
         waiting: ConnectionNo,
     ) -> Option<Arc<Snapshot>> {
         let found = self.ready.iter().rev().find(|snapshot| {
             snapshot.site == site
                 && snapshot.scope_version == scope_version
+                && snapshot.lsn >= at_least
                 && head.time.us_since(snapshot.time) <= FRESH_US
         });
         if let Some(snapshot) = found {
@@ -135,6 +136,3 @@ impl Snapshots {
         self.ready.retain(|snapshot| now.us_since(snapshot.time) <= KEPT_US);
     }
 }
-
-#[cfg(test)]
-mod tests;

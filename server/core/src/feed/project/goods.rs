@@ -132,7 +132,7 @@ impl SiteView<'_> {
         if !self.is_ours(key.location) {
             return None;
         }
-        if self.is_blind(key.location, key.bin, key.item) {
+        if self.is_blind(key.location, key.bin) {
             return self.stock_row(key, None);
         }
         let row = self.stock_row(key, Some(stock.quantity))?;
@@ -159,7 +159,7 @@ impl SiteView<'_> {
         if !self.is_ours(hold.key.location) {
             return None;
         }
-        let blind = self.is_blind(hold.key.location, hold.key.bin, hold.key.item);
+        let blind = self.is_blind(hold.key.location, hold.key.bin);
         let quantity = (!blind).then_some(hold.quantity);
         Some(HoldRow {
             hold: id,

@@ -4,8 +4,8 @@ mod goods;
 mod people;
 mod work;
 
-use ledger::key::{Key as _, KeyRange};
-use ledger::schema::case::{Cases, OpenTasks, Tasks};
+use ledger::key::Key as _;
+use ledger::schema::case::{Cases, Tasks};
 use ledger::schema::document::{DocumentLines, Documents};
 use ledger::schema::identity::Operators;
 use ledger::schema::item::{Identifiers, Items, Units, Variants};
@@ -73,18 +73,11 @@ impl SiteView<'_> {
         self.tables.row::<Locations>(&location).is_some_and(|location| location.site == self.site)
     }
 
-    /// Whether the quantities of a bin are withheld: an open count of it is blind (SYNC 2.5).
-    ///
-    /// Where there are no bins, only the counted item is withheld.
-    pub(crate) fn is_blind(&self, location: LocationId, bin: BinId, item: ItemId) -> bool {
-        if self.tables.row::<Sites>(&self.site).is_some_and(|site| site.never_quantities) {
-            return true;
-        }
-        let tasks = self.tables.list::<OpenTasks>(&KeyRange::prefix(&(location, bin)));
-        tasks.into_iter().any(|((_location, _bin, _kind, counted, _plate, task), _row)| {
-            (bin != BinId(0) || counted == Some(item))
-                && self.tables.row::<Tasks>(&task).is_some_and(|task| task.blind)
-        })
+    /// Whether the quantities of a bin are withheld: an open count of it is blind (SYNC 2.5), or
+    /// devices of this site never show quantities.
+    pub(crate) fn is_blind(&self, location: LocationId, bin: BinId) -> bool {
+        self.tables.row::<Sites>(&self.site).is_some_and(|site| site.never_quantities)
+            || ledger::count::is_blind(self.tables, location, bin)
     }
 
     fn location_code(&self, location: LocationId) -> Option<LocationCode> {

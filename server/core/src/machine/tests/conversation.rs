@@ -1,9 +1,19 @@
+//! A device and the server, when nothing goes wrong, and when messages are lost.
+
 use protocol::feed::FeedRow;
-use protocol::frame::{Frame, Resume, Subscribe};
-use protocol::identity::{DeviceId, Lsn, Seq};
+use protocol::frame::{Frame, Heartbeat, LeaseOk, Resume, Subscribe};
+use protocol::identity::{DeviceId, IntakeNo, Lsn, Seq};
 use protocol::outcome::Decision;
 
-use super::world::World;
+use super::world::{MORNING, World};
+use crate::machine::{Action, Alarm, Event};
+
+pub(super) fn ack_of(frames: &[Frame]) -> &protocol::frame::Ack {
+    frames
+        .iter()
+        .find_map(|frame| if let Frame::Ack(ack) = frame { Some(ack) } else { None })
+        .unwrap_or_else(|| panic!("no ACK in {frames:?}"))
+}
 
 #[test]
 fn a_scan_goes_down_once_and_comes_back_once() {
@@ -13,6 +23,7 @@ fn a_scan_goes_down_once_and_comes_back_once() {
     let welcome = device.come_in(&mut world);
     assert_eq!(welcome.resume, Resume::Snapshot, "it has nothing yet");
     assert_eq!(welcome.accepted_seq, Seq(0));
+    assert_eq!((welcome.company.as_str(), welcome.site.as_str()), ("Nordwind", "NORTH"));
     let head = world.machine.head().lsn;
     world.receive(device.connection, Frame::Subscribe(Subscribe { cursor: Some(head) }));
     device.cursor = head;
@@ -40,4 +51,229 @@ fn a_scan_goes_down_once_and_comes_back_once() {
     let Some(FeedRow::Stock(stock)) = row else { panic!("{row:?}") };
     assert_eq!(stock.quantity.unwrap().to_string(), "5");
     assert_eq!(stock.bin.unwrap().as_str(), "A-01");
+}
+
+#[test]
+fn what_is_sent_twice_is_taken_once_and_acknowledged_twice() {
+    let mut world = World::new();
+    let mut device = world.enrolled(7);
+    device.come_in(&mut world);
+    device.record(&mut world, 5, "A-01");
+    device.push(&mut world, 1);
+    world.settle();
+    world.take(device.connection);
+    device.push(&mut world, 1);
+    world.settle();
+    let frames = world.take(device.connection);
+    assert_eq!(ack_of(&frames).accepted_seq, Seq(1));
+    // The rest of a PUSH whose first part is known is taken.
+    device.record(&mut world, 3, "A-01");
+    device.push(&mut world, 1);
+    world.settle();
+    assert_eq!(ack_of(&world.take(device.connection)).accepted_seq, Seq(2));
+    assert_eq!(world.on_hand(1), 8);
+}
+
+#[test]
+fn a_gap_is_named_and_filled() {
+    let mut world = World::new();
+    let mut device = world.enrolled(7);
+    device.come_in(&mut world);
+    for _scan in 0..3 {
+        device.record(&mut world, 1, "A-01");
+    }
+    device.push(&mut world, 2);
+    let frames = world.take(device.connection);
+    let [Frame::Nack(nack)] = frames.as_slice() else { panic!("{frames:?}") };
+    assert_eq!(nack.expected, Seq(1));
+    device.push(&mut world, nack.expected.0);
+    world.settle();
+    assert_eq!(ack_of(&world.take(device.connection)).accepted_seq, Seq(3));
+    assert_eq!(world.on_hand(1), 3);
+}
+
+#[test]
+fn several_devices_share_one_batch() {
+    let mut world = World::new();
+    let (mut one, mut two) = (world.enrolled(7), world.enrolled(8));
+    one.come_in(&mut world);
+    two.come_in(&mut world);
+    one.record(&mut world, 1, "A-01");
+    one.push(&mut world, 1);
+    // The disk is busy with the first: the others gather behind it.
+    two.record(&mut world, 2, "A-01");
+    two.push(&mut world, 1);
+    one.record(&mut world, 4, "A-01");
+    one.push(&mut world, 2);
+    assert_eq!(world.machine.n_batches_under_way(), 1);
+    world.persist();
+    assert_eq!(ack_of(&world.take(one.connection)).accepted_seq, Seq(1));
+    assert!(world.take(two.connection).is_empty());
+    world.persist();
+    assert_eq!(ack_of(&world.take(two.connection)).accepted_seq, Seq(1));
+    assert_eq!(ack_of(&world.take(one.connection)).accepted_seq, Seq(2));
+    world.settle();
+    assert_eq!(world.on_hand(1), 7);
+}
+
+#[test]
+fn one_group_is_judged_while_the_other_is_synced() {
+    let mut world = World::new();
+    let mut device = world.enrolled(7);
+    device.come_in(&mut world);
+    device.record(&mut world, 1, "A-01");
+    device.push(&mut world, 1);
+    device.record(&mut world, 2, "A-01");
+    device.push(&mut world, 2);
+    world.persist();
+    let before = world.judge.n_judged.load(std::sync::atomic::Ordering::Relaxed);
+    assert_eq!(world.machine.n_batches_under_way(), 1, "the second intake is under way");
+    world.step(Event::Work);
+    let after = world.judge.n_judged.load(std::sync::atomic::Ordering::Relaxed);
+    assert_eq!(after, before + 1, "the first operation is judged meanwhile");
+    world.persist();
+    // What was judged and what was not even durable then add up.
+    world.settle();
+    assert_eq!(world.on_hand(1), 3);
+}
+
+#[test]
+fn a_lost_welcome_costs_nothing() {
+    let mut world = World::new();
+    let mut device = world.enrolled(7);
+    for _try in 0..3 {
+        let frames = device.connect(&mut world);
+        let [Frame::Welcome(welcome)] = frames.as_slice() else { panic!("{frames:?}") };
+        assert_eq!(welcome.lease.counter, 2, "the same offer until it was seen");
+    }
+    let first = device.come_in(&mut world);
+    assert_eq!(first.lease.counter, 2);
+    let next = device.come_in(&mut world);
+    assert_eq!(next.lease.counter, 3);
+    assert!(!world.said.iter().any(|said| matches!(said, Action::Alarm(_))));
+}
+
+#[test]
+fn a_lease_that_was_shown_once_is_not_taken_from_an_older_copy() {
+    let mut world = World::new();
+    let mut device = world.enrolled(7);
+    let mut copy = device.clone();
+    device.come_in(&mut world);
+    device.come_in(&mut world);
+    let frames = copy.connect(&mut world);
+    let [Frame::StaleStore(stale)] = frames.as_slice() else { panic!("{frames:?}") };
+    assert_eq!(stale.incarnation.0, 2);
+    let alarm = |said: &Action| matches!(said, Action::Alarm(Alarm::StaleStore { .. }));
+    assert!(world.said.iter().any(alarm));
+}
+
+#[test]
+fn the_newest_connection_of_a_device_counts() {
+    let mut world = World::new();
+    let mut device = world.enrolled(7);
+    device.come_in(&mut world);
+    let old = device.connection;
+    device.come_in(&mut world);
+    let frames = world.take(old);
+    assert!(matches!(frames.as_slice(), [.., Frame::Bye(_)]), "{frames:?}");
+    assert!(world.closed.contains(&old));
+    let connected: Vec<_> = world.machine.connected().collect();
+    assert_eq!(connected, [(device.id, device.connection)]);
+}
+
+#[test]
+fn heartbeats_carry_time_head_and_acks() {
+    let mut world = World::new();
+    let mut device = world.enrolled(7);
+    device.come_in(&mut world);
+    device.record(&mut world, 1, "A-01");
+    device.push(&mut world, 1);
+    world.settle();
+    world.take(device.connection);
+    let sent_us = device.mono(world.now);
+    world.receive(
+        device.connection,
+        Frame::Heartbeat(Heartbeat {
+            sent_us,
+            boot: device.boot,
+            applied: Lsn(0),
+            pending: 0,
+            oldest_pending_us: None,
+            battery: Some(80),
+            operator: None,
+            sample: None,
+        }),
+    );
+    let frames = world.take(device.connection);
+    let [Frame::HeartbeatAck(ack)] = frames.as_slice() else { panic!("{frames:?}") };
+    assert_eq!(ack.sent_us, sent_us);
+    assert_eq!(ack.accepted_seq, Seq(1));
+    assert_eq!(ack.head, world.machine.head().lsn);
+    assert!(ack.server_received > MORNING && ack.server_received <= world.now);
+}
+
+#[test]
+fn recorders_may_forget_what_a_verified_backup_holds() {
+    let mut world = World::new();
+    let mut device = world.enrolled(7);
+    device.come_in(&mut world);
+    for n in 1..=3 {
+        device.record(&mut world, 1, "A-01");
+        device.push(&mut world, n);
+        world.settle();
+    }
+    assert_eq!(ack_of(&world.take(device.connection)).safe_seq, Seq(0), "no backup yet");
+    let of_second = world.machine.head().intake;
+    world.step(Event::Safe { intake: IntakeNo(of_second.0 - 1) });
+    world.settle();
+    device.record(&mut world, 1, "A-01");
+    device.push(&mut world, 4);
+    world.settle();
+    assert_eq!(ack_of(&world.take(device.connection)).safe_seq, Seq(2));
+    assert_eq!(device.come_in(&mut world).safe_seq, Seq(2));
+}
+
+#[test]
+fn a_device_that_was_told_nothing_still_moves_its_cursor() {
+    let mut world = World::new();
+    let mut device = world.enrolled(7);
+    device.come_in(&mut world);
+    let head = world.machine.head().lsn;
+    world.receive(device.connection, Frame::Subscribe(Subscribe { cursor: Some(head) }));
+    // A decision that no device sees anything of.
+    world.allow_enrolment([77; 16]);
+    world.take(device.connection);
+    let heartbeat = Heartbeat {
+        sent_us: device.mono(world.now),
+        boot: device.boot,
+        applied: head,
+        pending: 0,
+        oldest_pending_us: None,
+        battery: None,
+        operator: None,
+        sample: None,
+    };
+    world.receive(device.connection, Frame::Heartbeat(heartbeat.clone()));
+    world.receive(device.connection, Frame::Heartbeat(heartbeat));
+    let frames = world.take(device.connection);
+    let delta = frames.iter().find_map(|frame| match frame {
+        Frame::Delta(delta) => Some(delta.clone()),
+        _ => None,
+    });
+    let delta = delta.unwrap_or_else(|| panic!("{frames:?}"));
+    assert_eq!((delta.from, delta.to), (head, world.machine.head().lsn));
+    assert!(delta.groups.is_empty());
+}
+
+#[test]
+fn a_lease_ok_for_another_lease_changes_nothing() {
+    let mut world = World::new();
+    let mut device = world.enrolled(7);
+    let frames = device.connect(&mut world);
+    let [Frame::Welcome(_)] = frames.as_slice() else { panic!("{frames:?}") };
+    world.receive(device.connection, Frame::LeaseOk(LeaseOk { counter: 99 }));
+    world.settle();
+    let frames = device.connect(&mut world);
+    let [Frame::Welcome(welcome)] = frames.as_slice() else { panic!("{frames:?}") };
+    assert_eq!(welcome.lease.counter, 2);
 }

@@ -1,2 +1,8 @@
+mod company;
 mod conversation;
-mod world;
+mod crash;
+mod desk;
+mod fault;
+mod replica;
+mod restore;
+pub(crate) mod world;

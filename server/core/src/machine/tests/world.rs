@@ -8,6 +8,7 @@ use ed25519_dalek::Signer as _;
 use ledger::draft::Draft;
 use ledger::memory::MemoryTables;
 use ledger::schema::book::{Companies, Company, Outcomes};
+use ledger::schema::identity::{Right, Rights, RoleKey};
 use ledger::schema::item::{Item, ItemType, Items, NegativeInventory};
 use ledger::schema::place::{Bin, Bins, Location, Locations, LocationsByCode, Site, Sites};
 use ledger::schema::stock::{Stock, Stocks};
@@ -17,7 +18,7 @@ use ledger::schema::{
 use ledger::tables::{Read as _, Tables};
 use protocol::code::Code;
 use protocol::evidence::BootEvidence;
-use protocol::feed::BinKind;
+use protocol::feed::{BinKind, Role};
 use protocol::frame::{
     Auth, Enrol, Frame, Hello, KeyAlgorithm, Lease, OriginOf, Push, auth_digest, capability, codec,
     push,
@@ -26,7 +27,7 @@ use protocol::identity::{
     Boot, DeviceId, Hash16, Incarnation, Lsn, OperationId, Seq, ServerEpoch, ServerTime,
     operation_hash,
 };
-use protocol::operation::{Body, Envelope, Goods, Place, Receive, Recorded, Tracking};
+use protocol::operation::{Body, DocumentRef, Envelope, Goods, Place, Receive, Recorded, Tracking};
 use protocol::outcome::{Decision, Reason};
 use protocol::quantity::{Quantity, UnitFactor};
 use serde_bytes::ByteBuf;
@@ -34,18 +35,18 @@ use serde_bytes::ByteBuf;
 use crate::identity::command::MachineCommand;
 use crate::identity::digest;
 use crate::intake::command::{Command, CommandOrigin};
+use crate::ledger_judge::LedgerJudge;
 use crate::machine::{Action, Config, Event, Machine, Token};
 use crate::poster::judge::{Judge, Poison, Request, write_outcome};
 use crate::session::lease::LeaseSecret;
 use crate::session::proof;
-use crate::session::wire::{ConnectionNo, Incoming, Message};
+use crate::session::wire::{ConnectionNo, Incoming};
 use crate::store::MemoryStore;
 use crate::watermark::SiteWatermark;
 
 /// 2026-11-23T08:00:00Z.
 pub(crate) const MORNING: ServerTime = ServerTime(1_795_420_800_000_000);
 pub(crate) const SITE: SiteId = SiteId(1);
-pub(crate) const CODE: [u8; 16] = [42; 16];
 
 /// A judge that receives goods, and panics when told to. It stands for the ledger's, whose rules
 /// are not what is tested here.
@@ -65,24 +66,22 @@ impl Judge for PlainJudge {
             write_outcome(draft, request, Decision::Accepted, Vec::new());
             return Ok(());
         };
-        match recorded.decode_body() {
-            Ok(Body::Receive(body)) => {
-                if body.goods.item.as_str() == "PANIC" {
-                    draft.put::<Sites>(&SiteId(99), site("HALF"));
-                    panic!("the judge fell over");
-                }
-                if body.goods.item.as_str() == "GREEDY" {
-                    while !draft.is_exhausted() {
-                        let _found = draft.has::<Items>(&ItemId(1));
-                    }
-                }
-                receive(draft, request, id, &body);
-                write_outcome(draft, request, Decision::Accepted, Vec::new());
+        if let Ok(Body::Receive(body)) = recorded.decode_body() {
+            if body.goods.item.as_str() == "PANIC" {
+                draft.put::<Sites>(&SiteId(99), site("HALF"));
+                panic!("the judge fell over");
             }
-            _ => {
-                let reasons = vec![Reason::new(Code::UnsupportedOperation)];
-                write_outcome(draft, request, Decision::Parked, reasons);
+            if body.goods.item.as_str() == "GREEDY" {
+                draft.put::<Sites>(&SiteId(99), site("HALF"));
+                while !draft.is_exhausted() {
+                    let _found = draft.has::<Items>(&ItemId(1));
+                }
             }
+            receive(draft, request, id, &body);
+            write_outcome(draft, request, Decision::Accepted, Vec::new());
+        } else {
+            let reasons = vec![Reason::new(Code::UnsupportedOperation)];
+            write_outcome(draft, request, Decision::Parked, reasons);
         }
         Ok(())
     }
@@ -194,6 +193,9 @@ pub(crate) fn small_company() -> MemoryTables {
         draft.put::<Bins>(&BinId(id), bin);
     }
     draft.put::<Items>(&ItemId(1), item("BOLT"));
+    let anna = "ANNA".try_into().unwrap();
+    let right = Right { until: None, written: Written::default() };
+    draft.put::<Rights>(&(anna, RoleKey(Role::Administrator), LocationId(0), MORNING), right);
     let changes = draft.finish();
     tables.apply(changes);
     tables
@@ -214,6 +216,8 @@ pub(crate) struct World {
     /// Sockets take what they are given at once; else only when told.
     pub(crate) sockets_read: bool,
     next_connection: u64,
+    next_token: u64,
+    is_ledger: bool,
 }
 
 pub(crate) fn config() -> Config {
@@ -225,12 +229,26 @@ impl World {
         Self::over(small_company(), config())
     }
 
+    /// A company that the ledger judges, set up by commands.
+    pub(crate) fn with_ledger(config: Config) -> Self {
+        let mut world = Self::open(MemoryTables::new(), config, true);
+        super::company::set_up(&mut world);
+        world
+    }
+
     pub(crate) fn over(tables: MemoryTables, config: Config) -> Self {
+        Self::open(tables, config, false)
+    }
+
+    fn open(tables: MemoryTables, config: Config, is_ledger: bool) -> Self {
         let store = MemoryStore::holding(tables);
         let judge = PlainJudge::default();
-        let machine =
-            Machine::open(&store, config.clone(), Box::new(judge.clone()), MORNING).unwrap();
+        let boxed: Box<dyn Judge + Send> =
+            if is_ledger { Box::new(LedgerJudge) } else { Box::new(judge.clone()) };
+        let machine = Machine::open(&store, config.clone(), boxed, MORNING).unwrap();
         Self {
+            next_token: 0,
+            is_ledger,
             machine,
             store,
             now: MORNING,
@@ -302,7 +320,8 @@ impl World {
     /// The process ends and begins again; `kept` batches under way had reached the disk.
     pub(crate) fn crash(&mut self, kept: usize) {
         self.store.power_cut(kept);
-        let judge = Box::new(self.judge.clone());
+        let judge: Box<dyn Judge + Send> =
+            if self.is_ledger { Box::new(LedgerJudge) } else { Box::new(self.judge.clone()) };
         self.machine = Machine::open(&self.store, self.config.clone(), judge, self.now).unwrap();
         self.sent.clear();
         self.closed.clear();
@@ -316,8 +335,8 @@ impl World {
         connection
     }
 
-    pub(crate) fn receive(&mut self, connection: ConnectionNo, frame: Frame) {
-        let bytes = codec::encode(&frame, true);
+    pub(crate) fn receive(&mut self, connection: ConnectionNo, frame: impl Into<Box<Frame>>) {
+        let bytes = codec::encode(&frame.into(), true);
         let incoming = Incoming::read(&bytes, &self.config.limits);
         self.step(Event::Received { connection, incoming });
     }
@@ -331,12 +350,29 @@ impl World {
     }
 
     pub(crate) fn command(&mut self, raw: Vec<u8>, idempotency: Option<[u8; 16]>) -> Token {
-        let token = Token(u64::try_from(self.said.len()).unwrap() + 1_000);
+        self.next_token += 1;
+        let token = Token(self.next_token);
         let user = "ANNA".try_into().unwrap();
         let origin = CommandOrigin::Desk { user, idempotency };
         let command = Command { origin, raw, local_date: None };
         self.step(Event::Command { token, command });
         token
+    }
+
+    /// The system asks for something that must be granted.
+    pub(crate) fn system(&mut self, command: &ledger::command::Command) {
+        self.system_raw(command.encode());
+        let last = self.machine.head().intake;
+        let id = OperationId { seq: Seq(last.0), ..OperationId::default() };
+        let row = self.tables().row::<Outcomes>(&id).unwrap();
+        assert_eq!(row.outcome.decision, Decision::Accepted, "{:?}", row.outcome.reasons);
+    }
+
+    pub(crate) fn system_raw(&mut self, raw: Vec<u8>) {
+        self.next_token += 1;
+        let command = Command { origin: CommandOrigin::System, raw, local_date: None };
+        self.step(Event::Command { token: Token(self.next_token), command });
+        self.settle();
     }
 
     pub(crate) fn allow_enrolment(&mut self, code: [u8; 16]) {
@@ -345,8 +381,7 @@ impl World {
             site: SITE.0,
             expires: self.now.plus_us(600_000_000),
         };
-        self.command(command.encode(), None);
-        self.settle();
+        self.system_raw(command.encode());
     }
 
     /// A device that has joined.
@@ -408,7 +443,7 @@ impl Device {
             cursor: Lsn(0),
             scope_version: 0,
             boot: Boot(1),
-            booted: MORNING.plus_us(-60_000_000),
+            booted: MORNING.plus_us(-3_600_000_000),
             recorder: Vec::new(),
             connection: ConnectionNo(0),
         }
@@ -496,6 +531,25 @@ impl Device {
     /// Records that `n` bolts arrived in `bin`.
     pub(crate) fn record(&mut self, world: &mut World, n: i32, bin: &str) -> OperationId {
         self.record_item(world, "BOLT", n, bin)
+    }
+
+    /// Records `body`, done by BEN for `document`.
+    pub(crate) fn record_body(
+        &mut self,
+        world: &mut World,
+        body: &Body,
+        document: Option<DocumentRef>,
+    ) -> OperationId {
+        world.now = world.now.plus_us(1_000_000);
+        let envelope = Envelope {
+            boot: self.boot,
+            mono_us: self.mono(world.now),
+            cursor: self.cursor,
+            epoch: self.epoch,
+            operator: Some("BEN".try_into().unwrap()),
+            document,
+        };
+        self.append(Recorded::new(envelope, body), None)
     }
 
     pub(crate) fn record_item(
@@ -589,9 +643,4 @@ impl Device {
             self.append(recorded, Some(origin));
         }
     }
-}
-
-/// The frame of a message.
-pub(crate) fn frame_of(message: &Message) -> Frame {
-    message.frame().into_owned()
 }
