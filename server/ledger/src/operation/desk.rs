@@ -10,10 +10,9 @@ use crate::command::{self, Command, Handle};
 use crate::conflict;
 use crate::count;
 use crate::draft::Draft;
-use crate::operation::{Poison, Request, act_of, complete, finish, post_body, stopped};
+use crate::operation::{Poison, Request, act_of, complete, finish, place, post_body, stopped};
 use crate::posting::{Posting, Stop};
 use crate::right;
-use crate::schema::LocationId;
 use crate::schema::book::{Idempotency, Origin};
 
 /// Judges a command.
@@ -89,7 +88,8 @@ fn may(posting: &Posting<'_, '_>, origin: &Origin, command: &Command) -> Result<
     if let Command::Batch(batch) = command {
         return batch.commands.iter().try_for_each(|part| may(posting, origin, part));
     }
-    right::claim(posting, roles_for(command), LocationId(0))
+    let location = place::of_command(&*posting.draft, command);
+    right::claim(posting, roles_for(command), location)
 }
 
 /// Roles, beside administrators, that may ask for a command.

@@ -12,6 +12,7 @@
 
 pub mod again;
 pub mod desk;
+mod place;
 
 use chrono::NaiveDate;
 use protocol::code::Code;

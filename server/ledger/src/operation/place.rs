@@ -1,0 +1,68 @@
+//! Where a command is done: the location whose people may ask for it.
+
+use protocol::operation::Body;
+use protocol::words::LocationCode;
+
+use crate::command::{Command, Handle};
+use crate::schema::LocationId;
+use crate::schema::case::Cases;
+use crate::schema::document::Documents;
+use crate::schema::place::LocationsByCode;
+use crate::tables::{Read as _, Tables};
+
+/// The location that `command` is about; 0 where it is about the company as a whole, or names
+/// several locations, or none that is known.
+pub(super) fn of_command(tables: &impl Tables, command: &Command) -> LocationId {
+    let id = |code: &LocationCode| {
+        tables.row::<LocationsByCode>(code).map_or(LocationId(0), |found| *found)
+    };
+    match command {
+        Command::PutLocation(put) => id(&put.location),
+        Command::PutBin(put) => id(&put.location),
+        Command::RenameBin(rename) => id(&rename.location),
+        Command::DeleteBin(delete) => id(&delete.location),
+        Command::OpeningStock(stock) => id(&stock.place.location),
+        Command::CalculateCounts(calculate) => id(&calculate.location),
+        Command::EnterCounts(entered) => {
+            let mut places = entered.counts.iter().map(|count| id(&count.place.location));
+            let first = places.next().unwrap_or_default();
+            if places.all(|other| other == first) { first } else { LocationId(0) }
+        }
+        Command::PutDocument(put) => {
+            // Who changes a document must be of the place that handles it now, and from now on.
+            let now = tables.row::<Documents>(&(put.kind, put.no.clone()));
+            let next = id(&put.location);
+            if now.is_none_or(|row| row.location == next) { next } else { LocationId(0) }
+        }
+        Command::SetDocumentStatus(set) => tables
+            .row::<Documents>(&(set.kind, set.no.clone()))
+            .map_or(LocationId(0), |row| row.location),
+        Command::Handle(handle) => of_work(handle).map_or(LocationId(0), |code| id(&code)),
+        Command::Decide(decide) => tables
+            .row::<Cases>(&decide.case)
+            .and_then(|case| case.stock)
+            .map_or(LocationId(0), |stock| stock.location),
+        _ => LocationId(0),
+    }
+}
+
+fn of_work(handle: &Handle) -> Option<LocationCode> {
+    let place = match Body::decode(&handle.kind, handle.version, &handle.body).ok()? {
+        Body::Count(body) => body.place,
+        Body::CountBin(body) => return Some(body.location),
+        Body::Receive(body) => body.to,
+        Body::Pick(body) => body.from,
+        Body::Ship(body) => body.from,
+        Body::Move(body) => body.from,
+        Body::MovePlate(body) => body.to,
+        Body::TransferShip(body) => body.from,
+        Body::TransferReceive(body) => body.to,
+        Body::Adjust(body) => body.place,
+        Body::Reclassify(body) => body.place,
+        Body::Unidentified(body) => body.place,
+        Body::Undo(_) | Body::Answer(_) | Body::SignIn(_) | Body::SignOut(_) | Body::Void(_) => {
+            return None;
+        }
+    };
+    Some(place.location)
+}
