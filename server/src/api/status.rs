@@ -125,7 +125,7 @@ pub fn status_of(app: &AppState) -> StatusView {
         n_connections: app.admission().n_connections(),
         n_cases: case::n_open(&snapshot),
         n_tasks: task::n_open(&snapshot),
-        store_bytes: company.store().disk_bytes().ok(),
+        store_bytes: company.store_bytes(),
         safe: safe.as_ref().map(|safe| safe.intake),
         safe_since: safe.map(|safe| safe.at),
         alarms: alarms.map(|(at, alarm)| AlarmView { at, text: sentence(&alarm) }).collect(),

@@ -141,9 +141,9 @@ impl Company {
         self.0.clock.now()
     }
 
-    /// The store, for backups and figures. Nothing may be written to it.
-    pub fn store(&self) -> &Store {
-        &self.0.store
+    /// Bytes of the store on disk; none when the disk does not say.
+    pub fn store_bytes(&self) -> Option<u64> {
+        self.0.store.disk_bytes().ok()
     }
 
     /// The last durable decision, and every later one: wait for a change to bring a page up to date.

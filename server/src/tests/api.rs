@@ -85,6 +85,27 @@ async fn roles_hold_where_they_were_given() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_supervisor_works_where_the_role_holds_and_nowhere_else() {
+    let house = House::furnished().await;
+    let sven = sign_in(&house.running, "sven", "another good password").await;
+    let found = |location: &str, bin: &str| {
+        json!({
+            "kind": "adjust", "from": {"location": location, "bin": bin}, "item": "BOLT",
+            "quantity": "1", "direction": "increase", "reason": "FOUND",
+        })
+    };
+    let here = sven.post("/api/v1/work", &found("MAIN", "A-02")).await;
+    assert_eq!(here.status, 200, "{here:?}");
+    let elsewhere = sven.post("/api/v1/work", &found("SHOP", "S-01")).await;
+    assert_eq!((elsewhere.status, elsewhere.code().as_str()), (403, "right_missing"));
+    let bin = |location: &str| json!({"put_bin": {"location": location, "bin": "NEW"}});
+    assert_eq!(sven.post("/api/v1/commands", &bin("MAIN")).await.status, 200);
+    assert_eq!(sven.post("/api/v1/commands", &bin("SHOP")).await.status, 403);
+    let item = json!({"put_item": {"item": "NUT", "base_unit": "PCS"}});
+    assert_eq!(sven.post("/api/v1/commands", &item).await.status, 403, "items are everywhere");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_person_is_changed_and_put_out_by_an_administrator() {
     let house = House::furnished().await;
     let sven = sign_in(&house.running, "sven", "another good password").await;
