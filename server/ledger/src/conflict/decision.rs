@@ -189,7 +189,19 @@ fn bind_identifier(
         Body::Move(body) => &body.goods,
         Body::Count(body) => &body.goods,
         Body::Adjust(body) => &body.goods,
-        _ => return Ok(()),
+        Body::CountBin(_)
+        | Body::Pick(_)
+        | Body::Ship(_)
+        | Body::MovePlate(_)
+        | Body::TransferShip(_)
+        | Body::TransferReceive(_)
+        | Body::Reclassify(_)
+        | Body::Undo(_)
+        | Body::Unidentified(_)
+        | Body::Answer(_)
+        | Body::SignIn(_)
+        | Body::SignOut(_)
+        | Body::Void(_) => return Ok(()),
     };
     let Ok(code) = IdentifierCode::new(seen.raw.as_str()) else { return Ok(()) };
     if posting.draft.has::<Identifiers>(&code) {
@@ -330,11 +342,14 @@ fn ask_about(posting: &mut Posting<'_, '_>, id: CaseId, open: &Case, kind: TaskK
     request_task(posting, task);
 }
 
+/// An item and its variant.
+type GoodsKey = (ItemId, VariantId);
+
 /// Where a parked operation was done, and with what, as far as that is known.
 fn place_of(
     posting: &Posting<'_, '_>,
     operation: OperationId,
-) -> Option<(LocationId, BinId, Option<(ItemId, VariantId)>)> {
+) -> Option<(LocationId, BinId, Option<GoodsKey>)> {
     let (place, goods) = match captured(posting, operation)? {
         Body::Count(body) => (body.place, Some(body.goods)),
         Body::Adjust(body) => (body.place, Some(body.goods)),

@@ -130,15 +130,11 @@ fn cursor_of(tables: &impl Tables, operation: OperationId) -> Option<Lsn> {
 }
 
 /// A movement that touches counts which are judged already has them judged again.
-///
-/// # Errors
-///
-/// [`Stop::Overflow`].
 pub(crate) fn reopen_touched(
     posting: &mut Posting<'_, '_>,
     (key, order): (StockKey, OrderKey),
     moved: Moved,
-) -> Result<(), Stop> {
+) {
     for mut counted in counts_beside(posting.draft, (key, order), moved) {
         let judged = !matches!(counted.row.state, CountState::Provisional | CountState::TakenOut);
         let unwritten = !posting.draft.has::<Counts>(&(counted.key, counted.order));
@@ -147,7 +143,6 @@ pub(crate) fn reopen_touched(
             timeline::save(posting, counted);
         }
     }
-    Ok(())
 }
 
 /// The counts whose interval a movement touches: a short walk to either side.

@@ -53,7 +53,6 @@ pub(crate) fn apply(
             Choice::Accept => accept(posting, counted, Code::CaseAccepted),
             Choice::Recount => recount(posting, counted),
             Choice::Dismiss if own => refuse(posting, &counted)?,
-            Choice::Dismiss => judge_again(posting, counted),
             Choice::Before | Choice::After if own => {
                 ambiguity::place_beside(posting, &counted, choice == Choice::Before)?;
                 if let Some(row) = posting.draft.row::<Counts>(&(counted.key, counted.order)) {
@@ -61,7 +60,7 @@ pub(crate) fn apply(
                     accept(posting, placed, Code::CaseAccepted);
                 }
             }
-            Choice::Before | Choice::After => judge_again(posting, counted),
+            Choice::Dismiss | Choice::Before | Choice::After => judge_again(posting, counted),
             Choice::Correct | Choice::ApproveOver | Choice::Return | Choice::Lost => {
                 return Err(Stop::refuse(Code::ChoiceNotOffered));
             }

@@ -84,8 +84,8 @@ fn adjustment(
     };
     let correction = reason != EntryReason::CountDifference;
     EntryLine {
-        order,
         reason,
+        order,
         correction,
         ..EntryLine::ordinary(&posting.act, entry_type, key, delta)
     }

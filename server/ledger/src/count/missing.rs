@@ -228,7 +228,7 @@ pub(crate) fn forget(
         .collect();
     for id in unseen {
         let legs = posting.posted.legs.len();
-        plate::forget_count(posting, id, at)?;
+        plate::forget(posting, id, at)?;
         posting.posted.legs.truncate(legs);
     }
     Ok(())

@@ -88,7 +88,7 @@ pub fn judge_bin_count(posting: &mut Posting<'_, '_>, count: &CountBin) -> Resul
     let bin = (spot.location, spot.bin);
     missing::plates(posting, bin, &row, whole)?;
     missing::serials(posting, bin, &row, whole)?;
-    counted.extend(timeline::insert_bin_count(posting, bin, whole, row)?);
+    counted.extend(timeline::insert_bin_count(posting, bin, whole, &row)?);
     let keys: Vec<_> = timeline::keys_of_bin(posting.draft, bin.0, bin.1).into_iter().collect();
     answer(posting, bin, None, (whole, count.task), &keys);
     tell(posting, &counted);

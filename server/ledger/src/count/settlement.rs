@@ -147,7 +147,8 @@ fn settle_one(
     let counted = Counted { key, order, row: (*row).clone() };
     let readings = ambiguity::readings(posting.draft, &counted)?;
     let judgement = judge(posting.draft, &counted, &readings);
-    apply(posting, counted, (&readings, judgement), mark)
+    apply(posting, counted, (&readings, judgement), mark);
+    Ok(())
 }
 
 /// A whole-bin count as such asks only whether its instant is sure; with it, its operation may be
@@ -201,7 +202,8 @@ fn judge(tables: &impl Tables, counted: &Counted, readings: &Readings) -> Judgem
     if readings.uncertain {
         return Judgement::Recount(Code::ClockUncertain);
     }
-    if !readings.movements.is_empty() && !(within(readings.low) && within(readings.high)) {
+    let sure = readings.movements.is_empty() || (within(readings.low) && within(readings.high));
+    if !sure {
         return Judgement::Recount(Code::CountAmbiguous);
     }
     if row.accepted == Some(row.difference) {
@@ -240,9 +242,7 @@ fn apply(
     mut counted: Counted,
     (readings, judgement): (&Readings, Judgement),
     mark: &SiteWatermark,
-) -> Result<(), Stop> {
-    // It leaves the list of what is due before anything else touches it.
-    let key = counted.key;
+) {
     let reasons = match judgement {
         Judgement::Settle => settle_quietly(posting, &mut counted, readings, mark),
         Judgement::NeedsApproval => ask_approval(posting, &mut counted),
@@ -251,8 +251,6 @@ fn apply(
     };
     timeline::save(posting, counted.clone());
     report::judged(posting, &counted, reasons);
-    debug_assert!(key == counted.key, "a judgement stays with its key");
-    Ok(())
 }
 
 fn settle_quietly(

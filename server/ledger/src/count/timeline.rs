@@ -94,7 +94,7 @@ pub(crate) fn insert_movement(
     if last.is_none() && last_of_bin.is_none() {
         return Ok(());
     }
-    ambiguity::reopen_touched(posting, (key, order), moved)?;
+    ambiguity::reopen_touched(posting, (key, order), moved);
     let late = last.is_some_and(|((_key, count), _row)| count > order)
         || last_of_bin.is_some_and(|((_location, _bin, count), _row)| count > order);
     let next = if late { next_count(posting.draft, key, order) } else { None };
@@ -363,7 +363,7 @@ pub(crate) fn insert_bin_count(
     posting: &mut Posting<'_, '_>,
     (location, bin): (LocationId, BinId),
     order: OrderKey,
-    whole: BinCountRow,
+    whole: &BinCountRow,
 ) -> Result<Vec<Counted>, Stop> {
     posting.draft.put::<BinCounts>(&(location, bin, order), whole.clone());
     let sentinel = bin_key(location, bin);
@@ -372,7 +372,7 @@ pub(crate) fn insert_bin_count(
     posting.draft.put::<CountsByOperation>(&(whole.operation, sentinel, order), ());
     let mut found = Vec::new();
     for key in keys_of_bin(posting.draft, location, bin) {
-        let Some(counted) = implicit(posting.draft, key, order, &whole) else { continue };
+        let Some(counted) = implicit(posting.draft, key, order, whole) else { continue };
         let next = next_count(posting.draft, key, order);
         let book = book_before(posting, (key, order), next.as_ref())?;
         // A count that finds what the book says is written down only where a movement so near that
@@ -396,23 +396,23 @@ pub(crate) fn keys_of_bin(
         keys.insert(key);
         ControlFlow::Continue(())
     });
-    distinct::<Movements>(tables, &place, &mut keys, |key| key.0);
-    distinct::<Counts>(tables, &place, &mut keys, |key| key.0);
+    distinct::<Movements>(tables, place, &mut keys, |key| key.0);
+    distinct::<Counts>(tables, place, &mut keys, |key| key.0);
     keys
 }
 
 /// Adds the stock keys under `place`, with one seek for each.
 fn distinct<T: Table>(
     tables: &impl Tables,
-    place: &(LocationId, BinId),
+    place: (LocationId, BinId),
     keys: &mut BTreeSet<StockKey>,
     stock_key: impl Fn(&T::Key) -> StockKey,
 ) {
-    let mut range = KeyRange::prefix(place);
+    let mut range = KeyRange::prefix(&place);
     while let Some((row_key, _row)) = tables.first::<T>(&range) {
         let key = stock_key(&row_key);
         keys.insert(key);
-        range = KeyRange::prefix_after(place, &(key,));
+        range = KeyRange::prefix_after(&place, &(key,));
     }
 }
 

@@ -24,7 +24,7 @@ fn sound() -> World {
     let received = Receive {
         to: on_plate("A-3", "P1"),
         goods: goods("Y", "5"),
-        condition: Default::default(),
+        condition: protocol::operation::Condition::Good,
     };
     world.online(1, "08:30", &Body::Receive(received));
     world.online(1, "09:00", &pick("A-1", "X", "12"));

@@ -366,7 +366,7 @@ fn plates_seen_closed_keep_their_content_and_unseen_ones_are_missing() {
         let received = protocol::operation::Receive {
             to: on_plate("A-1", plate),
             goods: goods(item, "5"),
-            condition: Default::default(),
+            condition: protocol::operation::Condition::Good,
         };
         world.online(1, "08:30", &Body::Receive(received));
     }
@@ -395,7 +395,7 @@ fn a_plate_that_had_left_before_a_complete_count_is_not_missing() {
     let received = protocol::operation::Receive {
         to: on_plate("A-1", "P1"),
         goods: goods("X", "5"),
-        condition: Default::default(),
+        condition: protocol::operation::Condition::Good,
     };
     world.online(1, "08:30", &Body::Receive(received));
     let plate = "P1".try_into().unwrap();
@@ -520,7 +520,7 @@ fn a_preview_lists_exactly_what_the_decision_then_posts() {
             + world.tables.list::<WarehouseLedger>(&KeyRange::all()).len()
     };
     let rows = count_rows(&world);
-    world.desk(Command::Decide(decide));
+    world.desk(&Command::Decide(decide));
     assert_eq!(count_rows(&world), rows + lines.len());
     let entries = world.tables.list::<ItemLedger>(&KeyRange::all());
     let posted: Vec<_> = entries.iter().rev().map(|(_no, entry)| entry.quantity).collect();
@@ -574,7 +574,7 @@ fn an_undone_complete_count_gives_missing_plates_back() {
     let received = protocol::operation::Receive {
         to: on_plate("A-1", "P1"),
         goods: goods("X", "5"),
-        condition: Default::default(),
+        condition: protocol::operation::Condition::Good,
     };
     world.online(2, "08:30", &Body::Receive(received));
     let whole = world.online(1, "09:30", &count_bin("A-1", Vec::new()));
@@ -590,7 +590,7 @@ fn a_journal_states_the_instant_of_its_calculation() {
     world.opening("A-1", "X", "100");
     world.clock("09:00");
     let calculated = world
-        .desk(Command::CalculateCounts(CalculateCounts { location: "MAIN".try_into().unwrap() }));
+        .desk(&Command::CalculateCounts(CalculateCounts { location: "MAIN".try_into().unwrap() }));
     world.online(1, "10:00", &pick("A-1", "X", "10"));
     world.clock("16:00");
     let Body::Count(line) = count("A-1", "X", "98") else { unreachable!("a count") };
@@ -598,10 +598,10 @@ fn a_journal_states_the_instant_of_its_calculation() {
         calculated: IntakeNo(calculated.seq.0),
         counts: vec![line],
     });
-    let first = world.desk(entered.clone());
+    let first = world.desk(&entered);
     assert_eq!(world.difference(first, "X"), "-2");
     assert_eq!(world.stock("A-1", "X"), "88");
-    let second = world.desk(entered);
+    let second = world.desk(&entered);
     assert_eq!(world.codes(second), ["already_recorded"]);
     assert_eq!(world.stock("A-1", "X"), "88");
 }

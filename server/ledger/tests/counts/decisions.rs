@@ -134,7 +134,7 @@ fn a_recount_is_asked_for_where_the_parked_operation_was_done() {
 
 /// Order PO1 of 10, and a receipt of 14.
 fn surplus(world: &mut World) -> (OperationId, CaseId) {
-    world.system(Command::PutDocument(PutDocument {
+    world.system(&Command::PutDocument(PutDocument {
         kind: DocumentKind::PurchaseOrder,
         no: "PO1".try_into().unwrap(),
         partner: None,
@@ -144,14 +144,14 @@ fn surplus(world: &mut World) -> (OperationId, CaseId) {
         in_transit: None,
         due: None,
         document_date: None,
-        status: Default::default(),
+        status: protocol::feed::DocumentStatus::default(),
         lines: vec![PutLine {
             line: 1,
             item: "X".try_into().unwrap(),
             variant: None,
             unit: None,
             quantity: q("10"),
-            tracking: Default::default(),
+            tracking: protocol::operation::Tracking::NONE,
         }],
     }));
     let document = DocumentRef {
@@ -222,7 +222,7 @@ fn what_waited_for_a_parked_plate_is_judged_when_that_is_decided() {
     let received = Body::Receive(protocol::operation::Receive {
         to: on_plate("A-1"),
         goods: goods("X", "5"),
-        condition: Default::default(),
+        condition: protocol::operation::Condition::Good,
     });
     world.online(1, "09:00", &received);
     let from = protocol::operation::Move {

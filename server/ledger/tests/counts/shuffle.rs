@@ -24,7 +24,7 @@ impl Dice {
     }
 
     fn one_of<T: Copy>(&mut self, from: &[T]) -> T {
-        let index = usize::try_from(self.roll(from.len() as u64)).unwrap();
+        let index = usize::try_from(self.roll(u64::try_from(from.len()).unwrap())).unwrap();
         from[index]
     }
 
@@ -287,7 +287,7 @@ fn any_order_of_arrival_leaves_each_plate_in_the_same_place() {
                 let received = protocol::operation::Receive {
                     to,
                     goods: goods(item, "5"),
-                    condition: Default::default(),
+                    condition: protocol::operation::Condition::Good,
                 };
                 world.online(8, "08:10", &Body::Receive(received));
             }

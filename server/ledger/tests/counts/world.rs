@@ -16,16 +16,17 @@ use ledger::schema::book::{Bound, Head, Heads, Intake, Intakes, Origin, Timing};
 use ledger::schema::book::{OutcomeRow, Outcomes};
 use ledger::schema::case::{Case, Cases, Choice, OpenCases, OpenTasks, Task, Tasks};
 use ledger::schema::count::{CountRow, Counts, CountsByOperation};
+use ledger::schema::item::{CostingMethod, ItemType, NegativeInventory};
 use ledger::schema::stock::{Stocks, StocksByItem};
 use ledger::schema::{ItemId, SiteId, StockKey};
 use ledger::tables::Read as _;
-use protocol::feed::{Role, TrackingRule};
+use protocol::feed::{BinKind, Role, TrackingRule};
 use protocol::identity::{
     Boot, CaseId, DeviceId, Hash16, Incarnation, Lsn, OperationId, Seq, ServerEpoch, ServerTime,
 };
 use protocol::operation::{
-    Body, Count, CountBin, CountedLine, DocumentRef, Envelope, Goods, Move, Pick, Place, Receive,
-    Recorded, Tracking,
+    Body, Condition, Count, CountBin, CountedLine, DocumentRef, Envelope, Goods, Move, Pick, Place,
+    Receive, Recorded, Tracking,
 };
 use protocol::quantity::{Quantity, UnitFactor};
 use protocol::words::OperatorId;
@@ -36,26 +37,26 @@ const MIDNIGHT: i64 = 1_790_035_200_000_000;
 const MINUTE: i64 = 60_000_000;
 
 /// `"09:30"` or `"09:30:15"` of that day.
-pub fn at(clock: &str) -> ServerTime {
+pub(crate) fn at(clock: &str) -> ServerTime {
     let parts: Vec<i64> = clock.split(':').map(|part| part.parse().unwrap()).collect();
     let seconds = parts.get(2).copied().unwrap_or(0);
     ServerTime(MIDNIGHT + (parts[0] * 60 + parts[1]) * MINUTE + seconds * 1_000_000)
 }
 
-pub fn q(text: &str) -> Quantity {
+pub(crate) fn q(text: &str) -> Quantity {
     text.parse().unwrap()
 }
 
-pub fn place(bin: &str) -> Place {
+pub(crate) fn place(bin: &str) -> Place {
     let bin = Some(bin.try_into().unwrap());
     Place { location: "MAIN".try_into().unwrap(), bin, plate: None }
 }
 
-pub fn on_plate(bin: &str, plate: &str) -> Place {
+pub(crate) fn on_plate(bin: &str, plate: &str) -> Place {
     Place { plate: Some(plate.try_into().unwrap()), ..place(bin) }
 }
 
-pub fn goods(item: &str, quantity: &str) -> Goods {
+pub(crate) fn goods(item: &str, quantity: &str) -> Goods {
     Goods {
         item: item.try_into().unwrap(),
         variant: None,
@@ -69,12 +70,12 @@ pub fn goods(item: &str, quantity: &str) -> Goods {
     }
 }
 
-pub fn serial(item: &str, no: &str) -> Goods {
+pub(crate) fn serial(item: &str, no: &str) -> Goods {
     let tracking = Tracking { serial: Some(no.try_into().unwrap()), ..Tracking::NONE };
     Goods { tracking, ..goods(item, "1") }
 }
 
-pub fn count(bin: &str, item: &str, quantity: &str) -> Body {
+pub(crate) fn count(bin: &str, item: &str, quantity: &str) -> Body {
     Body::Count(Count {
         place: place(bin),
         goods: goods(item, quantity),
@@ -84,7 +85,7 @@ pub fn count(bin: &str, item: &str, quantity: &str) -> Body {
 }
 
 /// Everything in the bin, all seen at the end of the count.
-pub fn count_bin(bin: &str, lines: Vec<Goods>) -> Body {
+pub(crate) fn count_bin(bin: &str, lines: Vec<Goods>) -> Body {
     let lines =
         lines.into_iter().map(|goods| CountedLine { goods, plate: None, mono_us: MONO }).collect();
     Body::CountBin(CountBin {
@@ -97,7 +98,7 @@ pub fn count_bin(bin: &str, lines: Vec<Goods>) -> Body {
     })
 }
 
-pub fn pick(bin: &str, item: &str, quantity: &str) -> Body {
+pub(crate) fn pick(bin: &str, item: &str, quantity: &str) -> Body {
     Body::Pick(Pick {
         from: place(bin),
         to: Some(place("CART")),
@@ -107,22 +108,22 @@ pub fn pick(bin: &str, item: &str, quantity: &str) -> Body {
     })
 }
 
-pub fn moved(from: &str, to: &str, goods: Goods) -> Body {
+pub(crate) fn moved(from: &str, to: &str, goods: Goods) -> Body {
     Body::Move(Move { from: place(from), to: place(to), goods })
 }
 
-pub fn receive(bin: &str, goods: Goods) -> Body {
-    Body::Receive(Receive { to: place(bin), goods, condition: Default::default() })
+pub(crate) fn receive(bin: &str, goods: Goods) -> Body {
+    Body::Receive(Receive { to: place(bin), goods, condition: Condition::Good })
 }
 
 /// The monotonic clock of a device when it records: as if each boot were old.
-pub const MONO: u64 = 100_000_000_000;
+pub(crate) const MONO: u64 = 100_000_000_000;
 
 /// An operation that a device has recorded and perhaps not sent yet.
 #[derive(Debug, Clone)]
-pub struct Op {
-    pub id: OperationId,
-    pub timing: Timing,
+pub(crate) struct Op {
+    pub(crate) id: OperationId,
+    pub(crate) timing: Timing,
     content: Vec<u8>,
     hash: Hash16,
 }
@@ -130,10 +131,10 @@ pub struct Op {
 /// People, in order of their devices.
 const PEOPLE: [&str; 8] = ["ANA", "BEN", "CID", "DORA", "EVE", "FIN", "GUS", "HAL"];
 
-pub struct World {
-    pub tables: MemoryTables,
+pub(crate) struct World {
+    pub(crate) tables: MemoryTables,
     /// What the replicas of all devices have applied.
-    pub cursor: Lsn,
+    pub(crate) cursor: Lsn,
     head: Head,
     clock: ServerTime,
     seqs: BTreeMap<u32, u64>,
@@ -142,7 +143,7 @@ pub struct World {
 impl World {
     /// One site, one location MAIN with bins, CART and those of states; items X, Y, Z
     /// without tolerance, T with a tolerance of 5, S with serial numbers.
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let mut world = Self {
             tables: MemoryTables::new(),
             cursor: Lsn(0),
@@ -151,33 +152,33 @@ impl World {
             seqs: BTreeMap::new(),
         };
         for command in setup() {
-            world.system(command);
+            world.system(&command);
         }
         world.clock = at("08:00");
         world
     }
 
     /// Stock from the start of the day.
-    pub fn opening(&mut self, bin: &str, item: &str, quantity: &str) {
+    pub(crate) fn opening(&mut self, bin: &str, item: &str, quantity: &str) {
         self.opening_of(bin, goods(item, quantity));
     }
 
-    pub fn opening_of(&mut self, bin: &str, goods: Goods) {
-        self.system(Command::OpeningStock(OpeningStock { place: place(bin), goods }));
+    pub(crate) fn opening_of(&mut self, bin: &str, goods: Goods) {
+        self.system(&Command::OpeningStock(OpeningStock { place: place(bin), goods }));
     }
 
     /// The server's clock moves on, if it is not there yet.
-    pub fn clock(&mut self, clock: &str) {
+    pub(crate) fn clock(&mut self, clock: &str) {
         self.clock = self.clock.max(at(clock));
     }
 
     /// What a device records at τ = `clock`, exactly known.
-    pub fn record(&mut self, device: u32, clock: &str, body: &Body) -> Op {
+    pub(crate) fn record(&mut self, device: u32, clock: &str, body: &Body) -> Op {
         self.record_about(device, (at(clock), 0, false), body)
     }
 
     /// What a device records at τ ± ε microseconds, perhaps with an uncertain boot.
-    pub fn record_about(
+    pub(crate) fn record_about(
         &mut self,
         device: u32,
         timing: (ServerTime, u64, bool),
@@ -187,7 +188,7 @@ impl World {
     }
 
     /// What a device records for a document.
-    pub fn record_for(
+    pub(crate) fn record_for(
         &mut self,
         device: u32,
         (tau, epsilon_us, uncertain): (ServerTime, u64, bool),
@@ -196,7 +197,8 @@ impl World {
     ) -> Op {
         let seq = self.seqs.entry(device).or_insert(0);
         *seq += 1;
-        let operator = OperatorId::new(PEOPLE[device as usize - 1]).unwrap();
+        let person = usize::try_from(device).unwrap() - 1;
+        let operator = OperatorId::new(PEOPLE[person]).unwrap();
         let envelope = Envelope {
             boot: Boot(1),
             mono_us: MONO,
@@ -215,7 +217,7 @@ impl World {
     }
 
     /// The operation reaches the server and is judged.
-    pub fn arrive(&mut self, op: &Op) -> OperationId {
+    pub(crate) fn arrive(&mut self, op: &Op) -> OperationId {
         self.clock = self.clock.max(op.timing.tau);
         let origin = Origin::Device { sent_as: op.id, hash: op.hash, first: None };
         self.judge(origin, op.timing, op.content.clone());
@@ -223,43 +225,48 @@ impl World {
     }
 
     /// Recorded and sent at once.
-    pub fn online(&mut self, device: u32, clock: &str, body: &Body) -> OperationId {
+    pub(crate) fn online(&mut self, device: u32, clock: &str, body: &Body) -> OperationId {
         let op = self.record(device, clock, body);
         self.arrive(&op)
     }
 
     /// A command of the server itself.
-    pub fn system(&mut self, command: Command) -> OperationId {
+    pub(crate) fn system(&mut self, command: &Command) -> OperationId {
         let timing = Timing::exact(self.clock.plus_us(1));
         self.judge(Origin::System, timing, command.encode())
     }
 
     /// A command of the supervisor.
-    pub fn desk(&mut self, command: Command) -> OperationId {
+    pub(crate) fn desk(&mut self, command: &Command) -> OperationId {
         let user = OperatorId::new("KIM").unwrap();
         let timing = Timing::exact(self.clock.plus_us(1));
         self.judge(Origin::Desk { user, idempotency: None }, timing, command.encode())
     }
 
     /// The watermark of the site passes `clock`.
-    pub fn settle(&mut self, clock: &str) {
+    pub(crate) fn settle(&mut self, clock: &str) {
         self.settle_with(clock, Vec::new());
     }
 
-    pub fn settle_with(&mut self, clock: &str, devices: Vec<DeviceStatement>) {
+    pub(crate) fn settle_with(&mut self, clock: &str, devices: Vec<DeviceStatement>) {
         self.clock(clock);
         let until = at(clock);
         let sites = vec![SiteWatermark { site: SiteId(1), until, devices }];
-        self.system(Command::Settle(Settle { sites }));
+        self.system(&Command::Settle(Settle { sites }));
     }
 
-    pub fn decide(&mut self, case: CaseId, choice: Choice) -> OperationId {
+    pub(crate) fn decide(&mut self, case: CaseId, choice: Choice) -> OperationId {
         let version = self.case(case).version;
         self.decide_seen(case, version, choice)
     }
 
-    pub fn decide_seen(&mut self, case: CaseId, version: u32, choice: Choice) -> OperationId {
-        self.desk(Command::Decide(Decide {
+    pub(crate) fn decide_seen(
+        &mut self,
+        case: CaseId,
+        version: u32,
+        choice: Choice,
+    ) -> OperationId {
+        self.desk(&Command::Decide(Decide {
             case,
             version,
             choice,
@@ -269,13 +276,13 @@ impl World {
     }
 
     /// The last decision.
-    pub fn lsn(&self) -> Lsn {
+    pub(crate) fn lsn(&self) -> Lsn {
         self.head.lsn
     }
 
-    pub fn correct(&mut self, case: CaseId, body: &Body) -> OperationId {
+    pub(crate) fn correct(&mut self, case: CaseId, body: &Body) -> OperationId {
         let version = self.case(case).version;
-        self.desk(Command::Decide(Decide {
+        self.desk(&Command::Decide(Decide {
             case,
             version,
             choice: Choice::Correct,
@@ -315,18 +322,18 @@ impl World {
     }
 
     /// The books are sound.
-    pub fn check(&self) {
+    pub(crate) fn check(&self) {
         let violations = audit(&self.tables);
         let lines: Vec<_> = violations.iter().map(ToString::to_string).collect();
         assert!(violations.is_empty(), "after intake {}:\n{}", self.head.intake, lines.join("\n"));
     }
 
-    pub fn item(&self, item: &str) -> ItemId {
+    pub(crate) fn item(&self, item: &str) -> ItemId {
         lookup::item(&self.tables, &item.try_into().unwrap()).unwrap().0
     }
 
     /// What lies in a bin, over all plates and tracking keys, as text.
-    pub fn stock(&self, bin: &str, item: &str) -> String {
+    pub(crate) fn stock(&self, bin: &str, item: &str) -> String {
         let id = self.item(item);
         let mut sum = Quantity::ZERO;
         for ((_item, key), _row) in self.tables.list::<StocksByItem>(&KeyRange::prefix(&(id,))) {
@@ -339,7 +346,7 @@ impl World {
     }
 
     /// Everything that lies anywhere, by stock key.
-    pub fn book(&self) -> BTreeMap<String, Quantity> {
+    pub(crate) fn book(&self) -> BTreeMap<String, Quantity> {
         let stocks = self.tables.list::<Stocks>(&KeyRange::all());
         stocks
             .into_iter()
@@ -349,7 +356,7 @@ impl World {
     }
 
     /// A stock key in words: the numbers of plates and tracking keys depend on the order of arrival.
-    pub fn name(&self, key: &StockKey) -> String {
+    pub(crate) fn name(&self, key: &StockKey) -> String {
         format!(
             "{} {} {:?} {:?}",
             lookup::bin_text(&self.tables, key.location, key.bin),
@@ -360,7 +367,7 @@ impl World {
     }
 
     /// The counts of an operation that are not taken out, by stock key, with a difference or not.
-    pub fn counts(&self, op: OperationId) -> Vec<(StockKey, CountRow)> {
+    pub(crate) fn counts(&self, op: OperationId) -> Vec<(StockKey, CountRow)> {
         self.tables
             .list::<CountsByOperation>(&KeyRange::prefix(&(op,)))
             .into_iter()
@@ -372,35 +379,35 @@ impl World {
     }
 
     /// The count of `item` by an operation.
-    pub fn counted(&self, op: OperationId, item: &str) -> CountRow {
+    pub(crate) fn counted(&self, op: OperationId, item: &str) -> CountRow {
         let id = self.item(item);
         let counts = self.counts(op);
         counts.into_iter().find(|(key, _row)| key.item == id).expect("it was counted").1
     }
 
-    pub fn difference(&self, op: OperationId, item: &str) -> String {
+    pub(crate) fn difference(&self, op: OperationId, item: &str) -> String {
         self.counted(op, item).difference.to_string()
     }
 
-    pub fn outcome(&self, op: OperationId) -> OutcomeRow {
+    pub(crate) fn outcome(&self, op: OperationId) -> OutcomeRow {
         (*self.tables.row::<Outcomes>(&op).expect("it was judged")).clone()
     }
 
     /// The codes of the reasons of the current outcome.
-    pub fn codes(&self, op: OperationId) -> Vec<String> {
+    pub(crate) fn codes(&self, op: OperationId) -> Vec<String> {
         self.outcome(op).outcome.reasons.iter().map(|reason| reason.code.to_string()).collect()
     }
 
-    pub fn case(&self, id: CaseId) -> Case {
+    pub(crate) fn case(&self, id: CaseId) -> Case {
         (*self.tables.row::<Cases>(&id).expect("the case was opened")).clone()
     }
 
-    pub fn open_cases(&self) -> Vec<(CaseId, Case)> {
+    pub(crate) fn open_cases(&self) -> Vec<(CaseId, Case)> {
         let open = self.tables.list::<OpenCases>(&KeyRange::all());
         open.into_iter().map(|((_site, id), _row)| (id, self.case(id))).collect()
     }
 
-    pub fn open_tasks(&self) -> Vec<Task> {
+    pub(crate) fn open_tasks(&self) -> Vec<Task> {
         let open = self.tables.list::<OpenTasks>(&KeyRange::all());
         open.into_iter()
             .map(|(key, _row)| (*self.tables.row::<Tasks>(&key.5).unwrap()).clone())
@@ -445,7 +452,7 @@ fn setup() -> Vec<Command> {
             location: "MAIN".try_into().unwrap(),
             bin: bin.try_into().unwrap(),
             zone: None,
-            kind: Default::default(),
+            kind: BinKind::default(),
             ranking: 0,
             blocked: false,
         }));
@@ -460,14 +467,14 @@ fn setup() -> Vec<Command> {
         commands.push(Command::PutItem(master::PutItem {
             item: item.try_into().unwrap(),
             description: format!("item {item}"),
-            item_type: Default::default(),
+            item_type: ItemType::default(),
             base_unit: "PCS".try_into().unwrap(),
             precision: None,
-            costing_method: Default::default(),
+            costing_method: CostingMethod::default(),
             tracking_code: tracking.map(|code: &str| code.try_into().unwrap()),
             variant_required: false,
             blocked: false,
-            negative_inventory: Default::default(),
+            negative_inventory: NegativeInventory::default(),
             count_tolerance: q(tolerance),
             second_count_from: None,
             supervisor_from: None,
