@@ -171,6 +171,7 @@ codes! {
     RequestTooLarge = "request_too_large",
     ServerBusy = "server_busy",
     ServerStopped = "server_stopped",
+    ServerFault = "server_fault",
 }
 
 impl fmt::Display for Code {

@@ -234,3 +234,5 @@ server_busy = Serveren har for travlt lige nu. Intet er registreret.
     .next = Send det igen om et øjeblik.
 server_stopped = Serveren kan ikke skrive til sin disk. Det vides ikke, om dette blev registreret.
     .next = Send det igen under samme nummer, når serveren er tilbage.
+server_fault = Noget gik galt i serveren. Det vides ikke, om dette blev registreret.
+    .next = Se efter, om det blev registreret, før du sender det igen, og sig det til den, der passer serveren.

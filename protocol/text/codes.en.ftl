@@ -235,3 +235,5 @@ server_busy = The server has too much to do at the moment. Nothing was recorded.
     .next = Send it again in a moment.
 server_stopped = The server cannot write to its disk. Whether this was recorded is not known.
     .next = Send it again under the same number when the server is back.
+server_fault = Something went wrong in the server. Whether this was recorded is not known.
+    .next = Look whether it was recorded before you send it again, and tell who looks after the server.
