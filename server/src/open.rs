@@ -72,6 +72,8 @@ pub async fn open(config: &Config) -> Result<Opened, OpenError> {
 ///
 /// [`OpenError`].
 pub async fn open_over(config: &Config, store: Store, commit: Commit) -> Result<Opened, OpenError> {
+    std::fs::create_dir_all(&config.folder)
+        .map_err(|source| OpenError::File { path: config.folder.clone(), source })?;
     let server = kept_bytes(&config.folder, "server-id")?;
     let lease: [u8; 32] = kept_bytes(&config.folder, "lease-secret")?;
     let clock = Clock::after(last_instant(&store));

@@ -13,7 +13,7 @@ use crate::desk::password::Passwords;
 use crate::desk::rights;
 use crate::desk::throttle::Throttle;
 use crate::enrolment::Address;
-use crate::open::{self, OpenError};
+use crate::open::{self, OpenError, Opened};
 use crate::runtime::{Health, Runtime};
 use crate::state::{AppState, Inner};
 use crate::tls::{self, TlsError};
@@ -72,15 +72,30 @@ impl Server {
     /// [`StartError`]; nothing runs then.
     pub async fn start(config: Config) -> Result<Running, StartError> {
         config.check()?;
-        std::fs::create_dir_all(&config.folder)
-            .map_err(|source| OpenError::File { path: config.folder.clone(), source })?;
-        let identity = tls::identity(&config)?;
-        let listen = config.listen;
-        let listen_error = |source| StartError::Listen { listen, source };
-        let listener = TcpListener::bind(listen).map_err(listen_error)?;
-        listener.set_nonblocking(true).map_err(listen_error)?;
-        let addr = listener.local_addr().map_err(listen_error)?;
+        // An address that is taken is told before anything is opened.
+        let listener = listen(&config)?;
         let opened = open::open(&config).await?;
+        Self::serve(&config, opened, listener)
+    }
+
+    /// Listens for a company that was opened before.
+    ///
+    /// # Errors
+    ///
+    /// [`StartError`]; the company is dropped then.
+    pub fn start_over(config: &Config, opened: Opened) -> Result<Running, StartError> {
+        config.check()?;
+        Self::serve(config, opened, listen(config)?)
+    }
+
+    fn serve(
+        config: &Config,
+        opened: Opened,
+        listener: TcpListener,
+    ) -> Result<Running, StartError> {
+        let listen_error = |source| StartError::Listen { listen: config.listen, source };
+        let identity = tls::identity(config)?;
+        let addr = listener.local_addr().map_err(listen_error)?;
         let url = config.public_url.clone().unwrap_or_else(|| {
             format!("{}://{addr}", if identity.is_some() { "https" } else { "http" })
         });
@@ -118,6 +133,13 @@ impl Server {
         let runtime = opened.runtime;
         Ok(Running { addr, app, first_link, runtime, handle, serving, sweeping })
     }
+}
+
+fn listen(config: &Config) -> Result<TcpListener, StartError> {
+    let listen_error = |source| StartError::Listen { listen: config.listen, source };
+    let listener = TcpListener::bind(config.listen).map_err(listen_error)?;
+    listener.set_nonblocking(true).map_err(listen_error)?;
+    Ok(listener)
 }
 
 /// Where nobody can administer the company, a link by which the first person is named.

@@ -32,7 +32,7 @@ pub async fn guard(request: Request, next: Next) -> Response {
     let answered = AssertUnwindSafe(next.run(request)).catch_unwind().await;
     let mut response = answered.unwrap_or_else(|_panic| {
         tracing::error!(path, "a page panicked");
-        let reason = Reason::new(Code::ServerBusy);
+        let reason = Reason::new(Code::ServerFault);
         Problem::new(StatusCode::INTERNAL_SERVER_ERROR, reason).into_response()
     });
     if let Some(problem) = response.extensions_mut().remove::<Problem>()

@@ -1,6 +1,7 @@
 //! Devices over WebSockets.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use protocol::enrolment::Invitation;
 use protocol::frame::{FaultCode, Frame, Limits};
@@ -13,11 +14,14 @@ use protocol::words::{BinCode, DocumentNo, ItemNo, LocationCode, UnitCode};
 use serde_json::json;
 use tokio_tungstenite::tungstenite::Message;
 
-use super::house::House;
+use super::house::{House, PASSWORD, sign_in};
 use super::http::Client;
 use super::socket::{Socket, TestDevice};
 use crate::config::Config;
+use crate::open::open_over;
+use crate::runtime::{Commit, Health};
 use crate::server::Server;
+use crate::store::{Store, StoreError};
 
 async fn invitation(house: &House) -> Invitation {
     let asked = json!({"site": "HALL"});
@@ -162,6 +166,50 @@ async fn another_sub_protocol_is_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn when_the_disk_fails_nothing_is_acknowledged_and_everybody_is_told() {
+    let house = House::furnished().await;
+    let House { folder, running, boss: _ } = house;
+    running.stop().await;
+    let config = Config::local(folder.path());
+    let store = Store::open(&config.store_folder()).unwrap();
+    let broken = Arc::new(AtomicBool::new(false));
+    let (breaks, writes_to) = (Arc::clone(&broken), store.clone());
+    let commit = Commit::with(move |changes| match breaks.load(Ordering::SeqCst) {
+        true => Err(StoreError::Stopped { reason: "no space left".to_owned() }),
+        false => writes_to.apply(changes),
+    });
+    let opened = open_over(&config, store, commit).await.unwrap();
+    let running = Server::start_over(&config, opened).unwrap();
+    let boss = sign_in(&running, "boss", PASSWORD).await;
+    let addr = running.addr();
+    let asked = json!({"site": "HALL"});
+    let shown = boss.post("/api/v1/enrolment-codes", &asked).await.json();
+    let invitation: Invitation = shown["text"].as_str().unwrap().parse().unwrap();
+    let mut device = TestDevice::enrol(addr, invitation.code).await.unwrap();
+    let (mut socket, _welcome) = device.connect(addr).await;
+    broken.store(true, Ordering::SeqCst);
+    let (body, document) = receive(7);
+    device.push(&mut socket, &body, document).await;
+    let fault = socket
+        .wait(|frame| match frame {
+            Frame::Fault(fault) => Some(fault),
+            Frame::Ack(ack) => panic!("{ack:?} for what is on no disk"),
+            _ => None,
+        })
+        .await;
+    assert_eq!((fault.code, fault.retryable), (FaultCode::STORAGE, true));
+    assert!(matches!(running.ended().await, Health::Failed(_)));
+    assert_eq!(boss.get("/readyz").await.status, 503);
+    let bin = json!({"put_bin": {"location": "MAIN", "bin": "LATE"}});
+    let refused = boss.post("/api/v1/commands", &bin).await;
+    assert_eq!((refused.status, refused.code().as_str()), (503, "server_stopped"));
+    let mut late = Socket::open(addr).await;
+    let (frame, _body) = late.next().await.expect("an answer");
+    assert!(matches!(frame, Frame::Retry(_)), "{frame:?}");
+    assert!(matches!(running.stop().await, Health::Failed(_)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn devices_are_told_when_the_server_stops() {
     let house = House::furnished().await;
     let addr = house.running.addr();
@@ -178,6 +226,6 @@ async fn devices_are_told_when_the_server_stops() {
         .await;
     assert!(away.after_min_ms < away.after_max_ms);
     drop(socket);
-    assert_eq!(stopping.await.unwrap(), crate::runtime::Health::Stopped);
-    drop(Arc::new(house.folder));
+    assert_eq!(stopping.await.unwrap(), Health::Stopped);
+    drop(house.folder);
 }
