@@ -12,12 +12,13 @@
 //! 4. The effect of an operation is shown exactly once, from its recording on, until it is refused.
 //!
 //! Order of reading: [`DeviceCore`], `open`, `record`, `conversation` (what arrives), `uplink` (what
-//! is sent), `people`, `chores`, `status`.
+//! is sent), `push`, `people`, `chores`, `status`.
 
 mod chores;
 mod conversation;
 mod open;
 mod people;
+mod push;
 mod record;
 mod state_file;
 mod status;

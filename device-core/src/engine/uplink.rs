@@ -5,14 +5,13 @@ use std::collections::{BTreeSet, VecDeque};
 use protocol::evidence::BootEvidence;
 use protocol::frame::{
     Auth, DeltaAck, Enrol, Fault, FaultCode, Frame, Heartbeat, Hello, Lease, LeaseOk, Limits,
-    OriginOf, PROTOCOL_MAX, PROTOCOL_MIN, Push, Subscribe, auth_digest, capability, codec, push,
+    PROTOCOL_MAX, PROTOCOL_MIN, Subscribe, auth_digest, capability, codec,
 };
 use protocol::identity::{Boot, DeviceId, Hash16, Incarnation, Lsn, Seq, ServerEpoch};
-use protocol::operation::Recorded;
 use serde_bytes::ByteBuf;
 
 use super::{Action, Address, Connection, DeviceCore, Event, Moment, News};
-use crate::recorder::{ChainHash, Operation};
+use crate::recorder::ChainHash;
 use crate::session::{self, Report};
 
 /// What belongs to one connection.
@@ -42,18 +41,11 @@ pub(super) struct Handshake {
 
 /// Version of the row schemas of this build.
 const TABLE_VERSION: u16 = 1;
-/// HELLO carries the full evidence of at most so many boots: it must stay below 8 KiB.
+/// HELLO carries the evidence of at most so many boots: it must stay below 8 KiB.
 const HELLO_BOOTS_MAX: usize = 12;
 
 pub(super) fn hash16(hash: ChainHash) -> Hash16 {
     Hash16(hash.0)
-}
-
-/// A batch of operations, ready to be sent.
-struct PushBatch {
-    push: Push,
-    last: Seq,
-    bytes: usize,
 }
 
 impl DeviceCore {
@@ -95,7 +87,7 @@ impl DeviceCore {
             }
             Wish::Subscribe { from_scratch } => return self.subscribe(at, from_scratch, actions),
             Wish::Push { from, operations_max, bytes_max } => {
-                return Some(self.push(from, operations_max, bytes_max, actions));
+                return Some(self.push(from, (operations_max, bytes_max), actions));
             }
             Wish::SendHeartbeat => self.send_heartbeat(at, actions),
             Wish::SendFault(code) => self.send_fault(code, "", actions),
@@ -269,8 +261,8 @@ impl DeviceCore {
         if cursor > Lsn(0) { epoch.min(seen) } else { seen }
     }
 
-    /// The evidence of the running boot and of every boot with operations that only this device
-    /// has; of the older ones, when they are many, with the narrowest sample only.
+    /// The evidence of the running boot and of the newest boots with operations that only this
+    /// device has. Of the others it goes up with their operations.
     fn boots_for_hello(&self) -> Vec<BootEvidence> {
         let acked = self.acked();
         let unsent = self.outbox.iter().filter(|entry| entry.seq > acked);
@@ -313,99 +305,6 @@ impl DeviceCore {
         let cursor = (cursor > Lsn(0) || !from_scratch).then_some(cursor);
         self.send(&Frame::Subscribe(Subscribe { cursor }), actions);
         None
-    }
-
-    /// Sends operations from `from` on.
-    fn push(
-        &mut self,
-        from: Seq,
-        operations_max: usize,
-        bytes_max: usize,
-        actions: &mut Vec<Action>,
-    ) -> session::Event {
-        let Some(batch) = self.push_batch(from, operations_max, bytes_max) else {
-            return session::Event::NothingToPush;
-        };
-        let (last, bytes) = (batch.last, batch.bytes);
-        self.send(&Frame::Push(batch.push), actions);
-        session::Event::Pushed { last, bytes }
-    }
-
-    fn push_batch(
-        &mut self,
-        from: Seq,
-        operations_max: usize,
-        bytes_max: usize,
-    ) -> Option<PushBatch> {
-        let recorder = self.recorder.as_ref()?;
-        let mut recorded: Vec<Recorded> = Vec::new();
-        let mut origins = Vec::new();
-        let mut first: Option<Operation> = None;
-        let mut bytes = 0;
-        let mut trouble = None;
-        for operation in recorder.iter_from(from.0).take(operations_max) {
-            let content = match operation {
-                Ok(operation) if operation.seq == from.0 + recorded.len() as u64 => operation,
-                Ok(_later) => break,
-                Err(error) => {
-                    trouble = Some(format!("the recorder cannot be read: {error}"));
-                    break;
-                }
-            };
-            let Ok(one) = Recorded::from_content(&content.content) else {
-                trouble = Some(format!("operation {} cannot be read", content.seq));
-                break;
-            };
-            let epoch = recorded.first().map(|first| first.envelope.epoch);
-            let is_other_epoch = epoch.is_some_and(|epoch| epoch != one.envelope.epoch);
-            let is_full = !recorded.is_empty() && bytes + content.content.len() > bytes_max;
-            if is_other_epoch || is_full {
-                break;
-            }
-            bytes += content.content.len();
-            if let Some(origin) = content.origin {
-                let position = u32::try_from(recorded.len()).unwrap_or(u32::MAX);
-                origins.push((
-                    position,
-                    OriginOf {
-                        incarnation: Incarnation(origin.incarnation),
-                        seq: Seq(origin.seq),
-                        hash: hash16(origin.hash),
-                    },
-                ));
-            }
-            recorded.push(one);
-            first.get_or_insert(content);
-        }
-        let incarnation = Incarnation(recorder.state().identity.incarnation);
-        if let Some(trouble) = trouble {
-            self.news.push(News::Trouble(trouble));
-        }
-        let first = first?;
-        let boots = self.boots_for_push(&recorded);
-        let (columns, bodies) = push::pack(&recorded);
-        let epoch = recorded[0].envelope.epoch;
-        let last = Seq(from.0 + recorded.len() as u64 - 1);
-        let previous_hash = hash16(first.prev);
-        let push = Push {
-            incarnation,
-            base_seq: from,
-            previous_hash,
-            epoch,
-            boots,
-            columns,
-            bodies,
-            origins,
-        };
-        Some(PushBatch { push, last, bytes })
-    }
-
-    /// Evidence of boots that the server was not told about in this session.
-    fn boots_for_push(&mut self, recorded: &[Recorded]) -> Vec<BootEvidence> {
-        let boots: BTreeSet<Boot> = recorded.iter().map(|one| one.envelope.boot).collect();
-        let untold: BTreeSet<Boot> = boots.difference(&self.told).copied().collect();
-        self.told.extend(&untold);
-        self.clock.of_boots(&untold, usize::MAX)
     }
 
     fn send_heartbeat(&mut self, at: Moment, actions: &mut Vec<Action>) {

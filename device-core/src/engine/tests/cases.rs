@@ -389,6 +389,41 @@ fn operations_of_a_new_incarnation_go_on_behind_the_old_ones() {
 }
 
 #[test]
+fn a_push_stays_below_the_limit_whatever_its_operations_are_like() {
+    let mut world = World::online();
+    world.event(Event::Suspend);
+    let image = world.folders.image();
+    world.record(&receive("A-01", "BOLT", 1));
+    world.settle();
+    world.is_offline = true;
+    world.cut_wire();
+    world.folders = image;
+    world.restart();
+    // Short and long ones by turns, each for another document, in many boots, and all re-labelled.
+    for n in 0..900_u32 {
+        if n % 60 == 59 {
+            world.cut_power(0, 0);
+        }
+        let raw = "x".repeat(usize::try_from(n % 3).unwrap() * 150);
+        let goods = protocol::operation::Goods { raw: Some(raw), ..goods("BOLT", 1) };
+        let body = Body::Receive(protocol::operation::Receive {
+            to: place("A-01"),
+            goods,
+            condition: protocol::operation::Condition::Good,
+        });
+        let kind = protocol::operation::DocumentKind::PurchaseOrder;
+        let document = Some(document(kind, &format!("PO{n}"), Some(n)));
+        let at = world.at();
+        world.core.record(at, &Work { body, document }).unwrap();
+    }
+    world.is_offline = false;
+    world.settle();
+    assert!(world.news.contains(&News::ReIncarnated));
+    assert_eq!(world.booked("A-01"), 901);
+    assert_eq!(world.server.evidence.len(), 16, "evidence of every boot has gone up");
+}
+
+#[test]
 fn a_failed_disk_stops_recording_until_it_is_reopened_and_the_upload_goes_on() {
     let mut world = World::online();
     world.is_offline = true;

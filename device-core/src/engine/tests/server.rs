@@ -192,7 +192,11 @@ impl Server {
                 self.book.lease_seen = ok.counter;
                 Vec::new()
             }
-            Frame::Push(push) => self.on_push(&push),
+            Frame::Push(push) => {
+                let max = usize::try_from(Limits::DEFAULT.push_bytes_max).unwrap();
+                assert!(body.len() <= max, "PUSH has {} bytes", body.len());
+                self.on_push(&push)
+            }
             Frame::Subscribe(subscribe) => self.on_subscribe(subscribe),
             Frame::SnapResume(resume) => self.on_resume(resume),
             Frame::Heartbeat(heartbeat) => self.on_heartbeat(heartbeat),
