@@ -61,8 +61,8 @@ impl DeviceCore {
         (operations_max, bytes_max): (usize, usize),
     ) -> Picked {
         let mut picked = Picked { bytes: FIXED_BYTES, ..Picked::default() };
-        let mut wanted = from.0;
-        for operation in recorder.iter_from(from.0).take(operations_max) {
+        let operations = recorder.iter_from(from.0).take(operations_max);
+        for (wanted, operation) in (from.0..).zip(operations) {
             let operation = match operation {
                 // From the oldest one on, where `from` was trimmed: the server asks for what is
                 // gone, and only it can order a new incarnation.
@@ -84,7 +84,6 @@ impl DeviceCore {
             picked.bytes += bytes;
             picked.boots.insert(recorded.envelope.boot);
             picked.operations.push((operation, recorded));
-            wanted += 1;
         }
         picked
     }
