@@ -51,6 +51,13 @@ fn has_seen(whole: &BinCountRow, plate: PlateId) -> bool {
         || whole.listed.iter().any(|listed| listed.plate == plate)
 }
 
+/// Whether the count says nothing of the serial of `key` itself: it was seen, or it stands on a plate
+/// that was seen closed, or not at all, and goes where that goes.
+fn goes_along(whole: &BinCountRow, key: &StockKey) -> bool {
+    let opened = whole.listed.iter().any(|listed| listed.plate == key.plate);
+    whole.listed.binary_search(key).is_ok() || (key.plate != PlateId(0) && !opened)
+}
+
 /// Moves the plates that stand in the bin and that its complete count did not see.
 ///
 /// # Errors
@@ -115,9 +122,7 @@ pub(crate) fn serials(
         return Ok(());
     }
     for key in timeline::keys_of_bin(posting.draft, place.0, place.1) {
-        let seen = whole.listed.binary_search(&key).is_ok()
-            || whole.plates_seen_closed.contains(&key.plate);
-        if !seen && difference::is_serial(posting.draft, &key) {
+        if !goes_along(whole, &key) && difference::is_serial(posting.draft, &key) {
             serial::not_seen(posting, key, order.with_leg(MISSING_LEG))?;
         }
     }

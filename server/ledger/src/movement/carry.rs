@@ -93,10 +93,10 @@ impl Posting<'_, '_> {
             return Ok(());
         }
         if let Some(to) = motion.to {
-            plate::shift_along(self, to, motion.quantity, motion)?;
+            plate::shift_along(self, to, motion.quantity, motion.order)?;
         }
         if let Some(from) = motion.from {
-            plate::shift_along(self, from, motion.quantity.negated(), motion)?;
+            plate::shift_along(self, from, motion.quantity.negated(), motion.order)?;
         }
         Ok(())
     }

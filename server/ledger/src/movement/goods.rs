@@ -10,12 +10,12 @@ use protocol::rules::{TrackingProblem, check_tracking};
 
 use crate::key::KeyRange;
 use crate::lookup;
-use crate::movement::spot::{Spot, waits_for};
+use crate::movement::spot::Spot;
 use crate::posting::{Posting, Stop, subtract};
 use crate::schema::item::{Item, ItemType, ItemUnits, VariantsByCode};
 use crate::schema::{ItemId, StockKey, TrackingId, UnitId, VariantId};
 use crate::tables::Read as _;
-use crate::tracking::{self, lot, serial};
+use crate::tracking::{self, lot};
 
 /// Which way goods go, as far as rules ask.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -95,9 +95,6 @@ pub fn resolve(posting: &mut Posting<'_, '_>, goods: &Goods, flow: Flow) -> Resu
     check_blocked(posting, &mut named, flow)?;
     check_numbers(posting, &mut named, goods, flow)?;
     named.tracking = tracking::intern(posting.draft, item, variant, &goods.tracking);
-    if let Some(no) = &goods.tracking.serial {
-        waits_for(posting, &serial::identity(&named.card.no, no))?;
-    }
     lot::seen(posting, &mut named, goods, flow)?;
     Ok(named)
 }

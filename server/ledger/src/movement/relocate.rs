@@ -45,8 +45,7 @@ pub fn goods_moved(posting: &mut Posting<'_, '_>, body: &Move) -> Result<(), Sto
 ///
 /// Parks an unknown plate or place; refuses it at the desk.
 pub fn plate_moved(posting: &mut Posting<'_, '_>, body: &MovePlate) -> Result<(), Stop> {
-    spot::waits_for(posting, &plate::identity(&body.plate))?;
-    let id = lookup::plate(posting.draft, &body.plate).map_err(|why| posting.stop(why))?;
+    let id = spot::known_plate(posting, &body.plate)?;
     let to = spot::resolve(posting, &body.to, End::To)?;
     let row = posting.draft.row::<Plates>(&id);
     let void = row.filter(|row| row.state == PlateState::Void);

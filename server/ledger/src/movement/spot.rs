@@ -6,11 +6,13 @@ use protocol::code::Code;
 use protocol::feed::{PlateState, TaskKind};
 use protocol::operation::Place;
 use protocol::outcome::Reason;
+use protocol::words::PlateNo;
 
 use crate::conflict;
 use crate::lookup;
 use crate::place::plate;
 use crate::posting::{Posting, Stop};
+use crate::schema::case::Choice;
 use crate::schema::place::{Bins, Location, Plates};
 use crate::schema::{BinId, LocationId, PlateId};
 use crate::tables::Read as _;
@@ -51,12 +53,10 @@ pub fn resolve(posting: &mut Posting<'_, '_>, place: &Place, end: End) -> Result
     check_bin(posting, location, bin, end)?;
     let mut spot = Spot { location, row, bin, plate: PlateId(0) };
     if let Some(no) = &place.plate {
-        waits_for(posting, &plate::identity(no))?;
-        let known = lookup::plate(posting.draft, no);
-        spot.plate = match (known, end) {
+        spot.plate = match (known_plate(posting, no), end) {
             (Ok(plate), _) => plate,
             (Err(_), End::To) => plate::create(posting, no, (location, bin), PlateState::Open),
-            (Err(why), End::From) => return Err(posting.stop(why)),
+            (Err(why), End::From) => return Err(why),
         };
         let void = posting
             .draft
@@ -76,18 +76,24 @@ pub fn resolve(posting: &mut Posting<'_, '_>, place: &Place, end: End) -> Result
     Ok(spot)
 }
 
-/// Parks an operation that builds on something which a parked operation would have made.
+/// The plate with that number. One that nobody has put to use is waited for: a device that has may
+/// not have reported yet, or its operation waits for a decision itself.
 ///
 /// # Errors
 ///
-/// [`Stop::Park`] with `depends`.
-pub fn waits_for(posting: &Posting<'_, '_>, identity: &str) -> Result<(), Stop> {
-    match conflict::depends_on(&*posting.draft, identity) {
-        Some(case) if !posting.act.approved => {
+/// Parks with `lpn_unknown`, after `depends` where an open case would make it; refuses the desk.
+pub fn known_plate(posting: &Posting<'_, '_>, no: &PlateNo) -> Result<PlateId, Stop> {
+    let unknown = match lookup::plate(posting.draft, no) {
+        Ok(plate) => return Ok(plate),
+        Err(unknown) => unknown,
+    };
+    let identity = plate::identity(no);
+    match conflict::depends_on(&*posting.draft, &identity) {
+        Some(case) if !posting.act.desk => {
             let reason = Reason::new(Code::Depends).word("identity", identity).word("case", case);
-            Err(posting.stop(reason))
+            Err(Stop::Park(vec![reason, unknown], vec![Choice::Correct, Choice::Dismiss]))
         }
-        _ => Ok(()),
+        _ => Err(posting.stop(unknown)),
     }
 }
 

@@ -294,6 +294,12 @@ pub fn receive(posting: &mut Posting<'_, '_>, body: &TransferReceive) -> Result<
     let key = named.key(&spot);
     let wanted = Wanted { item: named.item, variant: named.variant, tracking: named.tracking };
     let mut rest = named.base;
+    let before = posting.act.order;
+    let line = serial::line_between(posting, &order.between(key), &order.key.1, before);
+    if let Some(line) = line {
+        arrived(posting, &order, key, (line, rest))?;
+        rest = Quantity::ZERO;
+    }
     for (line, _row) in posting.lines_for(&order.reference, wanted) {
         let part = posting.on_the_way(&order.key.1, line, key.tracking).min(rest);
         if part.is_positive() {

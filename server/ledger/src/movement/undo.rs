@@ -9,6 +9,7 @@ use protocol::outcome::{Decision, Reason};
 use crate::conflict;
 use crate::count;
 use crate::key::KeyRange;
+use crate::place::plate;
 use crate::posting::{EntryLine, Posting, Stop};
 use crate::schema::EntryNo;
 use crate::schema::StockKey;
@@ -79,6 +80,9 @@ fn stands_on(posting: &Posting<'_, '_>, posted: &Posted) -> Result<(), Stop> {
             return Err(consumed());
         }
     }
+    if posted.plates.iter().any(|(plate, order)| plate::went_on(posting, *plate, *order)) {
+        return Err(consumed());
+    }
     for (item, variant, no, order) in &posted.serials {
         let unit = (*item, *variant, no.clone());
         if let Some(later) = serial::stands_on(posting.draft, &unit, *order)
@@ -135,6 +139,7 @@ pub(crate) fn take_back(
         }
         posting.follow_holds(leg.key, None)?;
         count::movement(posting, leg.key, delta, leg.order, leg.item_ledger)?;
+        plate::shift_along(posting, leg.key, delta, leg.order)?;
     }
     posting.posted.legs.truncate(mark.0);
     posting.posted.standing.truncate(mark.1);
@@ -145,13 +150,17 @@ pub(crate) fn take_back(
     take_back_rest(posting, operation)
 }
 
-/// The part of [`take_back`] that is neither entry nor movement: document quantities and holds.
+/// The part of [`take_back`] that is neither entry nor movement: places of plates, document
+/// quantities, holds.
 pub(crate) fn take_back_rest(
     posting: &mut Posting<'_, '_>,
     operation: OperationId,
 ) -> Result<(), Stop> {
     let Some(row) = posting.draft.row::<PostedBy>(&operation) else { return Ok(()) };
     let mut posted = (*row).clone();
+    for (plate, order) in posted.plates.drain(..).rev() {
+        plate::forget(posting, plate, order)?;
+    }
     for effect in posted.lines.drain(..).rev() {
         let key = (&effect.kind, &effect.no);
         posting.change_line(key, effect.line, effect.field, effect.quantity.negated())?;

@@ -40,7 +40,6 @@ use crate::schema::entry::PostedBy;
 use crate::schema::identity::{DeviceState, Devices};
 use crate::schema::tracking::SerialActs;
 use crate::tables::Read as _;
-use crate::tracking::serial;
 
 /// An accepted operation and the decision that is being taken of it.
 #[derive(Debug, Clone, Copy)]
@@ -304,39 +303,20 @@ fn stopped(posting: &mut Posting<'_, '_>, stop: Stop, body: Option<&Body>) -> Re
     Ok(())
 }
 
-/// Plates and serials that the parked operation would have brought into stock: whoever uses them
-/// waits for the decision.
+/// A plate that the parked operation would have put to use: whoever uses it waits for the decision.
+/// Serials need no waiting: their histories are mended when the operation is posted after all.
 fn others_wait(posting: &mut Posting<'_, '_>, body: &Body, case: CaseId) {
-    let (to, goods) = match body {
-        Body::Receive(body) => (Some(&body.to), Some(&body.goods)),
-        Body::TransferReceive(body) => (Some(&body.to), None),
-        Body::Move(body) => (Some(&body.to), None),
-        Body::Pick(body) => (body.to.as_ref(), None),
-        Body::Count(_)
-        | Body::CountBin(_)
-        | Body::Ship(_)
-        | Body::MovePlate(_)
-        | Body::TransferShip(_)
-        | Body::Adjust(_)
-        | Body::Reclassify(_)
-        | Body::Undo(_)
-        | Body::Unidentified(_)
-        | Body::Answer(_)
-        | Body::SignIn(_)
-        | Body::SignOut(_)
-        | Body::Void(_) => (None, None),
+    let to = match body {
+        Body::Receive(body) => Some(&body.to),
+        Body::TransferReceive(body) => Some(&body.to),
+        Body::Move(body) => Some(&body.to),
+        Body::Pick(body) => body.to.as_ref(),
+        _ => None,
     };
     if let Some(no) = to.and_then(|to| to.plate.as_ref())
         && lookup::plate(posting.draft, no).is_err()
     {
         conflict::open_dependency(posting, &plate::identity(no), case);
-    }
-    let contradicted =
-        posting.decision.reasons.iter().any(|reason| reason.code == Code::SerialAlreadyInStock);
-    if let Some(goods) = goods.filter(|_goods| !contradicted)
-        && let Some(no) = &goods.tracking.serial
-    {
-        conflict::open_dependency(posting, &serial::identity(&goods.item, no), case);
     }
 }
 

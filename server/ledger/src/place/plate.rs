@@ -80,8 +80,7 @@ pub fn sighted(
 ) -> Result<(), Stop> {
     let before = place_as_of(posting, plate, order);
     if before == Some(place) {
-        confirm(posting, plate, place, order);
-        return Ok(());
+        return confirm(posting, plate, place, order);
     }
     if let Some((location, bin)) = before {
         let reason = Reason::new(Code::PlateElsewhere)
@@ -94,19 +93,28 @@ pub fn sighted(
     put(posting, plate, place, PlateId(0), order)
 }
 
-/// The plate is where the book has it. That it was there is an act of its own: one that comes late
-/// and lies before it does not take the plate away.
-fn confirm(posting: &mut Posting<'_, '_>, plate: PlateId, place: BinPlace, order: OrderKey) {
-    let parent = posting.draft.row::<Plates>(&plate).map_or(PlateId(0), |row| row.parent);
-    let act = PlateAct {
-        from: Some(place),
-        to: place,
-        parent,
-        counted: None,
-        epsilon_us: posting.act.timing.epsilon_us,
-        next_leg: 128,
-    };
-    posting.draft.put::<PlateActs>(&(plate, order), act);
+/// The plate is where the book has it, with all that stands on it. That it was there is an act of its
+/// own: one that comes late and lies before it does not take the plate away.
+fn confirm(
+    posting: &mut Posting<'_, '_>,
+    plate: PlateId,
+    place: BinPlace,
+    order: OrderKey,
+) -> Result<(), Stop> {
+    for member in tree(posting, plate)? {
+        let parent = posting.draft.row::<Plates>(&member).map_or(PlateId(0), |row| row.parent);
+        let act = PlateAct {
+            from: Some(place),
+            to: place,
+            parent,
+            counted: None,
+            epsilon_us: posting.act.timing.epsilon_us,
+            next_leg: 128,
+        };
+        posting.draft.put::<PlateActs>(&(member, order), act);
+        posting.posted.plates.push((member, order));
+    }
+    Ok(())
 }
 
 /// Where the plate was just before `order`; none before its first use.
@@ -133,6 +141,7 @@ pub fn put(
     for member in tree(posting, plate)? {
         let parent = (member == plate).then_some(parent);
         put_one(posting, member, Step { to, parent, counted: None }, order)?;
+        posting.posted.plates.push((member, order));
     }
     match unsure {
         Some(other) => verify(posting, plate, other),
@@ -176,12 +185,13 @@ pub(crate) fn not_seen(
     Ok(())
 }
 
-/// The complete count at `order` that did not see the plate does not count any more.
+/// The act of the plate at `order` did not happen, or does not count any more: the plate stays where
+/// it was before.
 ///
 /// # Errors
 ///
 /// As for carrying goods.
-pub(crate) fn forget_count(
+pub(crate) fn forget(
     posting: &mut Posting<'_, '_>,
     plate: PlateId,
     order: OrderKey,
@@ -190,12 +200,37 @@ pub(crate) fn forget_count(
         return Ok(());
     };
     let Some(row) = posting.draft.row::<Plates>(&plate) else { return Ok(()) };
-    let Some(from) = act.from.filter(|_from| act.counted.is_some()) else { return Ok(()) };
-    let content = content_of(posting, (row.location, row.bin), plate);
-    // Without the count the plate stays where it was.
-    rebase(posting, plate, order, (from, Rule::Stays), &content)?;
+    if let Some(from) = act.from.filter(|from| *from != act.to) {
+        let content = content_of(posting, (row.location, row.bin), plate);
+        rebase(posting, plate, order, (from, Rule::Stays), &content)?;
+    } else if act.from.is_none()
+        && let Some(next_order) = next_act(posting, plate, order)
+        && let Some(next) = posting.draft.row::<PlateActs>(&(plate, next_order)).map(|act| *act)
+    {
+        let next = PlateAct { from: None, ..next };
+        posting.draft.put::<PlateActs>(&(plate, next_order), next);
+    }
     posting.draft.delete::<PlateActs>(&(plate, order));
+    stand_again(posting, plate);
     Ok(())
+}
+
+/// The plate stands on what its last act says.
+fn stand_again(posting: &mut Posting<'_, '_>, plate: PlateId) {
+    let last = posting.draft.last::<PlateActs>(&KeyRange::prefix(&(plate,)));
+    let row = posting.draft.row::<Plates>(&plate).map(|row| (*row).clone());
+    if let (Some(((_plate, order), act)), Some(row)) = (last, row) {
+        set_place(posting, plate, &row, (act.to, act.parent, order));
+    }
+}
+
+/// Whether the plate was brought to its place by the act at `order`, and somewhere else since.
+pub(crate) fn went_on(posting: &Posting<'_, '_>, plate: PlateId, order: OrderKey) -> bool {
+    let brought = posting
+        .draft
+        .row::<PlateActs>(&(plate, order))
+        .is_some_and(|act| act.from.is_some_and(|from| from != act.to));
+    brought && next_act(posting, plate, order).is_some()
 }
 
 /// One act to be put into the history of a plate.
@@ -351,6 +386,8 @@ fn carry_content(
     to: BinPlace,
     order: OrderKey,
 ) -> Result<(), Stop> {
+    // What moves with a plate belongs to the history of the plate: it is taken back with its act.
+    let (legs, standing) = (posting.posted.legs.len(), posting.posted.standing.len());
     for (key, quantity) in content {
         let (from, to) = (at(*key, from), at(*key, to));
         // Content below zero is brought along the other way.
@@ -359,6 +396,8 @@ fn carry_content(
             Motion { with_plate: true, ..Motion::between(from, to, quantity.abs(), order) };
         posting.carry(&motion)?;
     }
+    posting.posted.legs.truncate(legs);
+    posting.posted.standing.truncate(standing);
     Ok(())
 }
 
@@ -453,7 +492,7 @@ fn set_place(
     posting.draft.put::<Plates>(&plate, placed);
 }
 
-/// Goods were put on the plate (`delta` above zero) or taken from it at `motion.order`; where the
+/// Goods were put on the plate of `key` (`delta` above zero) or taken from it at `order`; where the
 /// plate was moved later, they went along, or did not.
 ///
 /// # Errors
@@ -463,12 +502,13 @@ pub(crate) fn shift_along(
     posting: &mut Posting<'_, '_>,
     key: StockKey,
     delta: Quantity,
-    motion: &Motion,
+    order: OrderKey,
 ) -> Result<(), Stop> {
     if key.plate.0 == 0 {
         return Ok(());
     }
-    let range = KeyRange::prefix_after(&(key.plate,), &(key.plate, motion.order));
+    let (legs, standing) = (posting.posted.legs.len(), posting.posted.standing.len());
+    let range = KeyRange::prefix_after(&(key.plate,), &(key.plate, order));
     let mut place = (key.location, key.bin);
     for ((_plate, order), act) in posting.draft.list::<PlateActs>(&range) {
         if act.from.is_some_and(|from| from != place) || act.to == place {
@@ -477,14 +517,12 @@ pub(crate) fn shift_along(
         let (here, there) = (at(key, place), at(key, act.to));
         let (from, to) = if delta.is_negative() { (there, here) } else { (here, there) };
         let order = correction_order(posting, key.plate, order);
-        let follow = Motion {
-            reason: motion.reason,
-            with_plate: true,
-            ..Motion::between(from, to, delta.abs(), order)
-        };
+        let follow = Motion { with_plate: true, ..Motion::between(from, to, delta.abs(), order) };
         posting.carry_once(&follow)?;
         place = act.to;
     }
+    posting.posted.legs.truncate(legs);
+    posting.posted.standing.truncate(standing);
     Ok(())
 }
 

@@ -9,7 +9,8 @@ use protocol::words::{DocumentNo, OperatorId, SerialNo};
 use serde::{Deserialize, Serialize};
 
 use crate::schema::{
-    EntryNo, ItemId, LocationId, OrderKey, RegisterNo, StockKey, TrackingId, VariantId, Written,
+    EntryNo, ItemId, LocationId, OrderKey, PlateId, RegisterNo, StockKey, TrackingId, VariantId,
+    Written,
 };
 
 /// The type of an item ledger entry: the document family; the sign says the direction.
@@ -252,6 +253,8 @@ pub struct Posted {
     pub legs: Vec<Leg>,
     /// What it added to document lines and did not take back.
     pub lines: Vec<LineEffect>,
+    /// Its acts in the histories of plates.
+    pub plates: Vec<(PlateId, OrderKey)>,
     /// What it added to what is on its way, by transfer order, line and tracking key.
     pub on_the_way: Vec<(DocumentNo, u32, TrackingId, Quantity)>,
     /// Its acts in the histories of serials; booked by chain, not by leg.

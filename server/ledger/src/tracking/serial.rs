@@ -16,7 +16,7 @@ use protocol::code::Code;
 use protocol::identity::OperationId;
 use protocol::outcome::{Decision, Reason};
 use protocol::quantity::Quantity;
-use protocol::words::{ItemNo, SerialNo};
+use protocol::words::{DocumentNo, SerialNo};
 
 use crate::conflict;
 use crate::count::missing::Arrival;
@@ -24,9 +24,12 @@ use crate::draft::Draft;
 use crate::key::KeyRange;
 use crate::lookup;
 use crate::movement::carry::Motion;
+use crate::posting::entry::DocumentLineKey;
 use crate::posting::{EntryLine, Posting, Stop};
 use crate::schema::case::Choice;
-use crate::schema::entry::{EntryReason, EntryType, PostedBy};
+use crate::schema::entry::{
+    EntryReason, EntryType, LineField, PostedBy, WarehouseByStock, WarehouseLedger,
+};
 use crate::schema::place::Locations;
 use crate::schema::tracking::{
     SerialAct, SerialActRow, SerialActs, SerialState, Serials, TrackingKeys,
@@ -43,11 +46,6 @@ pub fn of(tables: &(impl Tables + ?Sized), tracking: TrackingId) -> Option<Seria
         return None;
     }
     tables.row::<TrackingKeys>(&tracking).and_then(|key| key.serial.clone())
-}
-
-/// The text that names a serial where operations wait for each other.
-pub fn identity(item: &ItemNo, serial: &SerialNo) -> String {
-    format!("serial:{item}:{serial}")
 }
 
 /// What an act books when the serial is at `start` before it.
@@ -117,10 +115,18 @@ fn book(
         return Ok(EntryNo(0));
     }
     if motion.from.is_some() && start != motion.from {
-        shift(posting, start, motion.from, motion.order)?;
+        told(posting, start, motion.from, motion.order)?;
     }
+    // An undo takes the act back, and with it its entries.
+    let standing = posting.posted.standing.len();
     let ends = posting.post_motion(motion)?;
-    Ok(if ends.into.0 == 0 { ends.out } else { ends.into })
+    posting.posted.standing.truncate(standing);
+    // The pair of a move between locations is taken back as a move, not entry by entry.
+    Ok(match (motion.from, motion.to) {
+        (None, Some(_)) => ends.into,
+        (Some(_), None) => ends.out,
+        (None, None) | (Some(_), Some(_)) => EntryNo(0),
+    })
 }
 
 /// Counted under `key`: it is there. Gives back why nothing is booked, when the serial never came or
@@ -175,7 +181,7 @@ fn observed(
     put_act(posting, &unit, order, row);
     if refused.is_none() {
         remark(posting, &unit, &booking);
-        shift(posting, booking.start, booking.end, order)?;
+        told(posting, booking.start, booking.end, order)?;
         mend(posting, &unit, order, booking.end)?;
     }
     Ok(refused)
@@ -275,19 +281,26 @@ fn mend(
     let (mut here, mut after) = (order, at);
     arrived(posting, at, order);
     while let Some((next, row)) = next_booked(posting.draft, unit, here) {
-        if row.start == after {
+        if row.start == after && after.is_some() {
             break;
         }
         match judge(posting.draft, unit, next, row.act, after) {
+            // Whether it left or never came is told by the acts before, not by where it is: an act
+            // that tells nothing of its own passes that on.
+            Ok(booking) if row.start == after && booking.end == row.end => {
+                if !tells_nothing(&row) {
+                    break;
+                }
+            }
             Ok(booking) => {
                 if booking.end == row.end {
-                    shift(posting, after, row.start, next)?;
+                    told(posting, after, row.start, next)?;
                 } else {
-                    shift(posting, row.end, row.start, next)?;
-                    shift(posting, after, booking.end, next)?;
+                    told(posting, row.end, row.start, next)?;
+                    told(posting, after, booking.end, next)?;
                 }
                 let end = booking.end;
-                let mended = SerialActRow { start: after, end, entry: EntryNo(0), ..row };
+                let mended = SerialActRow { start: after, end, ..row };
                 posting.draft.put::<SerialActs>(&act_key(unit, next), mended);
                 restate_place(posting, unit, next, &booking);
                 after = end;
@@ -299,6 +312,11 @@ fn mend(
     }
     save_state(posting, unit);
     revive(posting, unit, order)
+}
+
+/// Whether the act found the serial nowhere and left it there, without having seen it.
+const fn tells_nothing(row: &SerialActRow) -> bool {
+    row.start.is_none() && row.end.is_none() && !matches!(row.act, SerialAct::Out(_))
 }
 
 /// The serial is at `at` from `order` on: a complete count may have been there since.
@@ -358,10 +376,6 @@ fn revive(posting: &mut Posting<'_, '_>, unit: &Unit, order: OrderKey) -> Result
     for (at, row) in parked {
         let start = end_before(posting.draft, unit, at);
         let Ok(booking) = judge(posting.draft, unit, at, row.act, start) else { continue };
-        let fits = !matches!(booking.remark, Some(Code::SerialUnknown));
-        if !fits {
-            continue;
-        }
         match row.act {
             SerialAct::In(_) | SerialAct::Moved(..) | SerialAct::Out(_) => {
                 let operation = at.operation();
@@ -373,7 +387,7 @@ fn revive(posting: &mut Posting<'_, '_>, unit: &Unit, order: OrderKey) -> Result
                 let (start, end) = (booking.start, booking.end);
                 let booked = SerialActRow { start, end, parked: false, ..row };
                 posting.draft.put::<SerialActs>(&act_key(unit, at), booked);
-                shift(posting, start, end, at)?;
+                told(posting, start, end, at)?;
                 crate::operation::settle_serial_case(posting, at.operation(), &unit.2);
                 return mend(posting, unit, at, end);
             }
@@ -382,13 +396,34 @@ fn revive(posting: &mut Posting<'_, '_>, unit: &Unit, order: OrderKey) -> Result
     Ok(())
 }
 
-/// Takes back what is booked for an act: by counter entries where its own entry still says it.
+/// Takes back what is booked for an act: a receipt or an issue by a counter entry, then whatever
+/// brought the serial to where the act took it.
 fn unbook(posting: &mut Posting<'_, '_>, row: &SerialActRow, order: OrderKey) -> Result<(), Stop> {
-    let own = (row.entry.0 != 0).then(|| posting.entry(row.entry));
-    let (Some(own), true) = (own, row.start.is_none() != row.end.is_none()) else {
-        return shift(posting, row.end, row.start, order);
-    };
-    let Some(key) = row.end.or(row.start) else { return Ok(()) };
+    match row.act {
+        SerialAct::In(key) if row.entry.0 != 0 => counter(posting, row.entry, key, order),
+        SerialAct::Out(key) if row.entry.0 != 0 => {
+            counter(posting, row.entry, key, order)?;
+            told(posting, Some(key), row.start, order)
+        }
+        SerialAct::Moved(from, to) => {
+            shift(posting, Some(to), Some(from), order)?;
+            told(posting, Some(from), row.start, order)
+        }
+        SerialAct::In(_)
+        | SerialAct::Out(_)
+        | SerialAct::Carried(..)
+        | SerialAct::Seen(_)
+        | SerialAct::NotSeen(_) => told(posting, row.end, row.start, order),
+    }
+}
+
+fn counter(
+    posting: &mut Posting<'_, '_>,
+    entry: EntryNo,
+    key: StockKey,
+    order: OrderKey,
+) -> Result<(), Stop> {
+    let own = posting.entry(entry);
     let incoming = own.quantity.is_positive();
     let line = EntryLine {
         entry_type: own.entry_type,
@@ -397,8 +432,8 @@ fn unbook(posting: &mut Posting<'_, '_>, row: &SerialActRow, order: OrderKey) ->
         delta: own.quantity.negated(),
         order,
         document: own.document,
-        applies_to: if incoming { row.entry } else { EntryNo(0) },
-        applies_from: if incoming { EntryNo(0) } else { row.entry },
+        applies_to: if incoming { entry } else { EntryNo(0) },
+        applies_from: if incoming { EntryNo(0) } else { entry },
         correction: true,
         posting_date: posting.act.posting_date,
     };
@@ -425,11 +460,61 @@ fn shift(
         quantity: Quantity::ONE,
         entry_type,
         reason: EntryReason::Sighting,
-        document: None,
+        document: [from, to].into_iter().flatten().find_map(|key| order_between(posting, &key)),
         order,
         with_plate: false,
     };
     posting.post_motion(&motion).map(|_ends| ())
+}
+
+/// [`shift`], because another act tells where the serial was: a transfer order that it was on its way
+/// for has one less to wait for, or one more.
+fn told(
+    posting: &mut Posting<'_, '_>,
+    from: Option<StockKey>,
+    to: Option<StockKey>,
+    order: OrderKey,
+) -> Result<(), Stop> {
+    if from == to {
+        return Ok(());
+    }
+    let came = from.and_then(|key| Some((order_between(posting, &key)?, key, Quantity::ONE)));
+    let went = || {
+        let key = to?;
+        Some((order_between(posting, &key)?, key, Quantity::ONE.negated()))
+    };
+    let on_order = came.or_else(went);
+    shift(posting, from, to, order)?;
+    let Some(((kind, no, line), key, received)) = on_order else { return Ok(()) };
+    posting.change_line((&kind, &no), line, LineField::Received, received)?;
+    posting.change_on_the_way((&no, line, key.tracking), received.negated())?;
+    // It belongs to the history of the serial: an undo of this operation does not take it back.
+    posting.posted.on_the_way.pop();
+    Ok(())
+}
+
+/// The line of the transfer order `no` on which the serial was on its way under `key` just before
+/// `order`.
+pub(crate) fn line_between(
+    posting: &Posting<'_, '_>,
+    key: &StockKey,
+    no: &DocumentNo,
+    order: OrderKey,
+) -> Option<u32> {
+    let serial = of(posting.draft, key.tracking)?;
+    let unit = (key.item, key.variant, serial);
+    let there = end_before(posting.draft, &unit, order) == Some(*key);
+    let (_kind, of, line) = order_between(posting, key).filter(|_document| there)?;
+    (of == *no).then_some(line)
+}
+
+/// The transfer order under which the serial came to, or left, a location between two others: its
+/// entries there belong together.
+fn order_between(posting: &Posting<'_, '_>, key: &StockKey) -> Option<DocumentLineKey> {
+    posting.draft.row::<Locations>(&key.location).filter(|location| location.in_transit)?;
+    let range = KeyRange::prefix(&(*key,));
+    let ((_key, _order, entry), _quantity) = posting.draft.last::<WarehouseByStock>(&range)?;
+    posting.draft.row::<WarehouseLedger>(&entry)?.document.clone()
 }
 
 fn unit_of(act: &SerialAct, no: &SerialNo) -> Unit {
@@ -470,9 +555,7 @@ fn has_left(draft: &Draft<'_>, unit: &Unit, order: OrderKey) -> bool {
     let range = KeyRange::prefix_before(&prefix, &act_key(unit, order));
     let mut left = false;
     draft.each::<SerialActs>(&range, true, |_key, row| {
-        let tells =
-            row.start.is_some() || row.end.is_some() || matches!(row.act, SerialAct::Out(_));
-        if row.parked || !tells {
+        if row.parked || tells_nothing(&row) {
             return ControlFlow::Continue(());
         }
         left = row.end.is_none();
