@@ -288,3 +288,56 @@ async fn a_second_process_cannot_open_the_same_device() {
     drop(device);
     Device::open(folder.path(), settings()).unwrap();
 }
+
+/// The folder of a device whose process is to be killed, for the process that will be.
+const VICTIM: &str = "DEVICE_CORE_TEST_VICTIM";
+
+/// Records until somebody kills the process, and says so after each tone.
+fn record_until_killed(folder: &Path) -> ! {
+    let device = Device::open(folder, settings()).unwrap();
+    loop {
+        let name = device.record(&work(1)).unwrap();
+        println!("recorded {}", name.seq);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_killed_process_loses_no_scan_that_had_its_tone() {
+    use std::io::BufRead as _;
+    if let Some(folder) = std::env::var_os(VICTIM) {
+        record_until_killed(Path::new(&folder));
+    }
+    let (_wire, invitation) = wire().await;
+    let folder = tempfile::tempdir().unwrap();
+    let device = Device::open(folder.path(), settings()).unwrap();
+    let running = run(&device);
+    device.enrol(invitation, LONG).await.unwrap();
+    device.close();
+    running.await.unwrap();
+    drop(device);
+    for n_scans in [1, 17, 40] {
+        let mut victim = std::process::Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "device::tests::a_killed_process_loses_no_scan_that_had_its_tone"])
+            .arg("--nocapture")
+            .env(VICTIM, folder.path())
+            .stdout(std::process::Stdio::piped())
+            .stderr(std::process::Stdio::null())
+            .spawn()
+            .unwrap();
+        let out = std::io::BufReader::new(victim.stdout.take().unwrap());
+        let toned: Vec<u64> = out
+            .lines()
+            .filter_map(|line| line.unwrap().split("recorded ").nth(1)?.parse().ok())
+            .take(n_scans)
+            .collect();
+        victim.kill().unwrap();
+        victim.wait().unwrap();
+        let last = *toned.last().unwrap();
+        let device = Device::open(folder.path(), settings()).unwrap();
+        let n_recorded = device.read(|core| core.recorder().unwrap().head().seq);
+        assert!(n_recorded >= last, "{n_recorded} recorded, {last} had their tone");
+        let n_recorded = i32::try_from(n_recorded).unwrap();
+        assert_eq!(shown(&device), Some(q(n_recorded)), "each of them is shown once");
+        assert_eq!(device.pending(), usize::try_from(n_recorded).unwrap());
+    }
+}

@@ -361,7 +361,7 @@ impl Fold<'_> {
                 change(sums.entry(unit).or_default(), effect);
             }
         }
-        self.add_parked(key, &mut sums)?;
+        self.add_parked(key, is_directed, &mut sums)?;
         let (bin, plate) = match &key.spot {
             Spot::Loose(bin) => (bin.clone(), None),
             Spot::Plate(plate) => {
@@ -465,9 +465,12 @@ impl Fold<'_> {
         Ok(())
     }
 
+    /// Adds what is parked. A case names no unit: where stock is kept by unit, the first one shows
+    /// it, for there is no better.
     fn add_parked(
         &self,
         key: &GoodsKey,
+        is_directed: bool,
         sums: &mut BTreeMap<Option<UnitCode>, Sum>,
     ) -> Result<(), StoreError> {
         let place = match &key.spot {
@@ -480,7 +483,9 @@ impl Fold<'_> {
                 continue;
             }
             for effect in case.effects.iter().filter(|row| GoodsKey::of(row) == *key) {
-                let sum = sums.entry(effect.unit.clone()).or_default();
+                let first = sums.keys().find(|unit| unit.is_some()).cloned().flatten();
+                let unit = effect.unit.clone().or(first.filter(|_| is_directed));
+                let sum = sums.entry(unit).or_default();
                 match effect.quantity {
                     Some(quantity) => {
                         sum.parked = plus(sum.parked, quantity);

@@ -365,6 +365,16 @@ fn where_stock_is_kept_by_unit_the_work_goes_to_its_unit() {
     assert_eq!(shown, [(unit("BOX"), Some(q(60))), (unit("PCS"), Some(q(6)))]);
     // A bin that was empty is kept by unit as well.
     assert_eq!(desk.lines("SHIP")[0].unit, unit("PCS"));
+    // A case names no unit, and is no line of its own.
+    let parked = desk.record(&pick("SHIP", "BOLT", 1));
+    let effects = vec![bolt("A-01", -1)];
+    let lsn = desk.cursor + 1;
+    desk.tell(
+        vec![put("k", &case(1, parked, effects, true))],
+        vec![outcome(parked, lsn, Decision::Parked)],
+    );
+    let parked: Vec<_> = desk.lines("A-01").iter().map(|line| line.parked).collect();
+    assert_eq!(parked, [q(-1), q(0)]);
 }
 
 #[test]
