@@ -167,9 +167,7 @@ fn unseen_by(
 }
 
 fn serial_came(posting: &mut Posting<'_, '_>, key: StockKey, order: OrderKey) -> Result<(), Stop> {
-    let seen = |whole: &BinCountRow| {
-        whole.listed.binary_search(&key).is_ok() || whole.plates_seen_closed.contains(&key.plate)
-    };
+    let seen = |whole: &BinCountRow| goes_along(whole, &key);
     let place = (key.location, key.bin);
     let Some((count, whole)) = unseen_by(posting, place, order, seen) else { return Ok(()) };
     let Some(no) = serial::of(posting.draft, key.tracking) else { return Ok(()) };

@@ -13,7 +13,8 @@
 //! Not here: who may count, and the order key itself; both come with the operation.
 //!
 //! Order of reading: [`timeline`] (the algorithm), [`difference`] (what is posted), [`observation`]
-//! (operations become counts), [`ambiguity`] and [`settlement`] (judging).
+//! (operations become counts), [`missing`] (what complete counts did not see of things with a place of
+//! their own), [`ambiguity`] and [`settlement`] (judging), [`decided`] (what a person chose).
 
 pub(crate) mod ambiguity;
 pub(crate) mod decided;

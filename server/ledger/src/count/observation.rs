@@ -51,8 +51,8 @@ pub fn judge_count(posting: &mut Posting<'_, '_>, count: &Count) -> Result<(), S
     let seen = Observation { key, quantity: named.base, order, started };
     let counted: Vec<_> = observe_line(posting, seen)?.into_iter().collect();
     let goods = Some((key.item, key.variant));
-    answer(posting, (key.location, key.bin), goods, (order, count.task), &[key]);
     tell(posting, &counted);
+    answer(posting, (key.location, key.bin), goods, (order, count.task), &[key]);
     Ok(())
 }
 
@@ -90,8 +90,8 @@ pub fn judge_bin_count(posting: &mut Posting<'_, '_>, count: &CountBin) -> Resul
     missing::serials(posting, bin, &row, whole)?;
     counted.extend(timeline::insert_bin_count(posting, bin, whole, &row)?);
     let keys: Vec<_> = timeline::keys_of_bin(posting.draft, bin.0, bin.1).into_iter().collect();
-    answer(posting, bin, None, (whole, count.task), &keys);
     tell(posting, &counted);
+    answer(posting, bin, None, (whole, count.task), &keys);
     posting.decision.settlement = Some(Settlement::Provisional);
     Ok(())
 }
@@ -289,11 +289,14 @@ fn answer(
     }
 }
 
-/// Says in the outcome what the count found. It is provisional.
+/// Says in the outcome what the count found. It is provisional. Called while the tasks that it answers
+/// are open still: who was not to know the book is told that it is posted.
 fn tell(posting: &mut Posting<'_, '_>, counted: &[Counted]) {
     for counted in counted.iter().take(TOLD_MAX) {
-        let reason = report::variance(posting.draft, counted.key, &counted.row);
-        posting.decision.note(reason);
+        let reasons = vec![report::variance(posting.draft, counted.key, &counted.row)];
+        for reason in report::told(posting.draft, counted.key, reasons) {
+            posting.decision.note(reason);
+        }
     }
     if !counted.is_empty() {
         posting.decision.settlement = Some(Settlement::Provisional);

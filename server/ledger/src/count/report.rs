@@ -3,17 +3,18 @@
 use protocol::code::Code;
 use protocol::feed::TaskKind;
 use protocol::identity::OperationId;
-use protocol::outcome::{Argument, Decision, Outcome, Reason, Settlement};
+use protocol::outcome::{Argument, Change, Decision, Outcome, Reason, Settlement};
 use protocol::quantity::Quantity;
 
 use crate::conflict::case::{self, Subject};
 use crate::conflict::{CaseDraft, TaskDraft, request_task, restate, task};
-use crate::count::timeline::{Cause, Counted};
+use crate::count::timeline::{self, Cause, Counted};
 use crate::key::KeyRange;
 use crate::lookup;
 use crate::posting::Posting;
 use crate::schema::case::Choice;
 use crate::schema::count::{CountRow, CountState, Counts, CountsByOperation};
+use crate::schema::place::{Locations, Sites};
 use crate::schema::{PlateId, StockKey};
 use crate::tables::{Read as _, Tables};
 use crate::tracking;
@@ -47,6 +48,33 @@ pub(crate) fn variance(tables: &impl Tables, key: StockKey, row: &CountRow) -> R
         .quantity("book", book)
         .quantity("at_arrival", row.book_at_arrival)
         .quantity("difference", row.difference)
+}
+
+/// Whether figures of the bin must not reach devices now: somebody counts there without knowing the
+/// book, or the site never shows quantities.
+fn is_hidden(tables: &impl Tables, key: StockKey) -> bool {
+    let never = tables
+        .row::<Locations>(&key.location)
+        .and_then(|location| tables.row::<Sites>(&location.site))
+        .is_some_and(|site| site.never_quantities);
+    never || task::is_counted_blind(tables, key.location, key.bin)
+}
+
+/// What of `reasons` about `key` a device may be told: no figure where they are hidden.
+pub(crate) fn told(tables: &impl Tables, key: StockKey, reasons: Vec<Reason>) -> Vec<Reason> {
+    if !is_hidden(tables, key) {
+        return reasons;
+    }
+    reasons
+        .into_iter()
+        .filter(|reason| reason.code != Code::CountVariance)
+        .map(|mut reason| {
+            reason.arguments.retain(|(_name, argument)| {
+                !matches!(argument, Argument::Quantity(_) | Argument::Number(_))
+            });
+            reason
+        })
+        .collect()
 }
 
 /// The reasons of the outcome `of` about `key` whose codes are among `codes` give way to `reasons`.
@@ -95,6 +123,8 @@ pub(crate) fn corrected(
             .quantity("difference", counted.row.difference),
     );
     let words = about(posting.draft, Code::CountVariance, key);
+    let reasons = told(posting.draft, key, reasons);
+    let hidden = is_hidden(posting.draft, key);
     let lsn = posting.act.lsn;
     let case = counted.row.case;
     let difference = counted.row.difference;
@@ -107,11 +137,13 @@ pub(crate) fn corrected(
         let codes = [Code::CountVariance, Code::CountSettled, Code::CountNeedsApproval];
         replace_reasons(outcome, &words, &codes, reasons);
         outcome.decision = outcome.decision.max(Decision::Changed);
-        outcome.changes.push(protocol::outcome::Change {
-            field: "difference".to_owned(),
-            from: before.to_string(),
-            to: difference.to_string(),
-        });
+        if !hidden {
+            outcome.changes.push(Change {
+                field: "difference".to_owned(),
+                from: before.to_string(),
+                to: difference.to_string(),
+            });
+        }
         outcome.settlement = Some(Settlement::Provisional);
         outcome.case = case.or(outcome.case);
     });
@@ -182,12 +214,23 @@ pub(crate) fn ask(
     request_task(posting, task)
 }
 
-/// A count that is settled or taken out asks nothing any more.
-pub(crate) fn withdraw_questions(posting: &mut Posting<'_, '_>, row: &CountRow) {
-    if let Some(id) = row.case {
+/// A count that is settled or taken out asks nothing any more. What another count of its key also
+/// waits for stays asked.
+pub(crate) fn withdraw_questions(posting: &mut Posting<'_, '_>, counted: &Counted) {
+    let (key, order) = (counted.key, counted.order);
+    let others: Vec<_> = timeline::count_before(posting.draft, key, order)
+        .into_iter()
+        .chain(timeline::next_count(posting.draft, key, order))
+        .filter(|other| other.row.state == CountState::Recount)
+        .collect();
+    if let Some(id) = counted.row.case
+        && others.iter().all(|other| other.row.case != Some(id))
+    {
         case::resolve(posting, id);
     }
-    if let Some(id) = row.task {
+    if let Some(id) = counted.row.task
+        && others.iter().all(|other| other.row.task != Some(id))
+    {
         task::cancel(posting, id);
     }
 }
@@ -198,11 +241,16 @@ pub(crate) fn judged(posting: &mut Posting<'_, '_>, counted: &Counted, reasons: 
     let mut reasons = reasons;
     reasons.insert(0, variance(posting.draft, key, &counted.row));
     let words = about(posting.draft, Code::CountVariance, key);
+    let reasons = told(posting.draft, key, reasons);
+    let hidden = is_hidden(posting.draft, key);
     let settlement = settlement_of(posting.draft, counted.row.operation);
     let case = counted.row.case;
     restate(posting, counted.row.operation, |row| {
         let outcome = &mut row.outcome;
         replace_reasons(outcome, &words, &JUDGEMENTS, reasons);
+        if hidden {
+            outcome.changes.clear();
+        }
         outcome.settlement = Some(settlement);
         outcome.case = case.or(outcome.case);
     });

@@ -1,8 +1,6 @@
 //! Settled counts: each is posted at once and judged when nobody can hold an older act any more
 //! (SYNC 4.3, 4.4).
 
-use std::ops::ControlFlow;
-
 use protocol::code::Code;
 use protocol::feed::TaskKind;
 use protocol::identity::{DeviceId, ServerTime};
@@ -97,14 +95,13 @@ pub fn settle(posting: &mut Posting<'_, '_>, watermarks: &[SiteWatermark]) -> Re
         if known != Some(until) {
             posting.draft.put::<Watermarks>(&mark.site, Watermark { until });
         }
-        let due = due_before(posting.draft, mark.site, until, left.saturating_add(1));
-        let more = due.len() > left;
-        for (order, key) in due.into_iter().take(left) {
+        // What is judged may have another count judged again: until nothing is due.
+        while let Some((order, key)) = first_due(posting.draft, mark.site, until) {
+            if left == 0 {
+                return Ok(true);
+            }
             left = left.saturating_sub(1);
             settle_one(posting, mark, (key, order))?;
-        }
-        if more {
-            return Ok(true);
         }
     }
     Ok(false)
@@ -112,23 +109,18 @@ pub fn settle(posting: &mut Posting<'_, '_>, watermarks: &[SiteWatermark]) -> Re
 
 /// Whether any count of the site is due at `until`: whoever draws watermarks asks this first.
 pub fn is_any_due(tables: &impl Tables, site: SiteId, until: ServerTime) -> bool {
-    !due_before(tables, site, until, 1).is_empty()
+    first_due(tables, site, until).is_some()
 }
 
-fn due_before(
+/// The count of the site that has been due longest at `until`.
+fn first_due(
     tables: &impl Tables,
     site: SiteId,
     until: ServerTime,
-    most: usize,
-) -> Vec<(OrderKey, StockKey)> {
+) -> Option<(OrderKey, StockKey)> {
     let mut range = KeyRange::prefix(&(site,));
     range.to = (site, until).to_bytes();
-    let mut due = Vec::new();
-    tables.each::<CountsDue>(&range, false, |(_site, _at, order, key), _row| {
-        due.push((order, key));
-        if due.len() < most { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
-    });
-    due
+    tables.first::<CountsDue>(&range).map(|((_site, _at, order, key), _row)| (order, key))
 }
 
 fn settle_one(
@@ -141,9 +133,6 @@ fn settle_one(
         return Ok(());
     }
     let Some(row) = posting.draft.row::<Counts>(&(key, order)) else { return Ok(()) };
-    if row.state != CountState::Provisional {
-        return Ok(());
-    }
     let counted = Counted { key, order, row: (*row).clone() };
     let readings = ambiguity::readings(posting.draft, &counted)?;
     let judgement = judge(posting.draft, &counted, &readings);
@@ -260,7 +249,8 @@ fn settle_quietly(
     mark: &SiteWatermark,
 ) -> Vec<Reason> {
     counted.row.state = CountState::Settled;
-    report::withdraw_questions(posting, &counted.row);
+    judge_partners_again(posting, counted);
+    report::withdraw_questions(posting, counted);
     counted.row.task = None;
     let absent: Vec<_> = mark
         .devices
@@ -280,6 +270,21 @@ fn settle_quietly(
         reasons.push(ambiguous(posting.draft, counted, readings, Code::CountAmbiguous));
     }
     reasons
+}
+
+/// A count that contradicted this one has nothing to contradict any more.
+fn judge_partners_again(posting: &mut Posting<'_, '_>, counted: &Counted) {
+    let (key, order) = (counted.key, counted.order);
+    let beside = timeline::count_before(posting.draft, key, order)
+        .into_iter()
+        .chain(timeline::next_count(posting.draft, key, order));
+    for mut partner in beside {
+        let shared = partner.row.case.is_some() && partner.row.case == counted.row.case;
+        if shared && partner.row.state == CountState::Recount {
+            timeline::reopen(&mut partner.row);
+            timeline::save(posting, partner);
+        }
+    }
 }
 
 fn ask_approval(posting: &mut Posting<'_, '_>, counted: &mut Counted) -> Vec<Reason> {

@@ -459,7 +459,7 @@ pub fn take_out_operation(
             any |= take_out_whole(posting, (key.location, key.bin), order)?;
         } else if let Some(counted) = take_out(posting, key, order)? {
             any = true;
-            report::withdraw_questions(posting, &counted.row);
+            report::withdraw_questions(posting, &counted);
         }
     }
     Ok(any)

@@ -16,7 +16,8 @@ use protocol::outcome::{Argument, Decision, Settlement};
 use protocol::words::OperatorId;
 
 use crate::world::{
-    MONO, World, at, count, count_bin, goods, moved, on_plate, pick, place, q, receive, serial,
+    MONO, World, at, count, count_bin, days_later, goods, moved, on_plate, pick, place, q, receive,
+    serial,
 };
 
 const MINUTE_US: u64 = 60_000_000;
@@ -604,6 +605,70 @@ fn a_journal_states_the_instant_of_its_calculation() {
     let second = world.desk(&entered);
     assert_eq!(world.codes(second), ["already_recorded"]);
     assert_eq!(world.stock("A-1", "X"), "88");
+}
+
+#[test]
+fn a_count_older_than_the_time_line_reads_the_entries() {
+    use ledger::key::KeyRange;
+    use ledger::schema::count::Movements;
+    use ledger::tables::Read as _;
+    let mut world = World::new();
+    world.opening("A-1", "X", "100");
+    world.online(2, "10:00", &pick("A-1", "X", "10"));
+    let forgotten = world.record(1, "09:30", &count("A-1", "X", "97"));
+    world.settle_until(days_later(10, "08:00"));
+    for minute in 10..30 {
+        let instant = (days_later(10, &format!("09:{minute}")), 0, false);
+        let op = world.record_about(2, instant, &pick("A-1", "X", "1"));
+        world.arrive(&op);
+    }
+    let kept = world.tables.list::<Movements>(&KeyRange::all());
+    let of_x = kept.iter().filter(|((_key, order), _row)| order.tau < at("23:00")).count();
+    assert_eq!(of_x, 0, "old movements are dropped when new ones come");
+    world.arrive(&forgotten);
+    assert_eq!(world.difference(forgotten.id, "X"), "-3");
+    assert_eq!(world.stock("A-1", "X"), "67");
+}
+
+#[test]
+fn a_blind_counter_learns_no_figure_of_the_book() {
+    let mut world = World::new();
+    world.opening("A-1", "X", "7341");
+    let first = world.online(1, "09:30", &count("A-1", "X", "5000"));
+    world.settle("10:00");
+    let (case, _row) = world.open_cases().remove(0);
+    world.decide(case, Choice::Recount);
+    // From the task on until the count is in, no outcome tells: not that of the first count, which is
+    // restated meanwhile, not that of the second.
+    let told = |world: &World, op| format!("{:?}", world.outcome(op).outcome);
+    let hidden = |told: &str| !told.contains("7341") && !told.contains("2341");
+    assert!(hidden(&told(&world, first)), "{}", told(&world, first));
+    let second = world.online(2, "10:30", &count("A-1", "X", "7340"));
+    assert!(hidden(&told(&world, second)), "{}", told(&world, second));
+    assert!(world.codes(second).is_empty(), "it is posted, and that is all");
+    // When the count is in and judged, there is nothing to hide any more.
+    world.settle("11:00");
+    assert!(world.codes(second).contains(&"count_variance".to_owned()));
+}
+
+#[test]
+fn what_another_count_waits_for_stays_asked() {
+    let mut world = World::new();
+    world.opening("A-1", "X", "10");
+    let unsent = world.record(3, "09:31", &pick("A-1", "X", "2"));
+    let first = world.online(1, "09:30", &count("A-1", "X", "10"));
+    let second = world.online(2, "09:35", &count("A-1", "X", "8"));
+    world.settle("10:00");
+    assert_eq!(world.counted(first, "X").state, CountState::Recount);
+    assert_eq!(world.counted(second, "X").state, CountState::Recount);
+    assert_eq!(world.open_tasks().len(), 1);
+    // The pick explains it: both are judged again, and nobody has to count.
+    world.arrive(&unsent);
+    world.settle("10:30");
+    assert_eq!(world.counted(second, "X").state, CountState::Settled);
+    assert_eq!(world.counted(first, "X").state, CountState::Settled);
+    assert!(world.open_tasks().is_empty());
+    assert!(world.open_cases().is_empty());
 }
 
 #[test]

@@ -231,7 +231,7 @@ fn what_waited_for_a_parked_plate_is_judged_when_that_is_decided() {
         goods: goods("X", "2"),
     };
     let waits = world.online(2, "09:10", &Body::Move(from));
-    assert_eq!(world.codes(waits), ["depends"]);
+    assert!(world.codes(waits).contains(&"depends".to_owned()));
     let (case, _row) = world
         .open_cases()
         .into_iter()

@@ -291,6 +291,12 @@ fn any_order_of_arrival_leaves_each_plate_in_the_same_place() {
                 };
                 world.online(8, "08:10", &Body::Receive(received));
             }
+            let loaded = protocol::operation::Receive {
+                to: on_plate("A-1", "P2"),
+                goods: serial("S", "S1"),
+                condition: protocol::operation::Condition::Good,
+            };
+            world.online(8, "08:20", &Body::Receive(loaded));
             let mut clock = Dice(seed);
             let ops = &*ops.get_or_insert_with(|| recorded(&mut world, &mut clock, bodies.clone()));
             let order: Vec<_> =

@@ -43,6 +43,11 @@ pub(crate) fn at(clock: &str) -> ServerTime {
     ServerTime(MIDNIGHT + (parts[0] * 60 + parts[1]) * MINUTE + seconds * 1_000_000)
 }
 
+/// The same, some days later.
+pub(crate) fn days_later(days: i64, clock: &str) -> ServerTime {
+    at(clock).plus_us(days * 24 * 60 * MINUTE)
+}
+
 pub(crate) fn q(text: &str) -> Quantity {
     text.parse().unwrap()
 }
@@ -252,6 +257,13 @@ impl World {
         self.clock(clock);
         let until = at(clock);
         let sites = vec![SiteWatermark { site: SiteId(1), until, devices }];
+        self.system(&Command::Settle(Settle { sites }));
+    }
+
+    /// The watermark of the site passes `until`.
+    pub(crate) fn settle_until(&mut self, until: ServerTime) {
+        self.clock = self.clock.max(until);
+        let sites = vec![SiteWatermark { site: SiteId(1), until, devices: Vec::new() }];
         self.system(&Command::Settle(Settle { sites }));
     }
 
