@@ -13,7 +13,7 @@ use server_core::intake::command::{Command, CommandOrigin};
 
 use crate::api::problem::Problem;
 use crate::desk::first::FirstLink;
-use crate::desk::password::Passwords;
+use crate::desk::password::{Crowded, Passwords};
 use crate::desk::throttle::Throttle;
 use crate::enrolment::Address;
 use crate::runtime::{Company, Judged, SubmitError};
@@ -125,6 +125,12 @@ pub fn today(
     let first = || tables.first::<Locations>(&KeyRange::all()).map(|(_id, row)| row.code.clone());
     let location = location.cloned().or_else(first)?;
     server_core::intake::local_date(tables, &location, now)
+}
+
+impl From<Crowded> for Problem {
+    fn from(_crowded: Crowded) -> Self {
+        Self::busy()
+    }
 }
 
 impl From<SubmitError> for Problem {

@@ -17,7 +17,7 @@
 //! | `GET /people`, `PUT /people/{operator}` | [`people`] |
 //! | `POST /commands`, `POST /work` | [`commands`] |
 //! | `POST /import`, `GET /export/{file}` | [`files`] |
-//! | `GET /status`, `/livez`, `/readyz` | [`status`] |
+//! | `GET /status`, `/events`, `/livez`, `/readyz` | [`status`] |
 
 pub mod cases;
 pub mod commands;

@@ -94,10 +94,7 @@ fn unfit(problem: SecretProblem) -> Problem {
 async fn verifier(app: &AppState, secret: Option<String>) -> Result<Option<String>, Problem> {
     match secret {
         None => Ok(None),
-        Some(secret) => {
-            let made = app.passwords().verifier(secret).await;
-            made.map(Some).ok_or_else(Problem::stopped)
-        }
+        Some(secret) => Ok(Some(app.passwords().verifier(secret).await?)),
     }
 }
 

@@ -141,11 +141,12 @@ async fn change_password(
     let row = company.snapshot().row::<Operators>(&signed_in.user);
     let row = row.ok_or_else(Problem::sign_in_required)?;
     let verifier = Some(row.password_verifier.clone());
-    if !app.passwords().verify(asked.current, verifier).await {
-        app.throttle().wrong(&key, company.now());
+    app.throttle().wrong(&key, company.now());
+    if !app.passwords().verify(asked.current, verifier).await? {
         return Err(Problem::sign_in_wrong());
     }
-    let verifier = app.passwords().verifier(asked.new).await.ok_or_else(Problem::stopped)?;
+    app.throttle().right(&key);
+    let verifier = app.passwords().verifier(asked.new).await?;
     let put = PutOperator {
         operator: signed_in.user.clone(),
         name: row.name.clone(),
@@ -183,7 +184,7 @@ pub async fn name_first_administrator(
         .ok_or_else(|| Problem::new(StatusCode::FORBIDDEN, Reason::new(Code::LinkUsed)))?;
     password::check_password(&password).map_err(|_unfit| password_problem())?;
     let operator = OperatorId::new(user).map_err(Problem::malformed)?;
-    let verifier = app.passwords().verifier(password).await.ok_or_else(Problem::stopped)?;
+    let verifier = app.passwords().verifier(password).await?;
     let put = PutOperator {
         operator: operator.clone(),
         name: name.to_owned(),

@@ -2,12 +2,18 @@
 //!
 //! `GET /livez` → 200 `ok` while the process answers. `GET /readyz` → 200 `ready` while the machine
 //! takes work, 503 after a fault. Both without a session, outside `/api/v1`.
-//! `GET /api/v1/status` → [`StatusView`], for whoever is signed in.
+//! `GET /api/v1/status` → [`StatusView`], for whoever may look.
+//! `GET /api/v1/events` → server-sent events: `head` with the number of the last decision, at once
+//! and after every later one. A slow reader gets the newest number, never an old one.
+
+use std::convert::Infallible;
 
 use axum::extract::State;
 use axum::http::StatusCode;
+use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::routing::get;
 use axum::{Json, Router};
+use futures_util::stream::{self, Stream};
 use ledger::schema::book::{Companies, Heads};
 use ledger::tables::Read as _;
 use protocol::identity::{IntakeNo, Lsn, ServerEpoch, ServerTime};
@@ -64,7 +70,7 @@ pub struct AlarmView {
 }
 
 pub(super) fn router() -> Router<AppState> {
-    Router::new().route("/status", get(status))
+    Router::new().route("/status", get(status)).route("/events", get(events))
 }
 
 /// `GET /livez`.
@@ -130,6 +136,22 @@ pub fn status_of(app: &AppState) -> StatusView {
         safe_since: safe.map(|safe| safe.at),
         alarms: alarms.map(|(at, alarm)| AlarmView { at, text: sentence(&alarm) }).collect(),
     }
+}
+
+async fn events(
+    State(app): State<AppState>,
+    signed_in: SignedIn,
+) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, Problem> {
+    signed_in.demand_reading(None)?;
+    let mut head = app.company().head();
+    head.mark_changed();
+    let events = stream::unfold(head, |mut head| async move {
+        // It ends when the machine does.
+        head.changed().await.ok()?;
+        let lsn = *head.borrow_and_update();
+        Some((Ok(Event::default().event("head").data(lsn.to_string())), head))
+    });
+    Ok(Sse::new(events).keep_alive(KeepAlive::default()))
 }
 
 async fn status(

@@ -25,20 +25,21 @@ pub async fn sign_in(
     let company = app.company();
     let account = format!("user {}", user.to_lowercase());
     // An IPv6 customer has a whole /64 to come from.
-    let source = match address {
+    let source = match address.to_canonical() {
         IpAddr::V4(v4) => format!("from {v4}"),
         IpAddr::V6(v6) => format!("from {:?}", &v6.segments()[..4]),
     };
     for key in [&account, &source] {
         app.throttle().check(key, company.now()).map_err(Problem::sign_in_wait)?;
     }
+    // Counted as wrong until it is seen to be right: many tries at once are many tries.
+    app.throttle().wrong(&account, company.now());
+    app.throttle().wrong(&source, company.now());
     let operator = OperatorId::new(user).ok();
     let row = operator.as_ref().and_then(|id| company.snapshot().row::<Operators>(id));
     let verifier = row.filter(|row| !row.disabled).map(|row| row.password_verifier.clone());
-    let right = app.passwords().verify(password, verifier).await;
+    let right = app.passwords().verify(password, verifier).await?;
     let Some(operator) = operator.filter(|_| right) else {
-        app.throttle().wrong(&account, company.now());
-        app.throttle().wrong(&source, company.now());
         tracing::warn!(user, %address, "a sign-in failed");
         return Err(Problem::sign_in_wrong());
     };

@@ -20,6 +20,8 @@ const MEMORY_KIB: u32 = 19 * 1024;
 const PASSES: u32 = 2;
 /// Verifications at the same time: each takes [`MEMORY_KIB`] and a core.
 const CONCURRENT_MAX: usize = 2;
+/// Verifications that wait for one of those: beyond, the server is busy.
+const WAITING_MAX: usize = 64;
 
 /// Why a secret cannot be taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -138,8 +140,14 @@ pub fn matches(secret: &str, verifier: &str) -> bool {
 #[derive(Clone)]
 pub struct Passwords {
     slots: Arc<Semaphore>,
+    places: Arc<Semaphore>,
     nobody: Arc<str>,
 }
+
+/// Too many verifications wait, or the server is going down.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("too many secrets wait to be verified")]
+pub struct Crowded;
 
 impl Default for Passwords {
     fn default() -> Self {
@@ -151,25 +159,42 @@ impl Passwords {
     /// With all slots free.
     pub fn new() -> Self {
         let nobody = verifier(&secret::token());
-        Self { slots: Arc::new(Semaphore::new(CONCURRENT_MAX)), nobody: nobody.into() }
+        Self {
+            slots: Arc::new(Semaphore::new(CONCURRENT_MAX)),
+            places: Arc::new(Semaphore::new(CONCURRENT_MAX + WAITING_MAX)),
+            nobody: nobody.into(),
+        }
     }
 
     /// Whether `verifier` is that of `secret`. Without a verifier the same work is done and the
     /// answer is no: the time that it takes does not tell whether a person exists.
-    pub async fn verify(&self, secret: String, verifier: Option<String>) -> bool {
+    ///
+    /// # Errors
+    ///
+    /// [`Crowded`].
+    pub async fn verify(&self, secret: String, verifier: Option<String>) -> Result<bool, Crowded> {
         let exists = verifier.as_ref().is_some_and(|verifier| !verifier.is_empty());
         let verifier = verifier.filter(|_| exists).unwrap_or_else(|| self.nobody.to_string());
-        self.run(move || matches(&secret, &verifier)).await.unwrap_or_default() && exists
+        let matched = self.run(move || matches(&secret, &verifier)).await?;
+        Ok(matched && exists)
     }
 
-    /// The verifier of `secret`; none when the server is going down.
-    pub async fn verifier(&self, secret: String) -> Option<String> {
+    /// The verifier of `secret`.
+    ///
+    /// # Errors
+    ///
+    /// [`Crowded`].
+    pub async fn verifier(&self, secret: String) -> Result<String, Crowded> {
         self.run(move || verifier(&secret)).await
     }
 
-    async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
-        let _slot = self.slots.acquire().await.ok()?;
-        tokio::task::spawn_blocking(work).await.ok()
+    async fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, Crowded> {
+        let _place = self.places.try_acquire().map_err(|_none_left| Crowded)?;
+        let _slot = self.slots.acquire().await.map_err(|_closed| Crowded)?;
+        tokio::task::spawn_blocking(work).await.map_err(|_ended| Crowded)
     }
 }
 
@@ -211,9 +236,16 @@ mod tests {
     #[tokio::test]
     async fn nobody_is_verified_with_the_same_work_and_never_matches() {
         let passwords = Passwords::new();
-        assert!(!passwords.verify("x".to_owned(), None).await);
-        assert!(!passwords.verify(String::new(), Some(String::new())).await);
-        let stored = passwords.verifier("correct horse".to_owned()).await;
-        assert!(passwords.verify("correct horse".to_owned(), stored).await);
+        assert_eq!(passwords.verify("x".to_owned(), None).await, Ok(false));
+        assert_eq!(passwords.verify(String::new(), Some(String::new())).await, Ok(false));
+        let stored = passwords.verifier("correct horse".to_owned()).await.unwrap();
+        assert_eq!(passwords.verify("correct horse".to_owned(), Some(stored)).await, Ok(true));
+    }
+
+    #[tokio::test]
+    async fn a_flood_of_tries_is_turned_away_instead_of_queued() {
+        let passwords = Passwords::new();
+        let _all = passwords.places.acquire_many(66).await.unwrap();
+        assert_eq!(passwords.verify("x".to_owned(), None).await, Err(Crowded));
     }
 }

@@ -1,6 +1,7 @@
 //! People and programs at desks.
 
 use serde_json::json;
+use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 
 use super::house::{House, PASSWORD, files, sign_in, start};
 use super::http::Client;
@@ -157,6 +158,35 @@ async fn the_same_command_under_the_same_key_is_done_once() {
     assert_eq!((other.status, other.code().as_str()), (409, "different_under_same_id"));
     let far = house.boss.post("/api/v1/work", &work("1e3")).await;
     assert_eq!((far.status, far.code().as_str()), (400, "malformed_request"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_follows_hears_of_each_decision_and_of_the_end() {
+    let house = House::furnished().await;
+    let mut stream = tokio::net::TcpStream::connect(house.running.addr()).await.unwrap();
+    let (name, value) = &house.boss.headers[0];
+    let request = format!("GET /api/v1/events HTTP/1.1\r\nhost: x\r\n{name}: {value}\r\n\r\n");
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut heard = BufReader::new(stream).lines();
+    let mut next_head = async || loop {
+        let line = heard.next_line().await.unwrap()?;
+        if let Some(lsn) = line.strip_prefix("data: ") {
+            return Some(lsn.parse::<u64>().unwrap());
+        }
+    };
+    let first = next_head().await.unwrap();
+    let bin = json!({"put_bin": {"location": "MAIN", "bin": "NEW"}});
+    let judged = house.boss.post("/api/v1/commands", &bin).await.json();
+    let lsn = judged["lsn"].as_u64().unwrap();
+    let mut latest = first;
+    while latest < lsn {
+        let next = next_head().await.unwrap();
+        assert!(next > latest, "the numbers only rise");
+        latest = next;
+    }
+    let stopping = tokio::spawn(house.running.stop());
+    while next_head().await.is_some() {}
+    assert_eq!(stopping.await.unwrap(), Health::Stopped);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -3,7 +3,7 @@
 use chrono::NaiveDate;
 use ledger::key::KeyRange;
 use ledger::schema::entry::{
-    EntryReason, EntryType, ItemApplication, ItemLedger, ItemLedgerByItem, ItemLedgerEntry,
+    EntryReason, EntryType, ItemLedger, ItemLedgerByItem, ItemLedgerEntry,
     ItemLedgerStates, PostedBy, WarehouseByStock, WarehouseEntry, WarehouseEntryType,
     WarehouseLedger,
 };
@@ -229,29 +229,5 @@ pub fn posted_by(tables: &dyn Tables, operation: OperationId) -> PostedView {
         item_entries: posted.item_ledger.iter().filter_map(item).collect(),
         warehouse_entries: posted.warehouse.iter().filter_map(warehouse).collect(),
         undone_by: posted.undone_by.map(|by| by.to_string()),
-    }
-}
-
-/// Who supplied whom.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct ApplicationView {
-    /// The increase.
-    pub inbound: u64,
-    /// The decrease.
-    pub outbound: Option<u64>,
-    /// How much; negative for what a decrease took.
-    pub quantity: Quantity,
-    /// The date of the application.
-    pub posting_date: NaiveDate,
-}
-
-impl From<&ItemApplication> for ApplicationView {
-    fn from(row: &ItemApplication) -> Self {
-        Self {
-            inbound: row.inbound.0,
-            outbound: some_entry(row.outbound),
-            quantity: row.quantity,
-            posting_date: row.posting_date,
-        }
     }
 }

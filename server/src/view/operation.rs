@@ -8,7 +8,7 @@ use ledger::schema::book::{
 };
 use ledger::schema::identity::Devices;
 use ledger::tables::{Read as _, Tables};
-use protocol::identity::{DeviceId, IntakeNo, Lsn, OperationId, ServerTime};
+use protocol::identity::{DeviceId, Lsn, OperationId, ServerTime};
 use protocol::operation::{Body, DocumentRef, Goods, Place, Recorded};
 use protocol::outcome::{Change, Decision, Reason, Settlement};
 use protocol::text::{self, Language};
@@ -217,11 +217,6 @@ pub fn device_name(tables: &dyn Tables, id: DeviceId) -> Option<String> {
     }
     let row = tables.row::<Devices>(&id);
     Some(row.map_or_else(|| format!("device {id}"), |row| row.name.clone()))
-}
-
-/// The bytes that were recorded, as they came in.
-pub fn raw_body(tables: &dyn Tables, intake: IntakeNo) -> Option<Vec<u8>> {
-    tables.row::<Intakes>(&intake).map(|intake| intake.raw.to_vec())
 }
 
 fn summary(intake: &Arc<Intake>) -> Summary {
