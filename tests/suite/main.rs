@@ -1,4 +1,7 @@
 //! The suite: what holds for the whole, seen from outside.
 
+mod end_to_end;
+mod house;
 mod readme;
 mod tidy;
+mod wire;

@@ -99,7 +99,7 @@ impl DeviceHost {
             wall_us: Some(now_us + self.wall_jump_us),
         };
         let mut config = Config { name: format!("H-{}", self.place), ..Config::default() };
-        config.recorder.segment_bytes = device_core::recorder::SEGMENT_BYTES_MIN;
+        config.recorder.segment_bytes = device_core::recorder::Options::SEGMENT_BYTES_MIN;
         config.recorder.ballast_bytes = 0;
         let opened = DeviceCore::open(config, parts, opening).expect("disks in memory open");
         self.core = Some(opened.core);

@@ -242,7 +242,13 @@ impl World {
         }
         let ready = |world: &Self| world.devices.iter().all(DeviceHost::is_ready);
         world.run_until(world.now_us + 20 * MINUTE_US, ready);
-        assert!(ready(&world), "devices enrol and get their replica in fair weather");
+        assert!(
+            ready(&world),
+            "devices enrol and get their replica in fair weather: {} {:?} {:?}",
+            world.what_waits(),
+            world.violations,
+            world.devices.iter().map(|device| &device.troubles).collect::<Vec<_>>()
+        );
         world
     }
 

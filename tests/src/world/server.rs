@@ -43,11 +43,11 @@ pub struct ServerHost {
 
 fn config(bug: Option<Bug>) -> Config {
     let mut config = Config::new(LeaseSecret::new([7; 32]));
-    config.bug = bug.and_then(|bug| match bug {
-        Bug::AckBeforeSync => Some(server_core::machine::Bug::AckBeforeSync),
-        Bug::NoDedupe => Some(server_core::machine::Bug::NoDedupe),
-        Bug::NoCausality => Some(server_core::machine::Bug::NoCausality),
-        Bug::RawClock => Some(server_core::machine::Bug::RawClock),
+    config.bug = bug.map(|bug| match bug {
+        Bug::AckBeforeSync => server_core::machine::Bug::AckBeforeSync,
+        Bug::NoDedupe => server_core::machine::Bug::NoDedupe,
+        Bug::NoCausality => server_core::machine::Bug::NoCausality,
+        Bug::RawClock => server_core::machine::Bug::RawClock,
     });
     config
 }
