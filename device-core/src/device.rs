@@ -322,7 +322,8 @@ impl Device {
     }
 
     /// Asks something of one state of rows and own work:
-    /// `device.read(|core| core.fold().stock_in_bin(&location, Some(&bin), 100))`.
+    /// `device.read(|core| core.fold().stock_in_bin(&location, Some(&bin), 100))`. Nothing else
+    /// happens to the device meanwhile, so `ask` must be quick and must not call the device.
     pub fn read<T>(&self, ask: impl FnOnce(&DeviceCore) -> T) -> T {
         ask(&self.shared.lock())
     }

@@ -58,6 +58,8 @@ impl DeviceCore {
             done = recorder.safe(safe).and_then(|()| recorder.trim().map(drop));
         }
         let prepared = done.and_then(|()| recorder.prepare().map(drop));
+        // Best effort: while the disk is full there is no room for a reserve.
+        let _ = recorder.restore_ballast();
         match prepared {
             Ok(()) => {}
             Err(RecorderError::Full) => self.news.push(News::DiskFull),

@@ -193,7 +193,7 @@ pub enum News {
     StoreSetAside(StoreName, String),
     /// The recorder failed: nothing is recorded until it was reopened.
     RecorderStopped(String),
-    /// The disk was full; the reserve was released, and the next scans still find room.
+    /// The disk is full, or will be soon: free space. The next scans still find room.
     DiskFull,
     /// Storage lost so many operations; void ones stand in for them.
     OperationsLost(u64),
