@@ -48,6 +48,8 @@ fn bundle(language: Language) -> &'static Bundle {
 pub fn text(language: Language, key: &str, arguments: &[(&str, &str)]) -> String {
     let bundle = bundle(language);
     let Some(pattern) = bundle.get_message(key).and_then(|message| message.value()) else {
+        #[cfg(test)]
+        MISSED.lock().unwrap().push(key.to_owned());
         return key.to_owned();
     };
     let mut filled = FluentArgs::new();
@@ -61,6 +63,15 @@ pub fn text(language: Language, key: &str, arguments: &[(&str, &str)]) -> String
 /// The text under `key`, or none.
 pub fn text_if_any(language: Language, key: &str) -> Option<String> {
     bundle(language).has_message(key).then(|| text(language, key, &[]))
+}
+
+#[cfg(test)]
+static MISSED: std::sync::Mutex<Vec<String>> = std::sync::Mutex::new(Vec::new());
+
+/// The keys that were asked for and are in no file.
+#[cfg(test)]
+pub(super) fn missed() -> Vec<String> {
+    MISSED.lock().unwrap().clone()
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ mod api;
 mod device;
 mod house;
 mod http;
+mod pages;
 mod runtime;
 mod socket;
 mod tls;

@@ -97,7 +97,10 @@ fn delays(view: &dyn Tables, now: ServerTime) -> Option<(i64, i64)> {
         .map(|intake| intake.received.us_since(intake.timing.tau).max(0))
         .collect();
     delays.sort_unstable();
-    let at = |percent: usize| delays.get(delays.len().saturating_sub(1) * percent / 100).copied();
+    // Nearest rank: the smallest delay that so many percent of the operations do not exceed.
+    let at = |percent: usize| {
+        delays.get((delays.len() * percent).div_ceil(100).saturating_sub(1)).copied()
+    };
     Some((at(50)?, at(95)?))
 }
 

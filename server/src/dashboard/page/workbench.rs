@@ -416,7 +416,7 @@ fn correct(
                 div class="fields" { (correction::fields(context, &editable, document, query)) }
                 (remark(context, Choice::Correct, query.text("remark")))
                 button type="submit" { (context.t("preview")) } " "
-                button type="submit" class="primary" formmethod="post"
+                button type="submit" class="primary" data-resolve[n == 1] formmethod="post"
                     formaction={ "/workbench/" (id) } { (context.t("decide")) }
             }
             @if asked { (correct_preview((view, whole), context, (id, case), (body, query))) }

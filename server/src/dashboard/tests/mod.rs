@@ -1,0 +1,11 @@
+//! The pages over tables in memory that the ledger itself has filled.
+
+mod assets;
+mod house;
+mod html;
+mod pages;
+mod provenance;
+mod scope;
+mod workbench;
+
+pub(crate) use house::context;

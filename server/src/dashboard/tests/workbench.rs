@@ -1,0 +1,151 @@
+//! Cases: both sides of the story, and previews that are what is posted.
+
+use ledger::schema::case::{Case, CaseState, Cases, Choice};
+use ledger::schema::entry::{PostedBy, WarehouseLedger};
+use ledger::tables::Read as _;
+use protocol::identity::CaseId;
+use protocol::outcome::Decision;
+
+use super::house::{House, NOW, operator, unidentified};
+use super::html;
+use crate::dashboard::correction::{Editable, corrected};
+use crate::dashboard::page::workbench::{CHOICES, choice_of, choice_word, decide, original};
+use crate::dashboard::preview;
+use crate::dashboard::query::Query;
+
+fn with_case() -> (House, CaseId) {
+    let mut house = House::furnished();
+    let (_operation, row) = house.device(1, &unidentified("A-02", "NEWCODE-1"), (10, 9), None);
+    assert_eq!(row.outcome.decision, Decision::Parked);
+    let case = row.outcome.case.expect("a case");
+    (house, case)
+}
+
+fn case(house: &House, id: CaseId) -> Case {
+    (*house.tables.row::<Cases>(&id).unwrap()).clone()
+}
+
+fn form(pairs: &[(&str, &str)]) -> Query {
+    Query::new(pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect())
+}
+
+const FILLED: [(&str, &str); 7] = [
+    ("choice", "correct"),
+    ("c_kind", "receive"),
+    ("c_item", "NUT"),
+    ("c_quantity", "3,0"),
+    ("c_to_location", "MAIN"),
+    ("c_to_bin", "A-02"),
+    ("remark", "read the label"),
+];
+
+#[test]
+fn every_choice_has_its_word() {
+    for choice in CHOICES {
+        assert_eq!(choice_of(choice_word(choice)), Some(choice));
+    }
+    assert_eq!(choice_of("nothing"), None);
+}
+
+#[test]
+fn a_case_shows_both_sides_and_each_choice_with_its_preview() {
+    let (house, id) = with_case();
+    let address = format!("/workbench/{id}");
+    let document = house.document(&house.context(), &address);
+    html::check(&document);
+    let text = html::text(&document);
+    assert!(text.contains("The code NEWCODE-1 is not known."), "{text}");
+    for part in
+        ["Device", "Server", "What was scanned", "±1.2 s", "Would post", "It would post nothing."]
+    {
+        assert!(text.contains(part), "{part} is missing in {text}");
+    }
+    for choice in &case(&house, id).choices {
+        let word = choice_word(*choice);
+        assert!(document.contains(&format!("name=\"choice\" value=\"{word}\"")), "{word}");
+    }
+    assert!(document.contains("data-resolve"), "E leads to the decision");
+}
+
+#[test]
+fn the_preview_is_what_the_decision_posts() {
+    let (mut house, id) = with_case();
+    let (body, _document) = original(&house.tables, &case(&house, id)).unwrap();
+    let corrected = corrected(&house.tables, &body, &form(&FILLED)).unwrap();
+    let command = decide((id, 1), Choice::Correct, Some(corrected), "read the label");
+    let preview = preview::of(&house.tables, command.encode(), &operator("mette"), NOW);
+    assert_eq!(preview.refused, []);
+    let foreseen: Vec<_> =
+        preview.warehouse.iter().map(|(_no, entry)| (entry.key, entry.quantity)).collect();
+    assert_eq!(foreseen.len(), 1);
+    assert_eq!(preview.identifiers.len(), 1, "the barcode is bound");
+    let tables = house.tables.clone();
+    let shown = html::text(&house.document(
+        &house.context(),
+        &format!("/workbench/{id}?choice=correct&c_kind=receive&c_item=NUT&c_quantity=3&c_to_location=MAIN&c_to_bin=A-02"),
+    ));
+    assert!(
+        shown.contains("NUT MAIN +3") && shown.contains("binds the barcode NEWCODE-1"),
+        "{shown}"
+    );
+    assert_eq!(house.tables, tables, "nothing was changed by looking");
+    let (_operation, row) = house.desk("mette", &command);
+    assert_eq!(row.outcome.decision, Decision::Accepted, "{:?}", row.outcome);
+    let parked = case(&house, id).operation;
+    let posted = house.tables.row::<PostedBy>(&parked).expect("it is posted now");
+    let entries: Vec<_> = posted
+        .warehouse
+        .iter()
+        .map(|no| house.tables.row::<WarehouseLedger>(no).unwrap())
+        .map(|entry| (entry.key, entry.quantity))
+        .collect();
+    assert_eq!(entries, foreseen);
+}
+
+#[test]
+fn who_comes_second_sees_who_was_first() {
+    let (mut house, id) = with_case();
+    let command = decide((id, 1), Choice::Dismiss, None, "");
+    let (_operation, first) = house.desk("mette", &command);
+    assert_eq!(first.outcome.decision, Decision::Accepted, "{:?}", first.outcome);
+    assert!(matches!(case(&house, id).state, CaseState::Decided { .. }));
+    let (_operation, second) = house.desk("mette", &command);
+    assert_eq!(second.outcome.decision, Decision::Refused);
+    let text = html::text(&house.document(&house.context(), &format!("/workbench/{id}")));
+    assert!(text.contains("Do not post, decided by Mette"), "{text}");
+    let done = html::text(&house.document(&house.context(), "/workbench?show=done"));
+    assert!(done.contains("NEWCODE-1"), "{done}");
+}
+
+#[test]
+fn a_form_that_cannot_be_used_says_which_field() {
+    let (house, id) = with_case();
+    let (body, _document) = original(&house.tables, &case(&house, id)).unwrap();
+    for (field, value, code) in [
+        ("c_item", "NONE", "item_unknown"),
+        ("c_quantity", "4006381333931000", "number_out_of_range"),
+        ("c_quantity", "-1", "number_out_of_range"),
+        ("c_unit", "PALLET", "unit_unknown"),
+        ("c_expiry", "tomorrow", "number_out_of_range"),
+        ("c_to_location", "", "location_required"),
+        ("c_document_no", "PO-1", "document_unknown"),
+    ] {
+        let typed = form(&FILLED).with(field, value);
+        let reason = corrected(&house.tables, &body, &typed).unwrap_err();
+        assert_eq!(reason.code.as_str(), code, "{field} = {value}");
+    }
+}
+
+#[test]
+fn a_whole_bin_count_is_counted_again_instead() {
+    use protocol::operation::{Body, CountBin};
+    let body = Body::CountBin(CountBin {
+        location: "MAIN".try_into().unwrap(),
+        bin: "A-01".try_into().unwrap(),
+        lines: Vec::new(),
+        plates_seen_closed: Vec::new(),
+        started_us: None,
+        task: None,
+    });
+    assert_eq!(Editable::of(&body), None);
+}
