@@ -58,6 +58,9 @@ impl Tables for Overlay<'_> {
     }
 }
 
+/// Changes of a range, in the order of a scan.
+type OurRows<'c> = Box<dyn Iterator<Item = (&'c (TableId, Vec<u8>), &'c Option<Record>)> + 'c>;
+
 /// Scans `base` with `changes` laid over it.
 pub fn merged_scan(
     base: &dyn Tables,
@@ -72,11 +75,9 @@ pub fn merged_scan(
         Bound::Included((table, range.from.clone())),
         Bound::Excluded((table, range.to.clone())),
     );
-    let ours: Box<dyn Iterator<Item = (&(TableId, Vec<u8>), &Option<Record>)>> = if reverse {
-        Box::new(changes.range(bounds).rev())
-    } else {
-        Box::new(changes.range(bounds))
-    };
+    let in_range = changes.range(bounds);
+    let ours: OurRows<'_> =
+        if reverse { Box::new(in_range.rev()) } else { Box::new(in_range) };
     let mut ours = ours.peekable();
     let mut stopped = false;
     base.scan(table, range, reverse, &mut |key, record| {

@@ -141,12 +141,12 @@ pub(crate) fn revoke_role(posting: &mut Posting<'_, '_>, revoke: &RevokeRole) ->
     let location = location_of(posting, revoke.location.as_ref())?;
     let prefix = (revoke.operator.clone(), RoleKey(revoke.role), location);
     let last = posting.draft.last::<Rights>(&KeyRange::prefix(&prefix));
-    let Some((key, right)) = last.filter(|(_key, right)| right.until.is_none()) else {
+    let Some((key, _right)) = last.filter(|(_key, right)| right.until.is_none()) else {
         return Err(not_found(&revoke.operator));
     };
     let until = revoke.from.unwrap_or(posting.act.at).max(key.3).min(posting.act.at);
     let written = posting.written();
-    posting.draft.put::<Rights>(&key, Right { until: Some(until), written, ..*right });
+    posting.draft.put::<Rights>(&key, Right { until: Some(until), written });
     touch_operator(posting, &revoke.operator);
     Ok(())
 }

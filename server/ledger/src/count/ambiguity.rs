@@ -223,7 +223,7 @@ fn replace(
 ) -> Result<(), Stop> {
     let reason = crate::schema::entry::EntryReason::CaseDecision;
     for (order, delta) in [(from, row.delta.negated()), (to, row.delta)] {
-        let entry = posting.register(key, delta, order, reason, None)?;
+        let entry = posting.register(key, delta, order, (reason, None))?;
         let moved = Moved { delta, entry, epsilon_us: 0, uncertain: false };
         timeline::insert_movement(posting, (key, order), moved)?;
     }

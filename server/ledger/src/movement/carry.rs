@@ -153,8 +153,8 @@ impl Posting<'_, '_> {
                 let (order, reason) = (motion.order, motion.reason);
                 let document = motion.document.clone();
                 let out = motion.quantity.negated();
-                self.register(from, out, order, reason, document.clone())?;
-                self.register(to, motion.quantity, order, reason, document)?;
+                self.register(from, out, order, (reason, document.clone()))?;
+                self.register(to, motion.quantity, order, (reason, document))?;
                 Ends { out: nothing, into: nothing }
             }
             (Some(from), Some(to)) => {

@@ -135,7 +135,7 @@ pub(crate) fn take_back(
     for leg in posted.legs.drain(..).rev() {
         let delta = leg.delta.negated();
         if leg.item_ledger.0 == 0 {
-            posting.register(leg.key, delta, leg.order, reason, None)?;
+            posting.register(leg.key, delta, leg.order, (reason, None))?;
         }
         posting.follow_holds(leg.key, None)?;
         count::movement(posting, leg.key, delta, leg.order, leg.item_ledger)?;

@@ -96,8 +96,7 @@ impl Posting<'_, '_> {
         key: StockKey,
         delta: Quantity,
         order: OrderKey,
-        reason: EntryReason,
-        document: Option<DocumentLineKey>,
+        (reason, document): (EntryReason, Option<DocumentLineKey>),
     ) -> Result<EntryNo, Stop> {
         if delta.is_zero() {
             return Ok(EntryNo(0));
