@@ -3,9 +3,8 @@
 use chrono::NaiveDate;
 use ledger::key::KeyRange;
 use ledger::schema::entry::{
-    EntryReason, EntryType, ItemLedger, ItemLedgerByItem, ItemLedgerEntry,
-    ItemLedgerStates, PostedBy, WarehouseByStock, WarehouseEntry, WarehouseEntryType,
-    WarehouseLedger,
+    EntryReason, EntryType, ItemLedger, ItemLedgerByItem, ItemLedgerEntry, ItemLedgerStates,
+    PostedBy, WarehouseByStock, WarehouseEntry, WarehouseEntryType, WarehouseLedger,
 };
 use ledger::schema::{EntryNo, ItemId, StockKey};
 use ledger::tables::{Read as _, Tables};
