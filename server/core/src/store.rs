@@ -1,8 +1,8 @@
 //! What the machine expects of a store, and its twin in memory.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::ops::ControlFlow;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, Weak};
 
 use ledger::draft::{Changes, merged_scan};
 use ledger::key::KeyRange;
@@ -71,9 +71,10 @@ impl Tables for Layers<'_> {
 ///
 /// It does what a disk may do: it completes batches in order, and a power cut keeps any first part
 /// of those that were under way.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Default)]
 pub struct MemoryStore {
-    durable: Arc<MemoryTables>,
+    durable: MemoryTables,
+    versions: Arc<RwLock<Versions>>,
     under_way: VecDeque<Batch>,
 }
 
@@ -85,7 +86,10 @@ impl MemoryStore {
 
     /// A store that holds `tables`, durably.
     pub fn holding(tables: MemoryTables) -> Self {
-        Self { durable: Arc::new(tables), under_way: VecDeque::new() }
+        let mut versions = Versions::default();
+        versions.write(tables.rows().map(|(key, record)| (key.clone(), Some(record.clone()))));
+        let versions = Arc::new(RwLock::new(versions));
+        Self { durable: tables, versions, under_way: VecDeque::new() }
     }
 
     /// Takes a batch over; it is not durable yet.
@@ -96,7 +100,7 @@ impl MemoryStore {
     /// Makes the oldest batch under way durable, and says which it was.
     pub fn complete_next(&mut self) -> Option<BatchNo> {
         let batch = self.under_way.pop_front()?;
-        Arc::make_mut(&mut self.durable).apply((*batch.changes).clone());
+        self.overwrite((*batch.changes).clone());
         Some(batch.no)
     }
 
@@ -120,7 +124,19 @@ impl MemoryStore {
 
     /// Changes durable rows behind the machine's back: for damage in tests and for restoring.
     pub fn overwrite(&mut self, changes: Changes) {
-        Arc::make_mut(&mut self.durable).apply(changes);
+        let mut versions = self.versions.write().unwrap_or_else(PoisonError::into_inner);
+        versions.write(changes.iter().map(|(key, change)| (key.clone(), change.clone())));
+        drop(versions);
+        self.durable.apply(changes);
+    }
+}
+
+impl Clone for MemoryStore {
+    /// A copy that goes its own way: a backup.
+    fn clone(&self) -> Self {
+        let mut copy = Self::holding(self.durable.clone());
+        copy.under_way.clone_from(&self.under_way);
+        copy
     }
 }
 
@@ -136,7 +152,111 @@ impl Tables for MemoryStore {
 
 impl Store for MemoryStore {
     fn cut(&self) -> Cut {
-        Arc::<MemoryTables>::clone(&self.durable)
+        let mut versions = self.versions.write().unwrap_or_else(PoisonError::into_inner);
+        let alive = Arc::new(());
+        let version = versions.version;
+        versions.cuts.push_back((version, Arc::downgrade(&alive)));
+        Arc::new(VersionCut { versions: Arc::clone(&self.versions), version, _alive: alive })
+    }
+}
+
+/// The versions of one row that some cut may still read, the newest last.
+type RowVersions = Vec<(u64, Option<Record>)>;
+
+/// Every row with its versions.
+#[derive(Debug, Default)]
+struct Versions {
+    version: u64,
+    rows: BTreeMap<(TableId, Vec<u8>), RowVersions>,
+    cuts: VecDeque<(u64, Weak<()>)>,
+}
+
+impl Versions {
+    /// Makes `changes` the next version.
+    fn write(&mut self, changes: impl Iterator<Item = ((TableId, Vec<u8>), Option<Record>)>) {
+        while self.cuts.front().is_some_and(|(_version, cut)| cut.strong_count() == 0) {
+            self.cuts.pop_front();
+        }
+        let oldest = self.cuts.front().map_or(u64::MAX, |(version, _cut)| *version);
+        self.version = self.version.saturating_add(1);
+        for (key, change) in changes {
+            let versions = self.rows.entry(key).or_default();
+            // What the oldest cut reads, and what came after it, is kept.
+            let kept = versions.partition_point(|(version, _row)| *version <= oldest);
+            versions.drain(..kept.saturating_sub(1));
+            versions.push((self.version, change));
+        }
+    }
+
+    fn at(versions: &[(u64, Option<Record>)], version: u64) -> Option<&Record> {
+        let (_version, row) = versions.iter().rev().find(|(of, _row)| *of <= version)?;
+        row.as_ref()
+    }
+}
+
+struct VersionCut {
+    versions: Arc<RwLock<Versions>>,
+    version: u64,
+    _alive: Arc<()>,
+}
+
+/// Rows that a scan reads before it shows them: the lock is not held while they are shown.
+const ROWS_AT_ONCE: usize = 64;
+
+impl VersionCut {
+    fn read(&self) -> RwLockReadGuard<'_, Versions> {
+        self.versions.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn some_rows(
+        &self,
+        table: TableId,
+        range: &KeyRange,
+        reverse: bool,
+    ) -> Vec<(Vec<u8>, Option<Record>)> {
+        let versions = self.read();
+        let bounds = (table, range.from.clone())..(table, range.to.clone());
+        let rows = versions
+            .rows
+            .range(bounds)
+            .map(|((_table, key), row)| (key.clone(), Versions::at(row, self.version).cloned()));
+        if reverse {
+            rows.rev().take(ROWS_AT_ONCE).collect()
+        } else {
+            rows.take(ROWS_AT_ONCE).collect()
+        }
+    }
+}
+
+impl Tables for VersionCut {
+    fn get(&self, table: TableId, key: &[u8]) -> Option<Record> {
+        let versions = self.read();
+        let row = versions.rows.get(&(table, key.to_vec()))?;
+        Versions::at(row, self.version).cloned()
+    }
+
+    fn scan(&self, table: TableId, range: &KeyRange, reverse: bool, visit: Visit<'_>) {
+        let mut range = range.clone();
+        while !range.is_empty() {
+            let rows = self.some_rows(table, &range, reverse);
+            let is_last = rows.len() < ROWS_AT_ONCE;
+            let edge = rows.last().map(|(key, _row)| key.clone());
+            for (key, row) in rows {
+                if let Some(row) = row
+                    && visit(&key, &row).is_break()
+                {
+                    return;
+                }
+            }
+            match edge {
+                Some(edge) if !is_last && reverse => range.to = edge,
+                Some(mut edge) if !is_last => {
+                    edge.push(0);
+                    range.from = edge;
+                }
+                Some(_) | None => return,
+            }
+        }
     }
 }
 
@@ -171,6 +291,45 @@ mod tests {
         let mut draft = Draft::over(&nothing);
         draft.put::<FeedFloors>(&(), Lsn(floor));
         Batch { no: BatchNo(no), changes: Arc::new(draft.finish()) }
+    }
+
+    #[test]
+    fn a_cut_shows_its_version_whatever_is_written_and_deleted_later() {
+        use crate::schema::Epochs;
+        use ledger::key::KeyRange;
+        use protocol::identity::ServerEpoch;
+        let nothing = MemoryTables::new();
+        let mut store = MemoryStore::new();
+        let mut cuts: Vec<(u32, Cut)> = Vec::new();
+        for round in 1..=200_u32 {
+            let mut draft = Draft::over(&nothing);
+            draft.put::<Epochs>(&ServerEpoch(round), Lsn(u64::from(round)));
+            draft.put::<FeedFloors>(&(), Lsn(u64::from(round)));
+            if round % 3 == 0 {
+                draft.delete::<Epochs>(&ServerEpoch(round / 3));
+            }
+            store.overwrite(draft.finish());
+            cuts.push((round, store.cut()));
+            if round % 7 == 0 {
+                cuts.remove(cuts.len() / 2);
+            }
+        }
+        for (round, cut) in &cuts {
+            assert_eq!(cut.row::<FeedFloors>(&()).as_deref(), Some(&Lsn(u64::from(*round))));
+            let rows = cut.list::<Epochs>(&KeyRange::all());
+            let wanted: Vec<u32> = (1..=*round).filter(|n| n * 3 > *round).collect();
+            let found: Vec<u32> = rows.iter().map(|(epoch, _row)| epoch.0).collect();
+            assert_eq!(found, wanted, "version {round}");
+            let last = cut.last::<Epochs>(&KeyRange::all()).map(|(epoch, _row)| epoch.0);
+            assert_eq!(last, Some(*round));
+        }
+        drop(cuts);
+        let mut draft = Draft::over(&nothing);
+        draft.put::<FeedFloors>(&(), Lsn(0));
+        store.overwrite(draft.finish());
+        let versions = store.versions.read().unwrap();
+        let kept = versions.rows.values().map(Vec::len).max();
+        assert!(kept <= Some(2), "nobody reads old versions any more: {kept:?}");
     }
 
     #[test]
