@@ -85,13 +85,15 @@ pub fn encode(frame: &Frame, compress: bool) -> Vec<u8> {
     let plain = body(frame);
     let mut flags = 0;
     let mut sent = plain;
-    if compress && sent.len() >= COMPRESS_FROM_BYTES && may_compress(frame.number()) {
-        if let Ok(small) = zstd::bulk::compress(&sent, ZSTD_LEVEL) {
-            let within = sent.len() <= expansion_limit(small.len());
-            if small.len() < sent.len() && within {
-                sent = small;
-                flags |= FLAG_ZSTD;
-            }
+    if compress
+        && sent.len() >= COMPRESS_FROM_BYTES
+        && may_compress(frame.number())
+        && let Ok(small) = zstd::bulk::compress(&sent, ZSTD_LEVEL)
+    {
+        let within = sent.len() <= expansion_limit(small.len());
+        if small.len() < sent.len() && within {
+            sent = small;
+            flags |= FLAG_ZSTD;
         }
     }
     let mut bytes = Vec::with_capacity(HEADER_BYTES.saturating_add(sent.len()));
