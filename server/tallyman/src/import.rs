@@ -22,9 +22,10 @@ pub(crate) struct ImportArguments {
     /// See everything that is wrong, and change nothing.
     #[arg(long)]
     dry_run: bool,
-    /// Number of this import: the same number takes an interrupted import up where it stopped.
-    #[arg(long, default_value_t = 1)]
-    number: u64,
+    /// Number of this import: with the number that it showed, an interrupted import is taken up
+    /// where it stopped.
+    #[arg(long)]
+    number: Option<u64>,
     /// The folder with the CSV files.
     files: PathBuf,
 }
@@ -44,7 +45,10 @@ pub(crate) fn run_import(arguments: &ImportArguments) -> Result<(), Problem> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
         let opened = server::open::open(&Config::local(&arguments.data)).await?;
-        let by = (arguments.user.clone(), arguments.number);
+        let number =
+            arguments.number.unwrap_or_else(|| u64::from_le_bytes(server::secret::random()));
+        println!("Import number {number}");
+        let by = (arguments.user.clone(), number);
         let company = opened.runtime.company().clone();
         let done = import(&company, &arguments.files, by, arguments.dry_run).await;
         opened.runtime.stop().await;

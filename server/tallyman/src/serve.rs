@@ -88,14 +88,37 @@ pub(crate) fn serve(arguments: &ServeArguments) -> Result<(), Problem> {
             println!("Nobody administers this company yet. Open this link, it works once: {link}");
         }
         let health = tokio::select! {
-            health = running.ended() => health,
-            _stop = tokio::signal::ctrl_c() => running.stop().await,
+            health = running.ended() => Some(health),
+            () = asked_to_stop() => None,
+        };
+        let health = match health {
+            Some(health) => health,
+            None => running.stop().await,
         };
         match health {
             Health::Failed(why) => Err(why.into()),
             _ => Ok(()),
         }
     })
+}
+
+/// Waits until a person or the system wants this process to end.
+async fn asked_to_stop() {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
+            tokio::select! {
+                _ended = terminate.recv() => {}
+                _interrupted = tokio::signal::ctrl_c() => {}
+            }
+            return;
+        }
+    }
+    // Where signals cannot be heard, the process runs until it is ended from outside.
+    if tokio::signal::ctrl_c().await.is_err() {
+        std::future::pending::<()>().await;
+    }
 }
 
 /// Begins a company and ends.

@@ -141,13 +141,11 @@ fn book(snapshot: &Snapshot) -> Book {
     let mut book = Book::new();
     for (key, row) in snapshot.list::<Stocks>(&KeyRange::all()) {
         let Some(bin) = snapshot.row::<Bins>(&key.bin) else { continue };
-        let is_work =
-            matches!(bin.kind, BinKind::Storage | BinKind::Receipt | BinKind::Shipment);
+        let is_work = matches!(bin.kind, BinKind::Storage | BinKind::Receipt | BinKind::Shipment);
         let location = lookup::location_text(snapshot, key.location);
-        let (Ok(location), Ok(item)) = (
-            LocationCode::new(location),
-            ItemNo::new(lookup::item_text(snapshot, key.item)),
-        ) else {
+        let (Ok(location), Ok(item)) =
+            (LocationCode::new(location), ItemNo::new(lookup::item_text(snapshot, key.item)))
+        else {
             continue;
         };
         if !is_work || row.quantity.is_zero() {

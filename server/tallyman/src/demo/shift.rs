@@ -1,7 +1,7 @@
 //! The demo's shift: six people with devices, on a floor that keeps the truth.
 
-use std::path::Path;
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -13,11 +13,11 @@ use protocol::identity::OperationId;
 use protocol::operation::Body;
 
 use super::company::PEOPLE;
-use crate::Problem;
 use super::floor::Floor;
 use super::link::Link;
 use super::prng::Prng;
 use super::worker::{Act, Worker};
+use crate::Problem;
 
 /// Twenty minutes: how far the wrong clock of one device is ahead.
 const WRONG_CLOCK_US: i64 = 20 * 60 * 1_000_000;
@@ -165,8 +165,7 @@ impl Crew {
             let invitation =
                 Invitation { url: format!("http://{}", link.address), ..invite(place).await? };
             device.enrol(invitation, Duration::from_secs(60)).await?;
-            let worker =
-                Worker { location: (*location).try_into()?, prng: prng.fork(), today };
+            let worker = Worker { location: (*location).try_into()?, prng: prng.fork(), today };
             let answers = Arc::new(Answers::default());
             let listening = listen(&device, &answers);
             hands.push(Hand { place, folder, device, running, listening, link, worker, answers });

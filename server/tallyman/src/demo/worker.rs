@@ -86,7 +86,9 @@ impl Worker {
 
     fn receive(&mut self, floor: &mut Floor) -> Vec<Act> {
         let mine: Vec<usize> = (0..floor.to_receive.len())
-            .filter(|n| floor.to_receive[*n].location == self.location && floor.to_receive[*n].open > 0)
+            .filter(|n| {
+                floor.to_receive[*n].location == self.location && floor.to_receive[*n].open > 0
+            })
             .collect();
         let Some(&n) = self.prng.pick(&mine) else { return Vec::new() };
         let kind = company::tracked_by(number_of(&floor.to_receive[n].item));
@@ -101,10 +103,9 @@ impl Worker {
             .map(|piece| {
                 let tracking = match kind {
                     TrackedBy::Nothing => Tracking::NONE,
-                    TrackedBy::Lot => Tracking {
-                        lot: format!("N{given}").try_into().ok(),
-                        ..Tracking::NONE
-                    },
+                    TrackedBy::Lot => {
+                        Tracking { lot: format!("N{given}").try_into().ok(), ..Tracking::NONE }
+                    }
                     TrackedBy::Serial => Tracking {
                         serial: format!("R{given}-{piece}").try_into().ok(),
                         ..Tracking::NONE
@@ -195,7 +196,13 @@ impl Worker {
         floor.picked.push(picked);
         let mut goods = goods(&what, pieces);
         goods.raw = Some(company::gtin(number_of(&what.0)));
-        let body = Pick { from: place(&bin), to: Some(place(&staging)), goods, short: None, emptied: None };
+        let body = Pick {
+            from: place(&bin),
+            to: Some(place(&staging)),
+            goods,
+            short: None,
+            emptied: None,
+        };
         Some(Act { body: Body::Pick(body), document })
     }
 
@@ -211,7 +218,9 @@ impl Worker {
 
     fn transfer_ship(&mut self, floor: &mut Floor) -> Option<Act> {
         let mine: Vec<usize> = (0..floor.to_transfer.len())
-            .filter(|n| floor.to_transfer[*n].location == self.location && floor.to_transfer[*n].open > 0)
+            .filter(|n| {
+                floor.to_transfer[*n].location == self.location && floor.to_transfer[*n].open > 0
+            })
             .collect();
         let n = *self.prng.pick(&mine)?;
         let line = floor.to_transfer[n].clone();
@@ -259,7 +268,8 @@ impl Worker {
         }
         let content: Vec<_> = floor.content(&bin).into_iter().collect();
         let (what, pieces) = self.prng.pick(&content).cloned()?;
-        let body = Count { place: place(&bin), goods: goods(&what, pieces), started_us: None, task: None };
+        let body =
+            Count { place: place(&bin), goods: goods(&what, pieces), started_us: None, task: None };
         Some(Act { body: Body::Count(body), document: None })
     }
 
