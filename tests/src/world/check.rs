@@ -96,11 +96,7 @@ fn interned(text: &str, of: &[&'static str]) -> &'static str {
 
 fn key_of(bin: &str, goods: &protocol::operation::Goods) -> Key {
     let lot = goods.tracking.lot.as_ref().map(|lot| interned(lot.as_str(), &super::floor::LOTS));
-    (
-        interned(bin, &super::floor::BINS),
-        interned(goods.item.as_str(), &super::floor::ITEMS),
-        lot,
-    )
+    (interned(bin, &super::floor::BINS), interned(goods.item.as_str(), &super::floor::ITEMS), lot)
 }
 
 /// The legs of one operation as the reference model reads them.
@@ -121,10 +117,7 @@ fn legs(body: &Body, order: Order, at_leg: impl Fn(u8, u64) -> Order) -> Vec<(Or
         ],
         Body::Pick(body) => {
             let to = body.to.as_ref().map_or(String::new(), bin);
-            vec![
-                movement(0, &bin(&body.from), &body.goods, -1),
-                movement(1, &to, &body.goods, 1),
-            ]
+            vec![movement(0, &bin(&body.from), &body.goods, -1), movement(1, &to, &body.goods, 1)]
         }
         Body::Count(body) => {
             let key = key_of(&bin(&body.place), &body.goods);
@@ -266,11 +259,8 @@ fn the_book_is_what_lies_there(world: &mut World) {
             flagged.insert(lookup::bin_text(store, key.location, key.bin));
         }
     }
-    let truth: BTreeMap<Key, i128> = world
-        .floor
-        .stock()
-        .map(|(key, pieces)| (*key, i128::from(*pieces) * PIECE))
-        .collect();
+    let truth: BTreeMap<Key, i128> =
+        world.floor.stock().map(|(key, pieces)| (*key, i128::from(*pieces) * PIECE)).collect();
     let keys: BTreeSet<Key> = truth.keys().chain(book.keys()).copied().collect();
     let mut found = Vec::new();
     for key in keys {

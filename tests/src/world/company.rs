@@ -59,7 +59,7 @@ pub fn commands(floor: &Floor, n_devices: usize) -> Vec<Command> {
                 factor: UnitFactor::ONE,
                 quantity: whole(*pieces),
                 base: whole(*pieces),
-                tracking: Tracking { lot: lot.map(|lot| word(lot)), ..Tracking::NONE },
+                tracking: Tracking { lot: lot.map(word), ..Tracking::NONE },
                 expiry: None,
                 raw: None,
             },

@@ -138,7 +138,9 @@ impl DeviceHost {
 
     /// The state of its link, for messages.
     pub fn link_text(&self) -> String {
-        self.core.as_ref().map_or_else(|| "down".to_owned(), |core| format!("{:?}", core.status(0).link))
+        self.core
+            .as_ref()
+            .map_or_else(|| "down".to_owned(), |core| format!("{:?}", core.status(0).link))
     }
 
     /// Something happens to it; nothing happens to a dead one.

@@ -55,10 +55,10 @@ fn goods((_bin, item, lot): Key, pieces: i64) -> Goods {
     }
 }
 
-fn document(kind: DocumentKind, no: &str, item: &str) -> Option<DocumentRef> {
+fn document(kind: DocumentKind, no: &str, item: &str) -> DocumentRef {
     let line = ITEMS.iter().position(|known| *known == item).expect("an item of the hall");
     let line = u32::try_from(line + 1).expect("four lines");
-    Some(DocumentRef { kind, no: no.try_into().expect("a short code"), line: Some(line) })
+    DocumentRef { kind, no: no.try_into().expect("a short code"), line: Some(line) }
 }
 
 impl Floor {
@@ -114,7 +114,7 @@ impl Floor {
         let body =
             Receive { to: place_of("DOCK"), goods: goods(key, pieces), condition: Condition::Good };
         let document = document(DocumentKind::PurchaseOrder, "PO1", item);
-        Work { body: Body::Receive(body), document }
+        Work { body: Body::Receive(body), document: Some(document) }
     }
 
     fn carry(&mut self, prng: &mut Prng) -> Option<Work> {
@@ -127,8 +127,7 @@ impl Floor {
         let pieces = prng.between(1, there.min(15));
         self.add(from, -pieces);
         self.add(to, pieces);
-        let body =
-            Move { from: place_of(from.0), to: place_of(to.0), goods: goods(from, pieces) };
+        let body = Move { from: place_of(from.0), to: place_of(to.0), goods: goods(from, pieces) };
         Some(Work { body: Body::Move(body), document: None })
     }
 
@@ -147,7 +146,7 @@ impl Floor {
             emptied: None,
         };
         let document = document(DocumentKind::SalesOrder, "SO1", from.1);
-        Some(Work { body: Body::Pick(body), document })
+        Some(Work { body: Body::Pick(body), document: Some(document) })
     }
 
     fn ship(&mut self, prng: &mut Prng) -> Option<Work> {
@@ -157,14 +156,18 @@ impl Floor {
         self.add(from, -pieces);
         let body = Ship { from: place_of("SHIP"), goods: goods(from, pieces) };
         let document = document(DocumentKind::SalesOrder, "SO1", from.1);
-        Some(Work { body: Body::Ship(body), document })
+        Some(Work { body: Body::Ship(body), document: Some(document) })
     }
 
     fn count(&mut self, prng: &mut Prng) -> Option<Work> {
         let full = self.full(&["A", "B", "C", "DOCK"]);
         let (key, there) = *full.get(usize::try_from(prng.below(8)).ok()? % full.len().max(1))?;
-        let body =
-            Count { place: place_of(key.0), goods: goods(key, there), started_us: None, task: None };
+        let body = Count {
+            place: place_of(key.0),
+            goods: goods(key, there),
+            started_us: None,
+            task: None,
+        };
         Some(Work { body: Body::Count(body), document: None })
     }
 

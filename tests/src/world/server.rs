@@ -56,8 +56,7 @@ impl ServerHost {
     /// A server over an empty store.
     pub fn new(now_us: i64, bug: Option<Bug>) -> Self {
         let store = MemoryStore::new();
-        let machine =
-            Machine::open(&store, config(bug), Box::new(LedgerJudge), ServerTime(now_us));
+        let machine = Machine::open(&store, config(bug), Box::new(LedgerJudge), ServerTime(now_us));
         Self {
             machine: Some(machine.expect("an empty store has no faults")),
             store,
@@ -78,9 +77,9 @@ impl ServerHost {
 
     /// Whether it has nothing to write and nothing to judge.
     pub fn is_idle(&self) -> bool {
-        self.machine.as_ref().is_some_and(|machine| {
-            machine.n_batches_under_way() == 0 && !machine.wants_work()
-        })
+        self.machine
+            .as_ref()
+            .is_some_and(|machine| machine.n_batches_under_way() == 0 && !machine.wants_work())
     }
 
     /// The durable rows.
@@ -117,12 +116,7 @@ impl ServerHost {
     }
 
     /// A message arrives, maybe of a connection that is long gone.
-    pub fn received(
-        &mut self,
-        now_us: i64,
-        connection: ConnectionNo,
-        bytes: &[u8],
-    ) -> Vec<Action> {
+    pub fn received(&mut self, now_us: i64, connection: ConnectionNo, bytes: &[u8]) -> Vec<Action> {
         let incoming = Incoming::read(bytes, &Limits::DEFAULT);
         self.step(now_us, Event::Received { connection, incoming })
     }
@@ -189,12 +183,7 @@ impl ServerHost {
     }
 
     /// Carries out what the machine wants.
-    pub fn carry_out(
-        &mut self,
-        now_us: i64,
-        actions: Vec<Action>,
-        prng: &mut Prng,
-    ) -> Vec<Wish> {
+    pub fn carry_out(&mut self, now_us: i64, actions: Vec<Action>, prng: &mut Prng) -> Vec<Wish> {
         let mut wishes = Vec::new();
         for action in actions {
             match action {

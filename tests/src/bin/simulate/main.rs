@@ -25,16 +25,13 @@ struct Arguments {
 
 fn main() -> std::process::ExitCode {
     let arguments = Arguments::parse();
-    let bug = match arguments.bug.as_deref() {
-        None => None,
-        Some(name) => match Bug::ALL.into_iter().find(|bug| bug.name() == name) {
-            Some(bug) => Some(bug),
-            None => {
-                eprintln!("no bug is called {name}");
-                return std::process::ExitCode::FAILURE;
-            }
-        },
-    };
+    let bug = arguments.bug.as_deref();
+    let known = bug.map(|name| Bug::ALL.into_iter().find(|bug| bug.name() == name));
+    if known == Some(None) {
+        eprintln!("there is no such bug");
+        return std::process::ExitCode::FAILURE;
+    }
+    let bug = known.flatten();
     let seeds = match arguments.seed {
         Some(seed) => seed..seed.saturating_add(1),
         None => arguments.from..arguments.from.saturating_add(arguments.seeds),
@@ -42,8 +39,7 @@ fn main() -> std::process::ExitCode {
     let mut all = Successes::default();
     let n_seeds = seeds.end - seeds.start;
     for seed in seeds {
-        let plan =
-            Plan { bug, audit_each: !arguments.audit_at_end, ..Plan::of_seed(seed) };
+        let plan = Plan { bug, audit_each: !arguments.audit_at_end, ..Plan::of_seed(seed) };
         let mut world = World::new(plan);
         world.play();
         all.add(&world.successes);
