@@ -18,6 +18,7 @@ use crate::schema::item::{
 use crate::schema::tracking::{Lot, Lots};
 use crate::schema::{Counter, ItemId, UnitId, VariantId, next_number};
 use crate::tables::Read as _;
+use crate::tracking::lot;
 
 /// Makes or changes a set of tracking rules.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -335,7 +336,12 @@ pub(crate) fn put_lot(posting: &mut Posting<'_, '_>, put: &PutLot) -> Result<(),
         lookup::variant(posting.draft, item, put.variant.as_ref()).map_err(Stop::Refuse)?;
     let key = (item, variant, put.lot.clone());
     let before = posting.draft.row::<Lots>(&key).map(|lot| (*lot).clone()).unwrap_or_default();
+    let changed = before.blocked != put.blocked;
     let row = Lot { expiry: put.expiry, blocked: put.blocked, provisional: false, ..before };
     posting.draft.put::<Lots>(&key, row);
+    if changed {
+        // What there is of a blocked lot is not available, wherever it lies (CONFLICTS 19).
+        lot::hold_all(posting, (item, variant, &put.lot), put.blocked)?;
+    }
     Ok(())
 }

@@ -24,6 +24,7 @@ use protocol::outcome::Reason;
 use serde::{Deserialize, Serialize};
 
 use crate::count;
+use crate::movement::transfer;
 use crate::posting::{Posting, Stop};
 
 /// Version of the encoding.
@@ -143,6 +144,8 @@ commands! {
     PutDocument(papers::PutDocument) = "put_document";
     /// See [`papers::SetDocumentStatus`].
     SetDocumentStatus(papers::SetDocumentStatus) = "set_document_status";
+    /// See [`papers::CloseTransfer`].
+    CloseTransfer(papers::CloseTransfer) = "close_transfer";
     /// See [`people::PutOperator`].
     PutOperator(people::PutOperator) = "put_operator";
     /// See [`people::GrantRole`].
@@ -239,6 +242,9 @@ pub fn run(posting: &mut Posting<'_, '_>, command: &Command) -> Result<(), Stop>
         Command::OpeningStock(line) => stock::opening(posting, line),
         Command::PutDocument(document) => papers::put_document(posting, document),
         Command::SetDocumentStatus(status) => papers::set_status(posting, status),
+        Command::CloseTransfer(close) => {
+            transfer::close_remainder(posting, (&close.no, close.line), close.found.as_ref())
+        }
         Command::PutOperator(operator) => people::put_operator(posting, operator),
         Command::GrantRole(grant) => people::grant_role(posting, grant),
         Command::RevokeRole(revoke) => people::revoke_role(posting, revoke),

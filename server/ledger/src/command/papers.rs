@@ -3,7 +3,7 @@
 use chrono::NaiveDate;
 use protocol::code::Code;
 use protocol::feed::DocumentStatus;
-use protocol::operation::{DocumentKind, Tracking};
+use protocol::operation::{DocumentKind, Place, Tracking};
 use protocol::outcome::Reason;
 use protocol::quantity::{Quantity, UnitFactor, base_quantity, round_half_away};
 use protocol::words::{DocumentNo, ItemNo, LocationCode, PartnerNo, UnitCode, VariantCode};
@@ -86,6 +86,18 @@ pub struct SetDocumentStatus {
     /// Closed short: goods that arrive all the same reopen it.
     #[serde(default)]
     pub may_reopen: bool,
+}
+
+/// Ends the waiting for what is still on its way on a line of a transfer order (CONFLICTS 39).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CloseTransfer {
+    /// The transfer order.
+    pub no: DocumentNo,
+    /// Its line.
+    pub line: u32,
+    /// Where the goods were found, at the receiver or back at the sender; left out: they are lost.
+    #[serde(default)]
+    pub found: Option<Place>,
 }
 
 pub(crate) fn put_document(posting: &mut Posting<'_, '_>, put: &PutDocument) -> Result<(), Stop> {

@@ -205,7 +205,7 @@ impl Posting<'_, '_> {
         *value = add(*value, quantity)?;
         row.written = self.written();
         self.draft.put::<DocumentLines>(&key, row);
-        self.follow_lines(&(*kind, no.clone()));
+        self.follow_line(&(*kind, no.clone()), line);
         Ok(())
     }
 }

@@ -6,6 +6,7 @@ use protocol::operation::{DocumentKind, Tracking};
 use protocol::outcome::Decision;
 use protocol::quantity::Quantity;
 
+use crate::command::{Command, master, papers};
 use crate::world::{
     World, codes, count, goods, in_any_order, lot, move_plate, moved, pick, q, receive, serial,
     ship, transfer_receive, transfer_ship, undo,
@@ -381,6 +382,64 @@ fn case_39_a_short_arrival_stays_on_its_way() {
     world.scan(2, 90, Some(&order), transfer_receive("LEEDS/L", goods("BOLT", "7")));
     assert_eq!(world.stock("WAY/ BOLT"), q("3"));
     assert_eq!(world.header(&order).status, DocumentStatus::Released);
+}
+
+#[test]
+fn case_39_what_never_arrives_is_closed_as_lost_or_found() {
+    let close = |found: Option<&str>| {
+        Command::CloseTransfer(papers::CloseTransfer {
+            no: "TO1".try_into().unwrap(),
+            line: 10_000,
+            found: found.map(crate::world::place),
+        })
+    };
+    let short = || {
+        let mut world = World::new();
+        world.opening("A", goods("BOLT", "10"));
+        let order = world.document(TO, "TO1", &[("BOLT", "10")]);
+        world.scan(1, 60, Some(&order), transfer_ship("A", goods("BOLT", "10")));
+        world.scan(2, 90, Some(&order), transfer_receive("LEEDS/L", goods("BOLT", "7")));
+        (world, order)
+    };
+    let (mut lost, order) = short();
+    lost.system(close(None));
+    assert_eq!(lost.stocks().into_keys().collect::<Vec<_>>(), ["LEEDS/L BOLT"]);
+    assert_eq!(lost.header(&order).status, DocumentStatus::Closed);
+    assert_eq!(codes(&lost.desk(&close(None))), [Code::NotShipped]);
+
+    let (mut found, _order) = short();
+    found.system(close(Some("LEEDS/M")));
+    assert_eq!(found.stock("LEEDS/M BOLT"), q("3"));
+
+    let (mut back, order) = short();
+    back.system(close(Some("MAIN/B")));
+    assert_eq!(back.stock("MAIN/B BOLT"), q("3"));
+    assert_eq!(back.line(&order, 10_000).handled, q("7"));
+    assert_eq!(back.header(&order).status, DocumentStatus::Released);
+}
+
+#[test]
+fn a_blocked_lot_is_on_hold_wherever_it_lies_and_goes() {
+    let block = |blocked| {
+        Command::PutLot(master::PutLot {
+            item: "CREAM".try_into().unwrap(),
+            variant: None,
+            lot: "L1".try_into().unwrap(),
+            expiry: None,
+            blocked,
+        })
+    };
+    let mut world = World::new();
+    world.opening("A", lot("L1", "5"));
+    world.system(block(true));
+    assert_eq!(world.held("MAIN/A CREAM L1"), q("5"));
+    let (_id, outcome) = world.scan(1, 60, None, moved("A", "B", lot("L1", "2")));
+    assert_eq!(codes(&outcome), [Code::TrackingBlocked]);
+    assert_eq!(world.held("MAIN/A CREAM L1"), q("3"));
+    assert_eq!(world.held("MAIN/B CREAM L1"), q("2"));
+    world.system(block(false));
+    assert_eq!(world.held("MAIN/A CREAM L1"), Quantity::ZERO);
+    assert_eq!(world.held("MAIN/B CREAM L1"), Quantity::ZERO);
 }
 
 #[test]

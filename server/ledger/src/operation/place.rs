@@ -1,6 +1,6 @@
 //! Where a command is done: the location whose people may ask for it.
 
-use protocol::operation::Body;
+use protocol::operation::{Body, DocumentKind};
 use protocol::words::LocationCode;
 
 use crate::command::{Command, Handle};
@@ -37,6 +37,10 @@ pub(super) fn of_command(tables: &impl Tables, command: &Command) -> LocationId 
         Command::SetDocumentStatus(set) => tables
             .row::<Documents>(&(set.kind, set.no.clone()))
             .map_or(LocationId(0), |row| row.location),
+        Command::CloseTransfer(close) => tables
+            .row::<Documents>(&(DocumentKind::TransferOrder, close.no.clone()))
+            .and_then(|row| row.to_location)
+            .unwrap_or_default(),
         Command::Handle(handle) => of_work(handle).map_or(LocationId(0), |code| id(&code)),
         Command::Decide(decide) => tables
             .row::<Cases>(&decide.case)

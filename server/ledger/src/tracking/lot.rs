@@ -7,11 +7,14 @@ use protocol::outcome::{Decision, Reason};
 use protocol::words::LotNo;
 
 use crate::conflict;
+use crate::key::KeyRange;
+use crate::lookup;
 use crate::movement::goods::{Flow, Named};
 use crate::posting::{Posting, Stop};
-use crate::schema::OrderKey;
 use crate::schema::case::Choice;
+use crate::schema::stock::{Holds, HoldsByStock, StocksByItem};
 use crate::schema::tracking::{Lot, Lots};
+use crate::schema::{ItemId, OrderKey, VariantId};
 use crate::tables::Read as _;
 
 /// The lot that was read on the goods. A new one is made, provisional; a known date is never
@@ -79,6 +82,40 @@ pub(crate) fn seen(
                 conflict::open_case(posting, case);
             }
             posting.decision.changed(reason);
+        }
+    }
+    Ok(())
+}
+
+/// Puts all there is of a lot on hold, wherever it lies, or ends that.
+///
+/// # Errors
+///
+/// [`Stop::Overflow`].
+pub(crate) fn hold_all(
+    posting: &mut Posting<'_, '_>,
+    (item, variant, no): (ItemId, VariantId, &LotNo),
+    blocked: bool,
+) -> Result<(), Stop> {
+    let rows = posting.draft.list::<StocksByItem>(&KeyRange::prefix(&(item,)));
+    for ((_item, key), _row) in rows {
+        let other = lookup::lot_of(posting.draft, key.tracking).as_ref() != Some(no);
+        if key.variant != variant || other {
+            continue;
+        }
+        if blocked {
+            let quantity = posting.stock(&key);
+            posting.hold_free(key, quantity, &Code::TrackingBlocked, None)?;
+            continue;
+        }
+        for ((_key, hold), _row) in posting.draft.list::<HoldsByStock>(&KeyRange::prefix(&(key,))) {
+            let ours = posting
+                .draft
+                .row::<Holds>(&hold)
+                .is_some_and(|row| row.reason == Code::TrackingBlocked.as_str());
+            if ours {
+                posting.release_hold(hold)?;
+            }
         }
     }
     Ok(())
