@@ -1,0 +1,144 @@
+//! A day offline: a device with disks of its own records without a network, then the network comes
+//! back.
+
+use std::path::Path;
+use std::time::Duration;
+
+use device_core::engine::{Config as DeviceConfig, Event, Parts, Work};
+use device_core::key::DeviceKey;
+use device_core::recorder::{Disk, FolderDisk};
+use device_core::store::SledStore;
+use protocol::enrolment::Invitation;
+use serde_json::{Value, json};
+use server::config::Config;
+use server::server::Server;
+use tokio::time::Instant;
+
+use crate::client::Client;
+use crate::figures::{per_second, round};
+use crate::relay::Relay;
+use crate::{Problem, company};
+
+/// Operations that are recorded with one sync while nothing is measured.
+const PER_SYNC: u32 = 100;
+const N_ITEMS: u32 = 300;
+
+/// What to measure.
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    /// Operations of the day.
+    #[arg(long, default_value_t = 5_000)]
+    operations: u32,
+    /// The network in Mbit/s, in each direction; 0 is no limit.
+    #[arg(long, default_value_t = 5)]
+    mbit: u64,
+    /// Seconds after which the server should have answered.
+    #[arg(long, default_value_t = 120)]
+    patience_s: u64,
+}
+
+fn on_disk(folder: &Path) -> Result<(DeviceConfig, Parts), Problem> {
+    let recorder = folder.join("recorder");
+    let parts = Parts {
+        recorder_disk: Box::new(
+            move || Ok(Box::new(FolderDisk::open(&recorder)?) as Box<dyn Disk>),
+        ),
+        state_disk: Box::new(FolderDisk::open(&folder.join("device"))?),
+        queue: Box::new(SledStore::open(&folder.join("queue"))?.store),
+        replica: Box::new(SledStore::open(&folder.join("replica"))?.store),
+        key: DeviceKey::from_secret([5; 32]),
+        store_name: [6; 16],
+    };
+    Ok((DeviceConfig { name: "H-0001".to_owned(), ..DeviceConfig::default() }, parts))
+}
+
+pub(crate) async fn run(arguments: &Arguments) -> Result<Value, Problem> {
+    let folder = tempfile::tempdir()?;
+    let running = Server::start(Config::local(&folder.path().join("server"))).await?;
+    let app = running.app();
+    company::set_up(app.company(), N_ITEMS).await?;
+    let relay = Relay::to(running.addr(), arguments.mbit * 1_000_000).await?;
+    let invitation = company::invite(app.company(), app.address(), 1).await?.remove(0);
+    let invitation = Invitation { url: format!("http://{}", relay.address), ..invitation };
+    let mut client = Client::open(on_disk(&folder.path().join("handheld"))?)?;
+    client.enrol(invitation).await?;
+    relay.set_up(false);
+    record(&mut client, arguments.operations).await?;
+    let figures = drain(arguments, &mut client, &relay).await?;
+    running.stop().await;
+    Ok(figures)
+}
+
+/// The day without a network.
+async fn record(client: &mut Client, n: u32) -> Result<(), Problem> {
+    let works: Vec<_> = (0..n)
+        .map(|line| {
+            let (body, document) = company::movement(line / 2 % N_ITEMS, line % 2 == 0);
+            Work { body, document: Some(document) }
+        })
+        .collect();
+    for works in works.chunks(usize::try_from(PER_SYNC)?) {
+        client.record(works)?;
+        // It notices that the network is gone, and that it stays away.
+        client.turn(Instant::now() + Duration::from_millis(1)).await;
+    }
+    Ok(())
+}
+
+async fn drain(
+    arguments: &Arguments,
+    client: &mut Client,
+    relay: &Relay,
+) -> Result<Value, Problem> {
+    let n = usize::try_from(arguments.operations)?;
+    client.until(Duration::from_millis(200), |_core| false).await;
+    let (up_before, down_before) = relay.bytes();
+    client.tally = crate::client::Tally::default();
+    relay.set_up(true);
+    let begin = Instant::now();
+    client.handle(Event::TryNow);
+    let end = begin + Duration::from_secs(arguments.patience_s);
+    let mut acked = None;
+    while !client.core().outbox().is_empty() {
+        if Instant::now() >= end {
+            let (left, status) = (client.core().outbox().len(), client.core().status(0));
+            return Err(format!("{left} operations have no outcome: {status:?}").into());
+        }
+        client.turn(end).await;
+        if acked.is_none() && client.is_acked() {
+            acked = Some(begin.elapsed());
+        }
+    }
+    let answered = client.answered_at.map_or(Duration::ZERO, |at| at - begin);
+    let acked = acked.ok_or("outcomes came, and no acknowledgement")?;
+    let (up, down) = relay.bytes();
+    let (up, down) = (up - up_before, down - down_before);
+    let per_operation = |bytes: f64| round(bytes / n as f64);
+    let tally = &client.tally;
+    println!(
+        "{n} operations at {} Mbit/s: acknowledged after {:.2} s, answered after {:.2} s",
+        arguments.mbit,
+        acked.as_secs_f64(),
+        answered.as_secs_f64()
+    );
+    println!(
+        "bytes per operation: {} on the socket, {} in PUSH frames; {} came back",
+        per_operation(up as f64),
+        per_operation(tally.push_bytes as f64),
+        per_operation(down as f64)
+    );
+    Ok(json!({
+        "load": "drain",
+        "operations": n,
+        "mbit": arguments.mbit,
+        "acked_s": round(acked.as_secs_f64()),
+        "answered_s": round(answered.as_secs_f64()),
+        "acks_per_s": per_second(n, acked),
+        "socket_bytes_per_operation": per_operation(up as f64),
+        "push_bytes_per_operation": per_operation(tally.push_bytes as f64),
+        "frame_bytes_per_operation": per_operation(tally.frame_bytes as f64),
+        "answer_bytes_per_operation": per_operation(down as f64),
+        "pushes": tally.n_pushes,
+        "not_accepted": tally.n_otherwise,
+    }))
+}

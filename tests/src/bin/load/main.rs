@@ -1,0 +1,75 @@
+//! Loads: how fast the parts are, each next to what the machine could do at best in the same run.
+//!
+//! | command | |
+//! |---|---|
+//! | `scan` | scan to durable on a device, next to a bare append with `fdatasync` |
+//! | `post` | lines judged and durable each second, next to the bare store with the same writes |
+//! | `busy` | scan to outcome with many devices over sockets |
+//! | `drain` | a day offline, sent over a slow network |
+//!
+//! Each prints what it saw and ends with one line of JSON. A run in which something was not done
+//! as asked ends with an error: figures of broken work are not figures.
+
+mod busy;
+mod client;
+mod company;
+mod drain;
+mod figures;
+mod post;
+mod relay;
+mod scan;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Why a load broke off.
+type Problem = Box<dyn std::error::Error + Send + Sync>;
+
+#[derive(Parser)]
+#[command(about = "Measures Tallyman under load; the last line of each run is JSON")]
+struct Arguments {
+    #[command(subcommand)]
+    load: Load,
+}
+
+#[derive(Subcommand)]
+enum Load {
+    /// Scan to durable on a device.
+    Scan(scan::Arguments),
+    /// Lines judged and durable each second.
+    Post(post::Arguments),
+    /// Scan to outcome with many devices.
+    Busy(busy::Arguments),
+    /// A day offline, sent over a slow network.
+    Drain(drain::Arguments),
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("no threads: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let figures = runtime.block_on(async {
+        match arguments.load {
+            Load::Scan(scan) => scan::run(&scan).await,
+            Load::Post(post) => post::run(&post).await,
+            Load::Busy(busy) => busy::run(&busy).await,
+            Load::Drain(drain) => drain::run(&drain).await,
+        }
+    });
+    match figures {
+        Ok(figures) => {
+            println!("{figures}");
+            ExitCode::SUCCESS
+        }
+        Err(problem) => {
+            eprintln!("the load broke off: {problem}");
+            ExitCode::FAILURE
+        }
+    }
+}

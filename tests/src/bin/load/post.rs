@@ -1,0 +1,186 @@
+//! Lines judged and durable each second, next to the bare store with the same writes.
+//!
+//! The work is done by the server's own threads without its sockets: desk operations enter by
+//! [`Company::submit`], so each line is a receipt or a shipment with its intake record, judgement,
+//! entries, change record, feed and outcome. Receipts and shipments of the same quantity alternate
+//! for each item: the stock that is open stays as it is, whatever the history.
+//!
+//! The change sets that were committed are kept and applied to a second store, which has lived
+//! through the same history: what the disk and the engine alone can do, in the same groups.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use futures_util::StreamExt as _;
+use ledger::command::{Command as LedgerCommand, Handle};
+use ledger::draft::Changes;
+use protocol::outcome::Decision;
+use serde_json::{Value, json};
+use server::config::Config;
+use server::open::open_over;
+use server::runtime::{Commit, Company, Health};
+use server::store::Store;
+use server_core::intake::command::{Command, CommandOrigin};
+use tokio::time::Instant;
+
+use crate::figures::{Took, per_second, round};
+use crate::{Problem, company};
+
+/// What to measure.
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    /// Lines that are measured.
+    #[arg(long, default_value_t = 20_000)]
+    lines: u32,
+    /// Lines that lie behind them.
+    #[arg(long, default_value_t = 10_000)]
+    history: u32,
+    /// Items, each with stock in a bin.
+    #[arg(long, default_value_t = 300)]
+    items: u32,
+    /// Lines that are asked for at the same time.
+    #[arg(long, default_value_t = 1_024)]
+    at_once: usize,
+}
+
+/// What the committing thread did.
+#[derive(Default)]
+struct Tape {
+    /// While nothing is measured, the bare store is kept alike.
+    is_measuring: bool,
+    batches: Vec<Changes>,
+    commits: Took,
+    /// The committing thread's time for keeping the change sets: it is part of the run.
+    keeping: Duration,
+}
+
+fn lock(tape: &Mutex<Tape>) -> MutexGuard<'_, Tape> {
+    tape.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Writes to `store`; notes what is measured, and keeps `bare` alike while nothing is.
+fn taped(store: &Store, bare: &Store, tape: &Arc<Mutex<Tape>>) -> Commit {
+    let (store, bare, tape) = (store.clone(), bare.clone(), Arc::clone(tape));
+    Commit::with(move |changes| {
+        let began = Instant::now();
+        store.apply(changes)?;
+        let took = began.elapsed();
+        let mut tape = lock(&tape);
+        if !tape.is_measuring {
+            return bare.apply(changes);
+        }
+        tape.commits.push(took);
+        let began = Instant::now();
+        tape.batches.push(changes.clone());
+        tape.keeping += began.elapsed();
+        Ok(())
+    })
+}
+
+/// Posts lines `from` to `to`, and says how long it took until all were durable and judged.
+async fn post(
+    company: &Company,
+    (from, to): (u32, u32),
+    arguments: &Arguments,
+) -> Result<Duration, Problem> {
+    let began = Instant::now();
+    let mut answers = futures_util::stream::iter(from..to)
+        .map(|line| {
+            let pair = line / 2;
+            let (body, document) = company::movement(pair % arguments.items, line % 2 == 0);
+            let handle = LedgerCommand::Handle(Handle::new(&body, Some(document)));
+            let user = company::word(company::CLERK);
+            company.submit(Command {
+                origin: CommandOrigin::Desk { user, idempotency: None },
+                raw: handle.encode(),
+                local_date: company.now().utc().map(|now| now.date_naive()),
+            })
+        })
+        .buffer_unordered(arguments.at_once);
+    while let Some(judged) = answers.next().await {
+        let judged = judged?;
+        let outcome = &judged.outcome.outcome;
+        if outcome.decision != Decision::Accepted {
+            return Err(format!("a line was not accepted: {outcome:?}").into());
+        }
+    }
+    Ok(began.elapsed())
+}
+
+/// Applies the same change sets to the bare store.
+fn replay(bare: &Store, batches: &[Changes]) -> Result<Took, Problem> {
+    let mut took = Took::default();
+    for changes in batches {
+        let began = Instant::now();
+        bare.apply(changes)?;
+        took.push(began.elapsed());
+    }
+    Ok(took)
+}
+
+pub(crate) async fn run(arguments: &Arguments) -> Result<Value, Problem> {
+    let folder = tempfile::tempdir()?;
+    let config = Config::local(folder.path());
+    let store = Store::open(&config.store_folder())?;
+    let bare = Store::open(&folder.path().join("bare"))?;
+    let tape = Arc::new(Mutex::new(Tape::default()));
+    let opened = open_over(&config, store.clone(), taped(&store, &bare, &tape)).await?;
+    let company = opened.runtime.company().clone();
+    company::set_up(&company, arguments.items).await?;
+    let history = arguments.history.next_multiple_of(2);
+    let preload = post(&company, (0, history), arguments).await?;
+    println!("{history} lines of history in {:.1} s, on two stores", preload.as_secs_f64());
+    lock(&tape).is_measuring = true;
+    let took = post(&company, (history, history + arguments.lines), arguments).await?;
+    let health = opened.runtime.stop().await;
+    if health != Health::Stopped {
+        return Err(format!("the server did not stop well: {health:?}").into());
+    }
+    let tape = std::mem::take(&mut *lock(&tape));
+    let (bare_took, tape) = tokio::task::spawn_blocking(move || {
+        replay(&bare, &tape.batches).map(|bare_took| (bare_took, tape))
+    })
+    .await??;
+    Ok(figures(arguments, took, &bare_took, &tape))
+}
+
+fn figures(arguments: &Arguments, took: Duration, bare: &Took, tape: &Tape) -> Value {
+    let n_lines = usize::try_from(arguments.lines).unwrap_or(usize::MAX);
+    let rows: usize = tape.batches.iter().map(Changes::len).sum();
+    let bytes: usize = tape
+        .batches
+        .iter()
+        .flatten()
+        .map(|((_table, key), row)| key.len() + 1 + row.as_ref().map_or(0, |row| row.bytes().len()))
+        .sum();
+    let lines_per_s = per_second(n_lines, took);
+    let bare_per_s = per_second(n_lines, Duration::from_secs_f64(bare.total_s().max(1e-6)));
+    let ratio = round(lines_per_s / bare_per_s);
+    let per_line = |count: usize| round(count as f64 / n_lines as f64);
+    let commits = &tape.commits;
+    println!("{lines_per_s:.0} lines/s durable; the bare store {bare_per_s:.0}; ratio {ratio}");
+    println!(
+        "{} commits, p50 {:.2} ms, p99 {:.2} ms; each line has {} rows and {} bytes",
+        commits.len(),
+        commits.ms(50),
+        commits.ms(99),
+        per_line(rows),
+        per_line(bytes)
+    );
+    json!({
+        "load": "post",
+        "history": arguments.history,
+        "lines": arguments.lines,
+        "seconds": round(took.as_secs_f64()),
+        "lines_per_s": lines_per_s,
+        "bare_lines_per_s": bare_per_s,
+        "ratio": ratio,
+        "commit": commits.json(),
+        "committing_share": round(commits.total_s() / took.as_secs_f64()),
+        "bare_commit": bare.json(),
+        "lines_per_commit": round(n_lines as f64 / commits.len().max(1) as f64),
+        "rows_per_line": per_line(rows),
+        "bytes_per_line": per_line(bytes),
+        "keeping_s": round(tape.keeping.as_secs_f64()),
+    })
+}
