@@ -100,8 +100,10 @@ pub struct DeviceNow {
     pub oldest: Option<ServerTime>,
     /// Battery in percent.
     pub battery: Option<u8>,
-    /// Version of its program.
+    /// Version of its program; empty when it has not connected since the server was started.
     pub version: String,
+    /// Who is signed in; none when it has not said so since the server was started.
+    pub operator: Option<OperatorId>,
     /// Everything that it did before this instant has arrived.
     pub complete_to: Option<ServerTime>,
 }

@@ -1,6 +1,8 @@
 //! What is known of the devices at this moment: their connections, what they last said, their
 //! clocks.
 
+use std::collections::BTreeMap;
+
 use ledger::key::KeyRange;
 use ledger::schema::book::{Intakes, Outcomes};
 use ledger::schema::identity::{Devices, Incarnations};
@@ -11,9 +13,15 @@ use protocol::words::OperatorId;
 use server_core::schema::{BootClocks, Statements};
 
 use super::context::{DeviceNow, DevicesNow};
+use crate::runtime::Said;
 
-/// All devices, as they last were. `online` are those that are connected, in order.
-pub fn devices_now(view: &dyn Tables, online: &[DeviceId]) -> DevicesNow {
+/// All devices, as they last were. `online` are those that are connected, in order; `said_of` is what
+/// devices last said of themselves.
+pub fn devices_now(
+    view: &dyn Tables,
+    online: &[DeviceId],
+    said_of: &BTreeMap<DeviceId, Said>,
+) -> DevicesNow {
     let ids = view.list::<Devices>(&KeyRange::all()).into_iter().map(|(id, _device)| id);
     ids.map(|id| {
         let said = view.row::<Statements>(&id);
@@ -26,7 +34,9 @@ pub fn devices_now(view: &dyn Tables, online: &[DeviceId]) -> DevicesNow {
             battery: said.battery,
             ..DeviceNow::default()
         });
-        (id, DeviceNow { online: online.binary_search(&id).is_ok(), ..now })
+        let said = said_of.get(&id).cloned().unwrap_or_default();
+        let online = online.binary_search(&id).is_ok();
+        (id, DeviceNow { online, version: said.version, operator: said.operator, ..now })
     })
     .collect()
 }

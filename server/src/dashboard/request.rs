@@ -142,8 +142,8 @@ impl Preferences {
         if !may_look {
             return Err(Box::new(context));
         }
-        let online = app.company().online();
-        let devices = context.scope().over(view, |view| devices_now(view, &online));
+        let (online, said) = (app.company().online(), app.company().hearsay().all());
+        let devices = context.scope().over(view, |view| devices_now(view, &online, &said));
         Ok(PageContext { devices, ..context })
     }
 }

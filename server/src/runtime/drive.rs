@@ -19,6 +19,7 @@ use server_core::store::{Batch, BatchNo};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::commit::{Committed, Committer};
+use super::said::Hearsay;
 use super::{ALARMS, Health, Input, Judged, SubmitError};
 use crate::clock::Clock;
 use crate::secret;
@@ -60,6 +61,7 @@ pub(super) struct Parts {
     pub(super) head: watch::Sender<Lsn>,
     pub(super) health: watch::Sender<Health>,
     pub(super) online: Arc<Mutex<Vec<DeviceId>>>,
+    pub(super) hearsay: Arc<Hearsay>,
     pub(super) alarms: Arc<Mutex<VecDeque<(ServerTime, Alarm)>>>,
     pub(super) tokio: tokio::runtime::Handle,
 }
@@ -74,6 +76,7 @@ struct Drive {
     batches: std::sync::mpsc::SyncSender<Batch>,
     head: watch::Sender<Lsn>,
     online: Arc<Mutex<Vec<DeviceId>>>,
+    hearsay: Arc<Hearsay>,
     alarms: Arc<Mutex<VecDeque<(ServerTime, Alarm)>>>,
     sockets: HashMap<ConnectionNo, OutgoingQueue>,
     commands: HashMap<Token, CommandAnswer>,
@@ -106,6 +109,7 @@ pub(super) fn run(parts: Parts) {
         batches,
         head: parts.head,
         online: parts.online,
+        hearsay: parts.hearsay,
         alarms: parts.alarms,
         sockets: HashMap::new(),
         commands: HashMap::new(),
@@ -221,11 +225,13 @@ impl Drive {
                 self.step(Event::Opened { connection, nonce: secret::random() });
             }
             Input::Received { connection, incoming } => {
+                self.hearsay.hear(connection, &incoming);
                 self.step(Event::Received { connection, incoming });
             }
             Input::Sent { connection } => self.step(Event::Sent { connection }),
             Input::Closed { connection } => {
                 self.sockets.remove(&connection);
+                self.hearsay.gone(connection);
                 self.step(Event::Closed { connection });
                 self.show_online();
             }
@@ -271,6 +277,7 @@ impl Drive {
             Action::Close { connection } => self.send(connection, Outgoing::Close),
             Action::Authenticated { connection, device } => {
                 tracing::debug!(device = device.0, "connected");
+                self.hearsay.known(connection, device);
                 self.send(connection, Outgoing::Authenticated);
                 self.show_online();
             }

@@ -11,6 +11,7 @@
 
 mod commit;
 mod drive;
+mod said;
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -32,6 +33,7 @@ use crate::store::{Snapshot, Store};
 
 pub use commit::Commit;
 pub use drive::{Outgoing, OutgoingQueue, outgoing_queue};
+pub use said::{Hearsay, Said};
 
 /// Messages that wait for the machine.
 const INBOX: usize = 4_096;
@@ -126,6 +128,7 @@ struct Inner {
     head: watch::Receiver<Lsn>,
     health: watch::Receiver<Health>,
     online: Arc<Mutex<Vec<DeviceId>>>,
+    hearsay: Arc<Hearsay>,
     alarms: Arc<Mutex<VecDeque<(ServerTime, Alarm)>>>,
     connections: AtomicU64,
 }
@@ -159,6 +162,11 @@ impl Company {
     /// The devices that are connected now, in order.
     pub fn online(&self) -> Vec<DeviceId> {
         self.0.online.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// What devices last said of themselves that decides nothing.
+    pub fn hearsay(&self) -> &Hearsay {
+        &self.0.hearsay
     }
 
     /// The latest alarms, the newest first.
@@ -257,6 +265,7 @@ impl Runtime {
         let (head_moved, head) = watch::channel(machine.head().lsn);
         let (health_changed, health) = watch::channel(Health::Running);
         let online = Arc::new(Mutex::new(Vec::new()));
+        let hearsay = Arc::new(Hearsay::default());
         let alarms = Arc::new(Mutex::new(VecDeque::new()));
         let committer = commit::start(commit)?;
         let parts = drive::Parts {
@@ -268,6 +277,7 @@ impl Runtime {
             head: head_moved,
             health: health_changed,
             online: Arc::clone(&online),
+            hearsay: Arc::clone(&hearsay),
             alarms: Arc::clone(&alarms),
             tokio: tokio::runtime::Handle::current(),
         };
@@ -275,7 +285,7 @@ impl Runtime {
             .name("machine".to_owned())
             .spawn(move || drive::run(parts))?;
         let connections = AtomicU64::new(0);
-        let inner = Inner { store, clock, inbox, head, health, online, alarms, connections };
+        let inner = Inner { store, clock, inbox, head, health, online, hearsay, alarms, connections };
         Ok(Self { company: Company(Arc::new(inner)), machine })
     }
 

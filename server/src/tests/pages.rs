@@ -9,7 +9,7 @@ use tokio::net::TcpStream;
 
 use super::house::{House, PASSWORD, start};
 use super::http::Client;
-use super::socket::TestDevice;
+use super::socket::{Socket, TestDevice};
 
 /// Sends a filled form; gives the status, the head and the body of the answer.
 async fn form(client: &Client, path: &str, fields: &[(&str, &str)]) -> (u16, String, String) {
@@ -108,13 +108,19 @@ impl Events {
     }
 }
 
-/// A case: goods that nobody could name.
-async fn park(house: &House) {
+/// A device that is connected.
+async fn device(house: &House) -> (TestDevice, Socket) {
     let addr = house.running.addr();
     let code = house.boss.post("/api/v1/enrolment-codes", &json!({"site": "HALL"})).await.json();
     let invitation: Invitation = code["text"].as_str().unwrap().parse().unwrap();
     let mut device = TestDevice::enrol(addr, invitation.code).await.unwrap();
-    let (mut socket, _welcome) = device.connect(addr).await;
+    let (socket, _welcome) = device.connect(addr).await;
+    (device, socket)
+}
+
+/// A case: goods that nobody could name.
+async fn park(house: &House) {
+    let (mut device, mut socket) = device(house).await;
     TestDevice::subscribe(&mut socket).await;
     let place = Place {
         location: "MAIN".try_into().unwrap(),
@@ -348,6 +354,18 @@ async fn a_device_is_let_in_and_out_on_pages() {
         let badge = page.split("class=\"badge").nth(1).unwrap().split("</span>").next().unwrap();
         assert!(badge.contains(shows), "{action}: {badge}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connected_device_shows_what_it_says_of_itself() {
+    let house = House::furnished().await;
+    let (device, _socket) = device(&house).await;
+    let page = house.boss.get(&format!("/devices/{}", device.device)).await.body;
+    let badge = page.split("class=\"badge").nth(1).unwrap().split("</span>").next().unwrap();
+    assert!(badge.contains("online"), "{badge}");
+    assert!(page.contains("<dt>Version</dt><dd>test</dd>"), "{page}");
+    let list = house.boss.get("/devices?state=online").await.body;
+    assert!(list.contains("H-01") && list.contains("<td>test</td>"), "{list}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -104,7 +104,8 @@ function onKey(event) {
   // In the middle of a scan no letter is a key.
   if (scanned.length > 2) return;
   if (document.body.dataset.keys !== "on") return;
-  if (event.key === " " && isPausable() && !(event.target instanceof HTMLButtonElement)) {
+  const isPressed = event.target.closest?.("button, summary");
+  if (event.key === " " && isPausable() && !isPressed) {
     event.preventDefault();
     return togglePause();
   }

@@ -122,7 +122,13 @@ export function startLive() {
   heard = Date.now();
   connect();
   setInterval(check, CHECK_MS);
+  // Browsers allow few connections to one server: a page that nobody sees gives its own back.
   document.addEventListener("visibilitychange", () => {
-    if (document.visibilityState === "visible") check();
+    if (document.visibilityState === "visible") {
+      check();
+      connect();
+    } else if (source) {
+      source.close();
+    }
   });
 }

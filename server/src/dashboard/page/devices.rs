@@ -149,17 +149,26 @@ fn device_row(
     html! {
         tr id={ "device-" (id) } data-row {
             td { a data-open href={ "/devices/" (id) } { (device.name) } }
-            td { (names::person_if_any(view, details.operator.as_ref())) }
+            td { (person(view, now, &details)) }
             td { (names::site_code(view, device.site)) }
             td { (state_badge(context, device, now)) }
             td class="number" { (queue(now)) }
             td { (oldest(context, now)) }
             td class="number" { (battery(now)) }
-            td { (now.version) }
+            td { (version(now)) }
             td { (format::instant_if_any(context, now.seen)) }
             td { (clock(context, &details)) }
         }
     }
+}
+
+/// Who is signed in; else who did the last thing with it.
+fn person(view: &dyn Tables, now: &DeviceNow, details: &Details) -> String {
+    names::person_if_any(view, now.operator.as_ref().or(details.operator.as_ref()))
+}
+
+fn version(now: &DeviceNow) -> &str {
+    if now.version.is_empty() { format::NOTHING } else { &now.version }
 }
 
 fn queue(now: &DeviceNow) -> Markup {
@@ -220,14 +229,14 @@ fn facts(
         h2 { (context.t("device")) }
         dl class="facts" {
             (fact(&context.t("state"), &state_badge(context, device, now)))
-            (fact(&context.t("person"), &html! { (names::person_if_any(view, details.operator.as_ref())) }))
+            (fact(&context.t("person"), &html! { (person(view, now, &details)) }))
             (fact(&context.t("site"), &html! { (names::site_code(view, device.site)) }))
             (fact(&context.t("queue"), &queue(now)))
             (fact(&context.t("oldest"), &oldest(context, now)))
             (fact(&context.t("battery"), &battery(now)))
             (fact(&context.t("last-seen"), &format::instant_if_any(context, now.seen)))
             (fact(&context.t("clock"), &clock(context, &details)))
-            (fact(&context.t("version"), &html! { (now.version) }))
+            (fact(&context.t("version"), &html! { (version(now)) }))
             (fact(&context.t("model"), &html! { (device.model) }))
             (fact(&context.t("number"), &html! { (id) }))
             (fact(&context.t("key"), &code(&fingerprint.to_string())))

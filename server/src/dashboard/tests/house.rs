@@ -286,7 +286,7 @@ impl House {
 
     pub(super) fn context(&self) -> PageContext {
         PageContext {
-            devices: devices_now(&self.tables, &[DeviceId(1)]),
+            devices: devices_now(&self.tables, &[DeviceId(1)], &BTreeMap::new()),
             head: self.head().lsn,
             ..context()
         }
