@@ -176,8 +176,10 @@ impl House {
         server::import::rehearse(&plan, &snapshot, &judge, now, quiet)
             .unwrap_or_else(|faults| panic!("{faults:#?}"));
         let by = (&word(ADMINISTRATOR.0), [1; 16]);
-        let run = server::import::run(company, &plan, by, &mut server::import::quietly);
-        runtime.block_on(run).expect("what was rehearsed can be imported");
+        let quiet = &mut server::import::quietly;
+        runtime
+            .block_on(server::import::run(company, &plan, by, quiet))
+            .expect("what was rehearsed can be imported");
     }
 
     /// Everything as CSV files.
@@ -253,8 +255,7 @@ impl Hand {
     /// Opens the device in `folder` and lets it talk. A device that was dropped lets go of its
     /// folder a moment later.
     pub(crate) fn open(folder: &Path, runtime: &Runtime) -> Self {
-        let device =
-            until("the device opens", || Device::open(folder, Settings::default()).ok());
+        let device = until("the device opens", || Device::open(folder, Settings::default()).ok());
         let running = runtime.spawn({
             let device = device.clone();
             async move { device.run().await }

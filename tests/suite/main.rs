@@ -2,6 +2,8 @@
 
 mod end_to_end;
 mod house;
+mod kill;
 mod readme;
+mod shuffle;
 mod tidy;
 mod wire;
