@@ -424,7 +424,7 @@ pub fn shuffle(seed: u64, n: usize, arrivals: &[Arrival]) -> Vec<String> {
         claim("nothing is parked", book.n_parked == 0);
         claim("the invariants hold", ledger.violations().is_empty());
         // The uncertain class: never moved to a place in time that nobody can promise in silence.
-        let marked = &book.uncertain_outcomes == &expected.uncertain_outcomes;
+        let marked = book.uncertain_outcomes == expected.uncertain_outcomes;
         claim("outcomes say which acts are uncertain, and no other", marked);
         let of_device = |name: &OperationId| name.device.0 == N_DEVICES;
         let counts = book.uncertain_counts.iter();

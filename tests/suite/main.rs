@@ -1,5 +1,6 @@
 //! The suite: what holds for the whole, seen from outside.
 
+mod browser;
 mod end_to_end;
 mod house;
 mod kill;

@@ -1,0 +1,221 @@
+//! A person with a handheld and a person at a desk, both in a real browser.
+
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use device_core::device::{Device, Settings};
+use fantoccini::actions::{InputSource as _, KeyAction, KeyActions};
+use fantoccini::key::Key;
+use fantoccini::{Client, ClientBuilder, Locator};
+use handheld::Served;
+use hyper_util::client::legacy::connect::HttpConnector;
+use serde_json::json;
+
+use crate::house::{ADMINISTRATOR, Hand, House, NUT, OPERATOR, runtime, until};
+
+/// How long a page may take to show something.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The driver of the browser; it goes with the test, and its browser with it.
+struct Chromedriver {
+    child: Child,
+    port: u16,
+}
+
+impl Drop for Chromedriver {
+    fn drop(&mut self) {
+        // When it is gone already, there is nothing to end.
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+fn program(names: &[&str]) -> Option<std::path::PathBuf> {
+    let path = std::env::var_os("PATH")?;
+    let folders: Vec<_> = std::env::split_paths(&path).collect();
+    let mut all = names.iter().flat_map(|name| folders.iter().map(move |at| at.join(name)));
+    all.find(|program| program.is_file())
+}
+
+impl Chromedriver {
+    fn start(driver: &Path) -> Self {
+        let free = std::net::TcpListener::bind(("127.0.0.1", 0)).expect("some port is free");
+        let port = free.local_addr().expect("it has an address").port();
+        drop(free);
+        let mut command = Command::new(driver);
+        command.arg(format!("--port={port}")).stdout(Stdio::null()).stderr(Stdio::null());
+        let child = command.spawn().expect("the driver starts");
+        let started = Self { child, port };
+        until("the driver listens", || std::net::TcpStream::connect(("127.0.0.1", port)).ok());
+        started
+    }
+
+    async fn browser(&self, browser: &Path, profile: &Path) -> Client {
+        let arguments = [
+            "--headless=new".to_owned(),
+            "--no-sandbox".to_owned(),
+            "--disable-gpu".to_owned(),
+            "--disable-dev-shm-usage".to_owned(),
+            "--disable-background-networking".to_owned(),
+            // Tall enough that the bar at the bottom lies over no button.
+            "--window-size=600,1600".to_owned(),
+            format!("--user-data-dir={}", profile.display()),
+        ];
+        let options = json!({"binary": browser, "args": arguments});
+        let mut capabilities = serde_json::Map::new();
+        capabilities.insert("goog:chromeOptions".to_owned(), options);
+        let address = format!("http://127.0.0.1:{}", self.port);
+        let mut builder = ClientBuilder::new(HttpConnector::new());
+        builder.capabilities(capabilities).connect(&address).await.expect("a browser opens")
+    }
+}
+
+/// What the element at `css` says; nothing where there is none.
+async fn text(client: &Client, css: &str) -> String {
+    // A page that changes while it is looked at is looked at again.
+    match client.find(Locator::Css(css)).await {
+        Ok(element) => element.text().await.unwrap_or_default(),
+        Err(_not_there) => String::new(),
+    }
+}
+
+/// Looks until the element at `css` says `wanted`.
+async fn shows(client: &Client, css: &str, wanted: &str) {
+    let begun = Instant::now();
+    loop {
+        let seen = text(client, css).await;
+        if seen.contains(wanted) {
+            return;
+        }
+        assert!(begun.elapsed() < PATIENCE, "{css} was to show {wanted}, it shows: {seen}");
+    }
+}
+
+/// Opens `url` again and again until the element at `css` says `wanted`.
+async fn comes_to_show(client: &Client, url: &str, (css, wanted): (&str, &str)) {
+    let begun = Instant::now();
+    loop {
+        client.goto(url).await.expect("the page opens");
+        let seen = text(client, css).await;
+        if seen.contains(wanted) {
+            return;
+        }
+        assert!(begun.elapsed() < PATIENCE, "{url} {css} was to show {wanted}, it shows: {seen}");
+    }
+}
+
+/// A scanner that is a keyboard: all at once, then Enter.
+async fn scan(client: &Client, code: &str) {
+    let mut keys = KeyActions::new("scanner".to_owned());
+    for value in code.chars().chain([char::from(Key::Enter)]) {
+        keys = keys.then(KeyAction::Down { value }).then(KeyAction::Up { value });
+    }
+    client.perform_actions(keys).await.expect("keys can be pressed");
+}
+
+async fn click(client: &Client, xpath: &str) {
+    let button = client.wait().at_most(PATIENCE).for_element(Locator::XPath(xpath)).await;
+    button.expect("the button is there").click().await.expect("it can be pressed");
+}
+
+/// Types into the field of the page, digit by digit, and presses its button.
+async fn key_in(client: &Client, digits: &str) {
+    let field = client.wait().at_most(PATIENCE).for_element(Locator::Css("#field")).await;
+    field.expect("a field").send_keys(digits).await.expect("it takes digits");
+    click(client, "//form[contains(@class, 'field')]//button").await;
+}
+
+/// Signs in at the desk, and looks at the bin: nothing is in it.
+async fn at_the_desk(client: &Client, desk: &str) {
+    client.goto(&format!("{desk}/bins/MAIN/C")).await.expect("the page opens");
+    let (user, password) = ADMINISTRATOR;
+    for (field, typed) in [("#login-user", user), ("#login-password", password)] {
+        let field = client.wait().at_most(PATIENCE).for_element(Locator::Css(field)).await;
+        field.expect("the form of signing in").send_keys(typed).await.expect("it takes text");
+    }
+    click(client, "//form[@action='/login']//button").await;
+    comes_to_show(client, &format!("{desk}/bins/MAIN/C"), ("h1", "C")).await;
+    let page = text(client, "main").await;
+    assert!(!page.contains("NUT"), "nothing lies there yet: {page}");
+}
+
+/// Signs in by badge and PIN, carries 7 NUT from A to C, and sees that it is safe here.
+async fn a_move_without_the_server(client: &Client, served: &Served) {
+    client.goto(&served.start_url()).await.expect("the app answers");
+    shows(client, "#chip", "Offline").await;
+    scan(client, &format!("U:{}", OPERATOR.1)).await;
+    client
+        .wait()
+        .at_most(PATIENCE)
+        .for_element(Locator::Css("main[data-page=pin]"))
+        .await
+        .expect("the badge is known");
+    key_in(client, OPERATOR.2).await;
+    click(client, "//form[@action='/do/start'][input[@value='move']]/button").await;
+    client
+        .wait()
+        .at_most(PATIENCE)
+        .for_element(Locator::Css("main[data-page=flow]"))
+        .await
+        .expect("the flow begins");
+    scan(client, "B:A").await;
+    shows(client, ".filled", "A").await;
+    scan(client, NUT).await;
+    shows(client, ".filled", "NUT").await;
+    key_in(client, "7").await;
+    scan(client, "B:C").await;
+    shows(client, ".filled", "C").await;
+    if served.device().status().n_unsent < 2 {
+        click(client, "//nav[contains(@class, 'bar')]//button[contains(@class, 'go')]").await;
+    }
+    shows(client, "#chip", "2").await;
+    let mine = format!("http://{}/mine", served.address());
+    comes_to_show(client, &mine, ("#mine li[data-seq='2']", "aved")).await;
+    let row = text(client, "#mine li[data-seq='2']").await;
+    assert!(row.contains("NUT 7") && row.contains("A → C"), "{row}");
+    let state = client.find(Locator::Css("#mine li[data-seq='2']")).await.expect("the row");
+    let state = state.attr("data-state").await.expect("the row has a state");
+    assert_eq!(state.as_deref(), Some("recorded"), "saved here, not on the server");
+}
+
+#[test]
+fn a_move_made_without_the_server_shows_at_the_desk_when_it_is_back() {
+    let (Some(driver), Some(chromium)) =
+        (program(&["chromedriver"]), program(&["chromium", "chromium-browser", "google-chrome"]))
+    else {
+        eprintln!(
+            "\n#### SKIPPED: no chromium with chromedriver here, the browser test did not run ####\n"
+        );
+        return;
+    };
+    let runtime = runtime();
+    let mut house = House::furnished();
+    let hand = Hand::enrolled(&house, &runtime);
+    let profile = tempfile::tempdir().expect("a folder can be made");
+    let chromedriver = Chromedriver::start(&driver);
+    let client = runtime.block_on(chromedriver.browser(&chromium, profile.path()));
+    let desk = house.server().1.url().to_owned();
+    runtime.block_on(at_the_desk(&client, &desk));
+    house.stop();
+    hand.drop_device(&runtime);
+    let device = until("the device opens", || {
+        Device::open(&house.device_folder(), Settings::default()).ok()
+    });
+    let served = runtime.block_on(handheld::serve_device(device, 0, None));
+    let served = served.expect("the app starts");
+    runtime.block_on(a_move_without_the_server(&client, &served));
+    house.start();
+    served.device().try_now();
+    let mine = format!("http://{}/mine", served.address());
+    let accepted = "#mine li[data-seq='2'][data-state='accepted']";
+    runtime.block_on(async {
+        comes_to_show(&client, &mine, (accepted, "NUT")).await;
+        comes_to_show(&client, &format!("{desk}/bins/MAIN/C"), ("main", "NUT")).await;
+        let page = text(&client, "main").await;
+        assert!(page.contains('7'), "seven lie there: {page}");
+        client.close().await.expect("the browser ends");
+        served.stop().await;
+    });
+    house.stop();
+}
