@@ -25,8 +25,8 @@ where
     T::try_from(text.to_owned()).expect("a short printable code")
 }
 
-fn import(raw: Vec<u8>) -> Command {
-    Command { origin: CommandOrigin::Import { user: word("SETUP") }, raw, local_date: None }
+fn set_up(raw: Vec<u8>) -> Command {
+    Command { origin: CommandOrigin::System, raw, local_date: None }
 }
 
 /// The one-time code of the device at a place.
@@ -48,7 +48,7 @@ pub fn invitation(place: usize) -> Invitation {
 
 /// Everything that sets the company up.
 pub fn commands(floor: &Floor, n_devices: usize) -> Vec<Command> {
-    let mut commands = vec![import(LedgerCommand::Batch(Batch { commands: masters() }).encode())];
+    let mut commands = vec![set_up(LedgerCommand::Batch(Batch { commands: masters() }).encode())];
     let stock = floor.stock().map(|((bin, item, lot), pieces)| {
         LedgerCommand::OpeningStock(OpeningStock {
             place: Place { location: word(LOCATION), bin: Some(word(bin)), plate: None },
@@ -65,14 +65,14 @@ pub fn commands(floor: &Floor, n_devices: usize) -> Vec<Command> {
             },
         })
     });
-    commands.push(import(LedgerCommand::Batch(Batch { commands: stock.collect() }).encode()));
+    commands.push(set_up(LedgerCommand::Batch(Batch { commands: stock.collect() }).encode()));
     commands.extend((0..n_devices).map(|place| {
         let allow = MachineCommand::AllowEnrolment {
             code_hash: ByteBuf::from(sha256(&code(place))),
             site: 1,
             expires: ServerTime(BEGIN_US + 3_600_000_000),
         };
-        import(allow.encode())
+        set_up(allow.encode())
     }));
     commands
 }
