@@ -2,7 +2,7 @@
 
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use device_core::device::{Device, Settings};
 use fantoccini::actions::{InputSource as _, KeyAction, KeyActions};
@@ -82,27 +82,27 @@ async fn text(client: &Client, css: &str) -> String {
 
 /// Looks until the element at `css` says `wanted`.
 async fn shows(client: &Client, css: &str, wanted: &str) {
-    let begun = Instant::now();
-    loop {
-        let seen = text(client, css).await;
-        if seen.contains(wanted) {
-            return;
+    let mut seen = String::new();
+    let looking = async {
+        while !seen.contains(wanted) {
+            seen = text(client, css).await;
         }
-        assert!(begun.elapsed() < PATIENCE, "{css} was to show {wanted}, it shows: {seen}");
-    }
+    };
+    let in_time = tokio::time::timeout(PATIENCE, looking).await.is_ok();
+    assert!(in_time, "{css} was to show {wanted}, it shows: {seen}");
 }
 
 /// Opens `url` again and again until the element at `css` says `wanted`.
 async fn comes_to_show(client: &Client, url: &str, (css, wanted): (&str, &str)) {
-    let begun = Instant::now();
-    loop {
-        client.goto(url).await.expect("the page opens");
-        let seen = text(client, css).await;
-        if seen.contains(wanted) {
-            return;
+    let mut seen = String::new();
+    let looking = async {
+        while !seen.contains(wanted) {
+            client.goto(url).await.expect("the page opens");
+            seen = text(client, css).await;
         }
-        assert!(begun.elapsed() < PATIENCE, "{url} {css} was to show {wanted}, it shows: {seen}");
-    }
+    };
+    let in_time = tokio::time::timeout(PATIENCE, looking).await.is_ok();
+    assert!(in_time, "{url} {css} was to show {wanted}, it shows: {seen}");
 }
 
 /// A scanner that is a keyboard: all at once, then Enter.

@@ -1,7 +1,6 @@
 //! The same acts in several orders of arrival, in numbers.
 
 use std::process::ExitCode;
-use std::time::Instant;
 
 use clap::Parser;
 use tests::shuffle::{Arrival, shuffle};
@@ -25,12 +24,11 @@ fn main() -> ExitCode {
         Arrival::DeviceByDevice,
         Arrival::LastDeviceFirst,
     ];
-    let begun = Instant::now();
     let found = shuffle(arguments.seed, arguments.acts, &arrivals);
     for claim in &found {
         println!("not so: {claim}");
     }
-    let (n, s) = (arguments.acts, begun.elapsed().as_secs());
-    println!("{n} acts in {} orders, {s} s: {} claims broken", arrivals.len(), found.len());
+    let (n_acts, n_orders) = (arguments.acts, arrivals.len());
+    println!("{n_acts} acts in {n_orders} orders of arrival: {} claims broken", found.len());
     if found.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
