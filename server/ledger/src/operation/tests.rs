@@ -2,6 +2,7 @@
 
 use protocol::code::Code;
 use protocol::feed::Role;
+use protocol::frame::OriginOf;
 use protocol::identity::{
     Boot, DeviceId, Hash16, Incarnation, IntakeNo, Lsn, OperationId, Seq, ServerEpoch,
 };
@@ -14,6 +15,7 @@ use crate::draft::Draft;
 use crate::operation::{Request, judge, park_poison};
 use crate::schema::SiteId;
 use crate::schema::book::{Intake, Origin, OutcomeRevisions, Outcomes, Timing};
+use crate::schema::identity::{Device, DeviceState, Devices};
 use crate::tables::Read as _;
 use crate::world::{World, adjust, at, codes, goods, q, receive};
 
@@ -188,4 +190,71 @@ fn each_revision_of_an_outcome_is_kept() {
     assert_eq!(first.outcome.decision, Decision::Accepted);
     assert_eq!(codes(&second.outcome), [Code::UndoneByOperator]);
     assert!(second.outcome.lsn > first.outcome.lsn);
+}
+
+/// The content of a receipt of `quantity` BOLT into A.
+fn receipt(quantity: &str) -> Vec<u8> {
+    let envelope = Envelope {
+        boot: Boot(1),
+        mono_us: 0,
+        cursor: Lsn(0),
+        epoch: ServerEpoch(1),
+        operator: None,
+        document: None,
+    };
+    Recorded::new(envelope, &receive("A", goods("BOLT", quantity))).to_content()
+}
+
+/// Judges `intake` over `world`, as decision `lsn`.
+fn judged(world: &mut World, intake: &Intake, lsn: u64) {
+    let mut draft = Draft::over(&world.tables);
+    let request = Request { lsn: Lsn(lsn), intake_no: IntakeNo(lsn), ..request(intake) };
+    judge(&mut draft, &request).unwrap();
+    let changes = draft.finish();
+    world.tables.apply(changes);
+}
+
+#[test]
+fn case_41_a_relabelled_operation_is_the_same_and_a_fork_is_a_new_fact() {
+    let mut world = World::new();
+    let first = intake(receipt("4"), 1);
+    judged(&mut world, &first, 900);
+    let again = |raw: Vec<u8>, seq: u64, hash: Hash16| {
+        let device = DeviceId(9);
+        let sent_as = OperationId { device, incarnation: Incarnation(2), seq: Seq(seq) };
+        let origin = OriginOf { incarnation: Incarnation(1), seq: Seq(1), hash };
+        let origin = Origin::Device { sent_as, hash: Hash16([8; 16]), first: Some(origin) };
+        (sent_as, Intake { origin, ..intake(raw, 1) })
+    };
+    let (_sent_as, same) = again(receipt("4"), 1, Hash16([7; 16]));
+    judged(&mut world, &same, 901);
+    assert_eq!(world.stock("MAIN/A BOLT"), q("4"));
+
+    let (fork, other) = again(receipt("5"), 2, Hash16([9; 16]));
+    judged(&mut world, &other, 902);
+    assert_eq!(world.stock("MAIN/A BOLT"), q("9"));
+    assert!(codes(&world.outcome(fork)).contains(&Code::DifferentUnderSameId));
+}
+
+#[test]
+fn what_a_suspended_device_sends_waits_for_a_decision() {
+    let mut world = World::new();
+    let device = Device {
+        name: "nine".to_owned(),
+        model: String::new(),
+        site: SiteId(1),
+        algorithm: protocol::frame::KeyAlgorithm::Ed25519,
+        public_key: ByteBuf::new(),
+        state: DeviceState::Suspended,
+        incarnation: Incarnation(1),
+        declared_lost: None,
+        enrolled: at(0),
+    };
+    let mut draft = Draft::over(&world.tables);
+    draft.put::<Devices>(&DeviceId(9), device);
+    let changes = draft.finish();
+    world.tables.apply(changes);
+    judged(&mut world, &intake(receipt("4"), 1), 900);
+    assert!(world.stocks().is_empty());
+    assert_eq!(world.open_cases()[0].reasons[0].code, Code::DeviceSuspended);
 }
