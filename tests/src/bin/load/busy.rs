@@ -133,7 +133,7 @@ async fn work(
         }
         // First it comes, then it goes: stock stays as it is.
         let item = (shift.n + n_scans / 2) % shift.n_items;
-        let (body, document) = company::movement(item, n_scans % 2 == 0);
+        let (body, document) = company::movement(item, n_scans % 2 == 0, 5);
         client.record(&[Work { body, document: Some(document) }])?;
         n_scans += 1;
         next += shift.pause;

@@ -40,9 +40,9 @@ where
     T::try_from(text.into()).expect("a short printable code")
 }
 
-/// Goods of item `n` that came (`true`) or left, with the order line that they are for.
-pub(crate) fn movement(n: u32, comes: bool) -> (Body, DocumentRef) {
-    let (place, goods) = (place(n), goods(n, 5));
+/// So many pieces of item `n` that came (`true`) or left, with the order line that they are for.
+pub(crate) fn movement(n: u32, comes: bool, pieces: i32) -> (Body, DocumentRef) {
+    let (place, goods) = (place(n), goods(n, pieces));
     let line = Some(n % LINES + 1);
     if comes {
         let body = Body::Receive(Receive { to: place, goods, condition: Condition::Good });

@@ -87,7 +87,7 @@ async fn post(
     let mut answers = futures_util::stream::iter(from..to)
         .map(|line| {
             let pair = line / 2;
-            let (body, document) = company::movement(pair % arguments.items, line % 2 == 0);
+            let (body, document) = company::movement(pair % arguments.items, line % 2 == 0, 5);
             let handle = LedgerCommand::Handle(Handle::new(&body, Some(document)));
             let user = company::word(company::CLERK);
             company.submit(Command {

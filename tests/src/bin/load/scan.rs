@@ -130,7 +130,7 @@ fn measure(folder: &Path, device: &Device, n: u32) -> Result<[Took; 3], Problem>
     let [mut of_bare, mut of_recorder, mut of_device] =
         [Took::default(), Took::default(), Took::default()];
     for turn in 0..n + WARM_UP {
-        let (body, document) = company::movement(turn % N_ITEMS, turn % 2 == 0);
+        let (body, document) = company::movement(turn % N_ITEMS, turn % 2 == 0, 5);
         let work = Work { body, document: Some(document) };
         let content = content(&work);
         let began = Instant::now();
