@@ -6,5 +6,6 @@ mod house;
 mod kill;
 mod readme;
 mod shuffle;
+mod simulation;
 mod tidy;
 mod wire;
