@@ -8,8 +8,10 @@ fn root() -> PathBuf {
 
 fn all_sources() -> String {
     let mut text = String::new();
-    let mut folders: Vec<PathBuf> =
-        ["protocol", "device-core", "server", "tests"].iter().map(|name| root().join(name)).collect();
+    let mut folders: Vec<PathBuf> = ["protocol", "device-core", "server", "tests"]
+        .iter()
+        .map(|name| root().join(name))
+        .collect();
     while let Some(folder) = folders.pop() {
         for entry in std::fs::read_dir(&folder).expect("a source folder can be read") {
             let path = entry.expect("its entries can be read").path();

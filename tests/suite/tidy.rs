@@ -35,7 +35,10 @@ fn code_lines(file: &Path) -> Vec<String> {
 
 fn is_test_file(file: &Path) -> bool {
     file.components().any(|part| {
-        matches!(part.as_os_str().to_str(), Some("tests" | "tests.rs" | "golden.rs" | "laws.rs" | "facts.rs"))
+        matches!(
+            part.as_os_str().to_str(),
+            Some("tests" | "tests.rs" | "golden.rs" | "laws.rs" | "facts.rs")
+        )
     }) || file.to_string_lossy().contains("_tests.rs")
 }
 
@@ -89,14 +92,19 @@ fn the_pure_crates_have_no_floats() {
             let words = line.split(|c: char| !c.is_alphanumeric() && c != '_');
             words.into_iter().any(|word| word == "f32" || word == "f64")
         })
-        .filter(|line| !line.contains(": f32: ") || line.split(": f32: ").nth(1).is_some_and(has_float))
-        .filter(|line| !line.contains(": f64: ") || line.split(": f64: ").nth(1).is_some_and(has_float))
+        .filter(|line| {
+            !line.contains(": f32: ") || line.split(": f32: ").nth(1).is_some_and(has_float)
+        })
+        .filter(|line| {
+            !line.contains(": f64: ") || line.split(": f64: ").nth(1).is_some_and(has_float)
+        })
         .collect();
     assert_eq!(found, Vec::<String>::new());
 }
 
 fn has_float(code: &str) -> bool {
-    code.split(|c: char| !c.is_alphanumeric() && c != '_').any(|word| word == "f32" || word == "f64")
+    code.split(|c: char| !c.is_alphanumeric() && c != '_')
+        .any(|word| word == "f32" || word == "f64")
 }
 
 #[test]
@@ -119,7 +127,10 @@ fn manifest(folder: &str) -> String {
 #[test]
 fn the_arrows_between_the_crates_point_one_way() {
     let forbidden = [
-        ("protocol", vec!["ledger", "server", "server-core", "device-core", "tokio", "axum", "sled"]),
+        (
+            "protocol",
+            vec!["ledger", "server", "server-core", "device-core", "tokio", "axum", "sled"],
+        ),
         ("device-core", vec!["ledger", "server", "server-core"]),
         ("device-core/handheld", vec!["ledger", "server", "server-core"]),
         ("server/ledger", vec!["server", "server-core", "device-core", "tokio", "axum", "fjall"]),

@@ -71,23 +71,22 @@ pub fn merged_scan(
     if range.is_empty() {
         return;
     }
-    let bounds = (
-        Bound::Included((table, range.from.clone())),
-        Bound::Excluded((table, range.to.clone())),
-    );
+    let bounds =
+        (Bound::Included((table, range.from.clone())), Bound::Excluded((table, range.to.clone())));
     let in_range = changes.range(bounds);
-    let ours: OurRows<'_> =
-        if reverse { Box::new(in_range.rev()) } else { Box::new(in_range) };
+    let ours: OurRows<'_> = if reverse { Box::new(in_range.rev()) } else { Box::new(in_range) };
     let mut ours = ours.peekable();
     let mut stopped = false;
     base.scan(table, range, reverse, &mut |key, record| {
         while let Some(((_table, our_key), change)) = ours.peek() {
-            let comes_first = if reverse { our_key.as_slice() > key } else { our_key.as_slice() < key };
+            let comes_first =
+                if reverse { our_key.as_slice() > key } else { our_key.as_slice() < key };
             let same = our_key.as_slice() == key;
             if !comes_first && !same {
                 break;
             }
-            let flow = change.as_ref().map_or(ControlFlow::Continue(()), |ours| visit(our_key, ours));
+            let flow =
+                change.as_ref().map_or(ControlFlow::Continue(()), |ours| visit(our_key, ours));
             ours.next();
             if flow.is_break() {
                 stopped = true;

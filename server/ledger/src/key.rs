@@ -219,7 +219,17 @@ macro_rules! protocol_numbers {
     )*};
 }
 protocol_numbers!(
-    DeviceId, Incarnation, Seq, Boot, IntakeNo, Lsn, ServerEpoch, CaseId, TaskId, HoldId, ServerTime
+    DeviceId,
+    Incarnation,
+    Seq,
+    Boot,
+    IntakeNo,
+    Lsn,
+    ServerEpoch,
+    CaseId,
+    TaskId,
+    HoldId,
+    ServerTime
 );
 
 impl Key for protocol::identity::OperationId {
@@ -249,8 +259,22 @@ macro_rules! protocol_words {
     )*};
 }
 protocol_words!(
-    ItemNo, VariantCode, UnitCode, IdentifierCode, LocationCode, SiteCode, ZoneCode, BinCode, LotNo,
-    SerialNo, PackageNo, PlateNo, DocumentNo, PartnerNo, OperatorId, TrackingCode
+    ItemNo,
+    VariantCode,
+    UnitCode,
+    IdentifierCode,
+    LocationCode,
+    SiteCode,
+    ZoneCode,
+    BinCode,
+    LotNo,
+    SerialNo,
+    PackageNo,
+    PlateNo,
+    DocumentNo,
+    PartnerNo,
+    OperatorId,
+    TrackingCode
 );
 
 impl Key for protocol::operation::DocumentKind {
@@ -379,7 +403,13 @@ mod tests {
     fn the_order_of_bytes_is_the_order_of_values() {
         ordered(&[i64::MIN, -1, 0, 1, i64::MAX]);
         ordered(&[0_u32, 1, 255, 256, u32::MAX]);
-        ordered(&["".to_owned(), "\0".to_owned(), "\0a".to_owned(), "a".to_owned(), "ab".to_owned()]);
+        ordered(&[
+            "".to_owned(),
+            "\0".to_owned(),
+            "\0a".to_owned(),
+            "a".to_owned(),
+            "ab".to_owned(),
+        ]);
         ordered(&[("a".to_owned(), 9_u32), ("ab".to_owned(), 1), ("b".to_owned(), 0)]);
         ordered(&[None, Some(0_u8), Some(1)]);
     }

@@ -50,8 +50,13 @@ impl Tables for MemoryTables {
             Bound::Excluded((table, range.to.clone())),
         );
         let rows = self.rows.range(bounds);
-        let mut visit = |((_table, key), record): (&(TableId, Vec<u8>), &Record)| visit(key, record);
+        let mut visit =
+            |((_table, key), record): (&(TableId, Vec<u8>), &Record)| visit(key, record);
         // The flow only tells whether the visitor wanted less; there is nothing to do about it.
-        let _flow = if reverse { rows.rev().try_for_each(&mut visit) } else { { rows }.try_for_each(&mut visit) };
+        let _flow = if reverse {
+            rows.rev().try_for_each(&mut visit)
+        } else {
+            { rows }.try_for_each(&mut visit)
+        };
     }
 }

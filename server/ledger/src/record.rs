@@ -47,7 +47,8 @@ impl Record {
     /// that the store has migrated, and was checked by its sums when it was read.
     pub fn row<R: DeserializeOwned + Send + Sync + 'static>(&self) -> Arc<R> {
         let shared = self.0.decoded.get_or_init(|| {
-            let row: R = decode_row(&self.0.bytes).expect("a stored record decodes as its table says");
+            let row: R =
+                decode_row(&self.0.bytes).expect("a stored record decodes as its table says");
             Arc::new(row)
         });
         Arc::clone(shared).downcast().expect("a record belongs to one table and has its row type")
@@ -71,7 +72,8 @@ impl Eq for Record {}
 /// The bytes of a row: format version, then postcard.
 pub fn encode_row<R: Serialize>(row: &R) -> Vec<u8> {
     let bytes = vec![RECORD_VERSION];
-    postcard::to_extend(row, bytes).expect("writing to memory cannot fail, and rows have known lengths")
+    postcard::to_extend(row, bytes)
+        .expect("writing to memory cannot fail, and rows have known lengths")
 }
 
 /// Reads what [`encode_row`] wrote; none for another format version or damaged bytes.

@@ -285,7 +285,8 @@ impl Runtime {
             .name("machine".to_owned())
             .spawn(move || drive::run(parts))?;
         let connections = AtomicU64::new(0);
-        let inner = Inner { store, clock, inbox, head, health, online, hearsay, alarms, connections };
+        let inner =
+            Inner { store, clock, inbox, head, health, online, hearsay, alarms, connections };
         Ok(Self { company: Company(Arc::new(inner)), machine })
     }
 

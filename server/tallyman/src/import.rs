@@ -112,7 +112,7 @@ pub(crate) async fn import(
 fn show(stage: Stage, done: usize, of: usize) {
     use std::io::{IsTerminal as _, Write as _};
     let mut out = std::io::stderr();
-    if out.is_terminal() && (done % 500 == 0 || done == of) {
+    if out.is_terminal() && (done.is_multiple_of(500) || done == of) {
         let word = match stage {
             Stage::Plan => "planned",
             Stage::Rehearse => "rehearsed",

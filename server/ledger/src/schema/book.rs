@@ -2,8 +2,8 @@
 //! company itself.
 
 use chrono::NaiveDate;
-use protocol::identity::{Hash16, IntakeNo, Lsn, OperationId, Seq, ServerEpoch, ServerTime};
 use protocol::frame::OriginOf;
+use protocol::identity::{Hash16, IntakeNo, Lsn, OperationId, Seq, ServerEpoch, ServerTime};
 use protocol::outcome::Outcome;
 use protocol::words::OperatorId;
 use serde::{Deserialize, Serialize};

@@ -102,9 +102,7 @@ impl OrderKey {
 }
 
 /// Where a row comes from: the decision that wrote it.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize,
-)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
 pub struct Written {
     /// The decision.
     pub lsn: Lsn,
@@ -186,7 +184,8 @@ impl Counter {
 /// The next number of `counter`, from 1; the draft remembers that it was given.
 pub fn next_number(draft: &mut crate::draft::Draft<'_>, counter: Counter) -> u64 {
     use crate::tables::Read as _;
-    let next = draft.row::<book::Counters>(&counter.number()).map_or(0, |last| *last).saturating_add(1);
+    let next =
+        draft.row::<book::Counters>(&counter.number()).map_or(0, |last| *last).saturating_add(1);
     draft.put::<book::Counters>(&counter.number(), next);
     next
 }

@@ -167,7 +167,7 @@ fn identifiers(n: u64) -> Vec<IdentifierLine> {
         unit,
     };
     let mut rows = vec![one(gtin(n), None)];
-    if n % 4 == 0 {
+    if n.is_multiple_of(4) {
         rows.push(one(gtin(n + 500_000), Some(word("BOX"))));
     }
     rows
