@@ -92,6 +92,18 @@ async fn shows(client: &Client, css: &str, wanted: &str) {
     assert!(in_time, "{css} was to show {wanted}, it shows: {seen}");
 }
 
+/// Looks until the element at `css` says something, and no longer `gone`.
+async fn shows_no_more(client: &Client, css: &str, gone: &str) {
+    let mut seen = text(client, css).await;
+    let looking = async {
+        while seen.is_empty() || seen.contains(gone) {
+            seen = text(client, css).await;
+        }
+    };
+    let in_time = tokio::time::timeout(PATIENCE, looking).await.is_ok();
+    assert!(in_time, "{css} was to show no more {gone}, it shows: {seen}");
+}
+
 /// Opens `url` again and again until the element at `css` says `wanted`.
 async fn comes_to_show(client: &Client, url: &str, (css, wanted): (&str, &str)) {
     let mut seen = String::new();
@@ -164,8 +176,9 @@ async fn a_move_without_the_server(client: &Client, served: &Served) {
     scan(client, NUT).await;
     shows(client, ".filled", "NUT").await;
     key_in(client, "7").await;
+    shows(client, "main", "Scan the bin to put into").await;
     scan(client, "B:C").await;
-    shows(client, ".filled", "C").await;
+    shows_no_more(client, "main", "Scan the bin to put into").await;
     if served.device().status().n_unsent < 2 {
         click(client, "//nav[contains(@class, 'bar')]//button[contains(@class, 'go')]").await;
     }
