@@ -50,6 +50,8 @@ pub(crate) struct World {
     pub(crate) epsilon_us: u64,
     /// Who works with the devices.
     pub(crate) operator: Option<OperatorId>,
+    /// Reads and writes of the last judgement.
+    pub(crate) spent: u64,
 }
 
 /// Something that a device did, ready to arrive.
@@ -181,6 +183,7 @@ impl World {
             now: at(-600).0,
             epsilon_us: 0,
             operator: Some("ANA".try_into().unwrap()),
+            spent: 0,
         };
         world.set_up();
         world
@@ -444,6 +447,7 @@ impl World {
             time: ServerTime(self.now + 1),
         };
         judge(&mut draft, &request).expect("nothing in these tests is poison");
+        self.spent = draft.spent();
         let changes = draft.finish();
         self.tables.apply(changes);
         let violations = crate::audit::audit(&self.tables);

@@ -29,6 +29,10 @@ use crate::schema::{Counter, EntryNo, next_number};
 use crate::tables::Read as _;
 use crate::tracking;
 
+/// How many entries one posting may walk in search of loops of cost. Real chains are a few returns
+/// and transfers long.
+const WALKED_MAX: u32 = 100;
+
 /// Where an entry finds its counterparts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Place {
@@ -58,17 +62,26 @@ pub(crate) fn place_of(draft: &mut Draft<'_>, entry: &ItemLedgerEntry) -> Place 
 /// The portions that the decrease `leg` was applied to, in order of application: increase and
 /// quantity, positive.
 pub(crate) fn portions_of(draft: &Draft<'_>, leg: EntryNo) -> Vec<(EntryNo, Quantity)> {
-    let mut rows: Vec<(EntryNo, EntryNo, Quantity)> = draft
+    supplies_of(draft, leg)
+        .into_iter()
+        .map(|(_no, row)| (row.inbound, row.quantity.negated()))
+        .collect()
+}
+
+/// The applications by which increases supplied the decrease `leg` with goods and their cost, in
+/// order of application.
+fn supplies_of(draft: &Draft<'_>, leg: EntryNo) -> Vec<(EntryNo, ItemApplication)> {
+    let mut rows: Vec<_> = draft
         .list::<ApplicationsByOutbound>(&KeyRange::prefix(&(leg,)))
         .into_iter()
-        .filter_map(|((_leg, inbound, no), _row)| {
+        .filter_map(|((_leg, _inbound, no), _row)| {
             let row = draft.row::<Applications>(&no)?;
-            (row.entry == leg && !row.cost_application)
-                .then(|| (no, inbound, row.quantity.negated()))
+            let supplies = row.entry == leg && !row.cost_application && !row.without_cost;
+            supplies.then(|| (no, (*row).clone()))
         })
         .collect();
     rows.sort_by_key(|row| row.0);
-    rows.into_iter().map(|(_no, inbound, quantity)| (inbound, quantity)).collect()
+    rows
 }
 
 /// How an application came about.
@@ -136,15 +149,39 @@ impl Posting<'_, '_> {
         }
         let corrects_count =
             matches!(line.reason, EntryReason::CountCorrection | EntryReason::CountTakenOut);
-        if corrects_count
-            && line.applies_from.0 != 0
-            && self.remaining(line.applies_from).is_negative()
-        {
-            // A difference without supply and its correction close each other (COSTING 12.7): the
-            // loop of a return without stock must not be left standing by timing noise.
-            self.pair(no, line.applies_from, Manner { without_cost: true, ..manner })?;
+        if corrects_count && line.applies_from.0 != 0 {
+            self.close_against(no, line.applies_from, place, manner)?;
         }
         self.close_open_decreases(no, place, manner)
+    }
+
+    /// Closes a count difference and its correction against each other (COSTING 12.7): the
+    /// increases that supplied the difference get back what it took, and neither of the two
+    /// supplies anybody. So timing noise leaves no loop standing, moves no layer of cost, and does
+    /// not link each difference to the one before it.
+    fn close_against(
+        &mut self,
+        correction: EntryNo,
+        difference: EntryNo,
+        place: &Place,
+        manner: Manner,
+    ) -> Result<(), Stop> {
+        let mut taken = add(self.remaining(correction), self.remaining(difference))?;
+        let mut suppliers = Vec::new();
+        for (row_no, row) in supplies_of(self.draft, difference).into_iter().rev() {
+            if !taken.is_positive() {
+                break;
+            }
+            let portion = row.quantity.abs().min(taken);
+            self.take_back(row_no, &row, portion)?;
+            suppliers.push(row.inbound);
+            taken = subtract(taken, portion)?;
+        }
+        self.pair(correction, difference, Manner { without_cost: true, ..manner })?;
+        for increase in suppliers {
+            self.close_open_decreases(increase, place, manner)?;
+        }
+        Ok(())
     }
 
     /// Applies the increase `no` to open decreases of its pool, in the order of the method.
@@ -382,29 +419,48 @@ impl Posting<'_, '_> {
 
     /// Whether the cost of `increase` comes, over any number of steps, from `decrease`: then the
     /// one must not supply the other (COSTING 5.6).
-    fn cost_depends_on(&self, increase: EntryNo, decrease: EntryNo) -> bool {
+    ///
+    /// A posting that has walked [`WALKED_MAX`] entries goes no further and takes the rest for
+    /// dependent: a pair too few leaves two entries open, a pair too many makes a loop.
+    fn cost_depends_on(&mut self, increase: EntryNo, decrease: EntryNo) -> bool {
+        if !self.state(increase).has_cost_edge || !self.gave_its_cost(decrease) {
+            return false;
+        }
         let mut seen = BTreeSet::new();
         let mut waiting = vec![increase];
         while let Some(increase) = waiting.pop() {
             if !seen.insert(increase) || !self.state(increase).has_cost_edge {
                 continue;
             }
-            for ((_inbound, source, no), _row) in
-                self.draft.list::<ApplicationsByInbound>(&KeyRange::prefix(&(increase,)))
-            {
-                let Some(row) = self.draft.row::<Applications>(&no) else { continue };
-                if row.entry != increase || source.0 == 0 {
-                    continue;
-                }
-                if source == decrease {
-                    return true;
-                }
-                waiting.extend(
-                    portions_of(self.draft, source).into_iter().map(|(inbound, _portion)| inbound),
-                );
+            if self.walked >= WALKED_MAX {
+                return true;
             }
+            self.walked = self.walked.saturating_add(1);
+            let source = self.entry(increase).applies_from;
+            if source == decrease {
+                return true;
+            }
+            waiting.extend(
+                portions_of(self.draft, source).into_iter().map(|(inbound, _portion)| inbound),
+            );
         }
         false
+    }
+
+    /// Whether any increase takes its cost from `decrease`. What was only just written gave nobody
+    /// its cost, and most of what is not did neither: then nothing can depend on it.
+    fn gave_its_cost(&self, decrease: EntryNo) -> bool {
+        let mut found = false;
+        self.draft.each::<ApplicationsByOutbound>(
+            &KeyRange::prefix(&(decrease,)),
+            true,
+            |(_decrease, _increase, no), _row| {
+                found =
+                    self.draft.row::<Applications>(&no).is_some_and(|row| row.entry == row.inbound);
+                if found { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            },
+        );
+        found
     }
 
     pub(crate) fn entry(&self, no: EntryNo) -> ItemLedgerEntry {

@@ -226,6 +226,8 @@ pub struct Posting<'d, 't> {
     /// went below zero.
     pub(crate) touched: BTreeMap<StockKey, Quantity>,
     pub(crate) register: Option<RegisterNo>,
+    /// Entries walked so far in search of loops of cost.
+    pub(crate) walked: u32,
     /// Acts in the histories of serials that are written although the operation is parked: they are
     /// booked when an earlier act comes late and makes room for them.
     pub(crate) parked_acts: Vec<((ItemId, VariantId, SerialNo, OrderKey), SerialActRow)>,
@@ -247,6 +249,7 @@ impl<'d, 't> Posting<'d, 't> {
             applications: Vec::new(),
             touched: BTreeMap::new(),
             register: None,
+            walked: 0,
             parked_acts: Vec::new(),
             awakened: Vec::new(),
             arrivals: Vec::new(),

@@ -7,7 +7,9 @@ use protocol::quantity::Quantity;
 use crate::key::KeyRange;
 use crate::schema::entry::{Applications, OpenInbound, OpenOutbound};
 use crate::tables::Read as _;
-use crate::world::{World, adjust, codes, goods, in_any_order, lot, moved, q, ship, undo};
+use crate::world::{
+    Done, World, adjust, codes, count, goods, in_any_order, lot, moved, q, ship, undo,
+};
 
 const SO: DocumentKind = DocumentKind::SalesOrder;
 
@@ -183,4 +185,93 @@ fn a_body_of_nothing_posts_nothing() {
     world.scan(1, 61, None, moved("A", "B", goods("BOLT", "0")));
     assert_eq!(world.entries("BOLT").len(), before);
     assert!(world.stocks().is_empty());
+}
+
+/// Bin A holds 5. One is moved away, A is counted, the move arrives after the count, and the piece
+/// comes back: a difference and its correction, and A holds 5 again. Gives the reads and writes of
+/// the count, of the late move and of the way back.
+fn counted_and_corrected(world: &mut World, n: i64) -> [u64; 3] {
+    let minute = 60 + 10 * n;
+    let late = world.done(1, minute, None, moved("A", "B", goods("BOLT", "1")));
+    world.scan(2, minute + 1, None, count("A", goods("BOLT", "4")));
+    let counting = world.spent;
+    world.send(&late);
+    let correcting = world.spent;
+    world.scan(1, minute + 2, None, moved("B", "A", goods("BOLT", "1")));
+    [counting, correcting, world.spent]
+}
+
+#[test]
+fn a_posting_costs_the_same_however_often_its_key_was_counted() {
+    let mut world = World::new();
+    world.opening("A", goods("BOLT", "5"));
+    let costs: Vec<_> = (0..60).map(|n| counted_and_corrected(&mut world, n)).collect();
+    assert_eq!(costs[59], costs[9]);
+    assert_eq!(world.stock("MAIN/A BOLT"), q("5"));
+}
+
+#[test]
+fn a_surplus_explained_late_costs_the_same_however_often_its_key_was_counted_since() {
+    let explained_after = |n_counts: i64| {
+        let mut world = World::new();
+        world.opening("B", goods("BOLT", "1"));
+        world.opening("A", goods("BOLT", "4"));
+        let late: Done = world.done(3, 10, None, moved("B", "A", goods("BOLT", "1")));
+        world.scan(2, 20, None, count("A", goods("BOLT", "5")));
+        for n in 0..n_counts {
+            counted_and_corrected(&mut world, n);
+        }
+        world.send(&late);
+        assert_eq!(world.stock("MAIN/A BOLT"), q("5"));
+        world.spent
+    };
+    assert_eq!(explained_after(10), explained_after(40));
+}
+
+#[test]
+fn a_difference_and_its_correction_close_each_other_and_no_layer_moves() {
+    let mut world = layers("BOLT");
+    let late = world.done(1, 4000, None, moved("A", "B", goods("BOLT", "2")));
+    world.scan(2, 4010, None, count("A", goods("BOLT", "4")));
+    assert_eq!(
+        world.remaining("BOLT"),
+        figures(&[("3", "3"), ("1", "0"), ("2", "1"), ("-2", "0")])
+    );
+    world.send(&late);
+    assert_eq!(
+        world.remaining("BOLT"),
+        figures(&[("3", "3"), ("1", "1"), ("2", "2"), ("-2", "0"), ("2", "0")])
+    );
+}
+
+#[test]
+fn what_a_corrected_difference_gives_back_closes_what_was_shipped_without_stock() {
+    let mut world = World::new();
+    world.opening("A", goods("BOLT", "1"));
+    let order = world.document(SO, "SO1", &[("BOLT", "10")]);
+    let late = world.done(1, 60, None, moved("A", "B", goods("BOLT", "1")));
+    world.scan(2, 70, None, count("A", goods("BOLT", "0")));
+    world.scan(3, 80, Some(&order), ship("B", goods("BOLT", "1")));
+    assert_eq!(world.remaining("BOLT"), figures(&[("1", "0"), ("-1", "0"), ("-1", "-1")]));
+    world.send(&late);
+    assert_eq!(
+        world.remaining("BOLT"),
+        figures(&[("1", "0"), ("-1", "0"), ("-1", "0"), ("1", "0")])
+    );
+}
+
+#[test]
+fn a_long_chain_of_undone_shipments_is_not_walked_to_its_end() {
+    let mut world = World::new();
+    let order = world.document(SO, "SO1", &[("BOLT", "1000")]);
+    let mut costs = Vec::new();
+    for n in 0..120 {
+        let (shipped, _outcome) =
+            world.scan(1, 60 + n, Some(&order), ship("A", goods("BOLT", "1")));
+        world.scan(1, 60 + n, None, undo(shipped));
+        costs.push(world.spent);
+    }
+    assert_eq!(costs[119], costs[110]);
+    // Nothing closes the first shipment with goods whose cost comes from it.
+    assert_eq!(world.remaining("BOLT")[0], ("-1".to_owned(), "-1".to_owned()));
 }
