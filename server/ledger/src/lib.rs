@@ -15,14 +15,17 @@
 pub mod audit;
 pub mod command;
 pub mod conflict;
+pub mod costing;
 pub mod count;
 pub mod document;
 pub mod draft;
 pub mod key;
 pub mod lookup;
 pub mod memory;
+pub mod money;
 pub mod movement;
 pub mod operation;
+pub mod period;
 pub mod place;
 pub mod posting;
 pub mod record;

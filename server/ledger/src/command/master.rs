@@ -1,7 +1,9 @@
 //! Items and what belongs to them.
 
 use chrono::NaiveDate;
+use protocol::code::Code;
 use protocol::feed::TrackingRule;
+use protocol::outcome::Reason;
 use protocol::quantity::{Quantity, UnitFactor};
 use protocol::words::{IdentifierCode, ItemNo, LotNo, TrackingCode, UnitCode, VariantCode};
 use serde::{Deserialize, Serialize};
@@ -234,7 +236,8 @@ fn check_fixed(posting: &Posting<'_, '_>, id: ItemId, row: &Item) -> Result<(), 
         return Err(out_of_range("base_unit"));
     }
     if before.costing_method != row.costing_method && has_entries() {
-        return Err(out_of_range("costing_method"));
+        let reason = Reason::new(Code::CostingMethodLocked).word("item", &before.no);
+        return Err(Stop::Refuse(reason));
     }
     Ok(())
 }

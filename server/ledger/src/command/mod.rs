@@ -11,6 +11,8 @@
 //! Order of reading: this file, then [`master`] (items), [`places`], [`papers`] (documents),
 //! [`people`] (operators, rights), [`stock`].
 
+pub mod costing;
+pub mod journal;
 pub mod master;
 pub mod papers;
 pub mod people;
@@ -23,6 +25,7 @@ use protocol::operation::{Body, Count, DocumentRef};
 use protocol::outcome::Reason;
 use serde::{Deserialize, Serialize};
 
+use crate::costing::work::{self, AdjustCost, WorkOff};
 use crate::count;
 use crate::movement::transfer;
 use crate::posting::{Posting, Stop};
@@ -164,6 +167,24 @@ commands! {
     Settle(stock::Settle) = "settle";
     /// Decide a case.
     Decide(stock::Decide) = "decide";
+    /// See [`costing::SetInventorySetup`].
+    SetInventorySetup(costing::SetInventorySetup) = "set_inventory_setup";
+    /// See [`costing::PutItemCost`].
+    PutItemCost(costing::PutItemCost) = "put_item_cost";
+    /// See [`costing::PutStockkeepingUnit`].
+    PutStockkeepingUnit(costing::PutStockkeepingUnit) = "put_stockkeeping_unit";
+    /// See [`costing::PutUserSetup`].
+    PutUserSetup(costing::PutUserSetup) = "put_user_setup";
+    /// See [`journal::PostItemJournal`].
+    PostItemJournal(journal::PostItemJournal) = "post_item_journal";
+    /// See [`costing::InvoiceEntries`].
+    InvoiceEntries(costing::InvoiceEntries) = "invoice_entries";
+    /// See [`costing::ChargeEntries`].
+    ChargeEntries(costing::ChargeEntries) = "charge_entries";
+    /// See [`AdjustCost`].
+    AdjustCost(AdjustCost) = "adjust_cost";
+    /// See [`WorkOff`].
+    WorkOff(WorkOff) = "work_off";
 }
 
 #[derive(Serialize)]
@@ -253,6 +274,24 @@ pub fn run(posting: &mut Posting<'_, '_>, command: &Command) -> Result<(), Stop>
             count::observation::judge_journal_count(posting, entered.calculated, &entered.counts)
         }
         Command::Batch(batch) => run_batch(posting, batch),
+        Command::SetInventorySetup(set) => costing::set_setup(posting, set),
+        Command::PutItemCost(put) => costing::put_item_cost(posting, put),
+        Command::PutStockkeepingUnit(put) => costing::put_stockkeeping_unit(posting, put),
+        Command::PutUserSetup(put) => {
+            costing::put_user_setup(posting, put);
+            Ok(())
+        }
+        Command::PostItemJournal(journal) => journal::post(posting, journal),
+        Command::InvoiceEntries(put) => {
+            crate::period::check_posting(posting, put.date)?;
+            costing::invoice_entries(posting, put)
+        }
+        Command::ChargeEntries(put) => {
+            crate::period::check_posting(posting, put.date)?;
+            costing::charge_entries(posting, put)
+        }
+        Command::AdjustCost(ask) => work::ask(posting, ask),
+        Command::WorkOff(off) => work::work_off(posting, *off),
         Command::Handle(_) | Command::Settle(_) | Command::Decide(_) => {
             Err(Stop::refuse(Code::ChoiceNotOffered))
         }

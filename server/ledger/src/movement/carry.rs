@@ -1,8 +1,10 @@
 //! One motion of goods: posted where it crosses the border of stock, a location or a tracking key;
 //! registered where it stays within.
 
+use chrono::NaiveDate;
 use protocol::quantity::Quantity;
 
+use crate::costing::LineValue;
 use crate::count;
 use crate::place::plate;
 use crate::posting::entry::DocumentLineKey;
@@ -30,11 +32,28 @@ pub struct Motion {
     pub order: OrderKey,
     /// The goods moved because the plate under them did.
     pub with_plate: bool,
+    /// What a desk says about its entries.
+    pub terms: Terms,
+}
+
+/// What a desk says about the entries of a motion.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Terms {
+    /// The date for the accounts; none: that of the act.
+    pub posting_date: Option<NaiveDate>,
+    /// The entry that it is applied to; 0 for none.
+    pub applies_to: EntryNo,
+    /// The decrease that an increase takes its cost from; 0 for none.
+    pub applies_from: EntryNo,
+    /// It corrects another entry.
+    pub correction: bool,
+    /// What is known of its money.
+    pub value: LineValue,
 }
 
 impl Motion {
     /// Goods that came into stock.
-    pub const fn into_stock(
+    pub fn into_stock(
         entry_type: EntryType,
         to: StockKey,
         quantity: Quantity,
@@ -49,6 +68,7 @@ impl Motion {
             document: None,
             order,
             with_plate: false,
+            terms: Terms::default(),
         }
     }
 
@@ -142,10 +162,11 @@ impl Posting<'_, '_> {
             delta,
             order: motion.order,
             document: motion.document.clone(),
-            applies_to: EntryNo(0),
-            applies_from: EntryNo(0),
-            correction: false,
-            posting_date: self.act.posting_date,
+            applies_to: motion.terms.applies_to,
+            applies_from: motion.terms.applies_from,
+            correction: motion.terms.correction,
+            posting_date: motion.terms.posting_date.unwrap_or(self.act.posting_date),
+            value: motion.terms.value.clone(),
         };
         let nothing = EntryNo(0);
         let ends = match (motion.from, motion.to) {
@@ -160,7 +181,11 @@ impl Posting<'_, '_> {
             (Some(from), Some(to)) => {
                 let kind = EntryType::Transfer;
                 let out = EntryLine { entry_type: kind, ..line(from, motion.quantity.negated()) };
-                let into = EntryLine { entry_type: kind, ..line(to, motion.quantity) };
+                let into = EntryLine {
+                    entry_type: kind,
+                    applies_to: EntryNo(0),
+                    ..line(to, motion.quantity)
+                };
                 let (out, into) = self.post_transfer(&out, &into)?;
                 Ends { out, into }
             }

@@ -7,6 +7,7 @@ use protocol::operation::Undo;
 use protocol::outcome::{Decision, Reason};
 
 use crate::conflict;
+use crate::costing::LineValue;
 use crate::count;
 use crate::key::KeyRange;
 use crate::place::plate;
@@ -211,6 +212,7 @@ fn counter_entry(
         applies_from: if incoming { EntryNo(0) } else { no },
         correction: true,
         posting_date: posting.act.posting_date,
+        value: LineValue::default(),
     };
     posting.post_entry(line).map(|_no| ())
 }

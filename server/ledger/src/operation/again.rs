@@ -91,13 +91,14 @@ fn judge_again(
     let mut nested = posting.nested(Act { approved, ..act });
     nested.posted = posted.unwrap_or_default();
     let judged = post_body(&mut nested, body);
-    let Posting { decision, posted, touched, awakened, applications, arrivals, .. } = nested;
+    let Posting { decision, posted, touched, awakened, applications, values, arrivals, .. } =
+        nested;
     if let Err(stop) = judged {
         posting.draft.restore(before);
         return Err(stop);
     }
     posting.draft.put::<PostedBy>(&operation, posted);
-    posting.absorb(Leftover { touched, awakened, applications, arrivals });
+    posting.absorb(Leftover { touched, awakened, applications, values, arrivals });
     close_parked(posting, operation, decision.case);
     conflict::restate(posting, operation, |row| {
         row.outcome.decision = decision.decision;

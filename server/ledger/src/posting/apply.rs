@@ -12,9 +12,11 @@ use protocol::outcome::Reason;
 use protocol::quantity::Quantity;
 use protocol::words::DocumentNo;
 
+use crate::costing::{fits, minus};
 use crate::draft::Draft;
 use crate::key::KeyRange;
 use crate::lookup;
+use crate::money::Money;
 use crate::posting::entry::{Supply, never_below_zero};
 use crate::posting::{EntryLine, Posting, Stop, add, subtract};
 use crate::schema::book::Companies;
@@ -24,6 +26,7 @@ use crate::schema::entry::{
     Pool,
 };
 use crate::schema::item::{CostingMethod, Items, NegativeInventory};
+use crate::schema::money::Mark;
 use crate::schema::place::Locations;
 use crate::schema::{Counter, EntryNo, next_number};
 use crate::tables::Read as _;
@@ -110,9 +113,11 @@ impl Posting<'_, '_> {
         self.set_remaining(no, entry.quantity)?;
         if entry.quantity.is_positive() {
             self.own_row(no, line, supply);
+            self.value_increase(no, line, supply)?;
             self.apply_increase(no, line, &place, manner)
         } else {
-            self.apply_decrease(no, line, &place, manner)
+            self.apply_decrease(no, line, &place, manner)?;
+            self.value_decrease(no, line)
         }
     }
 
@@ -134,6 +139,7 @@ impl Posting<'_, '_> {
             outbound_is_updated: false,
             fixed: false,
             without_cost: false,
+            cost: Money::ZERO,
         });
     }
 
@@ -356,12 +362,20 @@ impl Posting<'_, '_> {
         portion: Quantity,
     ) -> Result<(), Stop> {
         let rest = add(row.quantity, portion)?;
+        let kept = if rest.is_zero() {
+            Money::ZERO
+        } else {
+            self.share_of_increase(row.inbound, row.outbound, rest.abs())?
+        };
+        let pair = (row.inbound, row.outbound);
+        self.add_applied(pair, minus(kept, row.cost)?, row.without_cost)?;
         if rest.is_zero() {
             self.draft.delete::<Applications>(&no);
             self.draft.delete::<ApplicationsByInbound>(&(row.inbound, row.outbound, no));
             self.draft.delete::<ApplicationsByOutbound>(&(row.outbound, row.inbound, no));
         } else {
-            self.draft.put::<Applications>(&no, ItemApplication { quantity: rest, ..row.clone() });
+            let row = ItemApplication { quantity: rest, cost: kept, ..row.clone() };
+            self.draft.put::<Applications>(&no, row);
         }
         let increase = add(self.remaining(row.inbound), portion)?;
         self.set_remaining(row.inbound, increase)?;
@@ -387,11 +401,16 @@ impl Posting<'_, '_> {
                     && row.without_cost == manner.without_cost;
                 same.then(|| (no, (*row).clone()))
             });
+        self.counts_not_before(increase, decrease)?;
         if let Some((no, row)) = same_pair {
             let quantity = subtract(row.quantity, portion)?;
-            self.draft.put::<Applications>(&no, ItemApplication { quantity, ..row });
+            let cost = self.carried_by((increase, decrease), quantity.abs(), manner)?;
+            self.add_applied((increase, decrease), minus(cost, row.cost)?, row.without_cost)?;
+            self.draft.put::<Applications>(&no, ItemApplication { quantity, cost, ..row });
             self.applications.push(no);
         } else {
+            let cost = self.carried_by((increase, decrease), portion, manner)?;
+            self.add_applied((increase, decrease), cost, manner.without_cost)?;
             self.write_application(ItemApplication {
                 entry: decrease,
                 inbound: increase,
@@ -403,10 +422,43 @@ impl Posting<'_, '_> {
                 outbound_is_updated: false,
                 fixed: manner.fixed,
                 without_cost: manner.without_cost,
+                cost,
             });
         }
         self.set_remaining(increase, subtract(left, portion)?)?;
-        self.set_remaining(decrease, subtract(portion, wanted)?)
+        self.set_remaining(decrease, subtract(portion, wanted)?)?;
+        self.paired(increase, decrease, manner)
+    }
+
+    /// What `quantity` of the pair carries. A pair without cost leaves the decrease at its provisional
+    /// cost.
+    fn carried_by(
+        &self,
+        (increase, decrease): (EntryNo, EntryNo),
+        quantity: Quantity,
+        manner: Manner,
+    ) -> Result<Money, Stop> {
+        if manner.without_cost {
+            let provisional = self.state(decrease).cost.provisional;
+            return fits(provisional.times(quantity, self.cents()));
+        }
+        self.share_of_increase(increase, decrease, quantity)
+    }
+
+    /// What follows from an application: cents that are left on an increase that is used up, and the
+    /// cost of a decrease that was valued before.
+    fn paired(&mut self, increase: EntryNo, decrease: EntryNo, manner: Manner) -> Result<(), Stop> {
+        if manner.fixed {
+            let mut state = self.state(increase);
+            state.cost.fixed_applications = state.cost.fixed_applications.saturating_add(1);
+            self.draft.put::<ItemLedgerStates>(&increase, state);
+        }
+        self.check_rounding(increase)?;
+        if self.is_valued(decrease) {
+            let item = self.entry(decrease).item;
+            self.mark(item, Mark::Decrease, decrease);
+        }
+        Ok(())
     }
 
     fn write_application(&mut self, row: ItemApplication) {

@@ -1,5 +1,6 @@
 //! Entries: appended, never changed.
 
+use chrono::NaiveDate;
 use protocol::operation::DocumentKind;
 use protocol::quantity::Quantity;
 use protocol::words::DocumentNo;
@@ -11,6 +12,7 @@ use crate::schema::entry::{
     WarehouseEntryType, WarehouseLedger,
 };
 use crate::schema::item::{CostingMethod, Items};
+use crate::schema::money::CostSums;
 use crate::schema::{Counter, EntryNo, OrderKey, RegisterNo, StockKey, next_number};
 use crate::tables::Read as _;
 
@@ -66,10 +68,11 @@ impl Posting<'_, '_> {
         let leg = self.append(out, Supply::Own)?;
         let mut rest = out.delta.abs();
         let mut first = EntryNo(0);
-        let average = self
-            .draft
-            .row::<Items>(&out.key.item)
-            .is_some_and(|item| item.costing_method == CostingMethod::Average);
+        let average = out.applies_to.0 == 0
+            && self
+                .draft
+                .row::<Items>(&out.key.item)
+                .is_some_and(|item| item.costing_method == CostingMethod::Average);
         let portions = if average { Vec::new() } else { apply::portions_of(self.draft, leg) };
         for (source, portion) in portions {
             let line = EntryLine { delta: portion, ..into.clone() };
@@ -140,6 +143,7 @@ impl Posting<'_, '_> {
             dimension_set: 0,
             written: self.written(),
         };
+        let valued = self.first_valuation(line, supply);
         self.draft.put::<ItemLedger>(&no, entry);
         self.draft.put::<ItemLedgerStates>(
             &no,
@@ -148,6 +152,9 @@ impl Posting<'_, '_> {
                 invoiced: Quantity::ZERO,
                 applied_to_adjust: false,
                 has_cost_edge,
+                valuation_date: valued,
+                latest_valuation: valued,
+                cost: CostSums::default(),
             },
         );
         self.draft.put::<ItemLedgerByItem>(&(key.item, no), ());
@@ -164,6 +171,16 @@ impl Posting<'_, '_> {
         self.change_stock(key, line.delta)?;
         self.apply(no, line, supply)?;
         Ok(no)
+    }
+
+    /// The date from which a new entry counts (COSTING 7): its own, but for what takes its cost from
+    /// another entry not before that one.
+    fn first_valuation(&self, line: &EntryLine, supply: Supply) -> NaiveDate {
+        match supply {
+            Supply::Own => line.posting_date,
+            Supply::CostFrom(from) => line.posting_date.max(self.state(from).valuation_date),
+            Supply::TransferredFrom(leg, _source) => self.state(leg).valuation_date,
+        }
     }
 
     fn append_warehouse(

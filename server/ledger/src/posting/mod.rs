@@ -8,7 +8,8 @@
 //! 3. A posting that stops leaves nothing: the caller throws the draft away or goes back to its
 //!    [`crate::draft::Savepoint`].
 //!
-//! Not here: the time line of counts (the caller tells it of every movement), documents, money.
+//! Not here: the time line of counts (the caller tells it of every movement), documents, what goods
+//! cost (`costing`, which is told of every entry).
 //!
 //! Order of reading: this file, [`entry`] (entries), [`apply`] (who supplied whom), [`stock`]
 //! (what lies where), [`hold`].
@@ -29,6 +30,7 @@ use protocol::outcome::{Change, Decision, Reason, Settlement};
 use protocol::quantity::Quantity;
 use protocol::words::{DocumentNo, OperatorId, SerialNo};
 
+use crate::costing::LineValue;
 use crate::count::missing::Arrival;
 use crate::draft::Draft;
 use crate::schema::book::Timing;
@@ -182,6 +184,8 @@ pub struct EntryLine {
     pub correction: bool,
     /// The date for the accounts.
     pub posting_date: NaiveDate,
+    /// What is known of its money.
+    pub value: LineValue,
 }
 
 impl EntryLine {
@@ -198,6 +202,7 @@ impl EntryLine {
             applies_from: EntryNo(0),
             correction: false,
             posting_date: act.posting_date,
+            value: LineValue::default(),
         }
     }
 }
@@ -207,6 +212,7 @@ pub(crate) struct Leftover {
     pub(crate) touched: BTreeMap<StockKey, Quantity>,
     pub(crate) awakened: Vec<OperationId>,
     pub(crate) applications: Vec<EntryNo>,
+    pub(crate) values: Vec<EntryNo>,
     pub(crate) arrivals: Vec<Arrival>,
 }
 
@@ -222,6 +228,12 @@ pub struct Posting<'d, 't> {
     pub posted: Posted,
     /// Item applications in the order in which they were made, for whoever values them.
     pub applications: Vec<EntryNo>,
+    /// Value entries that it wrote.
+    pub values: Vec<EntryNo>,
+    /// Cost is being adjusted, and what the changes reach is adjusted with it.
+    pub(crate) adjusting: bool,
+    /// Over how many average pools the change that is being worked on came.
+    pub(crate) round: u16,
     /// Stock keys that it changed, with what lay there before: looked at once, at the end, for what
     /// went below zero.
     pub(crate) touched: BTreeMap<StockKey, Quantity>,
@@ -247,6 +259,9 @@ impl<'d, 't> Posting<'d, 't> {
             decision: DecisionDraft::default(),
             posted: Posted::default(),
             applications: Vec::new(),
+            values: Vec::new(),
+            adjusting: false,
+            round: 0,
             touched: BTreeMap::new(),
             register: None,
             walked: 0,
@@ -288,6 +303,7 @@ impl<'d, 't> Posting<'d, 't> {
         self.awakened.extend(parts.awakened);
         self.arrivals.extend(parts.arrivals);
         self.applications.extend(parts.applications);
+        self.values.extend(parts.values);
     }
 
     /// Stops for `reason`: refused at the desk, parked for a device.

@@ -8,6 +8,8 @@ use protocol::quantity::Quantity;
 use protocol::words::{DocumentNo, OperatorId, SerialNo};
 use serde::{Deserialize, Serialize};
 
+use crate::money::Money;
+use crate::schema::money::CostSums;
 use crate::schema::{
     EntryNo, ItemId, LocationId, OrderKey, PlateId, RegisterNo, StockKey, TrackingId, VariantId,
     Written,
@@ -108,6 +110,12 @@ pub struct ItemLedgerState {
     pub applied_to_adjust: bool,
     /// It takes its cost from another entry: a walk for loops is needed before it is applied.
     pub has_cost_edge: bool,
+    /// The date from which it counts for average cost.
+    pub valuation_date: NaiveDate,
+    /// The latest valuation date among its value entries: what is taken from it counts no earlier.
+    pub latest_valuation: NaiveDate,
+    /// What its cost is made of.
+    pub cost: CostSums,
 }
 
 /// Who supplied whom (COSTING 2.2). One row per pair; a second portion is added to it.
@@ -134,6 +142,8 @@ pub struct ItemApplication {
     /// It closes quantities against each other and passes no cost: a count difference without
     /// supply and its correction (COSTING 12.7).
     pub without_cost: bool,
+    /// What it carries, never negative: the share of the increase that the decrease takes along.
+    pub cost: Money,
 }
 
 crate::key_struct! {

@@ -12,6 +12,7 @@ pub mod document;
 pub mod entry;
 pub mod identity;
 pub mod item;
+pub mod money;
 pub mod place;
 pub mod stock;
 pub mod tracking;
@@ -152,6 +153,14 @@ pub enum Counter {
     ValueEntry = 18,
     /// Document numbers that the system gives (provisional transfers).
     SystemDocument = 19,
+    /// Capacity ledger entries.
+    CapacityEntry = 20,
+    /// General ledger entries.
+    GeneralLedgerEntry = 21,
+    /// General ledger registers.
+    GeneralLedgerRegister = 22,
+    /// Runs of cost adjustment.
+    AdjustmentRun = 23,
 }
 
 impl Counter {
@@ -177,6 +186,10 @@ impl Counter {
             Self::PlateNumber => 17,
             Self::ValueEntry => 18,
             Self::SystemDocument => 19,
+            Self::CapacityEntry => 20,
+            Self::GeneralLedgerEntry => 21,
+            Self::GeneralLedgerRegister => 22,
+            Self::AdjustmentRun => 23,
         }
     }
 }
@@ -203,6 +216,7 @@ pub fn all_tables() -> Vec<(TableId, &'static str)> {
         document::TABLES,
         case::TABLES,
         identity::TABLES,
+        money::TABLES,
     ]
     .concat()
 }

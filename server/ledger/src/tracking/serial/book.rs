@@ -2,8 +2,9 @@
 
 use protocol::quantity::Quantity;
 
+use crate::costing::LineValue;
 use crate::key::KeyRange;
-use crate::movement::carry::Motion;
+use crate::movement::carry::{Motion, Terms};
 use crate::posting::entry::DocumentLineKey;
 use crate::posting::{EntryLine, Posting, Stop};
 use crate::schema::entry::{EntryReason, EntryType, LineField, WarehouseByStock, WarehouseLedger};
@@ -56,6 +57,7 @@ pub(super) fn counter(
         applies_from: if incoming { EntryNo(0) } else { entry },
         correction: true,
         posting_date: posting.act.posting_date,
+        value: LineValue::default(),
     };
     posting.post_entry(line)?;
     posting.follow_holds(key, None)
@@ -83,6 +85,7 @@ pub(super) fn shift(
         document: [from, to].into_iter().flatten().find_map(|key| order_between(posting, &key)),
         order,
         with_plate: false,
+        terms: Terms::default(),
     };
     posting.post_motion(&motion).map(|_ends| ())
 }

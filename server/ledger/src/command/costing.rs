@@ -1,0 +1,289 @@
+//! Setup of the money side: the inventory setup, costs on cards, posting dates; and what is done to the
+//! value of entries that are posted: invoices, charges.
+
+use chrono::NaiveDate;
+use protocol::code::Code;
+use protocol::quantity::Quantity;
+use protocol::words::{ItemNo, LocationCode, OperatorId, VariantCode};
+use serde::{Deserialize, Serialize};
+
+use crate::command::{malformed, not_found};
+use crate::costing::charge::ChargeOn;
+use crate::costing::invoice::InvoiceOf;
+use crate::costing::{fits, item_cost, setup};
+use crate::lookup;
+use crate::money::{Money, UnitAmount};
+use crate::posting::{Posting, Stop};
+use crate::schema::entry::ItemLedger;
+use crate::schema::money::{
+    InventorySetup, InventorySetups, ItemCosts, StockkeepingUnits, UserSetup, UserSetups,
+};
+use crate::schema::{EntryNo, LocationId};
+use crate::tables::Read as _;
+
+/// The inventory setup, as a whole.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SetInventorySetup {
+    /// What it is from now on.
+    pub setup: InventorySetup,
+    /// Taken as it is, without the checks that a user meets: for setting a company up.
+    #[serde(default)]
+    pub unchecked: bool,
+}
+
+/// Costs and posting groups of an item; what is left out stays.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PutItemCost {
+    /// The item.
+    pub item: ItemNo,
+    /// Cost per base unit; not of a standard item, whose unit cost is its standard cost.
+    #[serde(default)]
+    pub unit_cost: Option<UnitAmount>,
+    /// Standard cost per base unit. Stock is not revalued by changing it.
+    #[serde(default)]
+    pub standard_cost: Option<UnitAmount>,
+    /// The last direct cost per base unit.
+    #[serde(default)]
+    pub last_direct_cost: Option<UnitAmount>,
+    /// Overhead in percent of the direct cost.
+    #[serde(default)]
+    pub indirect_cost_percent: Option<Quantity>,
+    /// Overhead per base unit.
+    #[serde(default)]
+    pub overhead_rate: Option<UnitAmount>,
+    /// Inventory posting group.
+    #[serde(default)]
+    pub inventory_group: Option<String>,
+    /// General product posting group.
+    #[serde(default)]
+    pub product_group: Option<String>,
+    /// Net weight of a base unit.
+    #[serde(default)]
+    pub net_weight: Option<Quantity>,
+    /// Volume of a base unit.
+    #[serde(default)]
+    pub unit_volume: Option<Quantity>,
+    /// The batch adjustment leaves the item out.
+    #[serde(default)]
+    pub excluded_from_adjustment: Option<bool>,
+}
+
+/// A stockkeeping unit: costs of an item at one place.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PutStockkeepingUnit {
+    /// The item.
+    pub item: ItemNo,
+    /// The location; none for the blank one.
+    #[serde(default)]
+    pub location: Option<LocationCode>,
+    /// The variant.
+    #[serde(default)]
+    pub variant: Option<VariantCode>,
+    /// Cost per base unit.
+    #[serde(default)]
+    pub unit_cost: Option<UnitAmount>,
+    /// Standard cost per base unit.
+    #[serde(default)]
+    pub standard_cost: Option<UnitAmount>,
+}
+
+/// Posting dates of one user.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PutUserSetup {
+    /// The user.
+    pub user: OperatorId,
+    /// No posting before this date.
+    #[serde(default)]
+    pub allow_posting_from: Option<NaiveDate>,
+    /// No posting after this date.
+    #[serde(default)]
+    pub allow_posting_to: Option<NaiveDate>,
+}
+
+/// Invoices entries that were posted without.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InvoiceEntries {
+    /// The date for the accounts.
+    pub date: NaiveDate,
+    /// The number that the value entries show.
+    #[serde(default)]
+    pub document_no: String,
+    /// General business posting group.
+    #[serde(default)]
+    pub business_group: String,
+    /// What is invoiced.
+    pub lines: Vec<InvoiceLine>,
+}
+
+/// An invoice of one entry.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InvoiceLine {
+    /// The item ledger entry.
+    pub entry: EntryNo,
+    /// How much of it, in base units.
+    pub quantity: Quantity,
+    /// What was paid for that, before overhead; the expected cost of an increase when left out.
+    #[serde(default)]
+    pub amount: Option<Money>,
+    /// What it was sold for; negative for a return.
+    #[serde(default)]
+    pub sales: Money,
+}
+
+/// Puts a charge on entries.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChargeEntries {
+    /// The charge.
+    pub charge: String,
+    /// The date for the accounts.
+    pub date: NaiveDate,
+    /// The number that the value entries show.
+    #[serde(default)]
+    pub document_no: String,
+    /// General business posting group.
+    #[serde(default)]
+    pub business_group: String,
+    /// What is charged to which entry: positive for a cost.
+    pub assignments: Vec<ChargeLine>,
+}
+
+/// A charge on one entry.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChargeLine {
+    /// The item ledger entry.
+    pub entry: EntryNo,
+    /// What it costs. On what left stock it is a cost of the sale, not of stock.
+    pub amount: Money,
+}
+
+pub(crate) fn set_setup(
+    posting: &mut Posting<'_, '_>,
+    set: &SetInventorySetup,
+) -> Result<(), Stop> {
+    posting.draft.put::<InventorySetups>(&(), set.setup.clone());
+    Ok(())
+}
+
+pub(crate) fn put_item_cost(posting: &mut Posting<'_, '_>, put: &PutItemCost) -> Result<(), Stop> {
+    let (item, card) = lookup::item(posting.draft, &put.item).map_err(Stop::Refuse)?;
+    let mut row = (*item_cost(&*posting.draft, item)).clone();
+    let take = |to: &mut UnitAmount, from: Option<UnitAmount>| {
+        if let Some(from) = from {
+            *to = from;
+        }
+    };
+    take(&mut row.unit_cost, put.unit_cost);
+    take(&mut row.standard_cost, put.standard_cost);
+    take(&mut row.last_direct_cost, put.last_direct_cost);
+    take(&mut row.overhead_rate, put.overhead_rate);
+    if card.costing_method == crate::schema::item::CostingMethod::Standard {
+        row.unit_cost = row.standard_cost;
+    }
+    row.indirect_cost_percent = put.indirect_cost_percent.unwrap_or(row.indirect_cost_percent);
+    row.net_weight = put.net_weight.unwrap_or(row.net_weight);
+    row.unit_volume = put.unit_volume.unwrap_or(row.unit_volume);
+    row.excluded_from_adjustment =
+        put.excluded_from_adjustment.unwrap_or(row.excluded_from_adjustment);
+    if let Some(group) = &put.inventory_group {
+        row.inventory_group.clone_from(group);
+    }
+    if let Some(group) = &put.product_group {
+        row.product_group.clone_from(group);
+    }
+    posting.draft.put::<ItemCosts>(&item, row);
+    Ok(())
+}
+
+pub(crate) fn put_stockkeeping_unit(
+    posting: &mut Posting<'_, '_>,
+    put: &PutStockkeepingUnit,
+) -> Result<(), Stop> {
+    let (item, _card) = lookup::item(posting.draft, &put.item).map_err(Stop::Refuse)?;
+    let variant =
+        lookup::variant(posting.draft, item, put.variant.as_ref()).map_err(Stop::Refuse)?;
+    let location = match &put.location {
+        Some(code) => lookup::location(posting.draft, code).map_err(Stop::Refuse)?.0,
+        None => LocationId(0),
+    };
+    let key = (item, location, variant);
+    let mut row = posting.draft.row::<StockkeepingUnits>(&key).map(|row| *row).unwrap_or_default();
+    row.unit_cost = put.unit_cost.unwrap_or(row.unit_cost);
+    row.standard_cost = put.standard_cost.unwrap_or(row.standard_cost);
+    posting.draft.put::<StockkeepingUnits>(&key, row);
+    Ok(())
+}
+
+pub(crate) fn put_user_setup(posting: &mut Posting<'_, '_>, put: &PutUserSetup) {
+    let row = UserSetup {
+        allow_posting_from: put.allow_posting_from,
+        allow_posting_to: put.allow_posting_to,
+    };
+    posting.draft.put::<UserSetups>(&put.user, row);
+}
+
+pub(crate) fn invoice_entries(
+    posting: &mut Posting<'_, '_>,
+    put: &InvoiceEntries,
+) -> Result<(), Stop> {
+    for line in &put.lines {
+        let entry =
+            posting.draft.row::<ItemLedger>(&line.entry).ok_or_else(|| not_found(&line.entry))?;
+        if !line.quantity.is_positive() {
+            return Err(Stop::refuse(Code::NothingToPost));
+        }
+        let direct = match line.amount {
+            Some(amount) => amount,
+            None => {
+                let expected = posting.state(line.entry).cost.expected;
+                posting.share(expected, line.quantity, entry.quantity.abs())?
+            }
+        };
+        posting.invoice(&InvoiceOf {
+            entry: line.entry,
+            quantity: line.quantity,
+            posting_date: put.date,
+            direct,
+            sales: line.sales,
+            document_no: put.document_no.clone(),
+            business_group: put.business_group.clone(),
+        })?;
+    }
+    Ok(())
+}
+
+pub(crate) fn charge_entries(
+    posting: &mut Posting<'_, '_>,
+    put: &ChargeEntries,
+) -> Result<(), Stop> {
+    if put.charge.is_empty() || put.assignments.is_empty() {
+        return Err(Stop::Refuse(malformed(&"a charge has a name and is assigned to something")));
+    }
+    for line in &put.assignments {
+        let entry =
+            posting.draft.row::<ItemLedger>(&line.entry).ok_or_else(|| not_found(&line.entry))?;
+        let cost = if entry.quantity.is_positive() { line.amount } else { line.amount.negated() };
+        posting.charge(&ChargeOn {
+            entry: line.entry,
+            charge: put.charge.clone(),
+            cost,
+            sales: Money::ZERO,
+            posting_date: put.date,
+            document_no: put.document_no.clone(),
+            business_group: put.business_group.clone(),
+        })?;
+    }
+    Ok(())
+}
+
+/// The unit amount per base unit of an amount per `factor` base units, as exactly as it is kept.
+pub(crate) fn per_base(amount: UnitAmount, factor: Quantity) -> Result<UnitAmount, Stop> {
+    if factor == Quantity::ONE {
+        return Ok(amount);
+    }
+    fits(amount.per_base(factor, crate::money::Step::finest()))
+}
+
+/// Whether every posting names a location.
+pub(crate) fn location_is_mandatory(posting: &Posting<'_, '_>) -> bool {
+    setup(&*posting.draft).location_mandatory
+}

@@ -1,0 +1,514 @@
+//! Adjustment of one item, mark by mark (COSTING 8.3, 8.4, 10.2).
+
+use std::ops::ControlFlow;
+
+use chrono::NaiveDate;
+use protocol::quantity::Quantity;
+
+use crate::costing::value::values_of;
+use crate::costing::{average, date, fits, method_of, minus, plus};
+use crate::key::KeyRange;
+use crate::money::Money;
+use crate::posting::{Posting, Stop};
+use crate::schema::entry::{
+    Applications, ApplicationsByInbound, ApplicationsByOutbound, EntryType, ItemApplication,
+    ItemLedgerStates,
+};
+use crate::schema::item::CostingMethod;
+use crate::schema::money::{AdjustmentMarks, Mark, ValueEntry, ValueType};
+use crate::schema::{EntryNo, ItemId};
+use crate::tables::Read as _;
+
+/// Applications that one step works on.
+const STEP: usize = 200;
+
+/// Works on the first thing that is to be adjusted about `item`; answers whether there was one. With
+/// `until`, only average periods that end by then.
+///
+/// # Errors
+///
+/// `posting_date_not_allowed`; [`Stop::Overflow`].
+pub(crate) fn step(
+    posting: &mut Posting<'_, '_>,
+    item: ItemId,
+    until: Option<NaiveDate>,
+) -> Result<bool, Stop> {
+    posting.round = 0;
+    let range = KeyRange::prefix(&(item,));
+    if let Some(((_item, number, entry), done)) = posting.draft.first::<AdjustmentMarks>(&range) {
+        match Mark::from_number(number) {
+            Some(Mark::Increase) => increase_changed(posting, item, entry, *done)?,
+            Some(Mark::Decrease) => {
+                unmark(posting, item, Mark::Decrease, entry);
+                decrease_changed(posting, entry)?;
+            }
+            Some(Mark::Rounding) | None => {
+                unmark(posting, item, Mark::Rounding, entry);
+                round_off(posting, entry)?;
+            }
+        }
+        return Ok(true);
+    }
+    if let Some(dirty) = average::next_dirty(posting, item, until) {
+        posting.round = dirty.2.rounds;
+        average::work_on(posting, dirty)?;
+        return Ok(true);
+    }
+    Ok(false)
+}
+
+fn unmark(posting: &mut Posting<'_, '_>, item: ItemId, mark: Mark, entry: EntryNo) {
+    posting.draft.delete::<AdjustmentMarks>(&(item, mark.number(), entry));
+}
+
+/// The cost of an increase changed: the shares of what was taken from it follow, a bounded number of them
+/// behind the decrease `done`.
+fn increase_changed(
+    posting: &mut Posting<'_, '_>,
+    item: ItemId,
+    increase: EntryNo,
+    done: EntryNo,
+) -> Result<(), Stop> {
+    let average = method_of(&*posting.draft, item) == CostingMethod::Average;
+    let range = KeyRange::prefix_after(&(increase,), &(increase, done));
+    let mut found = Vec::new();
+    posting.draft.each::<ApplicationsByInbound>(&range, false, |key, _row| {
+        found.push((key.1, key.2));
+        // Rows of one decrease stay together, so that the next step begins with another.
+        let (last, before) = (found.last(), found.len().checked_sub(2));
+        let split = before.and_then(|at| found.get(at)).map(|row| row.0) != last.map(|row| row.0);
+        if found.len() > STEP && split {
+            return ControlFlow::Break(());
+        }
+        ControlFlow::Continue(())
+    });
+    let more = (found.len() > STEP).then(|| found.pop()).flatten();
+    for (decrease, no) in &found {
+        let Some(row) = posting.draft.row::<Applications>(no) else { continue };
+        let by_quantity = row.entry == *decrease && !row.cost_application && !row.without_cost;
+        if !by_quantity || (average && !is_fixed(posting, &row)) {
+            continue;
+        }
+        let cost = posting.share_of_increase(increase, *decrease, row.quantity.abs())?;
+        if cost != row.cost {
+            posting.carry_cost(*no, &row, cost)?;
+            decrease_changed(posting, *decrease)?;
+        }
+    }
+    match (more, found.last()) {
+        (Some(_next), Some((last, _no))) => {
+            let key = (item, Mark::Increase.number(), increase);
+            posting.draft.put::<AdjustmentMarks>(&key, *last);
+        }
+        _ => {
+            unmark(posting, item, Mark::Increase, increase);
+            posting.check_rounding(increase)?;
+        }
+    }
+    Ok(())
+}
+
+fn is_fixed(posting: &Posting<'_, '_>, row: &ItemApplication) -> bool {
+    row.fixed || posting.entry(row.outbound).applies_to.0 != 0
+}
+
+/// What a decrease carries changed: its cost follows, and whoever takes it from there. A decrease valued by
+/// average is none of that.
+fn decrease_changed(posting: &mut Posting<'_, '_>, no: EntryNo) -> Result<(), Stop> {
+    let entry = posting.entry(no);
+    let state = posting.state(no);
+    if average::is_by_average(posting, &entry, &state) {
+        return Ok(());
+    }
+    let target = posting.decrease_target(no)?;
+    let delta = minus(target, posting.cost_of(no)?)?;
+    posting.adjust_entry(no, delta)
+}
+
+/// Cents that are left on an increase that is used up and invoiced (COSTING 10.2).
+fn round_off(posting: &mut Posting<'_, '_>, no: EntryNo) -> Result<(), Stop> {
+    let entry = posting.entry(no);
+    let state = posting.state(no);
+    if !state.remaining.is_zero() || state.invoiced != entry.quantity {
+        return Ok(());
+    }
+    let left = minus(posting.cost_of(no)?, state.cost.applied)?;
+    if left.is_zero() {
+        return Ok(());
+    }
+    let count = applications_of(posting, no);
+    let cent = posting.cents().money();
+    let half = fits(cent.share(count, Quantity::whole(2), posting.cents()))?;
+    if left.abs() > half.max(cent) {
+        // More than rounding can explain: it stays visible instead of being written off.
+        return Ok(());
+    }
+    let Some(last) = last_invoice(posting, no) else { return Ok(()) };
+    let operator = posting.act.operator.clone();
+    let posting_date =
+        date::adjustment_date(&*posting.draft, last.posting_date, operator.as_ref())?;
+    let value = ValueEntry {
+        posting_date,
+        value_type: ValueType::Rounding,
+        valued_quantity: Quantity::ZERO,
+        cost_actual: left.negated(),
+        adjustment: true,
+        business_group: last.business_group,
+        document_no: last.document_no,
+        ..posting.value_template(no, &entry, ValueType::Rounding)
+    };
+    posting.write_value(value).map(|_no| ())
+}
+
+/// How many quantity applications an increase has, as a quantity.
+fn applications_of(posting: &Posting<'_, '_>, increase: EntryNo) -> Quantity {
+    let mut count = Quantity::ZERO;
+    posting.draft.each::<ApplicationsByInbound>(
+        &KeyRange::prefix(&(increase,)),
+        false,
+        |_key, _row| {
+            count = count.checked_add(Quantity::ONE).unwrap_or(count);
+            ControlFlow::Continue(())
+        },
+    );
+    count
+}
+
+/// The last value entry that invoiced something of the entry.
+fn last_invoice(posting: &Posting<'_, '_>, no: EntryNo) -> Option<ValueEntry> {
+    values_of(&*posting.draft, no)
+        .into_iter()
+        .map(|(_no, value)| value)
+        .filter(|value| !value.invoiced_quantity.is_zero())
+        .max_by_key(|value| value.posting_date)
+}
+
+impl Posting<'_, '_> {
+    /// An increase that is used up is marked where cents are left on it.
+    pub(crate) fn check_rounding(&mut self, no: EntryNo) -> Result<(), Stop> {
+        let state = self.state(no);
+        if !state.remaining.is_zero() || state.cost.closed_without_cost {
+            return Ok(());
+        }
+        let entry = self.entry(no);
+        if method_of(&*self.draft, entry.item) == CostingMethod::Average {
+            return Ok(());
+        }
+        if self.cost_of(no)? != state.cost.applied {
+            self.mark(entry.item, Mark::Rounding, no);
+        }
+        Ok(())
+    }
+
+    /// Writes what the cost of an entry differs by, and lets it follow the goods.
+    ///
+    /// # Errors
+    ///
+    /// `posting_date_not_allowed`; [`Stop::Overflow`].
+    pub(crate) fn adjust_entry(&mut self, no: EntryNo, delta: Money) -> Result<(), Stop> {
+        if delta.is_zero() {
+            return Ok(());
+        }
+        let entry = self.entry(no);
+        let state = self.state(no);
+        let actual = if state.invoiced == entry.quantity {
+            delta
+        } else {
+            self.share(delta, state.invoiced, entry.quantity)?
+        };
+        let expected = minus(delta, actual)?;
+        let originals: Vec<(EntryNo, ValueEntry)> = values_of(&*self.draft, no)
+            .into_iter()
+            .filter(|(_no, value)| {
+                value.value_type == ValueType::DirectCost
+                    && !value.adjustment
+                    && value.charge.is_empty()
+            })
+            .collect();
+        if !actual.is_zero() {
+            self.adjust_invoiced(&originals, state.invoiced, actual)?;
+        }
+        if !expected.is_zero()
+            && let Some((original_no, original)) = originals.first()
+        {
+            self.write_adjustment((*original_no, original), (Money::ZERO, expected))?;
+        }
+        self.follow(no)
+    }
+
+    /// Spreads the actual part over the invoices of the entry, by quantity, the remainder on the last
+    /// (COSTING 8.4).
+    fn adjust_invoiced(
+        &mut self,
+        originals: &[(EntryNo, ValueEntry)],
+        invoiced: Quantity,
+        actual: Money,
+    ) -> Result<(), Stop> {
+        let invoices: Vec<_> =
+            originals.iter().filter(|(_no, value)| !value.invoiced_quantity.is_zero()).collect();
+        let mut sum = Quantity::ZERO;
+        let mut given = Money::ZERO;
+        for (no, value) in invoices {
+            sum = crate::posting::add(sum, value.invoiced_quantity)?;
+            let up_to = self.share(actual, sum, invoiced)?;
+            let part = minus(up_to, given)?;
+            given = up_to;
+            if !part.is_zero() {
+                self.write_adjustment((*no, value), (part, Money::ZERO))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// An adjustment copies what it corrects, with the date of that (COSTING 8.4, 18).
+    fn write_adjustment(
+        &mut self,
+        (no, original): (EntryNo, &ValueEntry),
+        (actual, expected): (Money, Money),
+    ) -> Result<(), Stop> {
+        let operator = self.act.operator.clone();
+        let posting_date =
+            date::adjustment_date(&*self.draft, original.posting_date, operator.as_ref())?;
+        let value = ValueEntry {
+            posting_date,
+            valuation_date: super::value::state_of(&*self.draft, (no, original)).valuation_date,
+            entry_quantity: Quantity::ZERO,
+            invoiced_quantity: Quantity::ZERO,
+            cost_actual: actual,
+            cost_expected: expected,
+            cost_non_inventoriable: Money::ZERO,
+            sales_actual: Money::ZERO,
+            sales_expected: Money::ZERO,
+            expected: actual.is_zero(),
+            adjustment: true,
+            applies_to: no,
+            written: self.written(),
+            ..original.clone()
+        };
+        self.write_value(value).map(|_no| ())
+    }
+
+    /// The cost of a decrease changed: the other end of its transfer, what takes its cost back, and its
+    /// order follow.
+    fn follow(&mut self, no: EntryNo) -> Result<(), Stop> {
+        let entry = self.entry(no);
+        if entry.quantity.is_positive() {
+            return Ok(());
+        }
+        let rows: Vec<ItemApplication> = self
+            .draft
+            .list::<ApplicationsByOutbound>(&KeyRange::prefix(&(no,)))
+            .into_iter()
+            .filter(|((_no, inbound, _no_row), _row)| *inbound != no)
+            .filter_map(|((_no, _inbound, row), _row)| self.draft.row::<Applications>(&row))
+            .filter(|row| row.entry == row.inbound)
+            .map(|row| (*row).clone())
+            .collect();
+        for row in rows {
+            let increase = self.entry(row.inbound);
+            let target = if entry.entry_type == EntryType::Transfer && row.transferred_from.0 != 0 {
+                self.carried(row.transferred_from, no)
+            } else if entry.entry_type == EntryType::Transfer && !row.cost_application {
+                self.rest_of_leg(no, increase.quantity)?
+            } else {
+                let cost = self.cost_of(no)?;
+                self.share(cost, increase.quantity, entry.quantity)?
+            };
+            let delta = minus(target, self.passed_on(row.inbound)?)?;
+            self.adjust_entry(row.inbound, delta)?;
+        }
+        if matches!(entry.entry_type, EntryType::Consumption | EntryType::AssemblyConsumption)
+            && let Some(order) =
+                values_of(&*self.draft, no).into_iter().find_map(|(_no, value)| value.order)
+        {
+            self.mark_order(&order);
+        }
+        Ok(())
+    }
+
+    /// What a single inbound entry of a transfer costs: the whole leg, or the part of it that has no
+    /// layer of its own.
+    fn rest_of_leg(&self, leg: EntryNo, quantity: Quantity) -> Result<Money, Stop> {
+        let entry = self.entry(leg);
+        let mut cost = self.cost_of(leg)?;
+        let mut whole = entry.quantity;
+        for ((_leg, _inbound, row), _row) in
+            self.draft.list::<ApplicationsByOutbound>(&KeyRange::prefix(&(leg,)))
+        {
+            let Some(row) = self.draft.row::<Applications>(&row) else { continue };
+            if row.entry == row.inbound && row.transferred_from.0 != 0 {
+                cost = plus(cost, self.carried(row.transferred_from, leg))?;
+                whole = crate::posting::add(whole, row.quantity)?;
+            }
+        }
+        self.share(cost, quantity, whole)
+    }
+
+    /// What an increase has got from the decrease that it takes its cost from: its direct cost without
+    /// charges.
+    fn passed_on(&self, no: EntryNo) -> Result<Money, Stop> {
+        let mut sum = Money::ZERO;
+        for (_no, value) in values_of(&*self.draft, no) {
+            if value.value_type == ValueType::DirectCost && value.charge.is_empty() {
+                sum = plus(sum, plus(value.cost_actual, value.cost_expected)?)?;
+            }
+        }
+        Ok(sum)
+    }
+
+    /// Writes what an application carries; the sums on both sides follow.
+    pub(crate) fn carry_cost(
+        &mut self,
+        no: EntryNo,
+        row: &ItemApplication,
+        cost: Money,
+    ) -> Result<(), Stop> {
+        let change = minus(cost, row.cost)?;
+        self.draft.put::<Applications>(&no, ItemApplication { cost, ..row.clone() });
+        self.add_applied((row.inbound, row.outbound), change, row.without_cost)
+    }
+
+    /// Adds to what an increase gave out and a decrease took along.
+    pub(crate) fn add_applied(
+        &mut self,
+        (increase, decrease): (EntryNo, EntryNo),
+        change: Money,
+        without_cost: bool,
+    ) -> Result<(), Stop> {
+        let mut state = self.state(decrease);
+        state.cost.applied = plus(state.cost.applied, change)?;
+        self.draft.put::<ItemLedgerStates>(&decrease, state);
+        let mut state = self.state(increase);
+        if without_cost {
+            state.cost.closed_without_cost = true;
+        } else {
+            state.cost.applied = plus(state.cost.applied, change)?;
+        }
+        self.draft.put::<ItemLedgerStates>(&increase, state);
+        Ok(())
+    }
+
+    /// The share of an increase that `quantity` of it carries to a decrease: of its cost, and of the
+    /// revaluations that affect that decrease (COSTING 8.3, 11.4). Rounded once.
+    pub(crate) fn share_of_increase(
+        &self,
+        increase: EntryNo,
+        decrease: EntryNo,
+        quantity: Quantity,
+    ) -> Result<Money, Stop> {
+        let entry = self.entry(increase);
+        let state = self.state(increase);
+        if state.cost.revaluation_count == 0 {
+            return self.share(state.cost.base, quantity, entry.quantity);
+        }
+        let mut parts = vec![(state.cost.base, entry.quantity)];
+        for (no, value) in values_of(&*self.draft, increase) {
+            if value.value_type == ValueType::Revaluation
+                && self.is_affected(decrease, (no, &value))
+            {
+                parts.push((plus(value.cost_actual, value.cost_expected)?, value.valued_quantity));
+            }
+        }
+        fits(crate::money::sum_of_shares(&parts, quantity, self.cents()))
+    }
+
+    /// Whether a revaluation counts for a decrease: for one that was posted before it only when it is
+    /// dated later (COSTING 11.4).
+    fn is_affected(&self, decrease: EntryNo, (no, value): (EntryNo, &ValueEntry)) -> bool {
+        let first = self
+            .draft
+            .first::<crate::schema::money::ValuesByEntry>(&KeyRange::prefix(&(decrease,)))
+            .map(|((_entry, first), _row)| first);
+        let earlier = first.is_some_and(|first| first < no);
+        !earlier || self.entry(decrease).posting_date > value.posting_date
+    }
+
+    /// Whether value entries of the entry exist.
+    pub(crate) fn is_valued(&self, no: EntryNo) -> bool {
+        self.draft.first::<crate::schema::money::ValuesByEntry>(&KeyRange::prefix(&(no,))).is_some()
+    }
+
+    /// A decrease counts no earlier than what it takes from; what takes its cost from the decrease moves
+    /// along (COSTING 7).
+    pub(crate) fn counts_not_before(
+        &mut self,
+        increase: EntryNo,
+        decrease: EntryNo,
+    ) -> Result<(), Stop> {
+        let date = self.state(increase).latest_valuation;
+        self.move_valuation(decrease, date)
+    }
+
+    /// Moves the valuation date of a decrease to `date`, unless it counts from a later one.
+    fn move_valuation(&mut self, decrease: EntryNo, date: NaiveDate) -> Result<(), Stop> {
+        let mut waiting = vec![(decrease, date)];
+        while let Some((no, date)) = waiting.pop() {
+            if self.state(no).valuation_date >= date {
+                continue;
+            }
+            let valued = self.is_valued(no);
+            let dependants = self.takers_of(no);
+            if valued {
+                for taker in &dependants {
+                    average::leaves(self, *taker)?;
+                }
+                average::leaves(self, no)?;
+            }
+            self.set_valuation(no, date);
+            for taker in &dependants {
+                let own = self.state(*taker).valuation_date;
+                self.set_valuation(*taker, own.max(date));
+            }
+            if valued {
+                average::enters(self, no)?;
+                for taker in &dependants {
+                    average::enters(self, *taker)?;
+                }
+            }
+            for taker in dependants {
+                let latest = self.state(taker).latest_valuation;
+                let supplied = self.supplied_by(taker);
+                waiting.extend(supplied.into_iter().map(|next| (next, latest)));
+            }
+        }
+        Ok(())
+    }
+
+    fn set_valuation(&mut self, no: EntryNo, date: NaiveDate) {
+        let mut state = self.state(no);
+        state.valuation_date = date;
+        state.latest_valuation = state.latest_valuation.max(date);
+        self.draft.put::<ItemLedgerStates>(&no, state);
+        self.move_values(no, date);
+    }
+
+    /// The increases that take their cost from a decrease.
+    fn takers_of(&self, decrease: EntryNo) -> Vec<EntryNo> {
+        let mut takers: Vec<EntryNo> = self
+            .draft
+            .list::<ApplicationsByOutbound>(&KeyRange::prefix(&(decrease,)))
+            .into_iter()
+            .filter_map(|((_decrease, inbound, no), _row)| {
+                let row = self.draft.row::<Applications>(&no)?;
+                (row.entry == inbound).then_some(inbound)
+            })
+            .collect();
+        takers.dedup();
+        takers
+    }
+
+    /// The decreases that an increase supplies.
+    fn supplied_by(&self, increase: EntryNo) -> Vec<EntryNo> {
+        let mut supplied: Vec<EntryNo> = self
+            .draft
+            .list::<ApplicationsByInbound>(&KeyRange::prefix(&(increase,)))
+            .into_iter()
+            .filter_map(|((_increase, outbound, no), _row)| {
+                let row = self.draft.row::<Applications>(&no)?;
+                (row.entry == outbound && outbound.0 != 0).then_some(outbound)
+            })
+            .collect();
+        supplied.dedup();
+        supplied
+    }
+}

@@ -1,0 +1,305 @@
+//! What a new item ledger entry costs (COSTING 6).
+
+use protocol::quantity::Quantity;
+
+use crate::costing::value::values_of;
+use crate::costing::{Invoicing, LineCost, card_cost, fits, item_cost, method_of, minus, plus};
+use crate::key::KeyRange;
+use crate::money::{Money, UnitAmount};
+use crate::posting::entry::Supply;
+use crate::posting::{EntryLine, Posting, Stop};
+use crate::schema::EntryNo;
+use crate::schema::entry::{
+    Applications, ApplicationsByOutbound, EntryType, ItemLedgerEntry, ItemLedgerStates,
+};
+use crate::schema::item::CostingMethod;
+use crate::schema::money::{ItemCosts, ValueType, VarianceType};
+use crate::tables::Read as _;
+
+/// The parts of what an increase costs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Parts {
+    /// What was paid.
+    pub(crate) direct: Money,
+    /// Overhead.
+    pub(crate) indirect: Money,
+    /// What brings a standard item back to its standard.
+    pub(crate) variance: Money,
+}
+
+impl Posting<'_, '_> {
+    /// Whether the quantity of a new entry is invoiced with it. A purchase or a sale that is taken back
+    /// before it was invoiced needs no invoice: both ends are settled (COSTING 12.4).
+    fn is_invoiced(&mut self, entry: &ItemLedgerEntry, line: &EntryLine) -> Result<bool, Stop> {
+        match line.value.invoicing {
+            Invoicing::Now => return Ok(true),
+            Invoicing::Later => return Ok(false),
+            Invoicing::ByType => {}
+        }
+        if !matches!(entry.entry_type, EntryType::Purchase | EntryType::Sale) {
+            return Ok(true);
+        }
+        let original = if line.applies_to.0 == 0 { line.applies_from } else { line.applies_to };
+        if !line.correction || original.0 == 0 {
+            return Ok(false);
+        }
+        self.settle_undone(original)?;
+        Ok(true)
+    }
+
+    /// What was expected of an entry that is taken back becomes actual: no invoice will come.
+    ///
+    /// # Errors
+    ///
+    /// [`Stop::Overflow`].
+    pub(crate) fn settle_undone(&mut self, no: EntryNo) -> Result<(), Stop> {
+        let entry = self.entry(no);
+        let state = self.state(no);
+        let open = crate::posting::subtract(entry.quantity, state.invoiced)?;
+        if open.is_zero() {
+            return Ok(());
+        }
+        let mut value = self.value_template(no, &entry, ValueType::DirectCost);
+        if let Some((_no, first)) = values_of(&*self.draft, no).into_iter().next() {
+            value.business_group = first.business_group;
+            value.document_no = first.document_no;
+        }
+        value.valued_quantity = open;
+        value.invoiced_quantity = open;
+        value.cost_actual = state.cost.expected;
+        value.cost_expected = state.cost.expected.negated();
+        value.sales_expected = self.sales_of(no)?.1.negated();
+        self.write_value(value).map(|_no| ())
+    }
+
+    /// Sales amounts of an entry: actual and expected.
+    pub(crate) fn sales_of(&self, no: EntryNo) -> Result<(Money, Money), Stop> {
+        let mut sums = (Money::ZERO, Money::ZERO);
+        for (_no, value) in values_of(&*self.draft, no) {
+            sums.0 = plus(sums.0, value.sales_actual)?;
+            sums.1 = plus(sums.1, value.sales_expected)?;
+        }
+        Ok(sums)
+    }
+
+    /// Values a decrease that was just applied: what its applications carry, and the proposed cost of
+    /// what found no supply (COSTING 6.4).
+    pub(crate) fn value_decrease(&mut self, no: EntryNo, line: &EntryLine) -> Result<(), Stop> {
+        let entry = self.entry(no);
+        let invoiced = self.is_invoiced(&entry, line)?;
+        let cost = self.decrease_target(no)?;
+        self.remember_decrease(no, &entry);
+        let mut value = self.value_template(no, &entry, ValueType::DirectCost);
+        value.entry_quantity = entry.quantity;
+        fill(&mut value, line, (invoiced, cost, entry.quantity));
+        self.write_value(value).map(|_no| ())
+    }
+
+    /// What the applications of a decrease say that it costs, never above zero. What is open is
+    /// valued at the cost that the card proposed when it was first open.
+    pub(crate) fn decrease_target(&mut self, no: EntryNo) -> Result<Money, Stop> {
+        let mut state = self.state(no);
+        let mut cost = state.cost.applied;
+        if !state.remaining.is_zero() {
+            if state.cost.provisional.is_zero() {
+                let entry = self.entry(no);
+                let place = (entry.item, entry.variant, entry.location);
+                state.cost.provisional = card_cost(&*self.draft, place);
+                self.draft.put::<ItemLedgerStates>(&no, state);
+            }
+            let open = fits(state.cost.provisional.times(state.remaining.abs(), self.cents()))?;
+            cost = plus(cost, open)?;
+        }
+        Ok(cost.negated())
+    }
+
+    /// The card remembers its last decreases: the unit cost of an item without stock (COSTING 20.2).
+    fn remember_decrease(&mut self, no: EntryNo, entry: &ItemLedgerEntry) {
+        let mut card = (*item_cost(&*self.draft, entry.item)).clone();
+        card.last_correction = no;
+        if !entry.correction {
+            card.last_decrease = no;
+            if method_of(&*self.draft, entry.item) == CostingMethod::Average
+                && entry.applies_to.0 == 0
+            {
+                card.last_average_decrease = no;
+            }
+        }
+        self.draft.put::<ItemCosts>(&entry.item, card);
+    }
+
+    /// Values an increase, before it closes anything: its own cost, or that of where it comes from.
+    pub(crate) fn value_increase(
+        &mut self,
+        no: EntryNo,
+        line: &EntryLine,
+        supply: Supply,
+    ) -> Result<(), Stop> {
+        let entry = self.entry(no);
+        let invoiced = self.is_invoiced(&entry, line)?;
+        let parts = match supply {
+            Supply::CostFrom(decrease) => {
+                let taken = self.entry(decrease).quantity;
+                let cost = self.cost_of(decrease)?;
+                Parts { direct: self.share(cost, entry.quantity, taken)?, ..Parts::default() }
+            }
+            Supply::TransferredFrom(leg, source) => Parts {
+                direct: self.transferred_cost((leg, source), entry.quantity)?,
+                ..Parts::default()
+            },
+            Supply::Own => self.own_cost(&entry, line, invoiced)?,
+        };
+        let mut value = self.value_template(no, &entry, ValueType::DirectCost);
+        value.entry_quantity = entry.quantity;
+        fill(&mut value, line, (invoiced, parts.direct, entry.quantity));
+        self.write_value(value)?;
+        self.write_overhead(no, (&entry, line), parts)?;
+        if invoiced && supply == Supply::Own {
+            self.learn_cost(no, (parts.direct, entry.quantity))?;
+        }
+        Ok(())
+    }
+
+    /// Indirect cost and variance of an invoiced increase.
+    fn write_overhead(
+        &mut self,
+        no: EntryNo,
+        (entry, line): (&ItemLedgerEntry, &EntryLine),
+        parts: Parts,
+    ) -> Result<(), Stop> {
+        for (value_type, variance, cost) in [
+            (ValueType::IndirectCost, None, parts.indirect),
+            (ValueType::Variance, Some(VarianceType::Purchase), parts.variance),
+        ] {
+            if cost.is_zero() {
+                continue;
+            }
+            let mut value = self.value_template(no, entry, value_type);
+            value.variance = variance;
+            fill(&mut value, line, (true, cost, entry.quantity));
+            value.invoiced_quantity = Quantity::ZERO;
+            value.sales_actual = Money::ZERO;
+            self.write_value(value)?;
+        }
+        Ok(())
+    }
+
+    /// What an inbound entry of a transfer costs: what its portion carries, or for items valued by
+    /// average what the whole leg does.
+    fn transferred_cost(
+        &mut self,
+        (leg, source): (EntryNo, EntryNo),
+        quantity: Quantity,
+    ) -> Result<Money, Stop> {
+        if source.0 != 0 {
+            return Ok(self.carried(source, leg));
+        }
+        let entry = self.entry(leg);
+        if method_of(&*self.draft, entry.item) == CostingMethod::Average {
+            let cost = self.cost_of(leg)?;
+            return self.share(cost, quantity, entry.quantity);
+        }
+        // The part of the leg that found no supply, at its provisional cost.
+        let provisional = self.state(leg).cost.provisional;
+        fits(provisional.times(quantity, self.cents()))
+    }
+
+    /// What the quantity applications of `decrease` to `increase` carry.
+    pub(crate) fn carried(&self, increase: EntryNo, decrease: EntryNo) -> Money {
+        self.draft
+            .list::<ApplicationsByOutbound>(&KeyRange::prefix(&(decrease, increase)))
+            .into_iter()
+            .filter_map(|((_decrease, _increase, no), _row)| self.draft.row::<Applications>(&no))
+            .filter(|row| row.entry == decrease)
+            .filter_map(|row| Some(row.cost).filter(|cost| !cost.is_zero()))
+            .fold(Money::ZERO, |sum, cost| sum.checked_add(cost).unwrap_or(sum))
+    }
+
+    /// The cost of an increase that has a cost of its own (COSTING 6.1, 6.2).
+    fn own_cost(
+        &self,
+        entry: &ItemLedgerEntry,
+        line: &EntryLine,
+        invoiced: bool,
+    ) -> Result<Parts, Stop> {
+        let place = (entry.item, entry.variant, entry.location);
+        let standard = method_of(&*self.draft, entry.item) == CostingMethod::Standard;
+        let purchase = entry.entry_type == EntryType::Purchase;
+        let at_card = || fits(card_cost(&*self.draft, place).times(entry.quantity, self.cents()));
+        if let LineCost::Exact(direct) = line.value.cost {
+            return Ok(Parts { direct, ..Parts::default() });
+        }
+        if standard && !(purchase && invoiced) {
+            return Ok(Parts { direct: at_card()?, ..Parts::default() });
+        }
+        let direct = match line.value.cost {
+            LineCost::Card => at_card()?,
+            LineCost::Unit(unit) => fits(unit.times(entry.quantity, self.cents()))?,
+            LineCost::Amount(amount) | LineCost::Exact(amount) => amount,
+        };
+        if !purchase || line.value.cost == LineCost::Card && !standard {
+            // What the card proposes has its overhead in it.
+            return Ok(Parts { direct, ..Parts::default() });
+        }
+        let indirect = self.overhead(entry.item, (direct, entry.quantity))?;
+        if !invoiced {
+            return Ok(Parts { direct: plus(direct, indirect)?, ..Parts::default() });
+        }
+        self.with_variance(entry, Parts { direct, indirect, variance: Money::ZERO })
+    }
+
+    /// Overhead of a direct cost: a percentage of it, and a rate per base unit.
+    pub(crate) fn overhead(
+        &self,
+        item: crate::schema::ItemId,
+        (direct, quantity): (Money, Quantity),
+    ) -> Result<Money, Stop> {
+        let card = item_cost(&*self.draft, item);
+        let percent = if card.indirect_cost_percent.is_zero() {
+            Money::ZERO
+        } else {
+            fits(direct.percent(card.indirect_cost_percent, self.cents()))?
+        };
+        let rate = if card.overhead_rate == UnitAmount::ZERO {
+            Money::ZERO
+        } else {
+            fits(card.overhead_rate.times(quantity, self.cents()))?
+        };
+        plus(percent, rate)
+    }
+
+    /// The variance that keeps a standard item at its standard (COSTING 6.6).
+    pub(crate) fn with_variance(
+        &self,
+        entry: &ItemLedgerEntry,
+        parts: Parts,
+    ) -> Result<Parts, Stop> {
+        if method_of(&*self.draft, entry.item) != CostingMethod::Standard {
+            return Ok(parts);
+        }
+        let place = (entry.item, entry.variant, entry.location);
+        let standard = fits(card_cost(&*self.draft, place).times(entry.quantity, self.cents()))?;
+        let variance = minus(standard, plus(parts.direct, parts.indirect)?)?;
+        Ok(Parts { variance, ..parts })
+    }
+}
+
+/// Amounts and names that the line gives to a value entry.
+fn fill(
+    value: &mut crate::schema::money::ValueEntry,
+    line: &EntryLine,
+    (invoiced, cost, quantity): (bool, Money, Quantity),
+) {
+    value.business_group.clone_from(&line.value.business_group);
+    value.document_no.clone_from(&line.value.document_no);
+    value.order.clone_from(&line.value.order);
+    if invoiced {
+        value.invoiced_quantity = quantity;
+        value.cost_actual = cost;
+        value.sales_actual = line.value.sales;
+    } else {
+        value.expected = true;
+        value.cost_expected = cost;
+        value.sales_expected = line.value.sales;
+    }
+}

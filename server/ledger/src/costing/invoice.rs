@@ -1,0 +1,215 @@
+//! Invoices of what was received or shipped before (COSTING 6.3).
+
+use chrono::NaiveDate;
+use protocol::code::Code;
+use protocol::outcome::Reason;
+use protocol::quantity::Quantity;
+
+use crate::costing::entry::Parts;
+use crate::costing::value::values_of;
+use crate::costing::{minus, plus, setup};
+use crate::money::Money;
+use crate::posting::{Posting, Stop, add, subtract};
+use crate::schema::EntryNo;
+use crate::schema::item::CostingMethod;
+use crate::schema::money::{ValueEntry, ValueType, VarianceType};
+
+/// An invoice of one item ledger entry, or of a part of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InvoiceOf {
+    /// The entry.
+    pub entry: EntryNo,
+    /// How much of it, in base units, above zero.
+    pub quantity: Quantity,
+    /// The date for the accounts.
+    pub posting_date: NaiveDate,
+    /// What was paid for that quantity, before overhead; of an increase only.
+    pub direct: Money,
+    /// What it was sold for; negative for a return.
+    pub sales: Money,
+    /// The number that the value entries show.
+    pub document_no: String,
+    /// General business posting group.
+    pub business_group: String,
+}
+
+/// What of the expected amounts of an entry an invoice takes back.
+struct Standing {
+    cost: Money,
+    revaluation: Money,
+    sales: Money,
+}
+
+impl Posting<'_, '_> {
+    /// Invoices what was posted without: the expected amounts are taken back as they were recorded, and
+    /// the actual ones take their place.
+    ///
+    /// # Errors
+    ///
+    /// `qty_exceeds_outstanding` beyond what is not invoiced; [`Stop::Overflow`].
+    pub fn invoice(&mut self, invoice: &InvoiceOf) -> Result<(), Stop> {
+        let entry = self.entry(invoice.entry);
+        let state = self.state(invoice.entry);
+        let inbound = entry.quantity.is_positive();
+        let quantity = if inbound { invoice.quantity } else { invoice.quantity.negated() };
+        let open = subtract(entry.quantity, state.invoiced)?;
+        if invoice.quantity > open.abs() {
+            let reason = Reason::new(Code::ExceedsOutstanding)
+                .quantity("wanted", invoice.quantity)
+                .quantity("available", open.abs());
+            return Err(Stop::Refuse(reason));
+        }
+        let completes = add(state.invoiced, quantity)? == entry.quantity;
+        let standing = self.standing(invoice.entry, quantity, completes)?;
+        let parts = if inbound {
+            let indirect = self.overhead_of_purchase(&entry, (invoice.direct, quantity))?;
+            let parts = Parts { direct: invoice.direct, indirect, variance: Money::ZERO };
+            if entry.entry_type == crate::schema::entry::EntryType::Purchase {
+                self.with_variance_of(&entry, quantity, parts)?
+            } else {
+                parts
+            }
+        } else {
+            Parts { direct: standing.cost, ..Parts::default() }
+        };
+        let mut value = self.value_template(invoice.entry, &entry, ValueType::DirectCost);
+        self.dress(&mut value, invoice, quantity);
+        value.invoiced_quantity = quantity;
+        value.cost_actual = parts.direct;
+        value.cost_expected = standing.cost.negated();
+        value.sales_actual = invoice.sales;
+        value.sales_expected = standing.sales.negated();
+        self.write_value(value)?;
+        for (value_type, variance, actual, expected) in [
+            (ValueType::Revaluation, None, Money::ZERO, standing.revaluation.negated()),
+            (ValueType::IndirectCost, None, parts.indirect, Money::ZERO),
+            (ValueType::Variance, Some(VarianceType::Purchase), parts.variance, Money::ZERO),
+        ] {
+            if actual.is_zero() && expected.is_zero() {
+                continue;
+            }
+            let mut value = self.value_template(invoice.entry, &entry, value_type);
+            self.dress(&mut value, invoice, quantity);
+            value.variance = variance;
+            value.cost_actual = actual;
+            value.cost_expected = expected;
+            self.write_value(value)?;
+        }
+        if inbound {
+            self.learn_cost(invoice.entry, (invoice.direct, quantity))?;
+        } else if completes {
+            self.check_sources_of(invoice.entry)?;
+        }
+        Ok(())
+    }
+
+    /// Date, names and quantity of an invoice. An old receipt that is invoiced after the earliest allowed
+    /// valuation date counts from its invoice (COSTING 19.2).
+    fn dress(&self, value: &mut ValueEntry, invoice: &InvoiceOf, quantity: Quantity) {
+        value.posting_date = invoice.posting_date;
+        value.valued_quantity = quantity;
+        value.document_no.clone_from(&invoice.document_no);
+        value.business_group.clone_from(&invoice.business_group);
+        let earliest = setup(&*self.draft).earliest_valuation_date;
+        if earliest.is_some_and(|earliest| value.valuation_date < earliest) {
+            value.valuation_date = invoice.posting_date;
+        }
+    }
+
+    /// The expected amounts that an invoice of `quantity` takes back: its proportion of what was ever
+    /// expected; with the last one, all that still stands.
+    fn standing(&self, no: EntryNo, quantity: Quantity, completes: bool) -> Result<Standing, Stop> {
+        let entry = self.entry(no);
+        let mut recorded = Standing::nothing();
+        let mut left = Standing::nothing();
+        for (_no, value) in values_of(&*self.draft, no) {
+            if value.expected || value.value_type == ValueType::Revaluation {
+                recorded.add(&value)?;
+            }
+            left.add(&value)?;
+        }
+        if completes {
+            return Ok(left);
+        }
+        Ok(Standing {
+            cost: self.share(recorded.cost, quantity, entry.quantity)?,
+            revaluation: self.share(recorded.revaluation, quantity, entry.quantity)?,
+            sales: self.share(recorded.sales, quantity, entry.quantity)?,
+        })
+    }
+
+    fn overhead_of_purchase(
+        &self,
+        entry: &crate::schema::entry::ItemLedgerEntry,
+        (direct, quantity): (Money, Quantity),
+    ) -> Result<Money, Stop> {
+        if entry.entry_type == crate::schema::entry::EntryType::Purchase {
+            self.overhead(entry.item, (direct, quantity))
+        } else {
+            Ok(Money::ZERO)
+        }
+    }
+
+    fn with_variance_of(
+        &self,
+        entry: &crate::schema::entry::ItemLedgerEntry,
+        quantity: Quantity,
+        parts: Parts,
+    ) -> Result<Parts, Stop> {
+        if super::method_of(&*self.draft, entry.item) != CostingMethod::Standard {
+            return Ok(parts);
+        }
+        let part = crate::schema::entry::ItemLedgerEntry { quantity, ..entry.clone() };
+        self.with_variance(&part, parts)
+    }
+
+    /// A decrease that is invoiced wholly may have been what the cents of its sources waited for.
+    fn check_sources_of(&mut self, decrease: EntryNo) -> Result<(), Stop> {
+        for (increase, _portion) in crate::posting::apply::portions_of(self.draft, decrease) {
+            self.check_rounding(increase)?;
+        }
+        Ok(())
+    }
+}
+
+impl Standing {
+    const fn nothing() -> Self {
+        Self { cost: Money::ZERO, revaluation: Money::ZERO, sales: Money::ZERO }
+    }
+
+    fn add(&mut self, value: &ValueEntry) -> Result<(), Stop> {
+        if value.value_type == ValueType::Revaluation {
+            self.revaluation = plus(self.revaluation, value.cost_expected)?;
+        } else {
+            self.cost = plus(self.cost, value.cost_expected)?;
+        }
+        self.sales = plus(self.sales, value.sales_expected)?;
+        Ok(())
+    }
+}
+
+/// Splits `amount` over `parts` by quantity in their order, each rounded cumulatively, so that they add up
+/// to it exactly (COSTING 6.7).
+///
+/// # Errors
+///
+/// [`Stop::Overflow`].
+pub fn spread(
+    posting: &Posting<'_, '_>,
+    amount: Money,
+    parts: &[Quantity],
+) -> Result<Vec<Money>, Stop> {
+    let mut whole = Quantity::ZERO;
+    for part in parts {
+        whole = add(whole, *part)?;
+    }
+    let (mut sum, mut given) = (Quantity::ZERO, Money::ZERO);
+    let mut shares = Vec::with_capacity(parts.len());
+    for part in parts {
+        sum = add(sum, *part)?;
+        let up_to = posting.share(amount, sum, whole)?;
+        shares.push(minus(up_to, given)?);
+        given = up_to;
+    }
+    Ok(shares)
+}

@@ -1,0 +1,230 @@
+//! Runs of cost adjustment: asked for, and worked off in bounded slices between postings (COSTING 4, 8.7).
+//!
+//! Each slice is a decision of its own: stopping leaves finished slices posted and the rest marked.
+
+use chrono::NaiveDate;
+use protocol::code::Code;
+use protocol::outcome::Reason;
+use protocol::words::{ItemNo, OperatorId};
+use serde::{Deserialize, Serialize};
+
+use crate::costing::{adjust, item_cost, method_of};
+use crate::key::KeyRange;
+use crate::lookup;
+use crate::posting::{Posting, Stop};
+use crate::schema::item::CostingMethod;
+use crate::schema::money::{
+    AdjustmentQueue, AdjustmentRun, AdjustmentRuns, OpenRuns, UnadjustedItems,
+};
+use crate::schema::{Counter, ItemId, next_number};
+use crate::tables::{Read as _, Tables};
+
+/// Reads and writes after which a slice ends: well below what a posting may wait for.
+const SLICE: u64 = 20_000;
+
+/// Asks for a run of cost adjustment.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct AdjustCost {
+    /// The items; none: all that are not adjusted, but for those that are left out of the batch.
+    #[serde(default)]
+    pub items: Vec<ItemNo>,
+    /// One item valued by average, up to this date only.
+    #[serde(default)]
+    pub until_valuation_date: Option<NaiveDate>,
+}
+
+/// Works off a slice of what is queued; asked for by the system as long as there is something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct WorkOff {
+    /// Reads and writes after which it ends; the usual slice when it is left out.
+    #[serde(default)]
+    pub slice: Option<u64>,
+}
+
+/// Whether anything is queued: the system then asks for [`WorkOff`].
+pub fn is_waiting(tables: &(impl Tables + ?Sized)) -> bool {
+    tables.first::<AdjustmentQueue>(&KeyRange::all()).is_some()
+        || tables.first::<OpenRuns>(&KeyRange::all()).is_some()
+}
+
+pub(crate) fn ask(posting: &mut Posting<'_, '_>, ask: &AdjustCost) -> Result<(), Stop> {
+    let mut items = Vec::new();
+    for no in &ask.items {
+        let (id, _card) = lookup::item(posting.draft, no).map_err(Stop::Refuse)?;
+        let average = method_of(&*posting.draft, id) == CostingMethod::Average;
+        if ask.until_valuation_date.is_some() && !average {
+            let reason = Reason::new(Code::CostingMethodMustBeAverage).word("item", no);
+            return Err(Stop::Refuse(reason));
+        }
+        items.push(id);
+    }
+    if ask.until_valuation_date.is_some() && items.is_empty() {
+        return Err(Stop::Refuse(Reason::new(Code::CostingMethodMustBeAverage)));
+    }
+    let no = next_number(posting.draft, Counter::AdjustmentRun);
+    let run = AdjustmentRun {
+        operator: posting.act.operator.clone(),
+        items,
+        after: None,
+        until: ask.until_valuation_date,
+        failed: String::new(),
+        written_entries: 0,
+        items_done: 0,
+        done: false,
+        asked: posting.written(),
+        intake: posting.act.intake,
+    };
+    posting.draft.put::<AdjustmentRuns>(&no, run);
+    posting.draft.put::<OpenRuns>(&no, ());
+    // The first slice runs with the request: what it is refused for refuses the request.
+    slice(posting, SLICE, true)
+}
+
+pub(crate) fn work_off(posting: &mut Posting<'_, '_>, work: WorkOff) -> Result<(), Stop> {
+    slice(posting, work.slice.unwrap_or(SLICE), false)
+}
+
+/// Works until the slice is used up or nothing is queued. A refusal ends a run, or takes the item from the
+/// queue; its marks stay.
+fn slice(posting: &mut Posting<'_, '_>, limit: u64, asked: bool) -> Result<(), Stop> {
+    let operator = posting.act.operator.clone();
+    let begun = posting.draft.spent();
+    let used = |posting: &Posting<'_, '_>| posting.draft.spent().saturating_sub(begun);
+    while used(posting) < limit {
+        let before = posting.draft.savepoint();
+        let Some(job) = next_job(posting) else { break };
+        posting.act.operator.clone_from(&job.operator);
+        posting.adjusting = job.follows;
+        match work_one(posting, &job) {
+            Ok(()) => {}
+            Err(Stop::Refuse(reason)) if !asked => {
+                posting.draft.restore(before);
+                give_up(posting, &job, &reason);
+            }
+            Err(stop) => return Err(stop),
+        }
+    }
+    posting.act.operator = operator;
+    posting.adjusting = false;
+    Ok(())
+}
+
+/// What is worked on next.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Job {
+    what: What,
+    run: Option<u64>,
+    until: Option<NaiveDate>,
+    operator: Option<OperatorId>,
+    /// Items that its changes reach are adjusted with it.
+    follows: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum What {
+    Item(u16, ItemId),
+    EndOfRun,
+}
+
+/// Queued items first, then runs in the order in which they were asked for; components before outputs
+/// (COSTING 8.2).
+fn next_job(posting: &Posting<'_, '_>) -> Option<Job> {
+    let run = posting.draft.first::<OpenRuns>(&KeyRange::all()).map(|(no, _row)| no);
+    let row = run.and_then(|no| posting.draft.row::<AdjustmentRuns>(&no));
+    let operator = row.as_ref().and_then(|row| row.operator.clone());
+    let queued = posting.draft.first::<AdjustmentQueue>(&KeyRange::all());
+    if let Some(((level, item), user)) = queued {
+        let operator = (*user).clone();
+        let what = What::Item(level, item);
+        return Some(Job { what, run: None, until: None, operator, follows: true });
+    }
+    let (run, row) = (run?, row?);
+    let follows = row.items.is_empty();
+    let job = |what| {
+        let operator = operator.clone();
+        Job { what, run: Some(run), until: row.until, operator, follows }
+    };
+    if let Some(item) = row.items.first() {
+        let level = item_cost(&*posting.draft, *item).level;
+        return Some(job(What::Item(level, *item)));
+    }
+    if row.until.is_some() || row.done {
+        return Some(job(What::EndOfRun));
+    }
+    let range = match &row.after {
+        Some(after) => KeyRange::prefix_after(&(), after),
+        None => KeyRange::all(),
+    };
+    let next = posting.draft.first::<UnadjustedItems>(&range).map(|(key, _row)| key);
+    Some(job(next.map_or(What::EndOfRun, |(level, item)| What::Item(level, item))))
+}
+
+fn work_one(posting: &mut Posting<'_, '_>, job: &Job) -> Result<(), Stop> {
+    let values = posting.values.len();
+    match &job.what {
+        What::Item(level, item) => {
+            let excluded =
+                job.run.is_some() && item_cost(&*posting.draft, *item).excluded_from_adjustment;
+            let more = !excluded && adjust::step(posting, *item, job.until)?;
+            if !more {
+                if !excluded {
+                    posting.item_is_adjusted(*item, job.until);
+                    posting.refresh_unit_cost(*item)?;
+                }
+                item_done(posting, job.run, (*level, *item));
+            }
+        }
+        What::EndOfRun => {
+            if let Some(run) = job.run {
+                end_run(posting, run, "");
+            }
+        }
+    }
+    let written = posting.values.len().saturating_sub(values);
+    if let Some(no) = job.run
+        && written > 0
+        && let Some(row) = posting.draft.row::<AdjustmentRuns>(&no)
+    {
+        let more = u64::try_from(written).unwrap_or(u64::MAX);
+        let written_entries = row.written_entries.saturating_add(more);
+        posting
+            .draft
+            .put::<AdjustmentRuns>(&no, AdjustmentRun { written_entries, ..(*row).clone() });
+    }
+    Ok(())
+}
+
+fn item_done(posting: &mut Posting<'_, '_>, run: Option<u64>, (level, item): (u16, ItemId)) {
+    posting.draft.delete::<AdjustmentQueue>(&(level, item));
+    let Some(no) = run else { return };
+    let Some(row) = posting.draft.row::<AdjustmentRuns>(&no) else { return };
+    let mut row = (*row).clone();
+    row.items_done = row.items_done.saturating_add(1);
+    if row.items.is_empty() {
+        row.after = Some((level, item));
+    } else {
+        row.items.retain(|other| *other != item);
+        if row.items.is_empty() {
+            row.done = true;
+        }
+    }
+    posting.draft.put::<AdjustmentRuns>(&no, row);
+}
+
+fn end_run(posting: &mut Posting<'_, '_>, no: u64, failed: &str) {
+    posting.draft.delete::<OpenRuns>(&no);
+    if let Some(row) = posting.draft.row::<AdjustmentRuns>(&no) {
+        let row = AdjustmentRun { done: true, failed: failed.to_owned(), ..(*row).clone() };
+        posting.draft.put::<AdjustmentRuns>(&no, row);
+    }
+}
+
+fn give_up(posting: &mut Posting<'_, '_>, job: &Job, reason: &Reason) {
+    match (&job.what, job.run) {
+        (_, Some(run)) => end_run(posting, run, reason.code.as_str()),
+        (What::Item(level, item), None) => {
+            posting.draft.delete::<AdjustmentQueue>(&(*level, *item));
+        }
+        (What::EndOfRun, None) => {}
+    }
+}
