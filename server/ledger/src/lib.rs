@@ -12,6 +12,7 @@
 //! [`command`] (what comes in), [`posting`] (entries and who supplied whom), [`place`], [`tracking`],
 //! [`document`], [`count`], [`conflict`].
 
+pub mod assembly;
 pub mod audit;
 pub mod command;
 pub mod conflict;

@@ -25,6 +25,8 @@ use protocol::operation::{Body, Count, DocumentRef};
 use protocol::outcome::Reason;
 use serde::{Deserialize, Serialize};
 
+use crate::assembly::{capacity, post as assembly};
+use crate::costing::revalue::{self, PostRevaluation};
 use crate::costing::work::{self, AdjustCost, WorkOff};
 use crate::count;
 use crate::movement::transfer;
@@ -185,6 +187,20 @@ commands! {
     AdjustCost(AdjustCost) = "adjust_cost";
     /// See [`WorkOff`].
     WorkOff(WorkOff) = "work_off";
+    /// See [`PostRevaluation`].
+    PostRevaluation(PostRevaluation) = "post_revaluation";
+    /// See [`capacity::PutCapacity`].
+    PutCapacity(capacity::PutCapacity) = "put_capacity";
+    /// See [`capacity::PostCapacity`].
+    PostCapacity(capacity::PostCapacity) = "post_capacity";
+    /// See [`capacity::ChargeCapacity`].
+    ChargeCapacity(capacity::ChargeCapacity) = "charge_capacity";
+    /// See [`assembly::PostAssembly`].
+    PostAssembly(assembly::PostAssembly) = "post_assembly";
+    /// See [`assembly::UndoAssembly`].
+    UndoAssembly(assembly::UndoAssembly) = "undo_assembly";
+    /// See [`assembly::FinishProductionOrder`].
+    FinishProductionOrder(assembly::FinishProductionOrder) = "finish_production_order";
 }
 
 #[derive(Serialize)]
@@ -292,6 +308,13 @@ pub fn run(posting: &mut Posting<'_, '_>, command: &Command) -> Result<(), Stop>
         }
         Command::AdjustCost(ask) => work::ask(posting, ask),
         Command::WorkOff(off) => work::work_off(posting, *off),
+        Command::PostRevaluation(post) => revalue::post(posting, post),
+        Command::PutCapacity(put) => capacity::put(posting, put),
+        Command::PostCapacity(post) => capacity::post(posting, post),
+        Command::ChargeCapacity(put) => capacity::charge(posting, put),
+        Command::PostAssembly(post) => assembly::assemble(posting, post),
+        Command::UndoAssembly(undo) => assembly::undo(posting, undo),
+        Command::FinishProductionOrder(put) => assembly::finish(posting, put),
         Command::Handle(_) | Command::Settle(_) | Command::Decide(_) => {
             Err(Stop::refuse(Code::ChoiceNotOffered))
         }

@@ -423,6 +423,17 @@ impl Posting<'_, '_> {
         !earlier || self.entry(decrease).posting_date > value.posting_date
     }
 
+    /// The increase that an inbound entry of a transfer was taken from; none where it has no layer.
+    pub(crate) fn source_of(&self, no: EntryNo) -> Option<EntryNo> {
+        self.draft
+            .list::<ApplicationsByInbound>(&KeyRange::prefix(&(no,)))
+            .into_iter()
+            .filter_map(|((_no, _outbound, row), _row)| self.draft.row::<Applications>(&row))
+            .find(|row| row.entry == no)
+            .map(|row| row.transferred_from)
+            .filter(|source| source.0 != 0)
+    }
+
     /// Whether value entries of the entry exist.
     pub(crate) fn is_valued(&self, no: EntryNo) -> bool {
         self.draft.first::<crate::schema::money::ValuesByEntry>(&KeyRange::prefix(&(no,))).is_some()

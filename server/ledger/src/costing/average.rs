@@ -290,6 +290,24 @@ fn mark_dirty(
     posting.draft.put::<DirtyPeriods>(&key, row);
 }
 
+/// What a pool holds at the end of a period that is adjusted: quantity and value.
+///
+/// # Errors
+///
+/// [`Stop::Overflow`].
+pub(crate) fn held_at(
+    posting: &Posting<'_, '_>,
+    pool: AveragePool,
+    end: NaiveDate,
+) -> Result<(Quantity, Money), Stop> {
+    let behind = end.succ_opt().ok_or(Stop::Overflow)?;
+    let range = KeyRange::prefix_before(&(pool,), &(pool, behind));
+    match posting.draft.last::<AveragePeriods>(&range) {
+        Some(((_pool, last), row)) => closing(posting, pool, last, &row),
+        None => Ok((Quantity::ZERO, Money::ZERO)),
+    }
+}
+
 /// Takes the quantities and values of an entry out of the averages, before its valuation date moves.
 pub(crate) fn leaves(posting: &mut Posting<'_, '_>, no: EntryNo) -> Result<(), Stop> {
     let entry = posting.entry(no);

@@ -13,7 +13,7 @@ use crate::schema::entry::{
     Applications, ApplicationsByOutbound, EntryType, ItemLedgerEntry, ItemLedgerStates,
 };
 use crate::schema::item::CostingMethod;
-use crate::schema::money::{ItemCosts, ValueType, VarianceType};
+use crate::schema::money::{ItemCosts, OrderKind, OrderRef, ValueType, VarianceType};
 use crate::tables::Read as _;
 
 /// The parts of what an increase costs.
@@ -31,6 +31,13 @@ impl Posting<'_, '_> {
     /// Whether the quantity of a new entry is invoiced with it. A purchase or a sale that is taken back
     /// before it was invoiced needs no invoice: both ends are settled (COSTING 12.4).
     fn is_invoiced(&mut self, entry: &ItemLedgerEntry, line: &EntryLine) -> Result<bool, Stop> {
+        let production = |order: &OrderRef| order.0 == OrderKind::Production;
+        if entry.entry_type == EntryType::Output
+            && line.value.order.as_ref().is_some_and(production)
+        {
+            // Invoiced when the order is finished (COSTING 15).
+            return Ok(false);
+        }
         match line.value.invoicing {
             Invoicing::Now => return Ok(true),
             Invoicing::Later => return Ok(false),

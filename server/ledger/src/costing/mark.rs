@@ -32,7 +32,6 @@ pub(crate) fn value_written(posting: &mut Posting<'_, '_>, value: &ValueEntry) -
         }
     }
     if let Some(order) = &value.order
-        && value.entry_quantity != value.valued_quantity
         && entry.quantity.is_negative()
     {
         posting.mark_order(order);

@@ -12,6 +12,7 @@ use crate::schema::money::{
     ItemValues, PlaceValues, StockValue, ValueEntry, ValueLedger, ValueState, ValueStates,
     ValueType, ValuesByEntry,
 };
+use crate::schema::order::ValuesByCapacity;
 use crate::schema::{Counter, EntryNo, next_number};
 use crate::tables::{Read as _, Tables};
 
@@ -115,7 +116,8 @@ impl Posting<'_, '_> {
     /// As [`Posting::write_value`].
     pub(crate) fn write_capacity_value(&mut self, value: ValueEntry) -> Result<EntryNo, Stop> {
         let no = EntryNo(next_number(self.draft, Counter::ValueEntry));
-        self.draft.put::<ValueLedger>(&no, value.clone());
+        self.draft.put::<ValuesByCapacity>(&(value.capacity, no), ());
+        self.draft.put::<ValueLedger>(&no, value);
         self.values.push(no);
         Ok(no)
     }

@@ -5,16 +5,18 @@
 use chrono::NaiveDate;
 use protocol::code::Code;
 use protocol::outcome::Reason;
-use protocol::words::{ItemNo, OperatorId};
+use protocol::words::{DocumentNo, ItemNo, OperatorId};
 use serde::{Deserialize, Serialize};
 
-use crate::costing::{adjust, item_cost, method_of};
+use crate::assembly;
+use crate::costing::{adjust, item_cost, method_of, setup};
 use crate::key::KeyRange;
 use crate::lookup;
 use crate::posting::{Posting, Stop};
 use crate::schema::item::CostingMethod;
 use crate::schema::money::{
-    AdjustmentQueue, AdjustmentRun, AdjustmentRuns, OpenRuns, UnadjustedItems,
+    AdjustmentQueue, AdjustmentRun, AdjustmentRuns, AdjustmentWindow, OpenRuns, OrderMarks,
+    UnadjustedItems,
 };
 use crate::schema::{Counter, ItemId, next_number};
 use crate::tables::{Read as _, Tables};
@@ -43,8 +45,10 @@ pub struct WorkOff {
 
 /// Whether anything is queued: the system then asks for [`WorkOff`].
 pub fn is_waiting(tables: &(impl Tables + ?Sized)) -> bool {
+    let automatic = setup(tables).automatic_adjustment != AdjustmentWindow::Never;
     tables.first::<AdjustmentQueue>(&KeyRange::all()).is_some()
         || tables.first::<OpenRuns>(&KeyRange::all()).is_some()
+        || (automatic && tables.first::<OrderMarks>(&KeyRange::all()).is_some())
 }
 
 pub(crate) fn ask(posting: &mut Posting<'_, '_>, ask: &AdjustCost) -> Result<(), Stop> {
@@ -122,17 +126,26 @@ struct Job {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum What {
+    Order(u8, DocumentNo),
     Item(u16, ItemId),
     EndOfRun,
 }
 
-/// Queued items first, then runs in the order in which they were asked for; components before outputs
-/// (COSTING 8.2).
+/// Orders first, then queued items, then runs in the order in which they were asked for; components before
+/// outputs (COSTING 8.2).
 fn next_job(posting: &Posting<'_, '_>) -> Option<Job> {
     let run = posting.draft.first::<OpenRuns>(&KeyRange::all()).map(|(no, _row)| no);
     let row = run.and_then(|no| posting.draft.row::<AdjustmentRuns>(&no));
     let operator = row.as_ref().and_then(|row| row.operator.clone());
     let queued = posting.draft.first::<AdjustmentQueue>(&KeyRange::all());
+    let all = row.as_ref().is_some_and(|row| row.items.is_empty() && row.until.is_none());
+    let automatic = setup(&*posting.draft).automatic_adjustment != AdjustmentWindow::Never;
+    if (all || automatic || queued.is_some())
+        && let Some(((kind, no), _row)) = posting.draft.first::<OrderMarks>(&KeyRange::all())
+    {
+        let what = What::Order(kind, no);
+        return Some(Job { what, run: None, until: None, operator, follows: true });
+    }
     if let Some(((level, item), user)) = queued {
         let operator = (*user).clone();
         let what = What::Item(level, item);
@@ -174,6 +187,7 @@ fn work_one(posting: &mut Posting<'_, '_>, job: &Job) -> Result<(), Stop> {
                 item_done(posting, job.run, (*level, *item));
             }
         }
+        What::Order(kind, no) => assembly::adjust(posting, *kind, no)?,
         What::EndOfRun => {
             if let Some(run) = job.run {
                 end_run(posting, run, "");
@@ -224,6 +238,9 @@ fn give_up(posting: &mut Posting<'_, '_>, job: &Job, reason: &Reason) {
         (_, Some(run)) => end_run(posting, run, reason.code.as_str()),
         (What::Item(level, item), None) => {
             posting.draft.delete::<AdjustmentQueue>(&(*level, *item));
+        }
+        (What::Order(kind, no), None) => {
+            posting.draft.delete::<OrderMarks>(&(*kind, no.clone()));
         }
         (What::EndOfRun, None) => {}
     }

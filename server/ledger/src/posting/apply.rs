@@ -26,7 +26,7 @@ use crate::schema::entry::{
     Pool,
 };
 use crate::schema::item::{CostingMethod, Items, NegativeInventory};
-use crate::schema::money::Mark;
+use crate::schema::money::{ApplicationsByDate, Mark};
 use crate::schema::place::Locations;
 use crate::schema::{Counter, EntryNo, next_number};
 use crate::tables::Read as _;
@@ -370,6 +370,9 @@ impl Posting<'_, '_> {
         let pair = (row.inbound, row.outbound);
         self.add_applied(pair, minus(kept, row.cost)?, row.without_cost)?;
         if rest.is_zero() {
+            let decrease = self.entry(row.outbound);
+            let key = (decrease.item, decrease.posting_date, no);
+            self.draft.delete::<ApplicationsByDate>(&key);
             self.draft.delete::<Applications>(&no);
             self.draft.delete::<ApplicationsByInbound>(&(row.inbound, row.outbound, no));
             self.draft.delete::<ApplicationsByOutbound>(&(row.outbound, row.inbound, no));
@@ -465,6 +468,11 @@ impl Posting<'_, '_> {
         let no = EntryNo(next_number(self.draft, Counter::ItemApplication));
         self.draft.put::<ApplicationsByInbound>(&(row.inbound, row.outbound, no), ());
         self.draft.put::<ApplicationsByOutbound>(&(row.outbound, row.inbound, no), ());
+        if row.entry == row.outbound {
+            let decrease = self.entry(row.outbound);
+            let key = (decrease.item, decrease.posting_date, no);
+            self.draft.put::<ApplicationsByDate>(&key, ());
+        }
         self.draft.put::<Applications>(&no, row);
         self.applications.push(no);
     }

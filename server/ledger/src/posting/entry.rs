@@ -8,7 +8,7 @@ use protocol::words::DocumentNo;
 use crate::posting::{EntryLine, Posting, Stop, apply};
 use crate::schema::entry::{
     EntryReason, EntryType, ItemLedger, ItemLedgerByItem, ItemLedgerEntry, ItemLedgerState,
-    ItemLedgerStates, Leg, Register, Registers, WarehouseByStock, WarehouseEntry,
+    ItemLedgerStates, Leg, PostedBy, Register, Registers, WarehouseByStock, WarehouseEntry,
     WarehouseEntryType, WarehouseLedger,
 };
 use crate::schema::item::{CostingMethod, Items};
@@ -110,6 +110,16 @@ impl Posting<'_, '_> {
         Ok(entry)
     }
 
+    /// The stock key under which an entry was posted, as the operation that posted it remembers.
+    pub(crate) fn place_of_entry(&self, no: EntryNo) -> Option<StockKey> {
+        let entry = self.draft.row::<ItemLedger>(&no)?;
+        let posted = self.draft.row::<PostedBy>(&entry.written.operation)?;
+        posted.warehouse.iter().find_map(|warehouse| {
+            let row = self.draft.row::<WarehouseLedger>(warehouse)?;
+            (row.item_ledger_entry == no).then_some(row.key)
+        })
+    }
+
     /// Remembers that a movement stands, so that it can be undone.
     pub fn remember(&mut self, key: StockKey, delta: Quantity, order: OrderKey, entry: EntryNo) {
         self.posted.legs.push(Leg { key, delta, order, item_ledger: entry });
@@ -170,6 +180,7 @@ impl Posting<'_, '_> {
         );
         self.change_stock(key, line.delta)?;
         self.apply(no, line, supply)?;
+        self.tell_order(no, line);
         Ok(no)
     }
 
@@ -181,6 +192,31 @@ impl Posting<'_, '_> {
             Supply::CostFrom(from) => line.posting_date.max(self.state(from).valuation_date),
             Supply::TransferredFrom(leg, _source) => self.state(leg).valuation_date,
         }
+    }
+
+    /// A production order knows what it used and made.
+    fn tell_order(&mut self, no: EntryNo, line: &EntryLine) {
+        let Some(order) = &line.value.order else { return };
+        let mut row = self.order_row(order);
+        match line.entry_type {
+            EntryType::Consumption => row.consumption.push(no),
+            EntryType::Output => {
+                row.output.push(no);
+                row.item = line.key.item;
+            }
+            EntryType::Purchase
+            | EntryType::Sale
+            | EntryType::PositiveAdjustment
+            | EntryType::NegativeAdjustment
+            | EntryType::Transfer
+            | EntryType::AssemblyConsumption
+            | EntryType::AssemblyOutput => return,
+        }
+        if row.business_group.is_empty() {
+            row.business_group.clone_from(&line.value.business_group);
+        }
+        self.put_order(order, row);
+        self.mark_order(order);
     }
 
     fn append_warehouse(

@@ -13,6 +13,7 @@ pub mod entry;
 pub mod identity;
 pub mod item;
 pub mod money;
+pub mod order;
 pub mod place;
 pub mod stock;
 pub mod tracking;
@@ -217,6 +218,7 @@ pub fn all_tables() -> Vec<(TableId, &'static str)> {
         case::TABLES,
         identity::TABLES,
         money::TABLES,
+        order::TABLES,
     ]
     .concat()
 }

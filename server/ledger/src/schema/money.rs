@@ -603,6 +603,8 @@ crate::tables! {
     UnadjustedItems = 152, "unadjusted_item", (u16, ItemId) => ();
     /// Periods of average pools that are to be worked on.
     DirtyPeriods = 153, "dirty_period", (ItemId, NaiveDate, AveragePool) => DirtyPeriod;
+    /// The last day on which the item was revalued as a whole.
+    RevaluedOn = 155, "revalued_on", ItemId => NaiveDate;
     /// The run that is being worked on, by number.
     OpenRuns = 154, "open_adjustment_run", u64 => ();
 }

@@ -1,0 +1,55 @@
+//! What orders make out of items and capacity: assembly, and production as far as cost needs it
+//! (COSTING 14, 15).
+//!
+//! An order knows the entries that it used and made. Whenever one of them changes its cost, the order is
+//! marked, and its output is valued anew: cost flows from components to outputs, and on from there.
+//!
+//! Not here: planning, routings, the bill of materials.
+//!
+//! Order of reading: [`post`] (postings), [`capacity`], [`adjust`] (the level of the order).
+
+pub mod adjust;
+pub mod capacity;
+pub mod post;
+
+pub(crate) use adjust::adjust;
+
+use protocol::words::DocumentNo;
+
+use crate::posting::Posting;
+use crate::schema::money::{OrderKind, OrderRef};
+use crate::schema::order::{OrderRow, Orders};
+use crate::tables::Read as _;
+
+/// The kind of order with that number in keys.
+pub(crate) const fn kind_of(number: u8) -> Option<OrderKind> {
+    match number {
+        1 => Some(OrderKind::Assembly),
+        2 => Some(OrderKind::Production),
+        _ => None,
+    }
+}
+
+/// Whether an order's output follows its cost now: an assembly always, a production order when it is
+/// finished.
+pub(crate) fn is_adjustable(kind: OrderKind, row: &OrderRow) -> bool {
+    match kind {
+        OrderKind::Assembly => true,
+        OrderKind::Production => row.finished,
+    }
+}
+
+impl Posting<'_, '_> {
+    /// What an order used and made so far.
+    pub(crate) fn order_row(&self, (kind, no): &OrderRef) -> OrderRow {
+        self.draft
+            .row::<Orders>(&(kind.number(), no.clone()))
+            .map(|row| (*row).clone())
+            .unwrap_or_default()
+    }
+
+    /// Keeps what an order used and made.
+    pub(crate) fn put_order(&mut self, (kind, no): &(OrderKind, DocumentNo), row: OrderRow) {
+        self.draft.put::<Orders>(&(kind.number(), no.clone()), row);
+    }
+}
