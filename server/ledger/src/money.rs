@@ -210,6 +210,13 @@ impl UnitAmount {
         Money::new(mul_div(self.0, quantity.decimal(), Decimal::ONE, step.0.0)?).ok()
     }
 
+    /// `self × quantity / factor`, rounded once to `step`: the amount of a quantity in base units where the
+    /// amount is per unit of `factor` base units.
+    #[must_use]
+    pub fn times_per(self, quantity: Quantity, factor: Quantity, step: Step) -> Option<Money> {
+        Money::new(mul_div(self.0, quantity.decimal(), factor.decimal(), step.0.0)?).ok()
+    }
+
     /// The amount per base unit of an amount per unit that holds `factor` base units, to `step`.
     #[must_use]
     pub fn per_base(self, factor: Quantity, step: Step) -> Option<Self> {

@@ -170,6 +170,7 @@ fn invoice_output(
         invoiced_quantity: open,
         cost_actual: expected,
         cost_expected: expected.negated(),
+        cost_per_unit: UnitAmount::ZERO,
         expected: false,
         written: posting.written(),
         ..first
@@ -246,6 +247,7 @@ fn write_part(
         invoiced_quantity: Quantity::ZERO,
         cost_actual: delta,
         cost_expected: Money::ZERO,
+        cost_per_unit: UnitAmount::ZERO,
         expected: false,
         adjustment: true,
         applies_to: original,

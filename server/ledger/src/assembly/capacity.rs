@@ -217,6 +217,7 @@ fn template(posting: &Posting<'_, '_>, no: EntryNo, used: &Use, card: &Capacity)
         invoiced_quantity: Quantity::ZERO,
         cost_actual: Money::ZERO,
         cost_expected: Money::ZERO,
+        cost_per_unit: UnitAmount::ZERO,
         cost_non_inventoriable: Money::ZERO,
         sales_actual: Money::ZERO,
         sales_expected: Money::ZERO,

@@ -166,6 +166,7 @@ fn overhead_of_output(posting: &mut Posting<'_, '_>, no: EntryNo, cost: Money) -
     posting.write_value(ValueEntry {
         value_type: ValueType::IndirectCost,
         cost_actual: overhead,
+        cost_per_unit: crate::money::UnitAmount::ZERO,
         entry_quantity: Quantity::ZERO,
         invoiced_quantity: Quantity::ZERO,
         ..first

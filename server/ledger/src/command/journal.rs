@@ -156,10 +156,10 @@ pub struct PostItemJournal {
 
 /// An end of a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct PlaceOf {
-    location: LocationId,
-    bin: BinId,
-    directed: bool,
+pub(crate) struct PlaceOf {
+    pub(crate) location: LocationId,
+    pub(crate) bin: BinId,
+    pub(crate) directed: bool,
 }
 
 pub(crate) fn post(posting: &mut Posting<'_, '_>, journal: &PostItemJournal) -> Result<(), Stop> {
@@ -350,7 +350,7 @@ fn renamed(
     goods::resolve(posting, &goods, Flow::In)
 }
 
-fn key_of(named: &Named, place: PlaceOf, unit: UnitId) -> StockKey {
+pub(crate) fn key_of(named: &Named, place: PlaceOf, unit: UnitId) -> StockKey {
     StockKey {
         location: place.location,
         bin: place.bin,
@@ -363,7 +363,7 @@ fn key_of(named: &Named, place: PlaceOf, unit: UnitId) -> StockKey {
 }
 
 /// An end of a line: the blank location has no bins.
-fn place_of(
+pub(crate) fn place_of(
     posting: &mut Posting<'_, '_>,
     (location, bin): (Option<&LocationCode>, Option<&BinCode>),
     end: End,
@@ -426,13 +426,23 @@ fn parts_of(line: &JournalLine, base: Quantity) -> Result<Vec<JournalTracking>, 
 
 /// Entries that a line names must fit it (COSTING 5.4).
 fn check_application(posting: &Posting<'_, '_>, line: &JournalLine) -> Result<(), Stop> {
-    if line.applies_to.0 != 0 && line.applies_from.0 != 0 {
-        return Err(Stop::Refuse(malformed(
-            &"a line is applied to an entry or takes its cost from one",
-        )));
+    let (item, _card) = lookup::item(posting.draft, &line.item).map_err(Stop::Refuse)?;
+    let named = (line.applies_to, line.applies_from);
+    check_named(posting, named, (item, line.line_type.is_inbound()))
+}
+
+/// Whether the entries that a line names, to apply to and to take its cost from, are of its item and go
+/// the other way.
+pub(crate) fn check_named(
+    posting: &Posting<'_, '_>,
+    (applies_to, applies_from): (EntryNo, EntryNo),
+    (item, inbound): (ItemId, bool),
+) -> Result<(), Stop> {
+    if applies_to.0 != 0 && applies_from.0 != 0 {
+        let why = "a line is applied to an entry or takes its cost from one";
+        return Err(Stop::Refuse(malformed(&why)));
     }
-    let inbound = line.line_type.is_inbound();
-    for (named, from) in [(line.applies_to, false), (line.applies_from, true)] {
+    for (named, from) in [(applies_to, false), (applies_from, true)] {
         if named.0 == 0 {
             continue;
         }
@@ -443,7 +453,6 @@ fn check_application(posting: &Posting<'_, '_>, line: &JournalLine) -> Result<()
         let Some(entry) = posting.draft.row::<ItemLedger>(&named) else {
             return wrong("there is no such entry");
         };
-        let (item, _card) = lookup::item(posting.draft, &line.item).map_err(Stop::Refuse)?;
         if entry.item != item {
             return wrong("it is of another item");
         }

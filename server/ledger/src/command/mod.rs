@@ -17,6 +17,7 @@ pub mod master;
 pub mod papers;
 pub mod people;
 pub mod places;
+pub mod post_document;
 pub mod stock;
 
 use protocol::code::Code;
@@ -76,6 +77,9 @@ pub struct Handle {
     /// The document that it is done for.
     #[serde(default)]
     pub document: Option<DocumentRef>,
+    /// The date for the accounts; that of the act when left out.
+    #[serde(default)]
+    pub date: Option<chrono::NaiveDate>,
 }
 
 const fn first_version() -> u16 {
@@ -85,7 +89,13 @@ const fn first_version() -> u16 {
 impl Handle {
     /// A desk operation with `body`.
     pub fn new(body: &Body, document: Option<DocumentRef>) -> Self {
-        Self { kind: body.kind().to_owned(), version: VERSION, body: body.encode(), document }
+        Self {
+            kind: body.kind().to_owned(),
+            version: VERSION,
+            body: body.encode(),
+            document,
+            date: None,
+        }
     }
 }
 
@@ -187,6 +197,14 @@ commands! {
     AdjustCost(AdjustCost) = "adjust_cost";
     /// See [`WorkOff`].
     WorkOff(WorkOff) = "work_off";
+    /// See [`post_document::PostDocument`].
+    PostDocument(post_document::PostDocument) = "post_document";
+    /// See [`post_document::PutLineTerms`].
+    PutLineTerms(post_document::PutLineTerms) = "put_line_terms";
+    /// See [`post_document::UndoPosted`].
+    UndoPosted(post_document::UndoPosted) = "undo_posted";
+    /// See [`post_document::UndoEntry`].
+    UndoEntry(post_document::UndoEntry) = "undo_entry";
     /// See [`PostRevaluation`].
     PostRevaluation(PostRevaluation) = "post_revaluation";
     /// See [`capacity::PutCapacity`].
@@ -308,6 +326,10 @@ pub fn run(posting: &mut Posting<'_, '_>, command: &Command) -> Result<(), Stop>
         }
         Command::AdjustCost(ask) => work::ask(posting, ask),
         Command::WorkOff(off) => work::work_off(posting, *off),
+        Command::PostDocument(put) => post_document::post(posting, put),
+        Command::PutLineTerms(put) => post_document::put_terms(posting, put),
+        Command::UndoPosted(put) => post_document::undo(posting, put),
+        Command::UndoEntry(put) => post_document::undo_entry(posting, put),
         Command::PostRevaluation(post) => revalue::post(posting, post),
         Command::PutCapacity(put) => capacity::put(posting, put),
         Command::PostCapacity(post) => capacity::post(posting, post),

@@ -8,7 +8,7 @@ use protocol::quantity::Quantity;
 use crate::costing::value::values_of;
 use crate::costing::{average, date, fits, method_of, minus, plus};
 use crate::key::KeyRange;
-use crate::money::Money;
+use crate::money::{Money, UnitAmount};
 use crate::posting::{Posting, Stop};
 use crate::schema::entry::{
     Applications, ApplicationsByInbound, ApplicationsByOutbound, EntryType, ItemApplication,
@@ -276,6 +276,7 @@ impl Posting<'_, '_> {
             invoiced_quantity: Quantity::ZERO,
             cost_actual: actual,
             cost_expected: expected,
+            cost_per_unit: UnitAmount::ZERO,
             cost_non_inventoriable: Money::ZERO,
             sales_actual: Money::ZERO,
             sales_expected: Money::ZERO,

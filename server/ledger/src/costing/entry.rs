@@ -9,11 +9,13 @@ use crate::money::{Money, UnitAmount};
 use crate::posting::entry::Supply;
 use crate::posting::{EntryLine, Posting, Stop};
 use crate::schema::EntryNo;
+use crate::schema::document::DocumentLines;
 use crate::schema::entry::{
     Applications, ApplicationsByOutbound, EntryType, ItemLedgerEntry, ItemLedgerStates,
 };
 use crate::schema::item::CostingMethod;
 use crate::schema::money::{ItemCosts, OrderKind, OrderRef, ValueType, VarianceType};
+use crate::schema::posted::LinesTerms;
 use crate::tables::Read as _;
 
 /// The parts of what an increase costs.
@@ -76,7 +78,9 @@ impl Posting<'_, '_> {
         value.cost_actual = state.cost.expected;
         value.cost_expected = state.cost.expected.negated();
         value.sales_expected = self.sales_of(no)?.1.negated();
-        self.write_value(value).map(|_no| ())
+        self.write_value(value)?;
+        self.list_uninvoiced(no);
+        Ok(())
     }
 
     /// Sales amounts of an entry: actual and expected.
@@ -240,11 +244,15 @@ impl Posting<'_, '_> {
             return Ok(Parts { direct: at_card()?, ..Parts::default() });
         }
         let direct = match line.value.cost {
-            LineCost::Card => at_card()?,
+            LineCost::Card => match self.price_of_line(entry)? {
+                Some(direct) => direct,
+                None => at_card()?,
+            },
             LineCost::Unit(unit) => fits(unit.times(entry.quantity, self.cents()))?,
             LineCost::Amount(amount) | LineCost::Exact(amount) => amount,
         };
-        if !purchase || line.value.cost == LineCost::Card && !standard {
+        let priced = self.price_of_line(entry)?.is_some();
+        if !purchase || line.value.cost == LineCost::Card && !standard && !priced {
             // What the card proposes has its overhead in it.
             return Ok(Parts { direct, ..Parts::default() });
         }
@@ -253,6 +261,20 @@ impl Posting<'_, '_> {
             return Ok(Parts { direct: plus(direct, indirect)?, ..Parts::default() });
         }
         self.with_variance(entry, Parts { direct, indirect, variance: Money::ZERO })
+    }
+
+    /// What the line of its order says that a received quantity costs, for receipts that name no cost
+    /// themselves: those of devices.
+    fn price_of_line(&self, entry: &ItemLedgerEntry) -> Result<Option<Money>, Stop> {
+        let Some(key) = &entry.document else { return Ok(None) };
+        if entry.entry_type != EntryType::Purchase {
+            return Ok(None);
+        }
+        let Some(terms) = self.draft.row::<LinesTerms>(key) else { return Ok(None) };
+        let Some(line) = self.draft.row::<DocumentLines>(key) else { return Ok(None) };
+        let amount =
+            terms.unit_amount.times_per(entry.quantity, line.factor.quantity(), self.cents());
+        fits(amount).map(Some)
     }
 
     /// Overhead of a direct cost: a percentage of it, and a rate per base unit.

@@ -95,6 +95,7 @@ impl Posting<'_, '_> {
             value.cost_expected = expected;
             self.write_value(value)?;
         }
+        self.list_uninvoiced(invoice.entry);
         if inbound {
             self.learn_cost(invoice.entry, (invoice.direct, quantity))?;
         } else if completes {

@@ -5,7 +5,7 @@ use protocol::quantity::Quantity;
 
 use crate::costing::{average, item_cost, mark, plus};
 use crate::key::KeyRange;
-use crate::money::Money;
+use crate::money::{Money, UnitAmount};
 use crate::posting::{Posting, Stop, add};
 use crate::schema::entry::{ItemLedgerEntry, ItemLedgerStates};
 use crate::schema::money::{
@@ -68,6 +68,7 @@ impl Posting<'_, '_> {
             invoiced_quantity: Quantity::ZERO,
             cost_actual: Money::ZERO,
             cost_expected: Money::ZERO,
+            cost_per_unit: UnitAmount::ZERO,
             cost_non_inventoriable: Money::ZERO,
             sales_actual: Money::ZERO,
             sales_expected: Money::ZERO,
@@ -95,7 +96,10 @@ impl Posting<'_, '_> {
     /// # Errors
     ///
     /// [`Stop::Overflow`]; what the general ledger refuses when it is posted at once.
-    pub(crate) fn write_value(&mut self, value: ValueEntry) -> Result<EntryNo, Stop> {
+    pub(crate) fn write_value(&mut self, mut value: ValueEntry) -> Result<EntryNo, Stop> {
+        if value.cost_per_unit.is_zero() {
+            value.cost_per_unit = self.per_unit(&value);
+        }
         let no = EntryNo(next_number(self.draft, Counter::ValueEntry));
         self.draft.put::<ValuesByEntry>(&(value.entry, no), ());
         self.draft.put::<ValueLedger>(&no, value.clone());
@@ -114,12 +118,22 @@ impl Posting<'_, '_> {
     /// # Errors
     ///
     /// As [`Posting::write_value`].
-    pub(crate) fn write_capacity_value(&mut self, value: ValueEntry) -> Result<EntryNo, Stop> {
+    pub(crate) fn write_capacity_value(&mut self, mut value: ValueEntry) -> Result<EntryNo, Stop> {
+        value.cost_per_unit = self.per_unit(&value);
         let no = EntryNo(next_number(self.draft, Counter::ValueEntry));
         self.draft.put::<ValuesByCapacity>(&(value.capacity, no), ());
         self.draft.put::<ValueLedger>(&no, value);
         self.values.push(no);
         Ok(no)
+    }
+
+    /// Cost per base unit: of the actual amount, or of the expected one where that is all there is.
+    fn per_unit(&self, value: &ValueEntry) -> UnitAmount {
+        let amount =
+            if value.cost_actual.is_zero() { value.cost_expected } else { value.cost_actual };
+        let step = crate::costing::setup(&*self.draft).unit_amount_rounding;
+        // An amount that is spread over nothing has no unit cost.
+        amount.per(value.valued_quantity, step).unwrap_or_default()
     }
 
     /// The state row of the entry follows its value entries.

@@ -77,6 +77,10 @@ fn handled(posting: &mut Posting<'_, '_>, handle: &Handle) -> Result<(), Stop> {
     let body = Body::decode(&handle.kind, handle.version, &handle.body)
         .map_err(|error| Stop::Refuse(Reason::new(Code::MalformedRequest).word("why", error)))?;
     posting.act.document.clone_from(&handle.document);
+    if let Some(date) = handle.date {
+        crate::period::check_posting(posting, date)?;
+        posting.act.posting_date = date;
+    }
     post_body(posting, &body)
 }
 

@@ -45,6 +45,22 @@ pub(crate) fn check_posting(posting: &Posting<'_, '_>, date: NaiveDate) -> Resul
     }
 }
 
+/// Whether an entry may be undone: not when it counts from before the earliest allowed valuation date.
+///
+/// # Errors
+///
+/// `before_earliest_allowed_valuation_date`.
+pub(crate) fn check_undone(posting: &Posting<'_, '_>, no: EntryNo) -> Result<(), Stop> {
+    let date = posting.entry(no).posting_date;
+    match setup(&*posting.draft).earliest_valuation_date {
+        Some(earliest) if date < earliest => {
+            let reason = Reason::new(Code::BeforeEarliestAllowedValuationDate);
+            Err(Stop::Refuse(reason.word("date", date).word("earliest", earliest)))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Whether an entry may be named by a posting, as what it is applied to.
 ///
 /// # Errors

@@ -13,6 +13,7 @@ use crate::schema::entry::{
 };
 use crate::schema::item::{CostingMethod, Items};
 use crate::schema::money::CostSums;
+use crate::schema::posted::Uninvoiced;
 use crate::schema::{Counter, EntryNo, OrderKey, RegisterNo, StockKey, next_number};
 use crate::tables::Read as _;
 
@@ -181,6 +182,7 @@ impl Posting<'_, '_> {
         self.change_stock(key, line.delta)?;
         self.apply(no, line, supply)?;
         self.tell_order(no, line);
+        self.list_uninvoiced(no);
         Ok(no)
     }
 
@@ -191,6 +193,21 @@ impl Posting<'_, '_> {
             Supply::Own => line.posting_date,
             Supply::CostFrom(from) => line.posting_date.max(self.state(from).valuation_date),
             Supply::TransferredFrom(leg, _source) => self.state(leg).valuation_date,
+        }
+    }
+
+    /// Entries of a document line that are not wholly invoiced are found by their line.
+    pub(crate) fn list_uninvoiced(&mut self, no: EntryNo) {
+        let entry = self.entry(no);
+        if !matches!(entry.entry_type, EntryType::Purchase | EntryType::Sale) {
+            return;
+        }
+        let Some((kind, document, line)) = entry.document else { return };
+        let key = (kind, document, line, no);
+        if self.state(no).invoiced != entry.quantity {
+            self.draft.put::<Uninvoiced>(&key, ());
+        } else if self.draft.has::<Uninvoiced>(&key) {
+            self.draft.delete::<Uninvoiced>(&key);
         }
     }
 

@@ -15,6 +15,7 @@ pub mod item;
 pub mod money;
 pub mod order;
 pub mod place;
+pub mod posted;
 pub mod stock;
 pub mod tracking;
 
@@ -219,6 +220,7 @@ pub fn all_tables() -> Vec<(TableId, &'static str)> {
         identity::TABLES,
         money::TABLES,
         order::TABLES,
+        posted::TABLES,
     ]
     .concat()
 }

@@ -110,6 +110,8 @@ pub struct ValueEntry {
     pub cost_actual: Money,
     /// Cost, expected.
     pub cost_expected: Money,
+    /// Cost per base unit, to the unit-amount rounding.
+    pub cost_per_unit: UnitAmount,
     /// Cost that does not become stock value (charges on what left, items that are not kept).
     pub cost_non_inventoriable: Money,
     /// Sales amount, invoiced. Positive for what was sold.

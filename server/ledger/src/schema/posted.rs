@@ -1,0 +1,53 @@
+//! What was posted of documents, for invoices, charges and undos that come later.
+
+use chrono::NaiveDate;
+use protocol::operation::DocumentKind;
+use protocol::quantity::Quantity;
+use protocol::words::DocumentNo;
+use serde::{Deserialize, Serialize};
+
+use crate::money::UnitAmount;
+use crate::schema::{BinId, EntryNo, LocationId, Written};
+
+/// What the money side knows of a document line beside its quantities.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct LineTerms {
+    /// Where it is handled; 0 for the blank location.
+    pub location: LocationId,
+    /// The bin, at a location with bins.
+    pub bin: BinId,
+    /// It moves the other way than its document does.
+    pub negative: bool,
+    /// Direct unit cost of a purchase, price of a sale; per unit of the line.
+    pub unit_amount: UnitAmount,
+    /// General business posting group.
+    pub business_group: String,
+    /// Invoiced, in base units, never negative.
+    pub invoiced: Quantity,
+}
+
+/// One line of one posting of a document: what was received or shipped with it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PostedLine {
+    /// Its item ledger entries, in the order in which they were posted.
+    pub entries: Vec<EntryNo>,
+    /// The date for the accounts.
+    pub date: NaiveDate,
+    /// How much, in base units, never negative.
+    pub quantity: Quantity,
+    /// It was undone.
+    pub undone: bool,
+    /// The decision that wrote it.
+    pub written: Written,
+}
+
+crate::tables! {
+    /// What the money side knows of document lines.
+    LinesTerms = 190, "document_line_terms", (DocumentKind, DocumentNo, u32) => LineTerms;
+    /// Posted lines: document, number of the posting, line.
+    PostedLines = 191, "posted_line", (DocumentKind, DocumentNo, u32, u32) => PostedLine;
+    /// How many handled postings a document has.
+    PostingCounts = 192, "posting_count", (DocumentKind, DocumentNo) => u32;
+    /// Entries of a document line that are not wholly invoiced, oldest first.
+    Uninvoiced = 193, "uninvoiced", (DocumentKind, DocumentNo, u32, EntryNo) => ();
+}
