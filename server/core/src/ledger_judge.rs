@@ -2,9 +2,11 @@
 
 use ledger::command::Command;
 use ledger::command::stock::Settle;
+use ledger::costing::work::{self, WorkOff};
 use ledger::count::settlement::{DeviceStatement, SiteWatermark};
 use ledger::draft::Draft;
 use ledger::operation;
+use ledger::tables::Tables;
 
 use crate::poster::judge::{Judge, Poison, Request};
 use crate::watermark::{self, Part};
@@ -30,6 +32,10 @@ impl Judge for LedgerJudge {
 
     fn park_poison(&self, draft: &mut Draft<'_>, asked: &Request<'_>, why: &str) {
         operation::park_poison(draft, &request(asked), why);
+    }
+
+    fn work_command(&self, tables: &dyn Tables) -> Option<Vec<u8>> {
+        work::is_waiting(tables).then(|| Command::WorkOff(WorkOff::default()).encode())
     }
 
     fn settle_command(&self, watermarks: &[watermark::SiteWatermark]) -> Vec<u8> {

@@ -14,6 +14,7 @@ use crate::feed::floor::Floor;
 use crate::identity::command::MachineCommand;
 use crate::intake::command::{Command, CommandOrigin, TakenCommand, take_command};
 use crate::intake::push::{PreparedPush, PushFault, Sender, Taken, take_push};
+use crate::poster::judge::Judge;
 use crate::poster::{Decided, Group};
 use crate::schema::{SafePoint, SafePoints, Stream};
 use crate::session::wire::ConnectionNo;
@@ -58,6 +59,8 @@ pub(crate) struct Core {
     pub(crate) feed_due: Option<ServerTime>,
     pub(super) housekeeping_due: ServerTime,
     commands: BTreeMap<IntakeNo, Waiting>,
+    /// The slice of long work that was asked for last.
+    working: Option<IntakeNo>,
     now: ServerTime,
     actions: Vec<Action>,
 }
@@ -79,6 +82,7 @@ impl Core {
             feed_due: None,
             housekeeping_due: now,
             commands: BTreeMap::new(),
+            working: None,
             now,
             actions: Vec::new(),
         }
@@ -229,6 +233,18 @@ impl Core {
 
     pub(super) fn post(&mut self, group: Group) {
         self.pipeline.post(group);
+    }
+
+    /// Asks for a slice of long work when some is waiting and the last slice is judged: one at a time,
+    /// behind the postings that came meanwhile.
+    pub(super) fn ask_for_work(&mut self, store: &dyn Store, judge: &dyn Judge) {
+        let judged = self.pipeline.judged_next();
+        if self.working.is_some_and(|asked| asked > judged) {
+            return;
+        }
+        if let Some(raw) = self.view(store, |view| judge.work_command(view)) {
+            self.working = self.system_command(store, raw);
+        }
     }
 
     pub(super) fn decided(&mut self, decisions: &[Decided]) {

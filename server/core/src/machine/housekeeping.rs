@@ -62,6 +62,7 @@ impl Machine {
             self.core.extend_sign_in(store);
             watermark::flush(&mut self.core, store);
             watermark::settle(&mut self.core, store, self.judge.as_ref());
+            self.core.ask_for_work(store, self.judge.as_ref());
             let kept = self.core.config.feed_kept_us;
             let before = ServerTime(now.0.saturating_sub_unsigned(kept));
             let cut = self.core.pipeline.cut().clone();

@@ -339,6 +339,7 @@ impl Machine {
             let now = self.core.now();
             let group = self.core.pipeline.view(store, |view| post_group(view, &judge, limit, now));
             self.core.post(group);
+            self.core.ask_for_work(store, self.judge.as_ref());
         } else if self.snapshots.is_building() {
             let waiting = self.snapshots.build(self.core.config.snapshot_slice_rows);
             for connection in waiting {
@@ -374,6 +375,10 @@ impl Judge for MachineFirst<'_> {
 
     fn settle_command(&self, watermarks: &[crate::watermark::SiteWatermark]) -> Vec<u8> {
         self.0.settle_command(watermarks)
+    }
+
+    fn work_command(&self, tables: &dyn ledger::tables::Tables) -> Option<Vec<u8>> {
+        self.0.work_command(tables)
     }
 }
 

@@ -45,6 +45,12 @@ pub trait Judge {
 
     /// The command that settles counts, given what each site has reported.
     fn settle_command(&self, watermarks: &[crate::watermark::SiteWatermark]) -> Vec<u8>;
+
+    /// The command that works off a slice of long work (cost adjustment), when any is waiting. It is
+    /// asked for again as long as there is: postings go between two slices.
+    fn work_command(&self, _tables: &dyn ledger::tables::Tables) -> Option<Vec<u8>> {
+        None
+    }
 }
 
 /// Writes the outcome of `request`, in its first revision, with nothing else.
