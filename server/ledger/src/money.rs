@@ -210,6 +210,24 @@ impl UnitAmount {
         Money::new(mul_div(self.0, quantity.decimal(), Decimal::ONE, step.0.0)?).ok()
     }
 
+    /// The sum, or none when it is out of range.
+    #[must_use]
+    pub fn checked_add(self, other: Self) -> Option<Self> {
+        Self::new(self.0.checked_add(other.0)?).ok()
+    }
+
+    /// The same amount the other way.
+    #[must_use]
+    pub fn negated(self) -> Self {
+        if self.0.is_zero() { Self::ZERO } else { Self(-self.0) }
+    }
+
+    /// `self × part / whole`, rounded once to `step`.
+    #[must_use]
+    pub fn scaled(self, part: Quantity, whole: Quantity, step: Step) -> Option<Self> {
+        Self::new(mul_div(self.0, part.decimal(), whole.decimal(), step.0.0)?).ok()
+    }
+
     /// `self × quantity / factor`, rounded once to `step`: the amount of a quantity in base units where the
     /// amount is per unit of `factor` base units.
     #[must_use]

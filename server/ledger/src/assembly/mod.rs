@@ -4,13 +4,15 @@
 //! An order knows the entries that it used and made. Whenever one of them changes its cost, the order is
 //! marked, and its output is valued anew: cost flows from components to outputs, and on from there.
 //!
-//! Not here: planning, routings, the bill of materials.
+//! Not here: planning, routings.
 //!
-//! Order of reading: [`post`] (postings), [`capacity`], [`adjust`] (the level of the order).
+//! Order of reading: [`post`] (postings), [`capacity`], [`adjust`] (the level of the order),
+//! [`standard`] (bills of materials, rolled up).
 
 pub mod adjust;
 pub mod capacity;
 pub mod post;
+pub mod standard;
 
 pub(crate) use adjust::adjust;
 

@@ -26,9 +26,10 @@ use protocol::operation::{Body, Count, DocumentRef};
 use protocol::outcome::Reason;
 use serde::{Deserialize, Serialize};
 
-use crate::assembly::{capacity, post as assembly};
+use crate::assembly::{capacity, post as assembly, standard};
 use crate::costing::revalue::{self, PostRevaluation};
 use crate::costing::work::{self, AdjustCost, WorkOff};
+use crate::costing::worksheet;
 use crate::count;
 use crate::movement::transfer;
 use crate::posting::{Posting, Stop};
@@ -205,6 +206,16 @@ commands! {
     UndoPosted(post_document::UndoPosted) = "undo_posted";
     /// See [`post_document::UndoEntry`].
     UndoEntry(post_document::UndoEntry) = "undo_entry";
+    /// See [`worksheet::UnapplyEntries`].
+    UnapplyEntries(worksheet::UnapplyEntries) = "unapply_entries";
+    /// See [`worksheet::ApplyEntry`].
+    ApplyEntry(worksheet::ApplyEntry) = "apply_entry";
+    /// See [`worksheet::CloseWorksheet`].
+    CloseWorksheet(worksheet::CloseWorksheet) = "close_worksheet";
+    /// See [`standard::PutBillOfMaterials`].
+    PutBillOfMaterials(standard::PutBillOfMaterials) = "put_bill_of_materials";
+    /// See [`standard::RollUpStandardCost`].
+    RollUpStandardCost(standard::RollUpStandardCost) = "roll_up_standard_cost";
     /// See [`PostRevaluation`].
     PostRevaluation(PostRevaluation) = "post_revaluation";
     /// See [`capacity::PutCapacity`].
@@ -330,6 +341,11 @@ pub fn run(posting: &mut Posting<'_, '_>, command: &Command) -> Result<(), Stop>
         Command::PutLineTerms(put) => post_document::put_terms(posting, put),
         Command::UndoPosted(put) => post_document::undo(posting, put),
         Command::UndoEntry(put) => post_document::undo_entry(posting, put),
+        Command::UnapplyEntries(ask) => worksheet::unapply(posting, ask),
+        Command::ApplyEntry(ask) => worksheet::apply(posting, *ask),
+        Command::CloseWorksheet(ask) => worksheet::close(posting, ask),
+        Command::PutBillOfMaterials(put) => standard::put_bill(posting, put),
+        Command::RollUpStandardCost(ask) => standard::roll_up(posting, ask),
         Command::PostRevaluation(post) => revalue::post(posting, post),
         Command::PutCapacity(put) => capacity::put(posting, put),
         Command::PostCapacity(post) => capacity::post(posting, post),

@@ -5,7 +5,7 @@ use protocol::quantity::Quantity;
 use crate::costing::value::values_of;
 use crate::costing::{Invoicing, LineCost, card_cost, fits, item_cost, method_of, minus, plus};
 use crate::key::KeyRange;
-use crate::money::{Money, UnitAmount};
+use crate::money::{Money, Step, UnitAmount};
 use crate::posting::entry::Supply;
 use crate::posting::{EntryLine, Posting, Stop};
 use crate::schema::EntryNo;
@@ -190,6 +190,9 @@ impl Posting<'_, '_> {
             fill(&mut value, line, (true, cost, entry.quantity));
             value.invoiced_quantity = Quantity::ZERO;
             value.sales_actual = Money::ZERO;
+            if value_type == ValueType::Variance {
+                value.cost_per_unit = self.unit_variance(entry, (parts.direct, entry.quantity))?;
+            }
             self.write_value(value)?;
         }
         Ok(())
@@ -295,6 +298,24 @@ impl Posting<'_, '_> {
             fits(card.overhead_rate.times(quantity, self.cents()))?
         };
         plus(percent, rate)
+    }
+
+    /// The purchase variance per base unit: of the unit costs, not of the rounded amounts.
+    pub(crate) fn unit_variance(
+        &self,
+        entry: &ItemLedgerEntry,
+        (direct, quantity): (Money, Quantity),
+    ) -> Result<UnitAmount, Stop> {
+        let card = item_cost(&*self.draft, entry.item);
+        let place = (entry.item, entry.variant, entry.location);
+        let fine = Step::finest();
+        let direct = fits(direct.per(quantity, fine))?;
+        let percent = fits(direct.scaled(card.indirect_cost_percent, Quantity::whole(100), fine))?;
+        let mut unit = card_cost(&*self.draft, place);
+        for part in [direct, percent, card.overhead_rate] {
+            unit = fits(unit.checked_add(part.negated()))?;
+        }
+        fits(unit.per_base(Quantity::ONE, crate::costing::setup(&*self.draft).unit_amount_rounding))
     }
 
     /// The variance that keeps a standard item at its standard (COSTING 6.6).

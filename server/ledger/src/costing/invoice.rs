@@ -91,6 +91,9 @@ impl Posting<'_, '_> {
             let mut value = self.value_template(invoice.entry, &entry, value_type);
             self.dress(&mut value, invoice, quantity);
             value.variance = variance;
+            if variance.is_some() {
+                value.cost_per_unit = self.unit_variance(&entry, (invoice.direct, quantity))?;
+            }
             value.cost_actual = actual;
             value.cost_expected = expected;
             self.write_value(value)?;

@@ -13,7 +13,7 @@
 //!
 //! Order of reading: this file, [`value`] (writing value entries), [`entry`] (what a new entry costs),
 //! [`mark`] (what is to be adjusted), [`average`], [`adjust`] (one item), [`work`] (runs and slices),
-//! [`invoice`], [`charge`], [`revalue`].
+//! [`invoice`], [`charge`], [`revalue`], [`worksheet`].
 
 pub mod adjust;
 pub mod average;
@@ -26,6 +26,7 @@ pub mod revalue;
 pub mod unit_cost;
 pub mod value;
 pub mod work;
+pub mod worksheet;
 
 use std::sync::Arc;
 

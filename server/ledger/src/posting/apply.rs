@@ -336,6 +336,39 @@ impl Posting<'_, '_> {
         Ok(())
     }
 
+    /// Whether two entries may be applied to each other by item, place and tracking.
+    pub(crate) fn share_a_pool(&mut self, one: EntryNo, other: EntryNo) -> bool {
+        let (one, other) = (self.entry(one), self.entry(other));
+        let (one, other) = (place_of(self.draft, &one), place_of(self.draft, &other));
+        (one.pool, one.transfer) == (other.pool, other.transfer)
+    }
+
+    /// Applies a decrease to an increase because somebody said so.
+    pub(crate) fn apply_by_hand(
+        &mut self,
+        increase: EntryNo,
+        decrease: EntryNo,
+    ) -> Result<(), Stop> {
+        if self.cost_depends_on(increase, decrease) {
+            return Err(Stop::refuse(Code::ApplicationWouldLoop));
+        }
+        let date = self.entry(decrease).posting_date;
+        self.pair(increase, decrease, Manner { date, fixed: true, without_cost: false })
+    }
+
+    /// Applies what an entry has left by the costing method.
+    pub(crate) fn apply_anew(&mut self, no: EntryNo) -> Result<(), Stop> {
+        let entry = self.entry(no);
+        let place = place_of(self.draft, &entry);
+        let fixed = place.method == CostingMethod::Specific;
+        let manner = Manner { date: entry.posting_date, fixed, without_cost: false };
+        if entry.quantity.is_positive() {
+            self.close_open_decreases(no, &place, manner)
+        } else {
+            self.take_from_increases(no, &place, manner)
+        }
+    }
+
     fn automatic_applications_of(&self, increase: EntryNo) -> Vec<(EntryNo, ItemApplication)> {
         let mut rows: Vec<_> = self
             .draft
@@ -355,7 +388,7 @@ impl Posting<'_, '_> {
     }
 
     /// Takes `portion` of an application back: both sides have it left again.
-    fn take_back(
+    pub(crate) fn take_back(
         &mut self,
         no: EntryNo,
         row: &ItemApplication,

@@ -5,6 +5,7 @@ use protocol::operation::DocumentKind;
 use protocol::quantity::Quantity;
 use protocol::words::DocumentNo;
 
+use crate::costing::worksheet;
 use crate::posting::{EntryLine, Posting, Stop, apply};
 use crate::schema::entry::{
     EntryReason, EntryType, ItemLedger, ItemLedgerByItem, ItemLedgerEntry, ItemLedgerState,
@@ -129,6 +130,9 @@ impl Posting<'_, '_> {
     pub(crate) fn append(&mut self, line: &EntryLine, supply: Supply) -> Result<EntryNo, Stop> {
         if line.delta.is_zero() {
             return Ok(EntryNo(0));
+        }
+        if !worksheet::passes_lock(line.reason) {
+            worksheet::check_lock(self, line.key.item)?;
         }
         let no = EntryNo(next_number(self.draft, Counter::ItemLedgerEntry));
         let key = line.key;

@@ -556,6 +556,15 @@ pub struct AdjustmentRun {
     pub intake: IntakeNo,
 }
 
+/// An item whose applications somebody has taken apart.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct UnappliedItem {
+    /// Who.
+    pub user: Option<OperatorId>,
+    /// Pairs whose automatic application was taken back: increase and decrease.
+    pub automatic: Vec<(EntryNo, EntryNo)>,
+}
+
 crate::tables! {
     /// Value entries.
     ValueLedger = 130, "value_entry", EntryNo => ValueEntry;
@@ -607,6 +616,8 @@ crate::tables! {
     DirtyPeriods = 153, "dirty_period", (ItemId, NaiveDate, AveragePool) => DirtyPeriod;
     /// The last day on which the item was revalued as a whole.
     RevaluedOn = 155, "revalued_on", ItemId => NaiveDate;
+    /// Items that are unapplied in the application worksheet.
+    UnappliedItems = 156, "unapplied_item", ItemId => UnappliedItem;
     /// The run that is being worked on, by number.
     OpenRuns = 154, "open_adjustment_run", u64 => ();
 }

@@ -89,6 +89,24 @@ pub struct OrderRow {
     pub business_group: String,
 }
 
+/// A line of a bill of materials, per base unit of what is made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum BillLine {
+    /// A component, in its base unit.
+    Item(ItemId, Quantity),
+    /// Capacity, in its unit.
+    Capacity(CapacityKind, String, Quantity),
+    /// Work of a subcontractor: its work center, cost per piece.
+    Subcontracted(String, UnitAmount),
+}
+
+/// What an item is made of.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct BillOfMaterials {
+    /// The lines.
+    pub lines: Vec<BillLine>,
+}
+
 crate::tables! {
     /// Resources, work centers, machine centers.
     Capacities = 180, "capacity", (u8, String) => Capacity;
@@ -98,4 +116,6 @@ crate::tables! {
     ValuesByCapacity = 182, "value_entry_by_capacity", (EntryNo, EntryNo) => ();
     /// Orders: kind and number.
     Orders = 183, "order_cost", (u8, DocumentNo) => OrderRow;
+    /// Bills of materials.
+    Bills = 184, "bill_of_materials", ItemId => BillOfMaterials;
 }

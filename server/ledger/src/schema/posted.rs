@@ -43,11 +43,11 @@ pub struct PostedLine {
 
 crate::tables! {
     /// What the money side knows of document lines.
-    LinesTerms = 190, "document_line_terms", (DocumentKind, DocumentNo, u32) => LineTerms;
+    LinesTerms = 185, "document_line_terms", (DocumentKind, DocumentNo, u32) => LineTerms;
     /// Posted lines: document, number of the posting, line.
-    PostedLines = 191, "posted_line", (DocumentKind, DocumentNo, u32, u32) => PostedLine;
+    PostedLines = 186, "posted_line", (DocumentKind, DocumentNo, u32, u32) => PostedLine;
     /// How many handled postings a document has.
-    PostingCounts = 192, "posting_count", (DocumentKind, DocumentNo) => u32;
+    PostingCounts = 187, "posting_count", (DocumentKind, DocumentNo) => u32;
     /// Entries of a document line that are not wholly invoiced, oldest first.
-    Uninvoiced = 193, "uninvoiced", (DocumentKind, DocumentNo, u32, EntryNo) => ();
+    Uninvoiced = 188, "uninvoiced", (DocumentKind, DocumentNo, u32, EntryNo) => ();
 }
