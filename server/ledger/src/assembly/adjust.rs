@@ -210,7 +210,7 @@ fn variances(
     // What the card does not say of the other shares is material.
     let others = plus(plus(capacity, subcontracted)?, plus(capacity_overhead, manufacturing)?)?;
     let material = minus(standard, others)?;
-    Ok([
+    [
         (VarianceType::Material, material, used.material),
         (VarianceType::Capacity, capacity, used.capacity),
         (VarianceType::Subcontracted, subcontracted, used.subcontracted),
@@ -221,7 +221,7 @@ fn variances(
     .map(|(kind, standard, actual)| {
         minus(standard, actual).map(|target| (ValueType::Variance, Some(kind), target))
     })
-    .collect::<Result<Vec<_>, Stop>>()?)
+    .collect()
 }
 
 fn write_part(
