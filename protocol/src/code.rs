@@ -204,6 +204,7 @@ codes! {
     TransferNeedsLocation = "transfer_needs_location",
     BinNotEditable = "bin_not_editable",
     ReservationLocked = "reservation_locked",
+    AverageSetupLocked = "average_setup_locked",
 }
 
 impl fmt::Display for Code {

@@ -298,3 +298,5 @@ bin_not_editable = Placeringen for { $item } styres og kan ikke angives.
     .next = Udelad placeringen.
 reservation_locked = Linje { $line } på { $document } er reserveret: sted, vare og partner bliver.
     .next = Annullér reservationen først.
+average_setup_locked = Perioder til og med { $date } er lukket: gennemsnit beholder deres perioder og omfang.
+    .next = Genåbn disse lagerperioder først, eller vent på et nyt regnskabsår.

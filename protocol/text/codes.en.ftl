@@ -299,3 +299,5 @@ bin_not_editable = The bin of { $item } is directed and cannot be entered.
     .next = Leave the bin out.
 reservation_locked = Line { $line } of { $document } is reserved: its place, item and partner stay.
     .next = Cancel the reservation first.
+average_setup_locked = Periods up to { $date } are closed: averages keep their periods and what they are made for.
+    .next = Reopen these inventory periods first, or wait for a new fiscal year.

@@ -20,6 +20,7 @@ pub mod costing;
 pub mod count;
 pub mod document;
 pub mod draft;
+pub mod gl;
 pub mod key;
 pub mod lookup;
 pub mod memory;
@@ -34,6 +35,7 @@ pub mod right;
 pub mod schema;
 pub mod tables;
 pub mod tracking;
+pub mod valuation;
 
 #[cfg(test)]
 mod world;

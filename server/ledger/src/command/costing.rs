@@ -13,10 +13,11 @@ use crate::costing::invoice::InvoiceOf;
 use crate::costing::{fits, item_cost, setup};
 use crate::lookup;
 use crate::money::{Money, UnitAmount};
+use crate::period;
 use crate::posting::{Posting, Stop};
 use crate::schema::entry::ItemLedger;
 use crate::schema::money::{
-    InventorySetup, InventorySetups, ItemCosts, StockkeepingUnits, UserSetup, UserSetups,
+    InventorySetup, ItemCosts, StockkeepingUnits, UserSetup, UserSetups,
 };
 use crate::schema::{EntryNo, LocationId};
 use crate::tables::Read as _;
@@ -160,8 +161,7 @@ pub(crate) fn set_setup(
     posting: &mut Posting<'_, '_>,
     set: &SetInventorySetup,
 ) -> Result<(), Stop> {
-    posting.draft.put::<InventorySetups>(&(), set.setup.clone());
-    Ok(())
+    period::setup::put(posting, &set.setup, !set.unchecked)
 }
 
 pub(crate) fn put_item_cost(posting: &mut Posting<'_, '_>, put: &PutItemCost) -> Result<(), Stop> {

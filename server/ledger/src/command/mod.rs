@@ -13,6 +13,7 @@
 
 pub mod costing;
 pub mod journal;
+pub mod ledger;
 pub mod master;
 pub mod papers;
 pub mod people;
@@ -31,7 +32,10 @@ use crate::costing::revalue::{self, PostRevaluation};
 use crate::costing::work::{self, AdjustCost, WorkOff};
 use crate::costing::worksheet;
 use crate::count;
+use crate::gl::batch::{self, PostCostToGl};
 use crate::movement::transfer;
+use crate::period::accounting::{self, CloseFiscalYear, CreateFiscalYear};
+use crate::period::inventory::{self, InventoryPeriodOf, PutInventoryPeriod};
 use crate::posting::{Posting, Stop};
 
 /// Version of the encoding.
@@ -230,6 +234,26 @@ commands! {
     UndoAssembly(assembly::UndoAssembly) = "undo_assembly";
     /// See [`assembly::FinishProductionOrder`].
     FinishProductionOrder(assembly::FinishProductionOrder) = "finish_production_order";
+    /// See [`ledger::PutGlAccount`].
+    PutGlAccount(ledger::PutGlAccount) = "put_gl_account";
+    /// See [`ledger::PutInventoryPostingSetup`].
+    PutInventoryPostingSetup(ledger::PutInventoryPostingSetup) = "put_inventory_posting_setup";
+    /// See [`ledger::PutGeneralPostingSetup`].
+    PutGeneralPostingSetup(ledger::PutGeneralPostingSetup) = "put_general_posting_setup";
+    /// See [`PostCostToGl`].
+    PostCostToGl(PostCostToGl) = "post_cost_to_gl";
+    /// See [`CreateFiscalYear`].
+    CreateFiscalYear(CreateFiscalYear) = "create_fiscal_year";
+    /// See [`CloseFiscalYear`].
+    CloseFiscalYear(CloseFiscalYear) = "close_fiscal_year";
+    /// See [`PutInventoryPeriod`].
+    PutInventoryPeriod(PutInventoryPeriod) = "put_inventory_period";
+    /// Closes an inventory period and all open ones before it, or tells all that is in the way.
+    CloseInventoryPeriod(InventoryPeriodOf) = "close_inventory_period";
+    /// Reopens an inventory period and all closed ones behind it.
+    ReopenInventoryPeriod(InventoryPeriodOf) = "reopen_inventory_period";
+    /// Deletes an inventory period that is open.
+    DeleteInventoryPeriod(InventoryPeriodOf) = "delete_inventory_period";
 }
 
 #[derive(Serialize)]
@@ -353,6 +377,19 @@ pub fn run(posting: &mut Posting<'_, '_>, command: &Command) -> Result<(), Stop>
         Command::PostAssembly(post) => assembly::assemble(posting, post),
         Command::UndoAssembly(undo) => assembly::undo(posting, undo),
         Command::FinishProductionOrder(put) => assembly::finish(posting, put),
+        Command::PutGlAccount(put) => ledger::put_account(posting, put),
+        Command::PutInventoryPostingSetup(put) => ledger::put_inventory_setup(posting, put),
+        Command::PutGeneralPostingSetup(put) => ledger::put_general_setup(posting, put),
+        Command::PostCostToGl(ask) => {
+            batch::ask(posting, ask);
+            work::settle(posting)
+        }
+        Command::CreateFiscalYear(new) => accounting::create(posting, new),
+        Command::CloseFiscalYear(_) => accounting::close_earliest(posting),
+        Command::PutInventoryPeriod(put) => inventory::put(posting, put),
+        Command::CloseInventoryPeriod(of) => inventory::close(posting, *of),
+        Command::ReopenInventoryPeriod(of) => inventory::reopen(posting, *of),
+        Command::DeleteInventoryPeriod(of) => inventory::delete(posting, *of),
         Command::Handle(_) | Command::Settle(_) | Command::Decide(_) => {
             Err(Stop::refuse(Code::ChoiceNotOffered))
         }

@@ -7,7 +7,7 @@
 use chrono::NaiveDate;
 use protocol::quantity::Quantity;
 
-use crate::costing::{date, fits, item_cost, method_of, minus, plus, setup};
+use crate::costing::{date, fits, item_cost, method_of, minus, plus, rebuild, setup};
 use crate::key::KeyRange;
 use crate::money::Money;
 use crate::posting::{Posting, Stop, add, subtract};
@@ -81,7 +81,9 @@ fn class_of(posting: &Posting<'_, '_>, no: EntryNo) -> Class {
 
 /// What a value entry changes in the averages; the first one of an entry brings its quantity along.
 pub(crate) fn value_written(posting: &mut Posting<'_, '_>, value: &ValueEntry) -> Result<(), Stop> {
-    if method_of(&*posting.draft, value.item) != CostingMethod::Average {
+    if method_of(&*posting.draft, value.item) != CostingMethod::Average
+        || rebuild::waits(posting, value.item, value.entry)
+    {
         return Ok(());
     }
     let class = class_of(posting, value.entry);
@@ -176,7 +178,7 @@ fn add_to_period(
 }
 
 /// The row of a period, opened with what the one before it carries on.
-fn period_row(
+pub(crate) fn period_row(
     posting: &Posting<'_, '_>,
     pool: AveragePool,
     end: NaiveDate,
@@ -231,7 +233,7 @@ fn closing(
 }
 
 /// The last decrease of the period before a place, or at all: what was given out up to there.
-fn before_place(
+pub(crate) fn before_place(
     posting: &Posting<'_, '_>,
     pool: AveragePool,
     end: NaiveDate,
@@ -264,7 +266,7 @@ fn dirty(
         let row = opened(posting, pool, end)?;
         posting.draft.put::<AveragePeriods>(&(pool, end), row);
     }
-    let carry_only = setup.earliest_valuation_date.is_some_and(|earliest| end < earliest);
+    let carry_only = setup.averages_from().is_some_and(|from| end < from);
     mark_dirty(posting, (pool, end), from, carry_only);
     posting.touch_point(&setup, pool, valued);
     Ok(())
@@ -311,7 +313,9 @@ pub(crate) fn held_at(
 /// Takes the quantities and values of an entry out of the averages, before its valuation date moves.
 pub(crate) fn leaves(posting: &mut Posting<'_, '_>, no: EntryNo) -> Result<(), Stop> {
     let entry = posting.entry(no);
-    if method_of(&*posting.draft, entry.item) != CostingMethod::Average {
+    if method_of(&*posting.draft, entry.item) != CostingMethod::Average
+        || rebuild::waits(posting, entry.item, no)
+    {
         return Ok(());
     }
     let class = class_of(posting, no);
@@ -341,9 +345,16 @@ pub(crate) fn leaves(posting: &mut Posting<'_, '_>, no: EntryNo) -> Result<(), S
 /// Brings them in again, after it moved.
 pub(crate) fn enters(posting: &mut Posting<'_, '_>, no: EntryNo) -> Result<(), Stop> {
     let entry = posting.entry(no);
-    if method_of(&*posting.draft, entry.item) != CostingMethod::Average {
+    if method_of(&*posting.draft, entry.item) != CostingMethod::Average
+        || rebuild::waits(posting, entry.item, no)
+    {
         return Ok(());
     }
+    bring_in(posting, no)
+}
+
+/// Brings quantities and values of an entry of an average item in.
+pub(crate) fn bring_in(posting: &mut Posting<'_, '_>, no: EntryNo) -> Result<(), Stop> {
     let class = class_of(posting, no);
     quantity_enters(posting, no, class)?;
     values_move(posting, (no, class), false)
@@ -430,8 +441,8 @@ fn carry_on(
         (fresh.opening_quantity, fresh.opening_value) != (row.opening_quantity, row.opening_value);
     let last = (fresh.last_value, fresh.last_quantity) != (row.last_value, row.last_quantity);
     if opening || (last && !basis(&row)?.0.is_positive()) {
-        let earliest = setup(&*posting.draft).earliest_valuation_date;
-        let carry_only = earliest.is_some_and(|earliest| next < earliest);
+        let from = setup(&*posting.draft).averages_from();
+        let carry_only = from.is_some_and(|from| next < from);
         mark_dirty(posting, (pool, next), None, carry_only);
     }
     Ok(())

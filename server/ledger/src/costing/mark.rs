@@ -84,7 +84,7 @@ impl Posting<'_, '_> {
         if !self.draft.has::<EntryPoints>(&(pool, end)) {
             self.draft.put::<EntryPoints>(&(pool, end), ());
         }
-        let from = match setup.earliest_valuation_date {
+        let from = match setup.averages_from() {
             Some(earliest) if end < earliest => {
                 let range = KeyRange::prefix_from(&(pool,), &(pool, earliest));
                 let later = self.draft.first::<EntryPoints>(&range).map(|((_pool, end), _row)| end);

@@ -13,7 +13,7 @@
 //!
 //! Order of reading: this file, [`value`] (writing value entries), [`entry`] (what a new entry costs),
 //! [`mark`] (what is to be adjusted), [`average`], [`adjust`] (one item), [`work`] (runs and slices),
-//! [`invoice`], [`charge`], [`revalue`], [`worksheet`].
+//! [`invoice`], [`charge`], [`revalue`], [`worksheet`], [`rebuild`] (averages made anew).
 
 pub mod adjust;
 pub mod average;
@@ -22,6 +22,7 @@ pub mod date;
 pub mod entry;
 pub mod invoice;
 pub mod mark;
+pub mod rebuild;
 pub mod revalue;
 pub mod unit_cost;
 pub mod value;

@@ -4,6 +4,7 @@ use chrono::NaiveDate;
 use protocol::quantity::Quantity;
 
 use crate::costing::{average, item_cost, mark, plus};
+use crate::gl;
 use crate::key::KeyRange;
 use crate::money::{Money, UnitAmount};
 use crate::posting::{Posting, Stop, add};
@@ -15,6 +16,7 @@ use crate::schema::money::{
 use crate::schema::order::ValuesByCapacity;
 use crate::schema::{Counter, EntryNo, next_number};
 use crate::tables::{Read as _, Tables};
+use crate::valuation::sums;
 
 /// The value entries of an item ledger entry, in order. As many as were written for it.
 pub fn values_of(tables: &(impl Tables + ?Sized), entry: EntryNo) -> Vec<(EntryNo, ValueEntry)> {
@@ -110,6 +112,7 @@ impl Posting<'_, '_> {
             average::value_written(self, &value)?;
             mark::value_written(self, &value)?;
         }
+        self.account_for_value(no, &value)?;
         Ok(no)
     }
 
@@ -122,8 +125,9 @@ impl Posting<'_, '_> {
         value.cost_per_unit = self.per_unit(&value);
         let no = EntryNo(next_number(self.draft, Counter::ValueEntry));
         self.draft.put::<ValuesByCapacity>(&(value.capacity, no), ());
-        self.draft.put::<ValueLedger>(&no, value);
+        self.draft.put::<ValueLedger>(&no, value.clone());
         self.values.push(no);
+        self.account_for_value(no, &value)?;
         Ok(no)
     }
 
@@ -134,6 +138,12 @@ impl Posting<'_, '_> {
         let step = crate::costing::setup(&*self.draft).unit_amount_rounding;
         // An amount that is spread over nothing has no unit cost.
         amount.per(value.valued_quantity, step).unwrap_or_default()
+    }
+
+    /// Value by day and the general ledger follow.
+    fn account_for_value(&mut self, no: EntryNo, value: &ValueEntry) -> Result<(), Stop> {
+        sums::value_written(self, value)?;
+        gl::value_written(self, no, value)
     }
 
     /// The state row of the entry follows its value entries.

@@ -9,7 +9,8 @@ use protocol::words::{DocumentNo, ItemNo, OperatorId};
 use serde::{Deserialize, Serialize};
 
 use crate::assembly;
-use crate::costing::{adjust, item_cost, method_of, setup};
+use crate::costing::{adjust, item_cost, method_of, rebuild, setup};
+use crate::gl::batch;
 use crate::key::KeyRange;
 use crate::lookup;
 use crate::posting::{Posting, Stop};
@@ -49,6 +50,8 @@ pub fn is_waiting(tables: &(impl Tables + ?Sized)) -> bool {
     tables.first::<AdjustmentQueue>(&KeyRange::all()).is_some()
         || tables.first::<OpenRuns>(&KeyRange::all()).is_some()
         || (automatic && tables.first::<OrderMarks>(&KeyRange::all()).is_some())
+        || rebuild::is_waiting(tables)
+        || batch::is_waiting(tables)
 }
 
 pub(crate) fn ask(posting: &mut Posting<'_, '_>, ask: &AdjustCost) -> Result<(), Stop> {
@@ -88,6 +91,11 @@ pub(crate) fn work_off(posting: &mut Posting<'_, '_>, work: WorkOff) -> Result<(
     slice(posting, work.slice.unwrap_or(SLICE), false)
 }
 
+/// Works off what is queued, as far as one decision goes: before a period is closed.
+pub(crate) fn settle(posting: &mut Posting<'_, '_>) -> Result<(), Stop> {
+    slice(posting, SLICE, false)
+}
+
 /// Works until the slice is used up or nothing is queued. A refusal ends a run, or takes the item from the
 /// queue; its marks stay.
 fn slice(posting: &mut Posting<'_, '_>, limit: u64, asked: bool) -> Result<(), Stop> {
@@ -95,8 +103,16 @@ fn slice(posting: &mut Posting<'_, '_>, limit: u64, asked: bool) -> Result<(), S
     let begun = posting.draft.spent();
     let used = |posting: &Posting<'_, '_>| posting.draft.spent().saturating_sub(begun);
     while used(posting) < limit {
+        if rebuild::step(posting)? {
+            continue;
+        }
+        let Some(job) = next_job(posting) else {
+            if batch::step(posting)? {
+                continue;
+            }
+            break;
+        };
         let before = posting.draft.savepoint();
-        let Some(job) = next_job(posting) else { break };
         posting.act.operator.clone_from(&job.operator);
         posting.adjusting = job.follows;
         match work_one(posting, &job) {

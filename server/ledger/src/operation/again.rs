@@ -13,6 +13,7 @@ use crate::count;
 use crate::key::KeyRange;
 use crate::movement::undo;
 use crate::operation::{Request, act_of, post_body};
+use crate::period;
 use crate::place::plate;
 use crate::posting::{Act, Leftover, Posting, Stop};
 use crate::schema::book::{Intake, Intakes, Origin, OutcomeRow, Outcomes};
@@ -83,7 +84,8 @@ fn judge_again(
     approved: bool,
 ) -> Result<(), Stop> {
     let unknown = || Stop::Refuse(Reason::new(Code::NotFound).word("what", operation));
-    let (act, intake, _outcome) = former_act(posting, operation).ok_or_else(unknown)?;
+    let (mut act, intake, _outcome) = former_act(posting, operation).ok_or_else(unknown)?;
+    let late = period::move_to_open(&*posting.draft, &mut act);
     let own = body_of(&intake);
     let body = correction.or(own.as_ref()).ok_or_else(unknown)?;
     let before = posting.draft.savepoint();
@@ -91,6 +93,9 @@ fn judge_again(
     let mut nested = posting.nested(Act { approved, ..act });
     nested.posted = posted.unwrap_or_default();
     let judged = post_body(&mut nested, body);
+    if let Some(done_on) = late.filter(|_day| judged.is_ok()) {
+        period::tell_late(&mut nested, done_on);
+    }
     let Posting { decision, posted, touched, awakened, applications, values, arrivals, .. } =
         nested;
     if let Err(stop) = judged {

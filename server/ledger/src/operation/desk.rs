@@ -11,6 +11,7 @@ use crate::conflict;
 use crate::count;
 use crate::draft::Draft;
 use crate::operation::{Poison, Request, act_of, complete, finish, place, post_body, stopped};
+use crate::period;
 use crate::posting::{Posting, Stop};
 use crate::right;
 use crate::schema::book::{Idempotency, Origin};
@@ -26,7 +27,12 @@ pub(crate) fn judge(
     operation: OperationId,
 ) -> Result<(), Poison> {
     let command = Command::decode(&request.intake.raw);
-    let act = act_of(request, operation, None);
+    let mut act = act_of(request, operation, None);
+    let own_date = command.as_ref().is_ok_and(has_own_date);
+    if !own_date {
+        // Nobody chose the date: the system's, or that of a decision about what is long done.
+        period::move_to_open(&*draft, &mut act);
+    }
     let kind = command.as_ref().map_or_else(|_bad| String::new(), |known| known.name().to_owned());
     if let Origin::Desk { idempotency: Some(key), .. } = &request.intake.origin {
         draft.put::<Idempotency>(key, operation);
@@ -43,24 +49,39 @@ pub(crate) fn judge(
         let act = posting.act;
         draft.restore(before);
         posting = Posting::new(draft, act);
-        stopped(&mut posting, refusal(stop), None)?;
+        let (stop, further) = refusal(stop);
+        stopped(&mut posting, stop, None)?;
+        for reason in further {
+            posting.decision.note(reason);
+        }
     }
     finish(posting, request, (request.intake.hash, kind))
 }
 
-/// Nothing that a desk asks for is parked.
-fn refusal(stop: Stop) -> Stop {
+/// Nothing that a desk asks for is parked: it is refused, with all that is in the way.
+fn refusal(stop: Stop) -> (Stop, Vec<Reason>) {
     match stop {
-        Stop::Park(reasons, _choices) => Stop::Refuse(
-            reasons.into_iter().next().unwrap_or_else(|| Reason::new(Code::MalformedRequest)),
-        ),
-        Stop::Refuse(_) | Stop::Overflow => stop,
+        Stop::Park(reasons, _choices) => {
+            let mut reasons = reasons.into_iter();
+            let first = reasons.next().unwrap_or_else(|| Reason::new(Code::MalformedRequest));
+            (Stop::Refuse(first), reasons.collect())
+        }
+        Stop::Refuse(_) | Stop::Overflow => (stop, Vec::new()),
     }
+}
+
+/// Whether a person at a desk chose to book now: they are refused where that is not open.
+const fn has_own_date(command: &Command) -> bool {
+    matches!(command, Command::Handle(_) | Command::OpeningStock(_) | Command::Batch(_))
 }
 
 fn run(posting: &mut Posting<'_, '_>, command: &Command) -> Result<(), Stop> {
     match command {
         Command::Handle(handle) => handled(posting, handle),
+        Command::OpeningStock(_) => {
+            period::check_posting(posting, posting.act.posting_date)?;
+            command::run(posting, command)
+        }
         Command::Settle(settle) => count::settle(posting, &settle.sites).map(|_more| ()),
         Command::Decide(decide) => {
             // What is decided is a fact by then: it may go below zero, and is counted.
@@ -78,9 +99,9 @@ fn handled(posting: &mut Posting<'_, '_>, handle: &Handle) -> Result<(), Stop> {
         .map_err(|error| Stop::Refuse(Reason::new(Code::MalformedRequest).word("why", error)))?;
     posting.act.document.clone_from(&handle.document);
     if let Some(date) = handle.date {
-        crate::period::check_posting(posting, date)?;
         posting.act.posting_date = date;
     }
+    period::check_posting(posting, posting.act.posting_date)?;
     post_body(posting, &body)
 }
 

@@ -28,6 +28,7 @@ use crate::count;
 use crate::draft::Draft;
 use crate::lookup;
 use crate::movement::{adjust, answer, outbound, receive, reclassify, relocate, transfer, undo};
+use crate::period;
 use crate::place::plate;
 use crate::posting::{Act, Posting, Stop};
 use crate::right;
@@ -119,7 +120,8 @@ fn judge_recorded(
 ) -> Result<(), Poison> {
     let recorded = Recorded::from_content(&request.intake.raw);
     let body = recorded.clone().and_then(|recorded| recorded.decode_body());
-    let act = act_of(request, operation, recorded.as_ref().ok());
+    let mut act = act_of(request, operation, recorded.as_ref().ok());
+    let late = period::move_to_open(&*draft, &mut act);
     let kind = recorded.as_ref().map_or_else(|_bad| String::new(), |known| known.kind.clone());
     let before = draft.savepoint();
     let mut posting = Posting::new(draft, act);
@@ -140,6 +142,9 @@ fn judge_recorded(
             posting.draft.put::<SerialActs>(&key, row);
             posting.posted.serials.push(key);
         }
+    }
+    if let Some(done_on) = late {
+        period::tell_late(&mut posting, done_on);
     }
     finish(posting, request, (hash, kind))
 }

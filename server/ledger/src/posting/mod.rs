@@ -240,6 +240,8 @@ pub struct Posting<'d, 't> {
     pub(crate) register: Option<RegisterNo>,
     /// Entries walked so far in search of loops of cost.
     pub(crate) walked: u32,
+    /// Its register in the general ledger, where it posts there at once.
+    pub(crate) gl_register: Option<u64>,
     /// Acts in the histories of serials that are written although the operation is parked: they are
     /// booked when an earlier act comes late and makes room for them.
     pub(crate) parked_acts: Vec<((ItemId, VariantId, SerialNo, OrderKey), SerialActRow)>,
@@ -265,6 +267,7 @@ impl<'d, 't> Posting<'d, 't> {
             touched: BTreeMap::new(),
             register: None,
             walked: 0,
+            gl_register: None,
             parked_acts: Vec::new(),
             awakened: Vec::new(),
             arrivals: Vec::new(),

@@ -10,6 +10,7 @@ pub mod case;
 pub mod count;
 pub mod document;
 pub mod entry;
+pub mod gl;
 pub mod identity;
 pub mod item;
 pub mod money;
@@ -163,6 +164,8 @@ pub enum Counter {
     GeneralLedgerRegister = 22,
     /// Runs of cost adjustment.
     AdjustmentRun = 23,
+    /// Runs that post to the general ledger.
+    GeneralLedgerRun = 40,
 }
 
 impl Counter {
@@ -192,6 +195,7 @@ impl Counter {
             Self::GeneralLedgerEntry => 21,
             Self::GeneralLedgerRegister => 22,
             Self::AdjustmentRun => 23,
+            Self::GeneralLedgerRun => 40,
         }
     }
 }
@@ -221,6 +225,7 @@ pub fn all_tables() -> Vec<(TableId, &'static str)> {
         money::TABLES,
         order::TABLES,
         posted::TABLES,
+        gl::TABLES,
     ]
     .concat()
 }

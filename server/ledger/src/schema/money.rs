@@ -370,6 +370,18 @@ pub struct InventorySetup {
     pub allow_posting_to: Option<NaiveDate>,
     /// The date that windows count back from; none: the date of the posting's own instant.
     pub work_date: Option<NaiveDate>,
+    /// Averages before this date keep the costs that they have: the fiscal years before it were closed
+    /// when the periods or pools of averages changed. Kept by the system; what is given here is not looked
+    /// at.
+    #[serde(default)]
+    pub averages_kept_before: Option<NaiveDate>,
+}
+
+impl InventorySetup {
+    /// The first date from which averages are made anew; none: any.
+    pub fn averages_from(&self) -> Option<NaiveDate> {
+        self.earliest_valuation_date.max(self.averages_kept_before)
+    }
 }
 
 impl Default for InventorySetup {
@@ -395,6 +407,7 @@ impl Default for InventorySetup {
             allow_posting_from: None,
             allow_posting_to: None,
             work_date: None,
+            averages_kept_before: None,
         }
     }
 }

@@ -1,0 +1,209 @@
+//! Averages made anew after their periods or pools changed (COSTING 9.1): item by item, entry by entry, in
+//! bounded steps between postings.
+//!
+//! An item that is not done is not adjusted, and what is posted to it meanwhile comes in with its entry:
+//! [`waits`] keeps it out of the averages until then. Decreases of fiscal years that are closed keep the
+//! cost that they have; what those years carry on is made of it.
+
+use std::ops::ControlFlow;
+
+use chrono::NaiveDate;
+
+use crate::costing::average::{self, pool_of};
+use crate::costing::value::{state_of, values_of};
+use crate::costing::{date, method_of, minus, plus, setup};
+use crate::key::KeyRange;
+use crate::posting::{Posting, Stop, add};
+use crate::schema::entry::ItemLedgerByItem;
+use crate::schema::gl::{AverageRebuild, AverageRebuilds, RebuildPhase};
+use crate::schema::item::{CostingMethod, Items};
+use crate::schema::money::{
+    AverageDecrease, AverageDecreases, AveragePeriodRow, AveragePeriods, AveragePool, DirtyPeriods,
+    EntryPoints, UnadjustedFrom,
+};
+use crate::schema::{Counter, EntryNo, ItemId, book};
+use crate::tables::{Read as _, Table, Tables};
+
+/// Rows or entries that one step works on.
+const STEP: usize = 50;
+
+/// Where the last step of keeping ended.
+type Place = (AveragePool, NaiveDate, EntryNo);
+
+/// Begins a rebuild of all averages, or begins it anew.
+pub(crate) fn ask(posting: &mut Posting<'_, '_>) {
+    match posting.draft.first::<Items>(&KeyRange::all()) {
+        Some((item, _row)) => begin(posting, item),
+        None => posting.draft.delete::<AverageRebuilds>(&()),
+    }
+}
+
+fn begin(posting: &mut Posting<'_, '_>, item: ItemId) {
+    let row = AverageRebuild { item, phase: RebuildPhase::Clearing };
+    posting.draft.put::<AverageRebuilds>(&(), row);
+}
+
+/// Whether a rebuild goes on.
+pub fn is_waiting(tables: &(impl Tables + ?Sized)) -> bool {
+    tables.has::<AverageRebuilds>(&())
+}
+
+/// Whether an entry comes into the averages later, with all its values.
+pub(crate) fn waits(posting: &Posting<'_, '_>, item: ItemId, entry: EntryNo) -> bool {
+    let Some(rebuild) = posting.draft.row::<AverageRebuilds>(&()) else { return false };
+    if item != rebuild.item {
+        return item > rebuild.item;
+    }
+    match rebuild.phase {
+        RebuildPhase::Clearing => true,
+        RebuildPhase::Entering(done, last) => entry > done && entry <= last,
+        RebuildPhase::Keeping(_) => false,
+    }
+}
+
+/// Works on the rebuild; answers whether there was anything.
+///
+/// # Errors
+///
+/// [`Stop::Overflow`].
+pub(crate) fn step(posting: &mut Posting<'_, '_>) -> Result<bool, Stop> {
+    let Some(rebuild) = posting.draft.row::<AverageRebuilds>(&()).map(|row| *row) else {
+        return Ok(false);
+    };
+    let item = rebuild.item;
+    let phase = match rebuild.phase {
+        RebuildPhase::Clearing => clear(posting, item),
+        RebuildPhase::Entering(done, last) => enter(posting, item, (done, last))?,
+        RebuildPhase::Keeping(place) => match keep(posting, item, place)? {
+            Some(place) => RebuildPhase::Keeping(Some(place)),
+            None => {
+                finish(posting, item);
+                return Ok(true);
+            }
+        },
+    };
+    posting.draft.put::<AverageRebuilds>(&(), AverageRebuild { item, phase });
+    Ok(true)
+}
+
+/// The item is done: it is adjusted again, and the next one begins.
+fn finish(posting: &mut Posting<'_, '_>, item: ItemId) {
+    if posting.draft.first::<EntryPoints>(&KeyRange::prefix(&(item,))).is_some() {
+        posting.queue_item(item);
+    }
+    match posting.draft.first::<Items>(&KeyRange::prefix_after(&(), &item)) {
+        Some((next, _row)) => begin(posting, next),
+        None => posting.draft.delete::<AverageRebuilds>(&()),
+    }
+}
+
+fn clear(posting: &mut Posting<'_, '_>, item: ItemId) -> RebuildPhase {
+    let range = KeyRange::prefix(&(item,));
+    for (pool, from) in posting.draft.list::<UnadjustedFrom>(&range) {
+        posting.set_unadjusted(pool, Some(*from), None);
+    }
+    let cleared = [
+        clear_table::<AverageDecreases>(posting, &range),
+        clear_table::<AveragePeriods>(posting, &range),
+        clear_table::<DirtyPeriods>(posting, &range),
+        clear_table::<EntryPoints>(posting, &range),
+    ];
+    if cleared.into_iter().any(|more| more) {
+        return RebuildPhase::Clearing;
+    }
+    let last = posting.draft.row::<book::Counters>(&Counter::ItemLedgerEntry.number());
+    RebuildPhase::Entering(EntryNo(0), EntryNo(last.map_or(0, |last| *last)))
+}
+
+/// Deletes a bounded number of rows; answers whether there are more.
+fn clear_table<T: Table>(posting: &mut Posting<'_, '_>, range: &KeyRange) -> bool {
+    let mut keys = Vec::new();
+    posting.draft.each::<T>(range, false, |key, _row| {
+        keys.push(key);
+        if keys.len() > STEP { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    });
+    let more = keys.len() > STEP;
+    for key in keys.iter().take(STEP) {
+        posting.draft.delete::<T>(key);
+    }
+    more
+}
+
+/// Brings the next entries in.
+fn enter(
+    posting: &mut Posting<'_, '_>,
+    item: ItemId,
+    (done, last): (EntryNo, EntryNo),
+) -> Result<RebuildPhase, Stop> {
+    let range = KeyRange::prefix_after(&(item,), &(item, done));
+    let mut entries = Vec::new();
+    posting.draft.each::<ItemLedgerByItem>(&range, false, |(_item, no), _row| {
+        if no > last || entries.len() >= STEP {
+            return ControlFlow::Break(());
+        }
+        entries.push(no);
+        ControlFlow::Continue(())
+    });
+    let Some(reached) = entries.last().copied() else { return Ok(RebuildPhase::Keeping(None)) };
+    let setup = setup(&*posting.draft);
+    let average = method_of(&*posting.draft, item) == CostingMethod::Average;
+    for no in entries {
+        if average {
+            average::bring_in(posting, no)?;
+        }
+        let entry = posting.entry(no);
+        let pool = pool_of(&setup, (entry.item, entry.variant, entry.location));
+        for (value_no, value) in values_of(&*posting.draft, no) {
+            if value.inventoriable {
+                let state = state_of(&*posting.draft, (value_no, &value));
+                posting.touch_point(&setup, pool, state.valuation_date);
+            }
+        }
+    }
+    Ok(RebuildPhase::Entering(reached, last))
+}
+
+/// Decreases of periods that are not valued anew: their running sums are those of the costs that they
+/// have. Answers where to go on.
+fn keep(
+    posting: &mut Posting<'_, '_>,
+    item: ItemId,
+    place: Option<Place>,
+) -> Result<Option<Place>, Stop> {
+    let setup = setup(&*posting.draft);
+    let Some(from) = setup.averages_from() else { return Ok(None) };
+    let range = match place {
+        Some(place) => KeyRange::prefix_after(&(item,), &place),
+        None => KeyRange::prefix(&(item,)),
+    };
+    let mut rows: Vec<(Place, AverageDecrease)> = Vec::new();
+    posting.draft.each::<AverageDecreases>(&range, false, |key, row| {
+        rows.push((key, *row));
+        if rows.len() >= STEP { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    });
+    let reached = rows.last().map(|(place, _row)| *place);
+    for ((pool, valued, no), row) in rows {
+        let end = date::period_end(&*posting.draft, &setup, valued);
+        if end >= from {
+            continue;
+        }
+        let given = average::before_place(posting, pool, end, Some((valued, no)))?;
+        let cost = posting.cost_of(no)?.negated();
+        let whole = add(row.counted, row.aside)?;
+        let aside_value = posting.share(cost, row.aside, whole)?;
+        let kept = AverageDecrease {
+            aside_value,
+            sum_quantity: add(given.sum_quantity, row.counted)?,
+            sum_value: plus(given.sum_value, minus(cost, aside_value)?)?,
+            ..row
+        };
+        posting.draft.put::<AverageDecreases>(&(pool, valued, no), kept);
+        if !aside_value.is_zero() {
+            let period = average::period_row(posting, pool, end)?;
+            let aside = minus(period.aside, aside_value)?;
+            let period = AveragePeriodRow { aside, ..period };
+            posting.draft.put::<AveragePeriods>(&(pool, end), period);
+        }
+    }
+    Ok(reached)
+}

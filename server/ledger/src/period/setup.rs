@@ -1,0 +1,132 @@
+//! What the inventory setup may be changed to (COSTING 9.1, 19.2).
+
+use chrono::NaiveDate;
+use protocol::code::Code;
+use protocol::outcome::Reason;
+
+use crate::costing::{date, rebuild};
+use crate::key::KeyRange;
+use crate::period::accounting::{fiscal_years, kept_before};
+use crate::posting::{Posting, Stop};
+use crate::schema::gl::{OrderDate, OrderDates};
+use crate::schema::money::{
+    InventorySetup, InventorySetups, OrderKind, OrderMarks, UnadjustedByDate,
+};
+use crate::tables::{Read as _, Tables};
+
+/// Puts a setup; with `checked`, after the checks that a user meets. Other periods or pools of averages
+/// make all averages anew.
+///
+/// # Errors
+///
+/// `unadjusted_entries_before_date`, `unadjusted_orders_before_date`, `open_orders_before_date`,
+/// `average_setup_locked`.
+pub(crate) fn put(
+    posting: &mut Posting<'_, '_>,
+    new: &InventorySetup,
+    checked: bool,
+) -> Result<(), Stop> {
+    let before = crate::costing::setup(&*posting.draft);
+    let earliest = new.earliest_valuation_date;
+    if let Some(earliest) = earliest
+        && checked
+        && before.earliest_valuation_date != Some(earliest)
+    {
+        check_earliest(&*posting.draft, earliest).map_err(Stop::Refuse)?;
+    }
+    let averages_change = (before.average_period, before.average_type)
+        != (new.average_period, new.average_type);
+    let mut row =
+        InventorySetup { averages_kept_before: before.averages_kept_before, ..new.clone() };
+    if averages_change {
+        if checked {
+            check_averages(&*posting.draft).map_err(Stop::Refuse)?;
+        }
+        row.averages_kept_before = kept_before(&*posting.draft);
+    }
+    posting.draft.put::<InventorySetups>(&(), row);
+    if averages_change {
+        rebuild::ask(posting);
+    }
+    Ok(())
+}
+
+/// Whether nothing before `earliest` is still to be adjusted, in the order of the codes.
+///
+/// # Errors
+///
+/// `unadjusted_entries_before_date`, `unadjusted_orders_before_date`, `open_orders_before_date`.
+pub fn check_earliest(
+    tables: &(impl Tables + ?Sized),
+    earliest: NaiveDate,
+) -> Result<(), Reason> {
+    let refused = |code| Err(Reason::new(code).word("date", earliest));
+    let first = tables.first::<UnadjustedByDate>(&KeyRange::all());
+    if first.is_some_and(|((from, _pool), _row)| from < earliest) {
+        return refused(Code::UnadjustedEntriesBeforeDate);
+    }
+    if !marked_orders(tables, |dates| dates.any < earliest).is_empty() {
+        return refused(Code::UnadjustedOrdersBeforeDate);
+    }
+    if !open_orders(tables, |dates| dates.any < earliest).is_empty() {
+        return refused(Code::OpenOrdersBeforeDate);
+    }
+    Ok(())
+}
+
+/// Whether averages may get other periods or pools: only as long as the fiscal year has no closed period.
+/// Years that are closed keep the costs that they have.
+///
+/// # Errors
+///
+/// `average_setup_locked`.
+pub fn check_averages(tables: &(impl Tables + ?Sized)) -> Result<(), Reason> {
+    let open_from = fiscal_years(tables).into_iter().find(|year| !year.closed);
+    let closed = date::closed_until(tables);
+    let locked = match (open_from, closed) {
+        (Some(year), Some(end)) => (end >= year.start).then_some(end),
+        (None, Some(end)) => Some(end),
+        (_, None) => None,
+    };
+    match locked {
+        Some(end) => Err(Reason::new(Code::AverageSetupLocked).word("date", end)),
+        None => Ok(()),
+    }
+}
+
+/// Finished orders whose output is not adjusted, of those whose dates `wanted` takes.
+pub(crate) fn marked_orders(
+    tables: &(impl Tables + ?Sized),
+    wanted: impl Fn(&OrderDate) -> bool,
+) -> Vec<String> {
+    tables
+        .list::<OrderMarks>(&KeyRange::all())
+        .into_iter()
+        .map(|(key, _row)| key)
+        .filter(|key| is_finished(tables, key))
+        .filter(|key| tables.row::<OrderDates>(key).is_some_and(|dates| wanted(&dates)))
+        .map(|(_kind, no)| no.to_string())
+        .collect()
+}
+
+/// Production orders that are not finished, of those whose dates `wanted` takes. An assembly is finished
+/// with its posting.
+pub(crate) fn open_orders(
+    tables: &(impl Tables + ?Sized),
+    wanted: impl Fn(&OrderDate) -> bool,
+) -> Vec<String> {
+    tables
+        .list::<OrderDates>(&KeyRange::prefix(&(OrderKind::Production.number(),)))
+        .into_iter()
+        .filter(|(key, dates)| wanted(dates) && !is_finished(tables, key))
+        .map(|((_kind, no), _dates)| no.to_string())
+        .collect()
+}
+
+/// Whether nothing more is posted to an order.
+fn is_finished(
+    _tables: &(impl Tables + ?Sized),
+    (kind, _no): &(u8, protocol::words::DocumentNo),
+) -> bool {
+    *kind == OrderKind::Assembly.number()
+}

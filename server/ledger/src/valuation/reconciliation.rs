@@ -1,0 +1,166 @@
+//! Value entries against accounts (COSTING 21): per posting group and location, as of any date, with the
+//! reason of each difference.
+
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+
+use chrono::NaiveDate;
+
+use crate::costing::plus;
+use crate::gl::read::{balances, unposted_at};
+use crate::key::KeyRange;
+use crate::money::Money;
+use crate::posting::Stop;
+use crate::schema::LocationId;
+use crate::schema::entry::EntryType;
+use crate::schema::gl::{AccountRole, UnpostedValues};
+use crate::schema::money::{OrderKind, ValueEntry, ValueType};
+use crate::tables::{Tables, each_of};
+use crate::valuation::inventory::{ValuationOf, sums_until};
+
+/// Which accounts a row compares.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Account {
+    /// Actual cost against inventory.
+    Invoiced,
+    /// Expected cost against interim inventory.
+    Interim,
+    /// Work in process against its account.
+    Wip,
+}
+
+impl Account {
+    /// Its name in pages and exports.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Invoiced => "invoiced",
+            Self::Interim => "interim",
+            Self::Wip => "wip",
+        }
+    }
+}
+
+/// A row: what the value entries say, what the accounts say, and why they differ.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Comparison {
+    /// Σ value entries.
+    pub value: Money,
+    /// Σ accounts.
+    pub ledger: Money,
+    /// `value − ledger`: what is missing in the accounts.
+    pub difference: Money,
+    /// Of that: not posted yet.
+    pub not_posted: Money,
+    /// Of that: expected cost, which the setup does not post.
+    pub expected_off: Money,
+    /// Of that: nothing explains it.
+    pub unexplained: Money,
+    /// The accounts.
+    pub accounts: Vec<String>,
+}
+
+/// A row's place: inventory posting group, location, accounts.
+pub type RowKey = (String, LocationId, Account);
+
+/// Compares value entries with accounts at the end of `until`; rows where both are nothing are left out.
+/// Costs what is not posted, and the months and days of one year.
+///
+/// # Errors
+///
+/// [`Stop::Overflow`].
+pub fn reconciliation(
+    tables: &(impl Tables + ?Sized),
+    until: NaiveDate,
+) -> Result<BTreeMap<RowKey, Comparison>, Stop> {
+    let mut rows: BTreeMap<RowKey, Comparison> = BTreeMap::new();
+    for ((group, location, _item), sum) in sums_until(tables, &ValuationOf::all(until), until)? {
+        let interim = plus(sum.into.expected, sum.out.expected)?;
+        let parts = [
+            (Account::Invoiced, plus(sum.into.actual, sum.out.actual)?),
+            (Account::Interim, interim),
+            (Account::Wip, plus(sum.wip, sum.wip_expected)?),
+        ];
+        for (account, amount) in parts {
+            let row = rows.entry((group.clone(), location, account)).or_default();
+            row.value = plus(row.value, amount)?;
+        }
+    }
+    for balance in balances(tables, until) {
+        let account = match balance.role {
+            AccountRole::Inventory => Account::Invoiced,
+            AccountRole::InventoryInterim => Account::Interim,
+            AccountRole::Wip => Account::Wip,
+            _ => continue,
+        };
+        let row = rows.entry((balance.inventory_group, balance.location, account)).or_default();
+        row.ledger = plus(row.ledger, balance.amount)?;
+        if !row.accounts.contains(&balance.account) {
+            row.accounts.push(balance.account);
+        }
+    }
+    add_unposted(tables, until, &mut rows)?;
+    for row in rows.values_mut() {
+        row.difference = plus(row.value, row.ledger.negated())?;
+        let known = plus(row.not_posted, row.expected_off)?;
+        row.unexplained = plus(row.difference, known.negated())?;
+    }
+    rows.retain(|_key, row| {
+        let Comparison { value, ledger, not_posted, expected_off, .. } = row;
+        [value, ledger, not_posted, expected_off].into_iter().any(|amount| !amount.is_zero())
+    });
+    Ok(rows)
+}
+
+/// What is not posted, by its reason.
+fn add_unposted(
+    tables: &(impl Tables + ?Sized),
+    until: NaiveDate,
+    rows: &mut BTreeMap<RowKey, Comparison>,
+) -> Result<(), Stop> {
+    let mut failed = None;
+    let off = !crate::costing::setup(tables).expected_cost_posting;
+    each_of::<UnpostedValues>(tables, &KeyRange::all(), false, &mut |key, _row| {
+        let Some(row) = unposted_at(tables, key) else { return ControlFlow::Continue(()) };
+        if row.value.posting_date > until {
+            return ControlFlow::Continue(());
+        }
+        let stock = row.value.entry.0 != 0;
+        let wip = wip_sign(&row.value);
+        let added = [
+            (Account::Invoiced, row.actual, stock.then_some(false), false),
+            (Account::Interim, row.expected, stock.then_some(false), off),
+            (Account::Wip, row.actual, wip, false),
+            (Account::Wip, row.expected, wip, off),
+        ]
+        .into_iter()
+        .filter_map(|(account, amount, sign, off)| {
+            let negative = sign?;
+            Some((account, if negative { amount.negated() } else { amount }, off))
+        })
+        .filter(|(_account, amount, _off)| !amount.is_zero())
+        .try_for_each(|(account, amount, off)| {
+            let place = (row.value.inventory_group.clone(), row.value.location, account);
+            let row = rows.entry(place).or_default();
+            let to = if off { &mut row.expected_off } else { &mut row.not_posted };
+            *to = plus(*to, amount)?;
+            Ok(())
+        });
+        match added {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(stop) => {
+                failed = Some(stop);
+                ControlFlow::Break(())
+            }
+        }
+    });
+    failed.map_or(Ok(()), Err)
+}
+
+/// Whether a value entry is part of work in process, and whether with the opposite sign.
+fn wip_sign(value: &ValueEntry) -> Option<bool> {
+    if value.entry.0 == 0 {
+        return matches!(value.order, Some((OrderKind::Production, _))).then_some(false);
+    }
+    let moves = matches!(value.entry_type, EntryType::Consumption | EntryType::Output);
+    (moves && value.value_type == ValueType::DirectCost).then_some(true)
+}
