@@ -8,11 +8,13 @@
 //! [`audit`] looks at everything. [`audit_changes`] looks at what a change has touched, so that it can
 //! be asked after every posting of a long run.
 //!
-//! Order of reading: this file, [`entries`] (ledgers), [`stock`] (what lies where), [`line`] (counts),
+//! Order of reading: this file, [`entries`] (ledgers), [`stock`] (what lies where), [`line`] (counts), [`money`] (value
+//! entries, sums, the general ledger),
 //! [`questions`] (cases, tasks, outcomes).
 
 mod entries;
 mod line;
+mod money;
 mod questions;
 mod stock;
 
@@ -62,6 +64,7 @@ pub fn audit(tables: &(impl Tables + ?Sized)) -> Vec<Violation> {
     entries::check_all(tables, &mut findings);
     stock::check_all(tables, &mut findings);
     line::check_all(tables, &mut findings);
+    money::check_all(tables, &mut findings);
     questions::check_all(tables, &mut findings);
     findings.0
 }
@@ -73,6 +76,7 @@ pub fn audit_changes(tables: &(impl Tables + ?Sized), changes: &Changes) -> Vec<
     for (table, key) in changes.keys() {
         entries::check_row(tables, *table, key, &mut findings);
         questions::check_row(tables, *table, key, &mut findings);
+        money::check_row(tables, *table, key, &mut findings);
         if *table == Stocks::ID {
             let key = typed_key::<Stocks>(key);
             stock::check_key(tables, key, &mut findings);

@@ -102,6 +102,7 @@ fn slice(posting: &mut Posting<'_, '_>, limit: u64, asked: bool) -> Result<(), S
     let operator = posting.act.operator.clone();
     let begun = posting.draft.spent();
     let used = |posting: &Posting<'_, '_>| posting.draft.spent().saturating_sub(begun);
+    posting.lists_missing = !asked;
     while used(posting) < limit {
         if rebuild::step(posting)? {
             continue;
@@ -126,6 +127,7 @@ fn slice(posting: &mut Posting<'_, '_>, limit: u64, asked: bool) -> Result<(), S
     }
     posting.act.operator = operator;
     posting.adjusting = false;
+    posting.lists_missing = false;
     Ok(())
 }
 

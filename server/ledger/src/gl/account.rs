@@ -3,7 +3,6 @@
 use protocol::code::Code;
 use protocol::outcome::Reason;
 
-use crate::lookup;
 use crate::schema::LocationId;
 use crate::schema::entry::EntryType;
 use crate::schema::gl::{

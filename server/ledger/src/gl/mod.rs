@@ -93,7 +93,7 @@ pub(crate) fn due_of(
 ///
 /// # Errors
 ///
-/// `account_missing`; [`Stop::Overflow`].
+/// `account_missing` for what somebody asks for at a desk; [`Stop::Overflow`].
 pub(crate) fn value_written(
     posting: &mut Posting<'_, '_>,
     no: EntryNo,
@@ -103,7 +103,12 @@ pub(crate) fn value_written(
     let open =
         !setup.automatic_cost_posting || period::is_year_closed(&*posting.draft, value.posting_date);
     if !open {
-        let due = due_of(&*posting.draft, &setup, (no, value))?;
+        let due = match due_of(&*posting.draft, &setup, (no, value)) {
+            // A fact is booked whatever the setup lacks, and so is what the system adjusts: the next
+            // run posts it.
+            Err(Stop::Refuse(_)) if !posting.act.desk || posting.lists_missing => Vec::new(),
+            due => due?,
+        };
         if !due.is_empty() {
             let register = gateway::register_of(posting);
             for due in &due {

@@ -3,7 +3,9 @@
 use chrono::NaiveDate;
 use protocol::code::Code;
 use protocol::outcome::Reason;
+use protocol::words::DocumentNo;
 
+use crate::assembly;
 use crate::costing::{date, rebuild};
 use crate::key::KeyRange;
 use crate::period::accounting::{fiscal_years, kept_before};
@@ -12,6 +14,7 @@ use crate::schema::gl::{OrderDate, OrderDates};
 use crate::schema::money::{
     InventorySetup, InventorySetups, OrderKind, OrderMarks, UnadjustedByDate,
 };
+use crate::schema::order::Orders;
 use crate::tables::{Read as _, Tables};
 
 /// Puts a setup; with `checked`, after the checks that a user meets. Other periods or pools of averages
@@ -124,9 +127,7 @@ pub(crate) fn open_orders(
 }
 
 /// Whether nothing more is posted to an order.
-fn is_finished(
-    _tables: &(impl Tables + ?Sized),
-    (kind, _no): &(u8, protocol::words::DocumentNo),
-) -> bool {
-    *kind == OrderKind::Assembly.number()
+fn is_finished(tables: &(impl Tables + ?Sized), key: &(u8, DocumentNo)) -> bool {
+    let Some(kind) = assembly::kind_of(key.0) else { return false };
+    assembly::is_adjustable(kind, &tables.row::<Orders>(key).unwrap_or_default())
 }

@@ -242,6 +242,8 @@ pub struct Posting<'d, 't> {
     pub(crate) walked: u32,
     /// Its register in the general ledger, where it posts there at once.
     pub(crate) gl_register: Option<u64>,
+    /// An account that is missing leaves the value entry to the next run, instead of refusing.
+    pub(crate) lists_missing: bool,
     /// Acts in the histories of serials that are written although the operation is parked: they are
     /// booked when an earlier act comes late and makes room for them.
     pub(crate) parked_acts: Vec<((ItemId, VariantId, SerialNo, OrderKey), SerialActRow)>,
@@ -268,6 +270,7 @@ impl<'d, 't> Posting<'d, 't> {
             register: None,
             walked: 0,
             gl_register: None,
+            lists_missing: false,
             parked_acts: Vec::new(),
             awakened: Vec::new(),
             arrivals: Vec::new(),
