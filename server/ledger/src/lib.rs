@@ -38,4 +38,6 @@ pub mod tracking;
 pub mod valuation;
 
 #[cfg(test)]
+mod books;
+#[cfg(test)]
 mod world;

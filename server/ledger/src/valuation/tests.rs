@@ -1,0 +1,143 @@
+use std::collections::BTreeMap;
+
+use crate::books::{Books, day, line, m, purchase, sale};
+use crate::command::Command;
+use crate::command::journal::JournalType;
+use crate::gl::batch::PostCostToGl;
+use crate::money::Money;
+use crate::schema::LocationId;
+use crate::schema::gl::PostingMethod;
+use crate::schema::money::OrderKind;
+use crate::valuation::inventory::{Valuation, ValuationOf, inventory, total};
+use crate::valuation::reconciliation::{Account, Comparison, reconciliation};
+use crate::valuation::wip::work_in_process;
+use crate::world::q;
+
+fn row(books: &Books, of: &ValuationOf) -> Valuation {
+    total(inventory(&books.world.tables, of).unwrap().values()).unwrap()
+}
+
+fn compared(books: &Books, until: &str) -> BTreeMap<Account, Comparison> {
+    reconciliation(&books.world.tables, day(until))
+        .unwrap()
+        .into_iter()
+        .map(|((_group, _location, account), row)| (account, row))
+        .collect()
+}
+
+#[test]
+fn opening_and_increases_and_decreases_make_the_closing() {
+    let mut books = Books::new(|_setup| {});
+    books.post(purchase("2018-11-05", "BOLT", "10", "100.00"));
+    books.post(sale("2019-06-30", "BOLT", "4"));
+    books.post(purchase("2020-02-10", "BOLT", "5", "60.00"));
+    books.post(sale("2020-02-20", "BOLT", "1"));
+    books.charge(1, "2020-02-25", "10.00");
+    books.adjust();
+    let bolt = books.item("BOLT");
+    let february = ValuationOf {
+        from: Some(day("2020-02-01")),
+        ..ValuationOf::item(bolt, day("2020-02-29"))
+    };
+    let seen = row(&books, &february);
+    assert_eq!((seen.opening.quantity, seen.opening.actual), (q("6"), m("56")));
+    // The charge of 10.00 on the increase is an increase; of what it changed on the sale of 2019, 4.00
+    // are dated there.
+    assert_eq!((seen.increases.quantity, seen.increases.actual), (q("5"), m("70")));
+    assert_eq!((seen.decreases.quantity, seen.decreases.actual), (q("-1"), m("-11")));
+    assert_eq!((seen.closing.quantity, seen.closing.actual), (q("10"), m("115")));
+    let all = ValuationOf { item: None, ..february };
+    assert_eq!(row(&books, &all), seen, "one item by its keys, and all by ranges");
+}
+
+#[test]
+fn a_past_date_is_what_the_value_entries_up_to_it_say() {
+    let mut books = Books::new(|setup| setup.average_period = Default::default());
+    let dates = ["2019-12-30", "2019-12-31", "2020-01-01", "2020-01-31", "2020-02-01", "2021-07-15"];
+    for (n, date) in dates.iter().enumerate() {
+        for item in ["BOLT", "NUT", "AVG"] {
+            books.post(purchase(date, item, "3", &format!("{}.10", n + 1)));
+            books.post(sale(date, item, "1"));
+        }
+    }
+    books.adjust();
+    for until in dates.into_iter().chain(["2019-01-01", "2020-12-31", "2022-01-01"]) {
+        let until = day(until);
+        let summed = books.values().into_iter().filter(|(_no, row)| row.posting_date <= until).fold(
+            Money::ZERO,
+            |sum, (_no, row)| sum.checked_add(row.cost_actual).unwrap(),
+        );
+        assert_eq!(row(&books, &ValuationOf::all(until)).closing.actual, summed, "{until}");
+        let by_item = ["BOLT", "NUT", "AVG"].into_iter().fold(Money::ZERO, |sum, item| {
+            let item = books.item(item);
+            sum.checked_add(row(&books, &ValuationOf::item(item, until)).closing.actual).unwrap()
+        });
+        assert_eq!(by_item, summed, "{until}, item by item");
+    }
+}
+
+#[test]
+fn differences_are_named_by_their_reason() {
+    let mut books = Books::new(|_setup| {});
+    let mut receipt = purchase("2020-01-01", "BOLT", "1", "95.00");
+    receipt.not_invoiced = true;
+    books.post(receipt);
+    books.post(purchase("2020-01-02", "NUT", "1", "7.00"));
+    books.post(purchase("2020-01-05", "NUT", "1", "9.00"));
+    let until = PostCostToGl { until: Some(day("2020-01-03")), ..PostCostToGl::default() };
+    books.ok(&Command::PostCostToGl(until));
+    let seen = compared(&books, "2020-01-31");
+    let invoiced = &seen[&Account::Invoiced];
+    assert_eq!((invoiced.value, invoiced.ledger, invoiced.difference), (m("16"), m("7"), m("9")));
+    assert_eq!((invoiced.not_posted, invoiced.unexplained), (m("9"), Money::ZERO));
+    assert_eq!(invoiced.accounts, ["1"]);
+    let interim = &seen[&Account::Interim];
+    assert_eq!((interim.value, interim.ledger), (m("95"), Money::ZERO));
+    assert_eq!((interim.expected_off, interim.not_posted), (m("95"), Money::ZERO));
+    assert!(compared(&books, "2020-01-04")[&Account::Invoiced].difference.is_zero());
+    books.set(|setup| setup.expected_cost_posting = true);
+    books.to_gl(PostingMethod::PerPostingGroup);
+    for row in compared(&books, "2020-01-31").values() {
+        assert_eq!((row.difference, row.unexplained), (Money::ZERO, Money::ZERO));
+    }
+}
+
+/// COSTING 21 and the scenario of reconciliation: components and capacity into an order.
+#[test]
+fn work_in_process_is_what_went_in_less_what_came_out() {
+    let mut books = Books::new(|setup| {
+        setup.automatic_cost_posting = true;
+        setup.expected_cost_posting = true;
+    });
+    let order = Some((OrderKind::Production, "PO1".try_into().unwrap()));
+    books.post(line(JournalType::PositiveAdjustment, "2020-01-01", "BOLT", "150", Some("150.00")));
+    let mut used = line(JournalType::Consumption, "2020-01-05", "BOLT", "150", None);
+    used.order = order;
+    books.post(used);
+    let seen = work_in_process(&books.world.tables, (None, day("2020-01-31"))).unwrap();
+    let wip = seen.values().next().unwrap();
+    assert_eq!((wip.opening, wip.consumption, wip.closing), (Money::ZERO, m("150"), m("150")));
+    let later = work_in_process(
+        &books.world.tables,
+        (Some(day("2020-02-01")), day("2020-02-29")),
+    );
+    assert_eq!(later.unwrap().values().next().unwrap().opening, m("150"));
+    let row = &compared(&books, "2020-01-31")[&Account::Wip];
+    assert_eq!((row.value, row.ledger, row.difference), (m("150"), m("150"), Money::ZERO));
+}
+
+#[test]
+fn locations_and_groups_are_apart() {
+    let mut books = Books::new(|setup| setup.automatic_cost_posting = true);
+    books.inventory_accounts(Some("YARD"), "RAW");
+    books.card("NUT", |put| put.inventory_group = Some("RAW".to_owned()));
+    books.post(purchase("2020-01-01", "BOLT", "1", "5.00"));
+    let mut there = purchase("2020-01-01", "NUT", "1", "6.00");
+    there.location = Some("YARD".try_into().unwrap());
+    books.post(there);
+    let rows = inventory(&books.world.tables, &ValuationOf::all(day("2020-01-01"))).unwrap();
+    let seen: Vec<_> = rows.iter().map(|(key, row)| (key.0.as_str(), row.closing.actual)).collect();
+    assert_eq!(seen, [("", m("5")), ("RAW", m("6"))]);
+    let only = ValuationOf { location: Some(LocationId(0)), ..ValuationOf::all(day("2020-01-01")) };
+    assert_eq!(row(&books, &only).closing.actual, m("5"));
+}
