@@ -108,11 +108,11 @@ fn check_value(
 ) {
     let state = state_of(tables, (no, value));
     let entries = entries_of_value(tables, no);
-    for (cost, posted) in
-        [(Cost::Actual, state.cost_in_gl), (Cost::Expected, state.expected_in_gl)]
+    for (cost, posted) in [(Cost::Actual, state.cost_in_gl), (Cost::Expected, state.expected_in_gl)]
     {
         let Some((role, _balancing)) = roles_of(value, cost) else {
-            findings.unless(posted.is_zero(), "C7", || format!("value entry {no}: {posted} nowhere"));
+            findings
+                .unless(posted.is_zero(), "C7", || format!("value entry {no}: {posted} nowhere"));
             continue;
         };
         let own = entries.iter().filter(|(_no, entry, _register)| entry.role == role);
@@ -144,7 +144,8 @@ fn check_pair(
     let balanced = tables.row::<GlLedger>(&EntryNo(other)).is_some_and(|other| {
         other.register == entry.register && other.amount == entry.amount.negated()
     });
-    findings.unless(balanced, "C7", || format!("entry {no} of the general ledger has no other half"));
+    findings
+        .unless(balanced, "C7", || format!("entry {no} of the general ledger has no other half"));
 }
 
 /// An entry that sums several value entries is what is posted of them.
@@ -154,7 +155,8 @@ fn check_summed(tables: &(impl Tables + ?Sized), findings: &mut Findings) {
         let (Some(entry), Some(value)) =
             (tables.row::<GlLedger>(&no), tables.row::<ValueLedger>(&value_no))
         else {
-            findings.unless(false, "C7", || format!("value entry {value_no} leads to no entry {no}"));
+            findings
+                .unless(false, "C7", || format!("value entry {value_no} leads to no entry {no}"));
             return;
         };
         if entry.value.0 != 0 {
@@ -193,7 +195,11 @@ fn check_value_sums(tables: &(impl Tables + ?Sized), findings: &mut Findings) {
         for (expected, cost) in [(false, value.cost_actual), (true, value.cost_expected)] {
             for level in [YEAR, MONTH, DAY] {
                 let group = value.inventory_group.clone();
-                add(&mut sums, (level, group, value.location, value.item, expected), cost.negated());
+                add(
+                    &mut sums,
+                    (level, group, value.location, value.item, expected),
+                    cost.negated(),
+                );
             }
             add(&mut items, (value.item, expected), cost.negated());
         }

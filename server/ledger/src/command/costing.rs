@@ -16,9 +16,7 @@ use crate::money::{Money, UnitAmount};
 use crate::period;
 use crate::posting::{Posting, Stop};
 use crate::schema::entry::ItemLedger;
-use crate::schema::money::{
-    InventorySetup, ItemCosts, StockkeepingUnits, UserSetup, UserSetups,
-};
+use crate::schema::money::{InventorySetup, ItemCosts, StockkeepingUnits, UserSetup, UserSetups};
 use crate::schema::{EntryNo, LocationId};
 use crate::tables::Read as _;
 

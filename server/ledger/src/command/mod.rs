@@ -329,7 +329,10 @@ pub fn run(posting: &mut Posting<'_, '_>, command: &Command) -> Result<(), Stop>
         Command::PutIdentifier(identifier) => master::put_identifier(posting, identifier),
         Command::RemoveIdentifier(identifier) => master::remove_identifier(posting, identifier),
         Command::PutLot(lot) => master::put_lot(posting, lot),
-        Command::OpeningStock(line) => stock::opening(posting, line),
+        Command::OpeningStock(line) => {
+            crate::period::check_posting(posting, posting.act.posting_date)?;
+            stock::opening(posting, line)
+        }
         Command::PutDocument(document) => papers::put_document(posting, document),
         Command::SetDocumentStatus(status) => papers::set_status(posting, status),
         Command::CloseTransfer(close) => {
@@ -382,7 +385,7 @@ pub fn run(posting: &mut Posting<'_, '_>, command: &Command) -> Result<(), Stop>
         Command::PutGeneralPostingSetup(put) => ledger::put_general_setup(posting, put),
         Command::PostCostToGl(ask) => {
             batch::ask(posting, ask);
-            work::settle(posting)
+            work::settle(posting, ask.slice)
         }
         Command::CreateFiscalYear(new) => accounting::create(posting, new),
         Command::CloseFiscalYear(_) => accounting::close_earliest(posting),

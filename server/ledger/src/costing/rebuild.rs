@@ -16,7 +16,7 @@ use crate::key::KeyRange;
 use crate::posting::{Posting, Stop, add};
 use crate::schema::entry::ItemLedgerByItem;
 use crate::schema::gl::{AverageRebuild, AverageRebuilds, RebuildPhase};
-use crate::schema::item::{CostingMethod, Items};
+use crate::schema::item::CostingMethod;
 use crate::schema::money::{
     AverageDecrease, AverageDecreases, AveragePeriodRow, AveragePeriods, AveragePool, DirtyPeriods,
     EntryPoints, UnadjustedFrom,
@@ -32,8 +32,13 @@ type Place = (AveragePool, NaiveDate, EntryNo);
 
 /// Begins a rebuild of all averages, or begins it anew.
 pub(crate) fn ask(posting: &mut Posting<'_, '_>) {
-    match posting.draft.first::<Items>(&KeyRange::all()) {
-        Some((item, _row)) => begin(posting, item),
+    next(posting, &KeyRange::all());
+}
+
+/// Begins with the first item of a range of pools that has value; without one the rebuild is done.
+fn next(posting: &mut Posting<'_, '_>, pools: &KeyRange) {
+    match posting.draft.first::<EntryPoints>(pools) {
+        Some(((pool, _end), _row)) => begin(posting, pool.item),
         None => posting.draft.delete::<AverageRebuilds>(&()),
     }
 }
@@ -91,10 +96,7 @@ fn finish(posting: &mut Posting<'_, '_>, item: ItemId) {
     if posting.draft.first::<EntryPoints>(&KeyRange::prefix(&(item,))).is_some() {
         posting.queue_item(item);
     }
-    match posting.draft.first::<Items>(&KeyRange::prefix_after(&(), &item)) {
-        Some((next, _row)) => begin(posting, next),
-        None => posting.draft.delete::<AverageRebuilds>(&()),
-    }
+    next(posting, &KeyRange::prefix_after(&(), &(item,)));
 }
 
 fn clear(posting: &mut Posting<'_, '_>, item: ItemId) -> RebuildPhase {

@@ -91,9 +91,10 @@ pub(crate) fn work_off(posting: &mut Posting<'_, '_>, work: WorkOff) -> Result<(
     slice(posting, work.slice.unwrap_or(SLICE), false)
 }
 
-/// Works off what is queued, as far as one decision goes: before a period is closed.
-pub(crate) fn settle(posting: &mut Posting<'_, '_>) -> Result<(), Stop> {
-    slice(posting, SLICE, false)
+/// Works off what is queued, as far as one decision goes: before a period is closed, and when a run of
+/// the general ledger is asked for.
+pub(crate) fn settle(posting: &mut Posting<'_, '_>, limit: Option<u64>) -> Result<(), Stop> {
+    slice(posting, limit.unwrap_or(SLICE), false)
 }
 
 /// Works until the slice is used up or nothing is queued. A refusal ends a run, or takes the item from the

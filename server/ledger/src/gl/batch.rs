@@ -39,6 +39,9 @@ pub struct PostCostToGl {
     /// The number that entries which sum several show.
     #[serde(default)]
     pub document_no: String,
+    /// Reads and writes after which its first slice ends; the usual slice when it is left out.
+    #[serde(default)]
+    pub slice: Option<u64>,
 }
 
 /// Whether a run goes on.
@@ -218,10 +221,9 @@ fn add_to_group(
 }
 
 fn add_totals(posting: &mut Posting<'_, '_>, run: u64, due: &Due) -> Result<(), Stop> {
-    for ((role, account), amount) in [
-        (&due.accounts.account, due.amount),
-        (&due.accounts.balancing, due.amount.negated()),
-    ] {
+    for ((role, account), amount) in
+        [(&due.accounts.account, due.amount), (&due.accounts.balancing, due.amount.negated())]
+    {
         let key = (run, account.clone(), role.number());
         let before = posting.draft.row::<GlRunTotals>(&key).map(|sum| *sum).unwrap_or_default();
         posting.draft.put::<GlRunTotals>(&key, plus(before, amount)?);

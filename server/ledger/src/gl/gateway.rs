@@ -1,11 +1,13 @@
 //! The one gateway to the general ledger: start (register, numbers), collect, check that the sum is zero,
 //! write (COSTING 4).
 
-use crate::costing::{minus, plus};
+use crate::costing::plus;
 use crate::gl::Due;
 use crate::money::Money;
 use crate::posting::{Posting, Stop};
-use crate::schema::gl::{GlEntry, GlLedger, GlOfValue, GlRegister, GlRegisters, GlSums, ValuesOfGl};
+use crate::schema::gl::{
+    GlByAccount, GlEntry, GlLedger, GlOfValue, GlRegister, GlRegisters, GlSums, ValuesOfGl,
+};
 use crate::schema::money::ValueEntry;
 use crate::schema::{Counter, EntryNo, next_number};
 use crate::tables::Read as _;
@@ -73,7 +75,9 @@ pub(crate) fn grow_sum(
     due: &Due,
 ) -> Result<(), Stop> {
     for (entry_no, amount) in both(first).into_iter().zip([due.amount, due.amount.negated()]) {
-        let Some(entry) = posting.draft.row::<GlLedger>(&entry_no) else { return Err(Stop::Overflow) };
+        let Some(entry) = posting.draft.row::<GlLedger>(&entry_no) else {
+            return Err(Stop::Overflow);
+        };
         let grown = GlEntry { amount: plus(entry.amount, amount)?, ..(*entry).clone() };
         add_to_sums(posting, &grown, amount)?;
         posting.draft.put::<GlLedger>(&entry_no, grown);
@@ -115,10 +119,7 @@ fn pair_of(
         dimension_set: value.dimension_set,
         written: posting.written(),
     };
-    [
-        entry(&due.accounts.account, due.amount),
-        entry(&due.accounts.balancing, due.amount.negated()),
-    ]
+    [entry(&due.accounts.account, due.amount), entry(&due.accounts.balancing, due.amount.negated())]
 }
 
 /// Checks and writes lines that belong together; answers the number of the first.
@@ -142,6 +143,8 @@ fn write(
         first = if first.0 == 0 { no } else { first };
         add_to_sums(posting, &line, line.amount)?;
         enter(posting, line.register, no);
+        let by_account = (line.account.clone(), line.posting_date, no);
+        posting.draft.put::<GlByAccount>(&by_account, ());
         posting.draft.put::<GlLedger>(&no, line);
     }
     Ok(first)
@@ -164,11 +167,7 @@ fn enter(posting: &mut Posting<'_, '_>, register: u64, no: EntryNo) {
 }
 
 /// The sums of the account follow.
-fn add_to_sums(
-    posting: &mut Posting<'_, '_>,
-    entry: &GlEntry,
-    amount: Money,
-) -> Result<(), Stop> {
+fn add_to_sums(posting: &mut Posting<'_, '_>, entry: &GlEntry, amount: Money) -> Result<(), Stop> {
     for level in [MONTH, DAY] {
         let key = (
             level,
@@ -179,8 +178,7 @@ fn add_to_sums(
             entry.location,
         );
         let before = posting.draft.row::<GlSums>(&key).map(|sum| *sum).unwrap_or_default();
-        let after = minus(before, amount.negated())?;
-        posting.draft.put::<GlSums>(&key, after);
+        posting.draft.put::<GlSums>(&key, plus(before, amount)?);
     }
     Ok(())
 }

@@ -56,7 +56,11 @@ pub(crate) fn open_amounts(
 ) -> Result<(Money, Money), Stop> {
     let state = state_of(tables, (no, value));
     let open = |cost: Cost, amount: Money, posted: Money| {
-        if account::roles_of(value, cost).is_some() { minus(amount, posted) } else { Ok(Money::ZERO) }
+        if account::roles_of(value, cost).is_some() {
+            minus(amount, posted)
+        } else {
+            Ok(Money::ZERO)
+        }
     };
     Ok((
         open(Cost::Actual, value.cost_actual, state.cost_in_gl)?,
@@ -100,8 +104,8 @@ pub(crate) fn value_written(
     value: &ValueEntry,
 ) -> Result<(), Stop> {
     let setup = setup(&*posting.draft);
-    let open =
-        !setup.automatic_cost_posting || period::is_year_closed(&*posting.draft, value.posting_date);
+    let open = !setup.automatic_cost_posting
+        || period::is_year_closed(&*posting.draft, value.posting_date);
     if !open {
         let due = match due_of(&*posting.draft, &setup, (no, value)) {
             // A fact is booked whatever the setup lacks, and so is what the system adjusts: the next

@@ -11,8 +11,8 @@ use crate::gl::{DUE, EXPECTED_OFF, as_text, open_amounts};
 use crate::key::KeyRange;
 use crate::money::Money;
 use crate::schema::gl::{
-    AccountRole, GlEntry, GlLedger, GlOfValue, GlRegister, GlRegisters, GlRun, GlRunSkips,
-    GlRunTotals, GlRuns, GlSkip, GlSums, UnpostedValues, ValuesOfGl,
+    AccountRole, GlByAccount, GlEntry, GlLedger, GlOfValue, GlRegister, GlRegisters, GlRun,
+    GlRunSkips, GlRunTotals, GlRuns, GlSkip, GlSums, UnpostedValues, ValuesOfGl,
 };
 use crate::schema::money::{ValueEntry, ValueLedger};
 use crate::schema::{EntryNo, LocationId};
@@ -27,9 +27,7 @@ pub fn entries_of_value(
     tables
         .list::<GlOfValue>(&KeyRange::prefix(&(value,)))
         .into_iter()
-        .filter_map(|((_value, no), register)| {
-            Some((no, tables.row::<GlLedger>(&no)?, *register))
-        })
+        .filter_map(|((_value, no), register)| Some((no, tables.row::<GlLedger>(&no)?, *register)))
         .collect()
 }
 
@@ -56,20 +54,40 @@ pub fn values_of_entry(
     found
 }
 
-/// Entries behind `after`, at most `limit`, of those that `wanted` takes.
+/// Entries by number, at most `limit` of them behind `after`.
 pub fn entries(
     tables: &(impl Tables + ?Sized),
     after: EntryNo,
     limit: usize,
-    wanted: impl Fn(&GlEntry) -> bool,
 ) -> Vec<(EntryNo, Arc<GlEntry>)> {
     let mut found = Vec::new();
     let range = KeyRange::prefix_after(&(), &after);
     each_of::<GlLedger>(tables, &range, false, &mut |no, entry| {
-        if wanted(&entry) {
-            found.push((no, entry));
+        if found.len() >= limit {
+            return ControlFlow::Break(());
         }
-        if found.len() < limit { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        found.push((no, entry));
+        ControlFlow::Continue(())
+    });
+    found
+}
+
+/// Entries of an account in order of date and number, at most `limit` of them behind `after`.
+pub fn entries_of_account(
+    tables: &(impl Tables + ?Sized),
+    account: &str,
+    after: (NaiveDate, EntryNo),
+    limit: usize,
+) -> Vec<(EntryNo, Arc<GlEntry>)> {
+    let account = account.to_owned();
+    let range = KeyRange::prefix_after(&(account.clone(),), &(account.clone(), after.0, after.1));
+    let mut found = Vec::new();
+    each_of::<GlByAccount>(tables, &range, false, &mut |(_account, _date, no), _row| {
+        if found.len() >= limit {
+            return ControlFlow::Break(());
+        }
+        found.extend(tables.row::<GlLedger>(&no).map(|entry| (no, entry)));
+        ControlFlow::Continue(())
     });
     found
 }

@@ -118,6 +118,9 @@ fn a_run_by_posting_group_never_nets_signs_and_ends_with_the_same_balances() {
         on_15,
         ["inventory -85.04", "cogs 85.04", "inventory 10", "direct_cost_applied -10"]
     );
+    let cogs =
+        read::entries_of_account(&by_group.world.tables, "4", (day("2020-01-01"), EntryNo(0)), 9);
+    assert_eq!(cogs.iter().map(|(_no, row)| row.amount).collect::<Vec<_>>(), [m("85.04")]);
     let summed = by_group.ledger().first().map(|(no, _row)| *no).unwrap();
     let values = read::values_of_entry(&by_group.world.tables, summed, EntryNo(0), 100);
     assert_eq!(values, [EntryNo(1)]);
@@ -170,10 +173,10 @@ fn a_fact_of_a_device_is_booked_without_an_account_and_posted_by_the_next_run() 
     assert_eq!(open[0].1.expected, m("10"));
     books.inventory_accounts(Some("MAIN"), "");
     books.to_gl(PostingMethod::PerEntry);
-    assert_eq!(books.roles(), BTreeMap::from([
-        ("inventory_interim", m("10")),
-        ("invt_accrual_interim", m("-10")),
-    ]));
+    assert_eq!(
+        books.roles(),
+        BTreeMap::from([("inventory_interim", m("10")), ("invt_accrual_interim", m("-10")),])
+    );
 }
 
 #[test]
@@ -239,10 +242,10 @@ fn expected_cost_waits_while_it_is_not_posted_and_is_taken_when_it_is() {
     assert!(open.len() == 1 && open[0].1.expected_off);
     books.set(|setup| setup.expected_cost_posting = true);
     books.to_gl(PostingMethod::PerEntry);
-    assert_eq!(books.printed(), [
-        "2020-01-01 inventory_interim 95",
-        "2020-01-01 invt_accrual_interim -95",
-    ]);
+    assert_eq!(
+        books.printed(),
+        ["2020-01-01 inventory_interim 95", "2020-01-01 invt_accrual_interim -95",]
+    );
 }
 
 #[test]
@@ -251,13 +254,21 @@ fn a_run_in_the_smallest_slices_writes_the_same_entries() {
     for _ in 0..130 {
         books.post(purchase("2020-01-01", "BOLT", "1", "1.00"));
     }
-    let ask = PostCostToGl { method: PostingMethod::PerPostingGroup, ..PostCostToGl::default() };
+    let ask = PostCostToGl {
+        method: PostingMethod::PerPostingGroup,
+        slice: Some(1),
+        ..PostCostToGl::default()
+    };
     books.world.desk(&Command::PostCostToGl(ask));
+    assert!(crate::costing::work::is_waiting(&books.world.tables), "it goes on between postings");
+    assert_eq!(books.printed().len(), 2, "what is posted so far balances");
+    let sale_between = books.world.desk(&journal(sale("2020-01-01", "BOLT", "1")));
+    assert_eq!(sale_between.decision, protocol::outcome::Decision::Accepted);
     books.drain();
-    assert_eq!(books.printed(), [
-        "2020-01-01 inventory 130",
-        "2020-01-01 direct_cost_applied -130",
-    ]);
+    assert_eq!(
+        books.printed(),
+        ["2020-01-01 inventory 130", "2020-01-01 direct_cost_applied -130",]
+    );
     let run = books.world.tables.row::<GlRuns>(&1).unwrap();
     assert_eq!((run.posted, run.done), (130, true));
 }
@@ -266,11 +277,8 @@ fn a_run_in_the_smallest_slices_writes_the_same_entries() {
 fn setups_name_accounts_that_exist() {
     let mut books = Books::new(|_setup| {});
     let accounts = InventoryPostingSetup { wip: "99".to_owned(), ..Default::default() };
-    let put = PutInventoryPostingSetup {
-        location: None,
-        inventory_group: "RAW".to_owned(),
-        accounts,
-    };
+    let put =
+        PutInventoryPostingSetup { location: None, inventory_group: "RAW".to_owned(), accounts };
     assert_eq!(books.refused(&Command::PutInventoryPostingSetup(put)), [Code::NotFound]);
     let accounts = GeneralPostingSetup { cogs: "99".to_owned(), ..Default::default() };
     let put = PutGeneralPostingSetup {
@@ -329,7 +337,13 @@ fn every_kind_of_value_entry_has_the_accounts_of_the_table() {
         assert_eq!(actual(entry_type, value_type), Some((Inventory, balancing)));
     }
     for entry_type in [
-        Purchase, Sale, PositiveAdjustment, NegativeAdjustment, Transfer, Consumption, Output,
+        Purchase,
+        Sale,
+        PositiveAdjustment,
+        NegativeAdjustment,
+        Transfer,
+        Consumption,
+        Output,
         AssemblyOutput,
     ] {
         for value_type in [Revaluation, Rounding] {
@@ -338,7 +352,8 @@ fn every_kind_of_value_entry_has_the_accounts_of_the_table() {
         let revalued = Some((InventoryInterim, AccrualInterim));
         assert_eq!(expected(entry_type, Revaluation), revalued);
     }
-    for (entry_type, balancing) in [(Purchase, AccrualInterim), (Sale, CogsInterim), (Output, Wip)] {
+    for (entry_type, balancing) in [(Purchase, AccrualInterim), (Sale, CogsInterim), (Output, Wip)]
+    {
         assert_eq!(expected(entry_type, DirectCost), Some((InventoryInterim, balancing)));
     }
     for entry_type in [PositiveAdjustment, Transfer, Consumption, AssemblyOutput] {
@@ -361,8 +376,7 @@ fn every_kind_of_value_entry_has_the_accounts_of_the_table() {
     }
     let capacity = |kind, value_type| {
         let order = Some((kind, "O1".try_into().unwrap()));
-        let value =
-            ValueEntry { entry: EntryNo(0), order, value_type, ..template.clone() };
+        let value = ValueEntry { entry: EntryNo(0), order, value_type, ..template.clone() };
         roles_of(&value, Cost::Actual)
     };
     let (assembly, production) = (OrderKind::Assembly, OrderKind::Production);

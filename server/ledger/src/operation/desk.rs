@@ -28,9 +28,8 @@ pub(crate) fn judge(
 ) -> Result<(), Poison> {
     let command = Command::decode(&request.intake.raw);
     let mut act = act_of(request, operation, None);
-    let own_date = command.as_ref().is_ok_and(has_own_date);
-    if !own_date {
-        // Nobody chose the date: the system's, or that of a decision about what is long done.
+    if command.as_ref().is_ok_and(books_what_was_done) {
+        // Nobody chose the date: it is that of a decision about what was done before.
         period::move_to_open(&*draft, &mut act);
     }
     let kind = command.as_ref().map_or_else(|_bad| String::new(), |known| known.name().to_owned());
@@ -70,18 +69,20 @@ fn refusal(stop: Stop) -> (Stop, Vec<Reason>) {
     }
 }
 
-/// Whether a person at a desk chose to book now: they are refused where that is not open.
-const fn has_own_date(command: &Command) -> bool {
-    matches!(command, Command::Handle(_) | Command::OpeningStock(_) | Command::Batch(_))
+/// Whether a command books what is a fact already: never refused for its date.
+const fn books_what_was_done(command: &Command) -> bool {
+    matches!(
+        command,
+        Command::Settle(_)
+            | Command::Decide(_)
+            | Command::EnterCounts(_)
+            | Command::CloseTransfer(_)
+    )
 }
 
 fn run(posting: &mut Posting<'_, '_>, command: &Command) -> Result<(), Stop> {
     match command {
         Command::Handle(handle) => handled(posting, handle),
-        Command::OpeningStock(_) => {
-            period::check_posting(posting, posting.act.posting_date)?;
-            command::run(posting, command)
-        }
         Command::Settle(settle) => count::settle(posting, &settle.sites).map(|_more| ()),
         Command::Decide(decide) => {
             // What is decided is a fact by then: it may go below zero, and is counted.
@@ -126,6 +127,18 @@ fn roles_for(command: &Command) -> &'static [Role] {
         | Command::GrantRole(_)
         | Command::RevokeRole(_) => &[],
         Command::Settle(_) | Command::Decide(_) => &[Role::Supervisor],
+        Command::SetInventorySetup(_)
+        | Command::PutUserSetup(_)
+        | Command::PutGlAccount(_)
+        | Command::PutInventoryPostingSetup(_)
+        | Command::PutGeneralPostingSetup(_)
+        | Command::PostCostToGl(_)
+        | Command::CreateFiscalYear(_)
+        | Command::CloseFiscalYear(_)
+        | Command::PutInventoryPeriod(_)
+        | Command::CloseInventoryPeriod(_)
+        | Command::ReopenInventoryPeriod(_)
+        | Command::DeleteInventoryPeriod(_) => &[Role::Accountant],
         _ => &[Role::Supervisor, Role::Accountant, Role::Integrator],
     }
 }

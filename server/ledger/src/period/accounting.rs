@@ -145,10 +145,10 @@ pub(crate) fn create(posting: &mut Posting<'_, '_>, new: &CreateFiscalYear) -> R
 /// The first day of the period that `n` periods lie before.
 fn nth_start(new: &CreateFiscalYear, n: u32) -> Option<NaiveDate> {
     let count = new.length.checked_mul(n)?;
-    let days = |each: u64| {
-        new.start_date.checked_add_days(Days::new(u64::from(count).checked_mul(each)?))
-    };
-    let months = |each: u32| new.start_date.checked_add_months(Months::new(count.checked_mul(each)?));
+    let days =
+        |each: u64| new.start_date.checked_add_days(Days::new(u64::from(count).checked_mul(each)?));
+    let months =
+        |each: u32| new.start_date.checked_add_months(Months::new(count.checked_mul(each)?));
     match new.unit {
         LengthUnit::Day => days(1),
         LengthUnit::Week => days(7),

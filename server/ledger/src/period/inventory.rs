@@ -76,7 +76,8 @@ pub fn closing_tests(tables: &(impl Tables + ?Sized), ending_date: NaiveDate) ->
         let reason = Reason::new(Code::PeriodHasUnadjustedCosts).word("date", ending_date);
         reasons.push(reason.word("item", names(tables, &unadjusted)));
     }
-    let orders = marked_orders(tables, |dates| dates.output.is_some_and(|date| date <= ending_date));
+    let orders =
+        marked_orders(tables, |dates| dates.output.is_some_and(|date| date <= ending_date));
     if !orders.is_empty() {
         let reason = Reason::new(Code::PeriodHasUnadjustedOrders).word("date", ending_date);
         reasons.push(reason.word("order", orders.join(", ")));
@@ -158,7 +159,7 @@ pub(crate) fn close(posting: &mut Posting<'_, '_>, of: InventoryPeriodOf) -> Res
         let reason = Reason::new(Code::PeriodAlreadyClosed).word("date", of.ending_date);
         return Err(Stop::Refuse(reason));
     }
-    work::settle(posting)?;
+    work::settle(posting, None)?;
     let reasons = closing_tests(&*posting.draft, of.ending_date);
     if !reasons.is_empty() {
         return Err(Stop::Park(reasons, Vec::new()));

@@ -120,7 +120,8 @@ pub fn is_year_closed(tables: &(impl Tables + ?Sized), date: NaiveDate) -> bool 
 }
 
 /// The first day, from `date` on, on which a fact is booked: behind the last closed inventory period, not
-/// before the company's or the operator's own first posting date nor the earliest allowed valuation date.
+/// before the company's or the operator's own first posting date nor the earliest allowed valuation date,
+/// and not in a closed fiscal year.
 /// A last posting date moves nothing: a fact is never dated back.
 pub fn open_date(
     tables: &(impl Tables + ?Sized),
@@ -130,15 +131,16 @@ pub fn open_date(
     let open = date::closed_until(tables).and_then(|end| end.succ_opt());
     let earliest = crate::costing::setup(tables).earliest_valuation_date;
     let (from, _to) = range_of(tables, operator);
-    [open, earliest, from].into_iter().flatten().fold(date, NaiveDate::max)
+    let date = [open, earliest, from].into_iter().flatten().fold(date, NaiveDate::max);
+    if is_year_closed(tables, date) {
+        return accounting::kept_before(tables).map_or(date, |start| date.max(start));
+    }
+    date
 }
 
 /// Moves the date of an act that nobody chose (a device's, the system's) to the first open day; answers
 /// the day on which it was done when that is another one.
-pub(crate) fn move_to_open(
-    tables: &(impl Tables + ?Sized),
-    act: &mut Act,
-) -> Option<NaiveDate> {
+pub(crate) fn move_to_open(tables: &(impl Tables + ?Sized), act: &mut Act) -> Option<NaiveDate> {
     let done_on = act.posting_date;
     act.posting_date = open_date(tables, done_on, act.operator.as_ref());
     (act.posting_date != done_on).then_some(done_on)

@@ -37,8 +37,8 @@ pub(crate) fn put(
     {
         check_earliest(&*posting.draft, earliest).map_err(Stop::Refuse)?;
     }
-    let averages_change = (before.average_period, before.average_type)
-        != (new.average_period, new.average_type);
+    let averages_change =
+        (before.average_period, before.average_type) != (new.average_period, new.average_type);
     let mut row =
         InventorySetup { averages_kept_before: before.averages_kept_before, ..new.clone() };
     if averages_change {
@@ -59,10 +59,7 @@ pub(crate) fn put(
 /// # Errors
 ///
 /// `unadjusted_entries_before_date`, `unadjusted_orders_before_date`, `open_orders_before_date`.
-pub fn check_earliest(
-    tables: &(impl Tables + ?Sized),
-    earliest: NaiveDate,
-) -> Result<(), Reason> {
+pub fn check_earliest(tables: &(impl Tables + ?Sized), earliest: NaiveDate) -> Result<(), Reason> {
     let refused = |code| Err(Reason::new(code).word("date", earliest));
     let first = tables.first::<UnadjustedByDate>(&KeyRange::all());
     if first.is_some_and(|((from, _pool), _row)| from < earliest) {

@@ -207,8 +207,7 @@ fn fiscal_years_follow_each_other_and_close_from_the_first() {
     assert!(years.iter().take(3).all(|year| year.periods.len() == 12));
     books.ok(&close_year());
     books.ok(&close_year());
-    let closed: Vec<_> =
-        fiscal_years(&books.world.tables).iter().map(|year| year.closed).collect();
+    let closed: Vec<_> = fiscal_years(&books.world.tables).iter().map(|year| year.closed).collect();
     assert_eq!(closed, [true, true, false, false]);
 }
 
@@ -267,8 +266,7 @@ fn averages_of_other_pools_are_made_anew_while_postings_go_on() {
     books.post(sale("2020-01-02", "AVG", "1"));
     books.adjust();
     assert_eq!(books.cost(3), "-25");
-    let outcome =
-        books.try_set(|setup| setup.average_type = AverageType::ItemLocationVariant);
+    let outcome = books.try_set(|setup| setup.average_type = AverageType::ItemLocationVariant);
     assert_eq!(outcome.decision, Decision::Accepted);
     // Nothing is worked off yet: what is posted meanwhile counts once.
     let before = books.world.desk(&journal(at_yard(sale("2020-01-03", "AVG", "1"))));

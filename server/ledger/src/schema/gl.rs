@@ -361,6 +361,8 @@ crate::tables! {
     GlLedger = 193, "gl_entry", EntryNo => GlEntry;
     /// Registers of the general ledger.
     GlRegisters = 194, "gl_register", u64 => GlRegister;
+    /// Entries by account and date.
+    GlByAccount = 210, "gl_by_account", (String, NaiveDate, EntryNo) => ();
     /// Entries of a value entry, with their register.
     GlOfValue = 195, "gl_by_value_entry", (EntryNo, EntryNo) => u64;
     /// Value entries of an entry that sums several.

@@ -163,7 +163,8 @@ fn sums_of_item(
     (item, until): (ItemId, NaiveDate),
 ) -> Result<BTreeMap<Place, ValueSum>, Stop> {
     let mut sums = BTreeMap::new();
-    for ((_item, location, group), first) in tables.list::<ValuePlaces>(&KeyRange::prefix(&(item,))) {
+    for ((_item, location, group), first) in tables.list::<ValuePlaces>(&KeyRange::prefix(&(item,)))
+    {
         let place = (group, location, item);
         if !of.wants(&place) {
             continue;

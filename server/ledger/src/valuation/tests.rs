@@ -1,13 +1,19 @@
+use std::cell::Cell;
 use std::collections::BTreeMap;
+
+use protocol::quantity::Quantity;
 
 use crate::books::{Books, day, line, m, purchase, sale};
 use crate::command::Command;
 use crate::command::journal::JournalType;
 use crate::gl::batch::PostCostToGl;
+use crate::key::KeyRange;
 use crate::money::Money;
+use crate::record::Record;
 use crate::schema::LocationId;
 use crate::schema::gl::PostingMethod;
 use crate::schema::money::OrderKind;
+use crate::tables::{TableId, Tables, Visit};
 use crate::valuation::inventory::{Valuation, ValuationOf, inventory, total};
 use crate::valuation::reconciliation::{Account, Comparison, reconciliation};
 use crate::valuation::wip::work_in_process;
@@ -35,10 +41,8 @@ fn opening_and_increases_and_decreases_make_the_closing() {
     books.charge(1, "2020-02-25", "10.00");
     books.adjust();
     let bolt = books.item("BOLT");
-    let february = ValuationOf {
-        from: Some(day("2020-02-01")),
-        ..ValuationOf::item(bolt, day("2020-02-29"))
-    };
+    let february =
+        ValuationOf { from: Some(day("2020-02-01")), ..ValuationOf::item(bolt, day("2020-02-29")) };
     let seen = row(&books, &february);
     assert_eq!((seen.opening.quantity, seen.opening.actual), (q("6"), m("56")));
     // The charge of 10.00 on the increase is an increase; of what it changed on the sale of 2019, 4.00
@@ -53,7 +57,8 @@ fn opening_and_increases_and_decreases_make_the_closing() {
 #[test]
 fn a_past_date_is_what_the_value_entries_up_to_it_say() {
     let mut books = Books::new(|setup| setup.average_period = Default::default());
-    let dates = ["2019-12-30", "2019-12-31", "2020-01-01", "2020-01-31", "2020-02-01", "2021-07-15"];
+    let dates =
+        ["2019-12-30", "2019-12-31", "2020-01-01", "2020-01-31", "2020-02-01", "2021-07-15"];
     for (n, date) in dates.iter().enumerate() {
         for item in ["BOLT", "NUT", "AVG"] {
             books.post(purchase(date, item, "3", &format!("{}.10", n + 1)));
@@ -63,10 +68,11 @@ fn a_past_date_is_what_the_value_entries_up_to_it_say() {
     books.adjust();
     for until in dates.into_iter().chain(["2019-01-01", "2020-12-31", "2022-01-01"]) {
         let until = day(until);
-        let summed = books.values().into_iter().filter(|(_no, row)| row.posting_date <= until).fold(
-            Money::ZERO,
-            |sum, (_no, row)| sum.checked_add(row.cost_actual).unwrap(),
-        );
+        let summed = books
+            .values()
+            .into_iter()
+            .filter(|(_no, row)| row.posting_date <= until)
+            .fold(Money::ZERO, |sum, (_no, row)| sum.checked_add(row.cost_actual).unwrap());
         assert_eq!(row(&books, &ValuationOf::all(until)).closing.actual, summed, "{until}");
         let by_item = ["BOLT", "NUT", "AVG"].into_iter().fold(Money::ZERO, |sum, item| {
             let item = books.item(item);
@@ -117,10 +123,7 @@ fn work_in_process_is_what_went_in_less_what_came_out() {
     let seen = work_in_process(&books.world.tables, (None, day("2020-01-31"))).unwrap();
     let wip = seen.values().next().unwrap();
     assert_eq!((wip.opening, wip.consumption, wip.closing), (Money::ZERO, m("150"), m("150")));
-    let later = work_in_process(
-        &books.world.tables,
-        (Some(day("2020-02-01")), day("2020-02-29")),
-    );
+    let later = work_in_process(&books.world.tables, (Some(day("2020-02-01")), day("2020-02-29")));
     assert_eq!(later.unwrap().values().next().unwrap().opening, m("150"));
     let row = &compared(&books, "2020-01-31")[&Account::Wip];
     assert_eq!((row.value, row.ledger, row.difference), (m("150"), m("150"), Money::ZERO));
@@ -140,4 +143,43 @@ fn locations_and_groups_are_apart() {
     assert_eq!(seen, [("", m("5")), ("RAW", m("6"))]);
     let only = ValuationOf { location: Some(LocationId(0)), ..ValuationOf::all(day("2020-01-01")) };
     assert_eq!(row(&books, &only).closing.actual, m("5"));
+}
+
+/// Tables that count the rows which are read of them.
+struct Counted<'t> {
+    tables: &'t dyn Tables,
+    rows: Cell<usize>,
+}
+
+impl Tables for Counted<'_> {
+    fn get(&self, table: TableId, key: &[u8]) -> Option<Record> {
+        self.rows.set(self.rows.get() + 1);
+        self.tables.get(table, key)
+    }
+
+    fn scan(&self, table: TableId, range: &KeyRange, reverse: bool, visit: Visit<'_>) {
+        self.tables.scan(table, range, reverse, &mut |key, record| {
+            self.rows.set(self.rows.get() + 1);
+            visit(key, record)
+        });
+    }
+}
+
+#[test]
+fn a_past_date_costs_the_same_however_much_was_posted_that_day() {
+    let rows = |times: usize| {
+        let mut books = Books::new(|_setup| {});
+        for date in ["2018-03-03", "2019-04-04", "2020-01-01", "2020-05-02", "2020-05-10"] {
+            for _ in 0..times {
+                books.post(purchase(date, "BOLT", "1", "1.00"));
+            }
+        }
+        let counted = Counted { tables: &books.world.tables, rows: Cell::new(0) };
+        let of = ValuationOf::all(day("2020-05-09"));
+        let seen = total(inventory(&counted, &of).unwrap().values()).unwrap();
+        assert_eq!(seen.closing.quantity, Quantity::whole(i32::try_from(4 * times).unwrap()));
+        counted.rows.get()
+    };
+    // Two years, a month, a day.
+    assert_eq!((rows(1), rows(7)), (4, 4));
 }
