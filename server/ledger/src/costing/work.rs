@@ -114,13 +114,14 @@ fn slice(posting: &mut Posting<'_, '_>, limit: u64, asked: bool) -> Result<(), S
             }
             break;
         };
-        let before = posting.draft.savepoint();
+        let before = (posting.draft.savepoint(), posting.gl_register);
         posting.act.operator.clone_from(&job.operator);
         posting.adjusting = job.follows;
         match work_one(posting, &job) {
             Ok(()) => {}
             Err(Stop::Refuse(reason)) if !asked => {
-                posting.draft.restore(before);
+                posting.draft.restore(before.0);
+                posting.gl_register = before.1;
                 give_up(posting, &job, &reason);
             }
             Err(stop) => return Err(stop),

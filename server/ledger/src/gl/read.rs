@@ -17,7 +17,13 @@ use crate::schema::gl::{
 use crate::schema::money::{ValueEntry, ValueLedger};
 use crate::schema::{EntryNo, LocationId};
 use crate::tables::{Read as _, Tables, each_of};
-use crate::valuation::sums::{DAY, MONTH, spans};
+
+/// General ledger entries with their numbers.
+type Numbered = Vec<(EntryNo, Arc<GlEntry>)>;
+
+/// Amounts by account and what the account is for.
+type ByAccount = Vec<(String, AccountRole, Money)>;
+use crate::valuation::sums::{DAY, MONTH, Span, spans};
 
 /// The entries of a value entry, with their register: two per kind of cost and run.
 pub fn entries_of_value(
@@ -93,10 +99,7 @@ pub fn entries_of_account(
 }
 
 /// A register and its entries.
-pub fn register(
-    tables: &(impl Tables + ?Sized),
-    no: u64,
-) -> Option<(GlRegister, Vec<(EntryNo, Arc<GlEntry>)>)> {
+pub fn register(tables: &(impl Tables + ?Sized), no: u64) -> Option<(GlRegister, Numbered)> {
     let row = tables.row::<GlRegisters>(&no)?;
     let after = EntryNo(row.last.0.saturating_add(1));
     let entries = tables
@@ -126,12 +129,13 @@ pub struct Balance {
 /// costs does not grow with the number of entries.
 pub fn balances(tables: &(impl Tables + ?Sized), until: NaiveDate) -> Vec<Balance> {
     let mut sums: BTreeMap<(String, u8, String, LocationId), Money> = BTreeMap::new();
-    for (level, from, to) in spans(until, &[MONTH, DAY]) {
+    for Span { level, from, to, less } in spans(until, &[MONTH, DAY]) {
         let range = KeyRange::between(&(level, from), &(level, to));
         each_of::<GlSums>(tables, &range, false, &mut |key, amount| {
             let (_level, _date, account, role, group, location) = key;
             let sum = sums.entry((account, role, group, location)).or_default();
-            *sum = sum.checked_add(*amount).unwrap_or(*sum);
+            let amount = if less { amount.negated() } else { *amount };
+            *sum = sum.checked_add(amount).unwrap_or(*sum);
             ControlFlow::Continue(())
         });
     }
@@ -216,10 +220,7 @@ pub fn missing_accounts(tables: &(impl Tables + ?Sized), limit: usize) -> Vec<St
 }
 
 /// A run, what it posted (or would) by account and role.
-pub fn run(
-    tables: &(impl Tables + ?Sized),
-    no: u64,
-) -> Option<(Arc<GlRun>, Vec<(String, AccountRole, Money)>)> {
+pub fn run(tables: &(impl Tables + ?Sized), no: u64) -> Option<(Arc<GlRun>, ByAccount)> {
     let row = tables.row::<GlRuns>(&no)?;
     let totals = tables
         .list::<GlRunTotals>(&KeyRange::prefix(&(no,)))

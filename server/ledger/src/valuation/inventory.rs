@@ -10,7 +10,9 @@ use crate::posting::Stop;
 use crate::schema::gl::{ValuePlaces, ValueSide, ValueSum, ValueSums};
 use crate::schema::{ItemId, LocationId};
 use crate::tables::{Read as _, Tables, each_of};
-use crate::valuation::sums::{DAY, MONTH, YEAR, first_day, side_together, spans, together};
+use crate::valuation::sums::{
+    DAY, MONTH, Span, YEAR, first_day, negated, next_first, side_together, signed, spans, together,
+};
 
 /// What a row of a valuation is about: inventory posting group, location, item.
 pub type Place = (String, LocationId, ItemId);
@@ -97,13 +99,7 @@ fn valuation(before: ValueSum, after: ValueSum) -> Result<Valuation, Stop> {
 }
 
 fn less(left: ValueSide, right: ValueSide) -> Result<ValueSide, Stop> {
-    let right = ValueSide {
-        quantity: right.quantity.negated(),
-        invoiced: right.invoiced.negated(),
-        actual: right.actual.negated(),
-        expected: right.expected.negated(),
-    };
-    side_together(left, right)
+    side_together(left, negated(right))
 }
 
 /// The sum of a valuation, over all its rows.
@@ -135,12 +131,12 @@ pub(crate) fn sums_until(
     }
     let mut sums: BTreeMap<Place, ValueSum> = BTreeMap::new();
     let mut failed = None;
-    for (level, from, to) in spans(until, &[YEAR, MONTH, DAY]) {
+    for Span { level, from, to, less } in spans(until, &[YEAR, MONTH, DAY]) {
         let range = KeyRange::between(&(level, from), &(level, to));
         each_of::<ValueSums>(tables, &range, false, &mut |key, row| {
             let place = (key.2, key.3, key.4);
             if of.wants(&place)
-                && let Err(stop) = grow(&mut sums, place, *row)
+                && let Err(stop) = grow(&mut sums, place, signed(*row, less))
             {
                 failed = Some(stop);
                 return ControlFlow::Break(());
@@ -169,12 +165,12 @@ fn sums_of_item(
         if !of.wants(&place) {
             continue;
         }
-        for (level, from, to) in spans(until, &[YEAR, MONTH, DAY]) {
+        for Span { level, from, to, less } in spans(until, &[YEAR, MONTH, DAY]) {
             let mut day = from.max(first_day(level, *first));
             while day < to {
                 let key = (level, day, place.0.clone(), location, item);
                 if let Some(row) = tables.row::<ValueSums>(&key) {
-                    grow(&mut sums, place.clone(), *row)?;
+                    grow(&mut sums, place.clone(), signed(*row, less))?;
                 }
                 let Some(next) = next_first(level, day) else { break };
                 day = next;
@@ -182,13 +178,4 @@ fn sums_of_item(
         }
     }
     Ok(sums)
-}
-
-/// The first day of the next year, month or day.
-fn next_first(level: u8, day: NaiveDate) -> Option<NaiveDate> {
-    match level {
-        YEAR => day.checked_add_months(chrono::Months::new(12)),
-        MONTH => day.checked_add_months(chrono::Months::new(1)),
-        _ => day.succ_opt(),
-    }
 }

@@ -1,9 +1,10 @@
 //! Sums by year, month and day, by posting date.
 //!
-//! The value at the end of a day is the years before its year, the months before its month and the days of
-//! its month: three ranges, whatever lies further back. The last day of a month or a year needs no days.
+//! The value at the end of a day is three ranges, whatever lies further back: whole years up to the turn of
+//! a year that is nearest, months from there to the nearest turn of a month, days from there; forwards, or
+//! backwards where that is nearer. So at most 6 months and 16 days are read.
 
-use chrono::{Datelike as _, NaiveDate};
+use chrono::{Datelike as _, Months, NaiveDate};
 use protocol::words::DocumentNo;
 
 use crate::costing::plus;
@@ -33,20 +34,55 @@ pub fn first_day(level: u8, date: NaiveDate) -> NaiveDate {
     first.unwrap_or(date)
 }
 
-/// The ranges of first days, by level from the largest down, that together are all days up to and with
-/// `until`: from, and first one beyond.
-pub fn spans(until: NaiveDate, levels: &[u8]) -> Vec<(u8, NaiveDate, NaiveDate)> {
+/// Sums whose first days lie from `from` to before `to`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Span {
+    /// Years, months or days.
+    pub level: u8,
+    /// The first of them.
+    pub from: NaiveDate,
+    /// The first one beyond.
+    pub to: NaiveDate,
+    /// They are taken away.
+    pub less: bool,
+}
+
+/// The sums that together are all days up to and with `until`; `levels` from the largest down to [`DAY`].
+pub fn spans(until: NaiveDate, levels: &[u8]) -> Vec<Span> {
     let beyond = until.succ_opt().unwrap_or(until);
-    let mut from = NaiveDate::MIN;
-    let mut ranges = Vec::with_capacity(levels.len());
+    let mut reached = NaiveDate::MIN;
+    let mut spans = Vec::with_capacity(levels.len());
     for level in levels {
-        let to = first_day(*level, beyond);
+        let turn = nearest_turn(*level, beyond);
+        let (from, to) = (reached.min(turn), reached.max(turn));
         if from < to {
-            ranges.push((*level, from, to));
-            from = to;
+            spans.push(Span { level: *level, from, to, less: turn < reached });
         }
+        reached = turn;
     }
-    ranges
+    spans
+}
+
+/// The first day of a year, month or day that is nearest to `date`.
+fn nearest_turn(level: u8, date: NaiveDate) -> NaiveDate {
+    let before = first_day(level, date);
+    let Some(after) = next_first(level, before).filter(|_after| before < date) else {
+        return before;
+    };
+    if after.signed_duration_since(date) < date.signed_duration_since(before) {
+        after
+    } else {
+        before
+    }
+}
+
+/// The first day of the next year, month or day.
+pub fn next_first(level: u8, day: NaiveDate) -> Option<NaiveDate> {
+    match level {
+        YEAR => day.checked_add_months(Months::new(12)),
+        MONTH => day.checked_add_months(Months::new(1)),
+        _ => day.succ_opt(),
+    }
 }
 
 /// What a value entry adds to work in process: actual, and output at expected cost.
@@ -205,6 +241,29 @@ pub(crate) fn wip_together(left: WipSum, right: WipSum) -> Result<WipSum, Stop> 
         output: sum(left.output, right.output)?,
         output_expected: sum(left.output_expected, right.output_expected)?,
     })
+}
+
+/// The same, taken away where `less`.
+pub(crate) fn signed(sum: ValueSum, less: bool) -> ValueSum {
+    if !less {
+        return sum;
+    }
+    ValueSum {
+        into: negated(sum.into),
+        out: negated(sum.out),
+        wip: sum.wip.negated(),
+        wip_expected: sum.wip_expected.negated(),
+    }
+}
+
+/// The same the other way.
+pub(crate) fn negated(side: ValueSide) -> ValueSide {
+    ValueSide {
+        quantity: side.quantity.negated(),
+        invoiced: side.invoiced.negated(),
+        actual: side.actual.negated(),
+        expected: side.expected.negated(),
+    }
 }
 
 /// The sum; most of what is added is nothing.

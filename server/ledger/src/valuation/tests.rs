@@ -16,6 +16,7 @@ use crate::schema::money::OrderKind;
 use crate::tables::{TableId, Tables, Visit};
 use crate::valuation::inventory::{Valuation, ValuationOf, inventory, total};
 use crate::valuation::reconciliation::{Account, Comparison, reconciliation};
+use crate::valuation::sums::{DAY, MONTH, YEAR, next_first, spans};
 use crate::valuation::wip::work_in_process;
 use crate::world::q;
 
@@ -66,7 +67,9 @@ fn a_past_date_is_what_the_value_entries_up_to_it_say() {
         }
     }
     books.adjust();
-    for until in dates.into_iter().chain(["2019-01-01", "2020-12-31", "2022-01-01"]) {
+    let others =
+        ["2019-01-01", "2020-01-20", "2020-10-20", "2020-12-31", "2021-07-14", "2022-01-01"];
+    for until in dates.into_iter().chain(others) {
         let until = day(until);
         let summed = books
             .values()
@@ -102,7 +105,7 @@ fn differences_are_named_by_their_reason() {
     assert_eq!((interim.expected_off, interim.not_posted), (m("95"), Money::ZERO));
     assert!(compared(&books, "2020-01-04")[&Account::Invoiced].difference.is_zero());
     books.set(|setup| setup.expected_cost_posting = true);
-    books.to_gl(PostingMethod::PerPostingGroup);
+    books.post_to_gl(PostingMethod::PerPostingGroup);
     for row in compared(&books, "2020-01-31").values() {
         assert_eq!((row.difference, row.unexplained), (Money::ZERO, Money::ZERO));
     }
@@ -182,4 +185,26 @@ fn a_past_date_costs_the_same_however_much_was_posted_that_day() {
     };
     // Two years, a month, a day.
     assert_eq!((rows(1), rows(7)), (4, 4));
+}
+
+#[test]
+fn no_date_reads_more_than_six_months_and_sixteen_days() {
+    let mut date = day("2019-12-01");
+    while date < day("2021-02-01") {
+        let read = |level: u8| {
+            let spans = spans(date, &[YEAR, MONTH, DAY]).into_iter();
+            let of_level = spans.filter(|span| span.level == level).map(|span| {
+                let mut first = span.from;
+                let mut count = 0;
+                while first < span.to && count < 1000 {
+                    first = next_first(level, first).unwrap();
+                    count += 1;
+                }
+                count
+            });
+            of_level.sum::<usize>()
+        };
+        assert!(read(MONTH) <= 6 && read(DAY) <= 16, "{date}");
+        date = date.succ_opt().unwrap();
+    }
 }

@@ -12,7 +12,7 @@ use crate::money::Money;
 use crate::posting::Stop;
 use crate::schema::gl::{WipSum, WipSums};
 use crate::tables::{Tables, each_of};
-use crate::valuation::sums::{DAY, MONTH, YEAR, spans, wip_together};
+use crate::valuation::sums::{DAY, MONTH, Span, YEAR, spans, wip_together};
 
 /// Work in process of one order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -76,11 +76,12 @@ fn sums_until(
 ) -> Result<BTreeMap<(u8, DocumentNo), WipSum>, Stop> {
     let mut sums: BTreeMap<(u8, DocumentNo), WipSum> = BTreeMap::new();
     let mut failed = None;
-    for (level, from, to) in spans(until, &[YEAR, MONTH, DAY]) {
+    for Span { level, from, to, less } in spans(until, &[YEAR, MONTH, DAY]) {
         let range = KeyRange::between(&(level, from), &(level, to));
         each_of::<WipSums>(tables, &range, false, &mut |(_level, _day, kind, no), row| {
             let sum = sums.entry((kind, no)).or_default();
-            match wip_together(*sum, *row) {
+            let row = if less { negated(*row) } else { *row };
+            match wip_together(*sum, row) {
                 Ok(together) => *sum = together,
                 Err(stop) => {
                     failed = Some(stop);
@@ -91,4 +92,13 @@ fn sums_until(
         });
     }
     failed.map_or(Ok(sums), Err)
+}
+
+fn negated(sum: WipSum) -> WipSum {
+    WipSum {
+        consumption: sum.consumption.negated(),
+        capacity: sum.capacity.negated(),
+        output: sum.output.negated(),
+        output_expected: sum.output_expected.negated(),
+    }
 }
