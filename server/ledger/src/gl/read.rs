@@ -17,13 +17,13 @@ use crate::schema::gl::{
 use crate::schema::money::{ValueEntry, ValueLedger};
 use crate::schema::{EntryNo, LocationId};
 use crate::tables::{Read as _, Tables, each_of};
-
-/// General ledger entries with their numbers.
-type Numbered = Vec<(EntryNo, Arc<GlEntry>)>;
-
-/// Amounts by account and what the account is for.
-type ByAccount = Vec<(String, AccountRole, Money)>;
 use crate::valuation::sums::{DAY, MONTH, Span, spans};
+
+/// An entry with its number.
+pub type Numbered = (EntryNo, Arc<GlEntry>);
+
+/// What a run posted, or would: account, role, amount.
+pub type RunTotal = (String, AccountRole, Money);
 
 /// The entries of a value entry, with their register: two per kind of cost and run.
 pub fn entries_of_value(
@@ -61,11 +61,7 @@ pub fn values_of_entry(
 }
 
 /// Entries by number, at most `limit` of them behind `after`.
-pub fn entries(
-    tables: &(impl Tables + ?Sized),
-    after: EntryNo,
-    limit: usize,
-) -> Vec<(EntryNo, Arc<GlEntry>)> {
+pub fn entries(tables: &(impl Tables + ?Sized), after: EntryNo, limit: usize) -> Vec<Numbered> {
     let mut found = Vec::new();
     let range = KeyRange::prefix_after(&(), &after);
     each_of::<GlLedger>(tables, &range, false, &mut |no, entry| {
@@ -84,7 +80,7 @@ pub fn entries_of_account(
     account: &str,
     after: (NaiveDate, EntryNo),
     limit: usize,
-) -> Vec<(EntryNo, Arc<GlEntry>)> {
+) -> Vec<Numbered> {
     let account = account.to_owned();
     let range = KeyRange::prefix_after(&(account.clone(),), &(account.clone(), after.0, after.1));
     let mut found = Vec::new();
@@ -99,7 +95,7 @@ pub fn entries_of_account(
 }
 
 /// A register and its entries.
-pub fn register(tables: &(impl Tables + ?Sized), no: u64) -> Option<(GlRegister, Numbered)> {
+pub fn register(tables: &(impl Tables + ?Sized), no: u64) -> Option<(GlRegister, Vec<Numbered>)> {
     let row = tables.row::<GlRegisters>(&no)?;
     let after = EntryNo(row.last.0.saturating_add(1));
     let entries = tables
@@ -220,7 +216,7 @@ pub fn missing_accounts(tables: &(impl Tables + ?Sized), limit: usize) -> Vec<St
 }
 
 /// A run, what it posted (or would) by account and role.
-pub fn run(tables: &(impl Tables + ?Sized), no: u64) -> Option<(Arc<GlRun>, ByAccount)> {
+pub fn run(tables: &(impl Tables + ?Sized), no: u64) -> Option<(Arc<GlRun>, Vec<RunTotal>)> {
     let row = tables.row::<GlRuns>(&no)?;
     let totals = tables
         .list::<GlRunTotals>(&KeyRange::prefix(&(no,)))

@@ -11,11 +11,14 @@ use crate::gl::batch::PostCostToGl;
 use crate::gl::read;
 use crate::money::Money;
 use crate::schema::EntryNo;
-use crate::schema::entry::EntryType;
+use crate::schema::entry::{EntryType, ItemLedgerStates};
 use crate::schema::gl::{
-    AccountRole, GeneralPostingSetup, GlRunSums, GlRuns, InventoryPostingSetup, PostingMethod,
+    AccountRole, GeneralPostingSetup, GlLedger, GlRunSums, GlRuns, InventoryPostingSetup,
+    PostingMethod,
 };
-use crate::schema::money::{OrderKind, ValueEntry, ValueType, VarianceType};
+use crate::schema::money::{
+    OrderKind, ValueEntry, ValueLedger, ValueState, ValueStates, ValueType, VarianceType,
+};
 use crate::tables::Read as _;
 use crate::world::{Done, receive};
 
@@ -31,7 +34,7 @@ fn the_example_of_the_specification_posts_as_it_is_printed() {
     let mut books = Books::new(|_setup| {});
     worked_example(&mut books);
     assert!(books.ledger().is_empty());
-    books.post_to_gl(PostingMethod::PerEntry);
+    books.post_post_to_gl(PostingMethod::PerEntry);
     assert_eq!(
         books.printed(),
         [
@@ -56,7 +59,7 @@ fn the_example_of_the_specification_posts_as_it_is_printed() {
     }
     assert_eq!(read::register(tables, 1).unwrap().1.len(), 6);
     assert!(read::is_posted(tables));
-    books.post_to_gl(PostingMethod::PerEntry);
+    books.post_post_to_gl(PostingMethod::PerEntry);
     assert_eq!(books.ledger().len(), 6, "nothing is posted twice");
 }
 
@@ -100,10 +103,10 @@ fn a_run_by_posting_group_never_nets_signs_and_ends_with_the_same_balances() {
     history(&mut at_once);
     let mut by_entry = Books::new(|_setup| {});
     history(&mut by_entry);
-    by_entry.post_to_gl(PostingMethod::PerEntry);
+    by_entry.post_post_to_gl(PostingMethod::PerEntry);
     let mut by_group = Books::new(|_setup| {});
     history(&mut by_group);
-    by_group.post_to_gl(PostingMethod::PerPostingGroup);
+    by_group.post_post_to_gl(PostingMethod::PerPostingGroup);
     let accounts = |books: &Books| read::account_balances(&books.world.tables, day("2021-01-01"));
     assert_eq!(accounts(&at_once), accounts(&by_entry));
     assert_eq!(accounts(&by_entry), accounts(&by_group));
@@ -141,7 +144,7 @@ fn a_missing_account_refuses_the_posting_and_is_listed_by_a_run() {
     books.ok(&buy);
     books.post(purchase("2020-01-01", "BOLT", "1", "7.00"));
     assert_eq!(read::missing_accounts(&books.world.tables, 10).len(), 1);
-    books.post_to_gl(PostingMethod::PerEntry);
+    books.post_post_to_gl(PostingMethod::PerEntry);
     let tables = &books.world.tables;
     let (run, totals) = read::run(tables, 1).unwrap();
     assert_eq!((run.posted, run.skipped, run.done), (1, 1, true));
@@ -150,7 +153,7 @@ fn a_missing_account_refuses_the_posting_and_is_listed_by_a_run() {
     assert_eq!(skipped.len(), 1);
     assert_eq!((skipped[0].0, skipped[0].1.code.as_str()), (EntryNo(1), "account_missing"));
     books.inventory_accounts(None, "RAW");
-    books.post_to_gl(PostingMethod::PerEntry);
+    books.post_post_to_gl(PostingMethod::PerEntry);
     assert!(read::is_posted(&books.world.tables));
 }
 
@@ -172,7 +175,7 @@ fn a_fact_of_a_device_is_booked_without_an_account_and_posted_by_the_next_run() 
     assert_eq!(open.len(), 1);
     assert_eq!(open[0].1.expected, m("10"));
     books.inventory_accounts(Some("MAIN"), "");
-    books.post_to_gl(PostingMethod::PerEntry);
+    books.post_post_to_gl(PostingMethod::PerEntry);
     assert_eq!(
         books.roles(),
         BTreeMap::from([("inventory_interim", m("10")), ("invt_accrual_interim", m("-10")),])
@@ -212,7 +215,7 @@ fn what_is_dated_outside_the_range_or_in_a_closed_year_is_left_out_and_never_red
     }
     books.ok(&Command::CloseFiscalYear(crate::period::accounting::CloseFiscalYear {}));
     books.user("KIM", Some("2020-01-15"), None);
-    books.post_to_gl(PostingMethod::PerPostingGroup);
+    books.post_post_to_gl(PostingMethod::PerPostingGroup);
     assert_eq!(books.printed(), ["2020-02-01 inventory 4", "2020-02-01 direct_cost_applied -4"]);
     let codes: Vec<_> = read::skipped(&books.world.tables, 1, EntryNo(0), 10)
         .into_iter()
@@ -224,7 +227,7 @@ fn what_is_dated_outside_the_range_or_in_a_closed_year_is_left_out_and_never_red
     );
     books.user("KIM", None, None);
     books.set(|setup| setup.automatic_cost_posting = true);
-    books.post_to_gl(PostingMethod::PerEntry);
+    books.post_post_to_gl(PostingMethod::PerEntry);
     assert_eq!(books.ledger().len(), 4);
     books.charge(2, "2019-06-01", "0.50");
     assert_eq!(books.ledger().len(), 4, "a closed year takes nothing, at once neither");
@@ -236,12 +239,12 @@ fn expected_cost_waits_while_it_is_not_posted_and_is_taken_when_it_is() {
     let mut receipt = purchase("2020-01-01", "BOLT", "1", "95.00");
     receipt.not_invoiced = true;
     books.post(receipt);
-    books.post_to_gl(PostingMethod::PerEntry);
+    books.post_post_to_gl(PostingMethod::PerEntry);
     assert!(books.ledger().is_empty());
     let open = read::unposted(&books.world.tables, (0, EntryNo(0)), 10);
     assert!(open.len() == 1 && open[0].1.expected_off);
     books.set(|setup| setup.expected_cost_posting = true);
-    books.post_to_gl(PostingMethod::PerEntry);
+    books.post_post_to_gl(PostingMethod::PerEntry);
     assert_eq!(
         books.printed(),
         ["2020-01-01 inventory_interim 95", "2020-01-01 invt_accrual_interim -95",]
@@ -435,4 +438,61 @@ fn transactions_move_the_accounts_that_they_should() {
             expected.into_iter().map(|(role, amount)| (role, m(amount))).collect();
         assert_eq!(books.roles(), expected);
     }
+}
+
+/// Changes one row behind the back of the ledger, and tells what the auditor finds.
+fn found_after(
+    books: &Books,
+    change: impl FnOnce(&mut crate::draft::Draft<'_>),
+) -> Vec<&'static str> {
+    let mut tables = books.world.tables.clone();
+    assert!(crate::audit::audit(&tables).is_empty());
+    let mut draft = crate::draft::Draft::over(&books.world.tables);
+    change(&mut draft);
+    let changes = draft.finish();
+    tables.apply(changes.clone());
+    let all = crate::audit::audit(&tables);
+    let touched = crate::audit::audit_changes(&tables, &changes);
+    assert!(!touched.is_empty(), "what a change touches is looked at after each posting");
+    all.into_iter().map(|violation| violation.invariant).collect()
+}
+
+#[test]
+fn a_cost_that_is_not_the_sum_of_its_value_entries_is_found() {
+    let mut books = Books::new(|_setup| {});
+    worked_example(&mut books);
+    let found = found_after(&books, |draft| {
+        let mut state = *draft.row::<ItemLedgerStates>(&EntryNo(1)).unwrap();
+        state.cost.actual = m("80.01");
+        draft.put::<ItemLedgerStates>(&EntryNo(1), state);
+    });
+    assert_eq!(found, ["C3"]);
+}
+
+#[test]
+fn an_entry_of_the_general_ledger_without_its_other_half_is_found() {
+    let mut books = Books::new(|setup| setup.automatic_cost_posting = true);
+    worked_example(&mut books);
+    let found = found_after(&books, |draft| {
+        let mut entry = (*draft.row::<GlLedger>(&EntryNo(1)).unwrap()).clone();
+        entry.amount = m("70.01");
+        draft.put::<GlLedger>(&EntryNo(1), entry);
+    });
+    assert!(found.iter().all(|invariant| *invariant == "C7") && !found.is_empty());
+}
+
+#[test]
+fn a_value_entry_that_says_it_is_posted_and_is_not_is_found() {
+    let mut books = Books::new(|_setup| {});
+    worked_example(&mut books);
+    let found = found_after(&books, |draft| {
+        let value = (*draft.row::<ValueLedger>(&EntryNo(3)).unwrap()).clone();
+        let state = ValueState {
+            valuation_date: value.valuation_date,
+            cost_in_gl: value.cost_actual,
+            expected_in_gl: Money::ZERO,
+        };
+        draft.put::<ValueStates>(&EntryNo(3), state);
+    });
+    assert_eq!(found, ["C7", "C7"], "its entries say nothing, and it is still listed");
 }
