@@ -416,6 +416,10 @@ impl Posting<'_, '_> {
     /// Whether a revaluation counts for a decrease: for one that was posted before it only when it is
     /// dated later (COSTING 11.4).
     fn is_affected(&self, decrease: EntryNo, (no, value): (EntryNo, &ValueEntry)) -> bool {
+        if value.partial_revaluation && self.entry(decrease).entry_type == EntryType::Transfer {
+            // What a transfer took along was counted as left when the entry was revalued by name.
+            return true;
+        }
         let first = self
             .draft
             .first::<crate::schema::money::ValuesByEntry>(&KeyRange::prefix(&(decrease,)))

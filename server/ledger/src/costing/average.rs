@@ -15,7 +15,7 @@ use crate::schema::entry::{ItemLedgerEntry, ItemLedgerState};
 use crate::schema::item::CostingMethod;
 use crate::schema::money::{
     AverageDecrease, AverageDecreases, AveragePeriodRow, AveragePeriods, AveragePool, AverageType,
-    DirtyPeriod, DirtyPeriods, InventorySetup, ValueEntry,
+    DirtyPeriod, DirtyPeriods, InventorySetup, ValueEntry, ValueType, ValuesByEntry,
 };
 use crate::schema::{EntryNo, ItemId, LocationId, VariantId};
 use crate::tables::Read as _;
@@ -80,7 +80,11 @@ fn class_of(posting: &Posting<'_, '_>, no: EntryNo) -> Class {
 }
 
 /// What a value entry changes in the averages; the first one of an entry brings its quantity along.
-pub(crate) fn value_written(posting: &mut Posting<'_, '_>, value: &ValueEntry) -> Result<(), Stop> {
+pub(crate) fn value_written(
+    posting: &mut Posting<'_, '_>,
+    no: EntryNo,
+    value: &ValueEntry,
+) -> Result<(), Stop> {
     if method_of(&*posting.draft, value.item) != CostingMethod::Average
         || rebuild::waits(posting, value.item, value.entry)
     {
@@ -91,7 +95,32 @@ pub(crate) fn value_written(posting: &mut Posting<'_, '_>, value: &ValueEntry) -
         quantity_enters(posting, value.entry, class)?;
     }
     let total = plus(value.cost_actual, value.cost_expected)?;
+    if value.value_type == ValueType::Revaluation && class == Class::Increase {
+        return revaluation_enters(posting, (no, value), value.valuation_date, total);
+    }
     value_enters(posting, (value.entry, class), value.valuation_date, total)
+}
+
+/// A revaluation counts from its place: what was valued before it keeps its average (COSTING 11.4).
+fn revaluation_enters(
+    posting: &mut Posting<'_, '_>,
+    (no, value): (EntryNo, &ValueEntry),
+    valued: NaiveDate,
+    total: Money,
+) -> Result<(), Stop> {
+    let setup = setup(&*posting.draft);
+    let pool = pool_of(&setup, (value.item, value.variant, value.location));
+    let row = AverageDecrease { revaluation: total, ..Default::default() };
+    posting.draft.put::<AverageDecreases>(&(pool, valued, no), row);
+    dirty(posting, pool, valued, Some((valued, no)))
+}
+
+/// The number under which a decrease lies in its pool: that of its first value entry.
+fn place_of_decrease(posting: &Posting<'_, '_>, no: EntryNo) -> EntryNo {
+    posting
+        .draft
+        .first::<ValuesByEntry>(&KeyRange::prefix(&(no,)))
+        .map_or(no, |((_entry, first), _row)| first)
 }
 
 /// The quantity of an entry counts from its valuation date.
@@ -105,9 +134,11 @@ fn quantity_enters(posting: &mut Posting<'_, '_>, no: EntryNo, class: Class) -> 
             add_to_period(posting, pool, valued, (entry.quantity, Money::ZERO))
         }
         Class::ByAverage => {
-            let row = AverageDecrease { counted: entry.quantity.abs(), ..Default::default() };
-            posting.draft.put::<AverageDecreases>(&(pool, valued, no), row);
-            dirty(posting, pool, valued, Some((valued, no)))
+            let counted = entry.quantity.abs();
+            let row = AverageDecrease { entry: no, counted, ..Default::default() };
+            let place = place_of_decrease(posting, no);
+            posting.draft.put::<AverageDecreases>(&(pool, valued, place), row);
+            dirty(posting, pool, valued, Some((valued, place)))
         }
         Class::Aside(decrease) => set_aside(posting, pool, decrease, entry.quantity),
     }
@@ -122,7 +153,8 @@ fn set_aside(
     quantity: Quantity,
 ) -> Result<(), Stop> {
     let valued = posting.state(decrease).valuation_date;
-    let key = (pool, valued, decrease);
+    let place = place_of_decrease(posting, decrease);
+    let key = (pool, valued, place);
     let Some(row) = posting.draft.row::<AverageDecreases>(&key) else { return Ok(()) };
     let row = AverageDecrease {
         counted: subtract(row.counted, quantity)?,
@@ -130,7 +162,7 @@ fn set_aside(
         ..*row
     };
     posting.draft.put::<AverageDecreases>(&key, row);
-    dirty(posting, pool, valued, Some((valued, decrease)))
+    dirty(posting, pool, valued, Some((valued, place)))
 }
 
 fn value_enters(
@@ -229,7 +261,8 @@ fn closing(
 ) -> Result<(Quantity, Money), Stop> {
     let (quantity, value) = basis(row)?;
     let given = before_place(posting, pool, end, None)?;
-    Ok((subtract(quantity, given.sum_quantity)?, plus(minus(value, given.sum_value)?, row.aside)?))
+    let value = plus(minus(value, given.sum_value)?, given.sum_revaluation)?;
+    Ok((subtract(quantity, given.sum_quantity)?, plus(value, row.aside)?))
 }
 
 /// The last decrease of the period before a place, or at all: what was given out up to there.
@@ -324,14 +357,15 @@ pub(crate) fn leaves(posting: &mut Posting<'_, '_>, no: EntryNo) -> Result<(), S
     let valued = posting.state(no).valuation_date;
     match class {
         Class::ByAverage => {
-            let key = (pool, valued, no);
+            let place = place_of_decrease(posting, no);
+            let key = (pool, valued, place);
             if let Some(row) = posting.draft.row::<AverageDecreases>(&key) {
                 let end = date::period_end(&*posting.draft, &setup, valued);
                 let mut period = period_row(posting, pool, end)?;
                 period.aside = plus(period.aside, row.aside_value)?;
                 posting.draft.put::<AveragePeriods>(&(pool, end), period);
                 posting.draft.delete::<AverageDecreases>(&key);
-                dirty(posting, pool, valued, Some((valued, no)))?;
+                dirty(posting, pool, valued, Some((valued, place)))?;
             }
         }
         Class::Increase | Class::Fixed => {
@@ -372,9 +406,30 @@ fn values_move(
         let total = plus(value.cost_actual, value.cost_expected)?;
         let total = if out { total.negated() } else { total };
         let date = super::value::state_of(&*posting.draft, (value_no, &value)).valuation_date;
-        value_enters(posting, (no, class), date, total)?;
+        if value.value_type == ValueType::Revaluation && class == Class::Increase {
+            revaluation_moves(posting, (value_no, &value), date, out)?;
+        } else {
+            value_enters(posting, (no, class), date, total)?;
+        }
     }
     Ok(())
+}
+
+/// Takes a revaluation out of its pool, or brings it in.
+fn revaluation_moves(
+    posting: &mut Posting<'_, '_>,
+    (no, value): (EntryNo, &ValueEntry),
+    date: NaiveDate,
+    out: bool,
+) -> Result<(), Stop> {
+    if !out {
+        let total = plus(value.cost_actual, value.cost_expected)?;
+        return revaluation_enters(posting, (no, value), date, total);
+    }
+    let setup = setup(&*posting.draft);
+    let pool = pool_of(&setup, (value.item, value.variant, value.location));
+    posting.draft.delete::<AverageDecreases>(&(pool, date, no));
+    dirty(posting, pool, date, Some((date, no)))
 }
 
 /// The first period of the item that is to be worked on, not after `until`.
@@ -464,20 +519,42 @@ fn value_decreases(
             return Ok(Some((date, no)));
         }
         let period = period_row(posting, pool, end)?;
-        let (whole, value) = average_of(posting, pool, &period)?;
+        if row.entry.0 == 0 {
+            given = AverageDecrease {
+                sum_quantity: given.sum_quantity,
+                sum_value: given.sum_value,
+                sum_revaluation: plus(given.sum_revaluation, row.revaluation)?,
+                before_quantity: given.sum_quantity,
+                before_value: given.sum_value,
+                ..row
+            };
+            posting.draft.put::<AverageDecreases>(&(pool, date, no), given);
+            continue;
+        }
+        let (whole, value) = average_of(posting, pool, &period, &given)?;
         let sum_quantity = add(given.sum_quantity, row.counted)?;
-        let sum_value = posting.share(value, sum_quantity, whole)?;
+        let counted = subtract(sum_quantity, given.before_quantity)?;
+        let sum_value = plus(given.before_value, posting.share(value, counted, whole)?)?;
         let aside_value = posting.share(value, row.aside, whole)?;
         let cost = plus(minus(sum_value, given.sum_value)?, aside_value)?;
         let aside = plus(minus(period.aside, aside_value)?, row.aside_value)?;
-        given = AverageDecrease { sum_quantity, sum_value, aside_value, ..row };
+        given = AverageDecrease {
+            entry: row.entry,
+            revaluation: Money::ZERO,
+            counted: row.counted,
+            aside: row.aside,
+            aside_value,
+            sum_quantity,
+            sum_value,
+            ..given
+        };
         posting.draft.put::<AverageDecreases>(&(pool, date, no), given);
         if aside != period.aside {
             let period = AveragePeriodRow { aside, ..period };
             posting.draft.put::<AveragePeriods>(&(pool, end), period);
         }
-        let delta = minus(cost.negated(), posting.cost_of(no)?)?;
-        posting.adjust_entry(no, delta)?;
+        let delta = minus(cost.negated(), posting.cost_of(row.entry)?)?;
+        posting.adjust_entry(row.entry, delta)?;
     }
     Ok(None)
 }
@@ -520,8 +597,11 @@ fn average_of(
     posting: &Posting<'_, '_>,
     pool: AveragePool,
     row: &AveragePeriodRow,
+    given: &AverageDecrease,
 ) -> Result<(Quantity, Money), Stop> {
     let (quantity, value) = basis(row)?;
+    let quantity = subtract(quantity, given.before_quantity)?;
+    let value = minus(plus(value, given.sum_revaluation)?, given.before_value)?;
     if quantity.is_positive() {
         return Ok((quantity, value));
     }

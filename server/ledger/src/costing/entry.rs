@@ -14,7 +14,9 @@ use crate::schema::entry::{
     Applications, ApplicationsByOutbound, EntryType, ItemLedgerEntry, ItemLedgerStates,
 };
 use crate::schema::item::CostingMethod;
-use crate::schema::money::{ItemCosts, OrderKind, OrderRef, ValueType, VarianceType};
+use crate::schema::money::{
+    ItemCosts, LastDecreases, OrderKind, OrderRef, StockkeepingUnits, ValueType, VarianceType,
+};
 use crate::schema::posted::LinesTerms;
 use crate::tables::Read as _;
 
@@ -126,17 +128,25 @@ impl Posting<'_, '_> {
 
     /// The card remembers its last decreases: the unit cost of an item without stock (COSTING 20.2).
     fn remember_decrease(&mut self, no: EntryNo, entry: &ItemLedgerEntry) {
-        let mut card = (*item_cost(&*self.draft, entry.item)).clone();
-        card.last_correction = no;
-        if !entry.correction {
-            card.last_decrease = no;
-            if method_of(&*self.draft, entry.item) == CostingMethod::Average
-                && entry.applies_to.0 == 0
-            {
-                card.last_average_decrease = no;
+        let average = method_of(&*self.draft, entry.item) == CostingMethod::Average;
+        let remember = |last: &mut LastDecreases| {
+            last.any = no;
+            if !entry.correction {
+                last.ordinary = no;
+                if average && entry.applies_to.0 == 0 {
+                    last.by_average = no;
+                }
             }
-        }
+        };
+        let mut card = (*item_cost(&*self.draft, entry.item)).clone();
+        remember(&mut card.last);
         self.draft.put::<ItemCosts>(&entry.item, card);
+        let place = (entry.item, entry.location, entry.variant);
+        if let Some(unit) = self.draft.row::<StockkeepingUnits>(&place) {
+            let mut unit = *unit;
+            remember(&mut unit.last);
+            self.draft.put::<StockkeepingUnits>(&place, unit);
+        }
     }
 
     /// Values an increase, before it closes anything: its own cost, or that of where it comes from.

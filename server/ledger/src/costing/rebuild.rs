@@ -190,13 +190,28 @@ fn keep(
             continue;
         }
         let given = average::before_place(posting, pool, end, Some((valued, no)))?;
-        let cost = posting.cost_of(no)?.negated();
+        if row.entry.0 == 0 {
+            let kept = AverageDecrease {
+                sum_quantity: given.sum_quantity,
+                sum_value: given.sum_value,
+                sum_revaluation: plus(given.sum_revaluation, row.revaluation)?,
+                before_quantity: given.sum_quantity,
+                before_value: given.sum_value,
+                ..row
+            };
+            posting.draft.put::<AverageDecreases>(&(pool, valued, no), kept);
+            continue;
+        }
+        let cost = posting.cost_of(row.entry)?.negated();
         let whole = add(row.counted, row.aside)?;
         let aside_value = posting.share(cost, row.aside, whole)?;
         let kept = AverageDecrease {
             aside_value,
             sum_quantity: add(given.sum_quantity, row.counted)?,
             sum_value: plus(given.sum_value, minus(cost, aside_value)?)?,
+            sum_revaluation: given.sum_revaluation,
+            before_quantity: given.before_quantity,
+            before_value: given.before_value,
             ..row
         };
         posting.draft.put::<AverageDecreases>(&(pool, valued, no), kept);

@@ -18,7 +18,8 @@ use crate::money::{Money, UnitAmount};
 use crate::period;
 use crate::posting::{Posting, Stop, add};
 use crate::schema::entry::{
-    Applications, EntryType, ItemLedger, ItemLedgerStates, OpenInbound, OpenOutbound,
+    Applications, ApplicationsByInbound, EntryType, ItemLedger, ItemLedgerStates, OpenInbound,
+    OpenOutbound,
 };
 use crate::schema::item::CostingMethod;
 use crate::schema::money::{
@@ -544,8 +545,7 @@ fn post_entry(
         })?;
     period::check_named(posting, line.applies_to)?;
     let place = Where { variant: Some(entry.variant), location: Some(entry.location) };
-    let left =
-        left_at(posting, item, line.date, place)?.into_iter().find(|row| row.no == line.applies_to);
+    let left = left_of(posting, item, (line.applies_to, line.date), place)?;
     let Some(left) = left else {
         return Err(nothing(posting, item, line.quantity.unwrap_or_default(), Quantity::ZERO));
     };
@@ -567,6 +567,39 @@ fn post_entry(
         return Ok(());
     }
     write(posting, line.applies_to, (amount, wanted), line, true)
+}
+
+/// What is left of a named increase at the end of a day. What a transfer took along is still there: its
+/// legs carry the new value on.
+fn left_of(
+    posting: &Posting<'_, '_>,
+    item: ItemId,
+    (no, date): (EntryNo, NaiveDate),
+    place: Where,
+) -> Result<Option<Left>, Stop> {
+    let found = left_at(posting, item, date, place)?.into_iter().find(|row| row.no == no);
+    let mut transferred = Quantity::ZERO;
+    for ((_no, outbound, application), _row) in
+        posting.draft.list::<ApplicationsByInbound>(&KeyRange::prefix(&(no,)))
+    {
+        let Some(row) = posting.draft.row::<Applications>(&application) else { continue };
+        let Some(leg) = posting.draft.row::<ItemLedger>(&outbound) else { continue };
+        let taken = row.entry == outbound && leg.entry_type == EntryType::Transfer;
+        if taken && leg.posting_date <= date {
+            transferred = add(transferred, row.quantity.abs())?;
+        }
+    }
+    if transferred.is_zero() {
+        return Ok(found);
+    }
+    let entry = posting.entry(no);
+    let standard = method_of(&*posting.draft, item) == CostingMethod::Standard;
+    if entry.posting_date > date || !(standard || is_invoiced_by(posting, no, date)) {
+        return Ok(found);
+    }
+    let quantity = add(found.map_or(Quantity::ZERO, |row| row.quantity), transferred)?;
+    let value = value_at(posting, no, (quantity, date))?;
+    Ok(Some(Left { no, variant: entry.variant, location: entry.location, quantity, value }))
 }
 
 /// A single increase of an average item is revalued only where the item was not revalued as a whole at

@@ -128,10 +128,16 @@ impl Posting<'_, '_> {
             quantity = subtract(quantity, self.entry(no).quantity)?;
             value = crate::costing::minus(value, self.cost_of(no)?)?;
         }
-        if quantity.is_zero() && !open && place.is_none() {
-            let card = item_cost(&*self.draft, item);
-            let last = [card.last_average_decrease, card.last_decrease, card.last_correction];
-            let Some(last) = last.into_iter().find(|no| no.0 != 0) else { return Ok(None) };
+        if quantity.is_zero() && !open {
+            let last = match place {
+                None => item_cost(&*self.draft, item).last,
+                Some((variant, location)) => self
+                    .draft
+                    .row::<StockkeepingUnits>(&(item, location, variant))
+                    .map(|unit| unit.last)
+                    .unwrap_or_default(),
+            };
+            let Some(last) = last.best() else { return Ok(None) };
             quantity = self.entry(last).quantity;
             value = self.cost_of(last)?;
         }

@@ -109,7 +109,7 @@ impl Posting<'_, '_> {
         self.add_to_sums(&value)?;
         self.add_to_stock_value(&value)?;
         if value.inventoriable {
-            average::value_written(self, &value)?;
+            average::value_written(self, no, &value)?;
             mark::value_written(self, &value)?;
         }
         self.account_for_value(no, &value)?;

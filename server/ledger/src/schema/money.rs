@@ -211,12 +211,8 @@ pub struct ItemCost {
     pub excluded_from_adjustment: bool,
     /// Components before outputs: 0 for what is not made of other items.
     pub level: u16,
-    /// The last decrease that is no correction; 0 for none.
-    pub last_decrease: EntryNo,
-    /// The last decrease at all; 0 for none.
-    pub last_correction: EntryNo,
-    /// The last decrease that is valued by average; 0 for none.
-    pub last_average_decrease: EntryNo,
+    /// The last decreases.
+    pub last: LastDecreases,
     /// Cost shares of the standard: single level and rolled up.
     pub shares: StandardShares,
 }
@@ -260,6 +256,27 @@ pub struct StockkeepingUnit {
     pub standard_cost: UnitAmount,
     /// The last direct cost per base unit.
     pub last_direct_cost: UnitAmount,
+    /// The last decreases there.
+    pub last: LastDecreases,
+}
+
+/// The last decreases: what an item without stock is taken to cost (COSTING 20.2). 0 for none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct LastDecreases {
+    /// The last that is no correction.
+    pub ordinary: EntryNo,
+    /// The last at all.
+    pub any: EntryNo,
+    /// The last that is valued by average.
+    pub by_average: EntryNo,
+}
+
+impl LastDecreases {
+    /// The one that says what the item costs: one valued by average goes before others, and corrections
+    /// come last.
+    pub fn best(self) -> Option<EntryNo> {
+        [self.by_average, self.ordinary, self.any].into_iter().find(|no| no.0 != 0)
+    }
 }
 
 /// Length of the periods over which average costs are made.
@@ -486,9 +503,14 @@ pub struct AveragePeriodRow {
     pub last_quantity: Quantity,
 }
 
-/// A decrease that is valued by average.
+/// What happens to an average pool within a period, in the order in which it counts: a decrease that is
+/// valued by average, or a revaluation, which changes the average of what comes behind it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct AverageDecrease {
+    /// The decrease; 0 for a revaluation.
+    pub entry: EntryNo,
+    /// What a revaluation adds.
+    pub revaluation: Money,
     /// What counts in the average, above zero.
     pub counted: Quantity,
     /// What is left out of it (transferred within the pool, returned in the same period).
@@ -499,6 +521,12 @@ pub struct AverageDecrease {
     pub sum_quantity: Quantity,
     /// Given out up to and with this one, in its period.
     pub sum_value: Money,
+    /// Revaluations up to and with this one, in its period.
+    pub sum_revaluation: Money,
+    /// What was counted before the last revaluation: the average is made anew of what was left then.
+    pub before_quantity: Quantity,
+    /// What was given out before it.
+    pub before_value: Money,
 }
 
 /// What is to be done about a period of an average pool.
@@ -617,7 +645,8 @@ crate::tables! {
     UnadjustedByDate = 147, "unadjusted_by_date", (NaiveDate, AveragePool) => ();
     /// Periods of average pools.
     AveragePeriods = 148, "average_period", (AveragePool, NaiveDate) => AveragePeriodRow;
-    /// Decreases of average pools in the order in which they are valued.
+    /// Decreases and revaluations of average pools in the order in which they count: valuation date, then
+    /// the number of the (first) value entry.
     AverageDecreases = 149, "average_decrease", (AveragePool, NaiveDate, EntryNo) => AverageDecrease;
     /// Applications by item and posting date, for "how much was there at a date".
     ApplicationsByDate = 150, "item_application_by_date", (ItemId, NaiveDate, EntryNo) => ();
