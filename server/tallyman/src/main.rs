@@ -9,6 +9,11 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+/// Rows are made on one thread and freed on another, by the hundred thousand each second: the
+/// system's allocator spent more time on that than the ledger on judging.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Anything that ends a command early, with a sentence for the person who typed it.
 type Problem = Box<dyn std::error::Error + Send + Sync>;
 
