@@ -1,8 +1,11 @@
 //! A draft: one posting in the making. It reads through what it has itself changed and ends in a
 //! set of changes, or in nothing.
 
+use std::borrow::Borrow;
 use std::cell::Cell;
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
+use std::collections::btree_map::Range;
 use std::ops::{Bound, ControlFlow};
 use std::sync::Arc;
 
@@ -16,6 +19,60 @@ pub const BUDGET: u64 = 200_000;
 
 /// What a draft, or a group of them, has changed: none is a deletion.
 pub type Changes = BTreeMap<(TableId, Vec<u8>), Option<Record>>;
+
+/// The name of a row, owned or borrowed: maps of rows are searched without making a key.
+pub trait RowName {
+    /// Table and key.
+    fn name(&self) -> (TableId, &[u8]);
+}
+
+impl RowName for (TableId, Vec<u8>) {
+    fn name(&self) -> (TableId, &[u8]) {
+        (self.0, &self.1)
+    }
+}
+
+impl RowName for (TableId, &[u8]) {
+    fn name(&self) -> (TableId, &[u8]) {
+        *self
+    }
+}
+
+impl<'a> Borrow<dyn RowName + 'a> for (TableId, Vec<u8>) {
+    fn borrow(&self) -> &(dyn RowName + 'a) {
+        self
+    }
+}
+
+impl PartialEq for dyn RowName + '_ {
+    fn eq(&self, other: &Self) -> bool {
+        self.name() == other.name()
+    }
+}
+
+impl Eq for dyn RowName + '_ {}
+
+impl PartialOrd for dyn RowName + '_ {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for dyn RowName + '_ {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.name().cmp(&other.name())
+    }
+}
+
+/// What `changes` say of a row; none when they do not mention it.
+pub fn change_of<'c>(
+    changes: &'c Changes,
+    table: TableId,
+    key: &[u8],
+) -> Option<&'c Option<Record>> {
+    let name: &dyn RowName = &(table, key);
+    changes.get(name)
+}
 
 /// A layer of changes over other tables.
 pub struct Overlay<'a> {
@@ -47,7 +104,7 @@ impl<'a> Overlay<'a> {
 
 impl Tables for Overlay<'_> {
     fn get(&self, table: TableId, key: &[u8]) -> Option<Record> {
-        match self.changes.get(&(table, key.to_vec())) {
+        match change_of(&self.changes, table, key) {
             Some(change) => change.clone(),
             None => self.base.get(table, key),
         }
@@ -56,6 +113,17 @@ impl Tables for Overlay<'_> {
     fn scan(&self, table: TableId, range: &KeyRange, reverse: bool, visit: Visit<'_>) {
         merged_scan(self.base, &self.changes, (table, range, reverse), visit);
     }
+}
+
+/// The entries of a map of rows that lie in `range`, which is not empty.
+pub(crate) fn rows_of<'m, V>(
+    rows: &'m BTreeMap<(TableId, Vec<u8>), V>,
+    table: TableId,
+    range: &KeyRange,
+) -> Range<'m, (TableId, Vec<u8>), V> {
+    let (from, to) = ((table, range.from.as_slice()), (table, range.to.as_slice()));
+    let (from, to): (&dyn RowName, &dyn RowName) = (&from, &to);
+    rows.range::<dyn RowName, _>((Bound::Included(from), Bound::Excluded(to)))
 }
 
 /// Changes of a range, in the order of a scan.
@@ -71,9 +139,10 @@ pub fn merged_scan(
     if range.is_empty() {
         return;
     }
-    let bounds =
-        (Bound::Included((table, range.from.clone())), Bound::Excluded((table, range.to.clone())));
-    let in_range = changes.range(bounds);
+    let in_range = rows_of(changes, table, range);
+    if in_range.clone().next().is_none() {
+        return base.scan(table, range, reverse, visit);
+    }
     let ours: OurRows<'_> = if reverse { Box::new(in_range.rev()) } else { Box::new(in_range) };
     let mut ours = ours.peekable();
     let mut stopped = false;
@@ -137,8 +206,21 @@ impl<'a> Draft<'a> {
     /// Writes `row` under `key`.
     pub fn put<T: Table>(&mut self, key: &T::Key, row: T::Row) {
         self.spend();
-        let record = Record::from_row(&Arc::new(row));
+        let record = Record::from_row(Arc::new(row));
         self.overlay.changes.insert((T::ID, key.to_bytes()), Some(record));
+    }
+
+    /// Writes `row` in two tables. It is kept and encoded once.
+    pub fn put_in_both<A: Table, B: Table<Row = A::Row>>(
+        &mut self,
+        (a, b): (&A::Key, &B::Key),
+        row: A::Row,
+    ) {
+        self.spend();
+        self.spend();
+        let record = Record::from_row(Arc::new(row));
+        self.overlay.changes.insert((A::ID, a.to_bytes()), Some(record.clone()));
+        self.overlay.changes.insert((B::ID, b.to_bytes()), Some(record));
     }
 
     /// Takes the row under `key` away.

@@ -15,7 +15,7 @@ pub trait Key: Sized {
 
     /// The bytes of this key.
     fn to_bytes(&self) -> Vec<u8> {
-        let mut bytes = Vec::with_capacity(40);
+        let mut bytes = Vec::with_capacity(80);
         self.write(&mut bytes);
         bytes
     }

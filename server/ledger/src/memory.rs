@@ -1,9 +1,8 @@
 //! The in-memory twin of a store: tables for tests and simulations.
 
 use std::collections::BTreeMap;
-use std::ops::Bound;
 
-use crate::draft::Changes;
+use crate::draft::{Changes, RowName, rows_of};
 use crate::key::KeyRange;
 use crate::record::Record;
 use crate::tables::{TableId, Tables, Visit};
@@ -38,18 +37,15 @@ impl MemoryTables {
 
 impl Tables for MemoryTables {
     fn get(&self, table: TableId, key: &[u8]) -> Option<Record> {
-        self.rows.get(&(table, key.to_vec())).cloned()
+        let name: &dyn RowName = &(table, key);
+        self.rows.get(name).cloned()
     }
 
     fn scan(&self, table: TableId, range: &KeyRange, reverse: bool, visit: Visit<'_>) {
         if range.is_empty() {
             return;
         }
-        let bounds = (
-            Bound::Included((table, range.from.clone())),
-            Bound::Excluded((table, range.to.clone())),
-        );
-        let rows = self.rows.range(bounds);
+        let rows = rows_of(&self.rows, table, range);
         let mut visit =
             |((_table, key), record): (&(TableId, Vec<u8>), &Record)| visit(key, record);
         // The flow only tells whether the visitor wanted less; there is nothing to do about it.

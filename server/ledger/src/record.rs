@@ -10,33 +10,53 @@ use serde::de::DeserializeOwned;
 /// Format version in front of every record of this release.
 pub const RECORD_VERSION: u8 = 1;
 
+/// Room for most rows.
+const ROW_BYTES: usize = 192;
+
 type Shared = Arc<dyn Any + Send + Sync>;
 
+/// How the row of a record becomes bytes.
+type Encode = fn(&Shared) -> Box<[u8]>;
+
 struct Inner {
-    bytes: Box<[u8]>,
+    bytes: OnceLock<Box<[u8]>>,
     decoded: OnceLock<Shared>,
+    /// For records that were made from a row.
+    encode: Option<Encode>,
 }
 
 /// The bytes of a row: a format version, then the row in postcard. Cloning shares it.
+///
+/// One that is made from a row is encoded when its bytes are wanted: a row that is written several
+/// times within one decision is encoded once.
 #[derive(Clone)]
 pub struct Record(Arc<Inner>);
 
 impl Record {
     /// Takes bytes as they are in a store.
     pub fn from_bytes(bytes: impl Into<Box<[u8]>>) -> Self {
-        Self(Arc::new(Inner { bytes: bytes.into(), decoded: OnceLock::new() }))
+        let bytes = OnceLock::from(bytes.into());
+        Self(Arc::new(Inner { bytes, decoded: OnceLock::new(), encode: None }))
     }
 
-    /// Encodes `row` and keeps it decoded.
-    pub(crate) fn from_row<R: Serialize + Send + Sync + 'static>(row: &Arc<R>) -> Self {
-        let bytes = encode_row(&**row).into_boxed_slice();
-        let shared: Shared = Arc::<R>::clone(row);
-        Self(Arc::new(Inner { bytes, decoded: OnceLock::from(shared) }))
+    /// Keeps `row`, decoded.
+    pub(crate) fn from_row<R: Serialize + Send + Sync + 'static>(row: Arc<R>) -> Self {
+        let row: Shared = row;
+        let decoded = OnceLock::from(row);
+        Self(Arc::new(Inner { bytes: OnceLock::new(), decoded, encode: Some(encode_shared::<R>) }))
     }
 
     /// The bytes.
+    ///
+    /// # Panics
+    ///
+    /// Never: a record has its bytes, or a row and the way to encode it.
     pub fn bytes(&self) -> &[u8] {
-        &self.0.bytes
+        self.0.bytes.get_or_init(|| {
+            let row = self.0.decoded.get().zip(self.0.encode);
+            let (row, encode) = row.expect("a record has bytes, or a row and its encoding");
+            encode(row)
+        })
     }
 
     /// The row, decoded at the first call.
@@ -48,22 +68,28 @@ impl Record {
     pub fn row<R: DeserializeOwned + Send + Sync + 'static>(&self) -> Arc<R> {
         let shared = self.0.decoded.get_or_init(|| {
             let row: R =
-                decode_row(&self.0.bytes).expect("a stored record decodes as its table says");
+                decode_row(self.bytes()).expect("a stored record decodes as its table says");
             Arc::new(row)
         });
         Arc::clone(shared).downcast().expect("a record belongs to one table and has its row type")
     }
 }
 
+/// The bytes of a row that is kept as a record keeps it.
+fn encode_shared<R: Serialize + 'static>(row: &Shared) -> Box<[u8]> {
+    let row: &R = row.downcast_ref().expect("a record was made from a row of this type");
+    encode_row(row).into_boxed_slice()
+}
+
 impl fmt::Debug for Record {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Record({} bytes)", self.0.bytes.len())
+        write!(f, "Record({} bytes)", self.bytes().len())
     }
 }
 
 impl PartialEq for Record {
     fn eq(&self, other: &Self) -> bool {
-        self.0.bytes == other.0.bytes
+        self.bytes() == other.bytes()
     }
 }
 
@@ -71,9 +97,27 @@ impl Eq for Record {}
 
 /// The bytes of a row: format version, then postcard.
 pub fn encode_row<R: Serialize>(row: &R) -> Vec<u8> {
-    let bytes = vec![RECORD_VERSION];
+    let mut bytes = Vec::with_capacity(ROW_BYTES);
+    bytes.push(RECORD_VERSION);
     postcard::to_extend(row, bytes)
         .expect("writing to memory cannot fail, and rows have known lengths")
+}
+
+/// Appends the next members of a row, as [`encode_row`] writes them, to those in `bytes`.
+pub fn append_row<R: Serialize>(members: &R, bytes: &mut Vec<u8>) {
+    let before = std::mem::take(bytes);
+    *bytes = postcard::to_extend(members, before)
+        .expect("writing to memory cannot fail, and rows have known lengths");
+}
+
+/// The first member of a row, without reading the others; none for another format version or
+/// damaged bytes.
+pub fn first_member<M: DeserializeOwned>(bytes: &[u8]) -> Option<M> {
+    let (&version, row) = bytes.split_first()?;
+    if version != RECORD_VERSION {
+        return None;
+    }
+    postcard::take_from_bytes(row).ok().map(|(member, _rest)| member)
 }
 
 /// Reads what [`encode_row`] wrote; none for another format version or damaged bytes.

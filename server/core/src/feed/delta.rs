@@ -7,7 +7,7 @@ use ledger::draft::Overlay;
 use ledger::key::{Key as _, KeyRange};
 use ledger::record::Record;
 use ledger::schema::SiteId;
-use ledger::schema::book::{ChangesTable, Outcomes};
+use ledger::schema::book::{Change, ChangesTable, Outcomes};
 use ledger::tables::{Read as _, Table as _, TableId, Tables, each_of};
 use protocol::feed::{FeedGroup, FeedRecord};
 use protocol::identity::{DeviceId, Lsn, OperationId, ServerTime};
@@ -163,7 +163,7 @@ fn project(
     let mut bytes: usize = 0;
     let mut decisions = Vec::with_capacity(mentions.len());
     for (lsn, objects) in mentions {
-        let time = tables.row::<ChangesTable>(lsn).map_or(ServerTime(0), |change| change.time);
+        let time = Change::time_of(tables, *lsn).unwrap_or(ServerTime(0));
         let (mut records, mut outcomes) = (Vec::new(), Vec::new());
         for (table, key) in objects {
             if *table == Outcomes::ID {

@@ -19,7 +19,7 @@ use protocol::identity::{Hash16, IntakeNo, Lsn, ServerEpoch, ServerTime};
 
 use chrono::NaiveDate;
 use ledger::key::KeyRange;
-use ledger::schema::book::{ChangesTable, Companies};
+use ledger::schema::book::{Change, Companies};
 use ledger::schema::place::{Locations, LocationsByCode};
 use protocol::words::LocationCode;
 
@@ -90,7 +90,7 @@ pub(crate) fn seen_at(tables: &dyn Tables, cursor: Lsn, epoch: ServerEpoch) -> O
     if cursor == Lsn(0) || !is_of_this_log(tables, cursor, epoch) {
         return None;
     }
-    tables.row::<ChangesTable>(&cursor).map(|change| change.time)
+    Change::time_of(tables, cursor)
 }
 
 /// The local date of `at` at `location`, by its IANA time zone. Computed once, at intake, because an

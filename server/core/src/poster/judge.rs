@@ -106,8 +106,8 @@ pub(crate) fn write_outcome(
 pub(crate) fn put_outcome(draft: &mut Draft<'_>, id: OperationId, row: OutcomeRow) {
     let written = Written { lsn: row.outcome.lsn, operation: id };
     draft.put::<OperationsByTime>(&(row.outcome.tau, id), written);
-    draft.put::<OutcomeRevisions>(&(id, row.outcome.revision), row.clone());
-    draft.put::<Outcomes>(&id, row);
+    let revision = (id, row.outcome.revision);
+    draft.put_in_both::<OutcomeRevisions, Outcomes>((&revision, &id), row);
 }
 
 /// Parks without a case: what is left when even parking fails.

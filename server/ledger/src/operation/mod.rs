@@ -355,8 +355,7 @@ fn finish(
         kind,
         operator: act.operator,
     };
-    draft.put::<OutcomeRevisions>(&(act.operation, 1), row.clone());
-    draft.put::<Outcomes>(&act.operation, row);
+    draft.put_in_both::<OutcomeRevisions, Outcomes>((&(act.operation, 1), &act.operation), row);
     draft.put::<OperationsByTime>(&(act.timing.tau, act.operation), written);
     if posted != crate::schema::entry::Posted::default() {
         draft.put::<PostedBy>(&act.operation, posted);

@@ -426,17 +426,9 @@ impl Posting<'_, '_> {
         if !portion.is_positive() {
             return Ok(());
         }
-        let same_pair = self
-            .draft
-            .list::<ApplicationsByInbound>(&KeyRange::prefix(&(increase, decrease)))
-            .into_iter()
-            .find_map(|((_inbound, _outbound, no), _row)| {
-                let row = self.draft.row::<Applications>(&no)?;
-                let same = row.entry == decrease
-                    && row.fixed == manner.fixed
-                    && row.without_cost == manner.without_cost;
-                same.then(|| (no, (*row).clone()))
-            });
+        // A decrease that has all of its quantity left was never applied: there is nothing to find.
+        let is_first = wanted == self.entry(decrease).quantity.abs();
+        let same_pair = if is_first { None } else { self.same_pair((increase, decrease), manner) };
         self.counts_not_before(increase, decrease)?;
         if let Some((no, row)) = same_pair {
             let quantity = subtract(row.quantity, portion)?;
@@ -495,6 +487,24 @@ impl Posting<'_, '_> {
             self.mark(item, Mark::Decrease, decrease);
         }
         Ok(())
+    }
+
+    /// The application of `decrease` to `increase` that was made in the same manner.
+    fn same_pair(
+        &self,
+        (increase, decrease): (EntryNo, EntryNo),
+        manner: Manner,
+    ) -> Option<(EntryNo, ItemApplication)> {
+        self.draft
+            .list::<ApplicationsByInbound>(&KeyRange::prefix(&(increase, decrease)))
+            .into_iter()
+            .find_map(|((_inbound, _outbound, no), _row)| {
+                let row = self.draft.row::<Applications>(&no)?;
+                let same = row.entry == decrease
+                    && row.fixed == manner.fixed
+                    && row.without_cost == manner.without_cost;
+                same.then(|| (no, (*row).clone()))
+            })
     }
 
     fn write_application(&mut self, row: ItemApplication) {

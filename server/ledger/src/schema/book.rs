@@ -9,8 +9,10 @@ use protocol::words::OperatorId;
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 
-use crate::record::packed;
+use crate::key::Key as _;
+use crate::record::{first_member, packed};
 use crate::schema::{SiteId, Written};
+use crate::tables::{Table as _, Tables};
 
 /// The company that this store belongs to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -169,6 +171,13 @@ pub struct Change {
     pub previous: Hash16,
     /// `chained(previous, lsn, rows …)`.
     pub hash: Hash16,
+}
+
+impl Change {
+    /// The time of decision `lsn`, without reading what it changed.
+    pub fn time_of(tables: &(impl Tables + ?Sized), lsn: Lsn) -> Option<ServerTime> {
+        first_member(tables.get(ChangesTable::ID, &lsn.to_bytes())?.bytes())
+    }
 }
 
 /// The current outcome of an operation.
