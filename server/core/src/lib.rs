@@ -25,6 +25,7 @@
 
 pub mod clock;
 pub mod feed;
+mod hot;
 pub mod identity;
 pub mod intake;
 pub mod ledger_judge;

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::ops::ControlFlow;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, Weak};
 
-use ledger::draft::{Changes, merged_scan};
+use ledger::draft::{Changes, RowName, change_of, merged_scan};
 use ledger::key::KeyRange;
 use ledger::memory::MemoryTables;
 use ledger::record::Record;
@@ -49,8 +49,7 @@ impl<'a> Layers<'a> {
 
 impl Tables for Layers<'_> {
     fn get(&self, table: TableId, key: &[u8]) -> Option<Record> {
-        let wanted = (table, key.to_vec());
-        match self.layers.iter().rev().find_map(|layer| layer.get(&wanted)) {
+        match self.layers.iter().rev().find_map(|layer| change_of(layer, table, key)) {
             Some(change) => change.clone(),
             None => self.base.get(table, key),
         }
@@ -231,7 +230,8 @@ impl VersionCut {
 impl Tables for VersionCut {
     fn get(&self, table: TableId, key: &[u8]) -> Option<Record> {
         let versions = self.read();
-        let row = versions.rows.get(&(table, key.to_vec()))?;
+        let name: &dyn RowName = &(table, key);
+        let row = versions.rows.get(name)?;
         Versions::at(row, self.version).cloned()
     }
 

@@ -1,5 +1,6 @@
 //! The thread that makes batches durable, one after the other.
 
+use std::sync::Arc;
 use std::sync::mpsc as sync;
 
 use ledger::draft::Changes;
@@ -8,7 +9,7 @@ use tokio::sync::mpsc;
 
 use crate::store::{Store, StoreError};
 
-type Apply = dyn FnMut(&Changes) -> Result<(), StoreError> + Send;
+type Apply = dyn FnMut(&Arc<Changes>) -> Result<(), StoreError> + Send;
 
 /// Makes changes durable, all or none; called from one thread.
 pub struct Commit(Box<Apply>);
@@ -21,7 +22,9 @@ impl Commit {
     }
 
     /// Writes by `apply`.
-    pub fn with(apply: impl FnMut(&Changes) -> Result<(), StoreError> + Send + 'static) -> Self {
+    pub fn with(
+        apply: impl FnMut(&Arc<Changes>) -> Result<(), StoreError> + Send + 'static,
+    ) -> Self {
         Self(Box::new(apply))
     }
 }

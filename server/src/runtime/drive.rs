@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use ledger::key::Key as _;
-use ledger::schema::book::Outcomes;
+use ledger::schema::book::{OutcomeRow, Outcomes};
 use ledger::schema::identity::{DeskSession, DeskSessions};
 use ledger::tables::{Read as _, Table as _};
 use protocol::code::Code;
@@ -282,7 +282,9 @@ impl Drive {
                 self.show_online();
             }
             Action::CommandTaken { .. } => {}
-            Action::CommandJudged { token, operation, .. } => self.answer(token, operation),
+            Action::CommandJudged { token, operation, outcome, .. } => {
+                self.answer(token, operation, outcome);
+            }
             Action::CommandDiffers { token } => {
                 if let Some(answer) = self.commands.remove(&token) {
                     let reason = Reason::new(Code::DifferentUnderSameId);
@@ -327,9 +329,9 @@ impl Drive {
         }
     }
 
-    fn answer(&mut self, token: Token, operation: OperationId) {
+    fn answer(&mut self, token: Token, operation: OperationId, outcome: Option<Arc<OutcomeRow>>) {
         let Some(answer) = self.commands.remove(&token) else { return };
-        let row = self.machine.cut().row::<Outcomes>(&operation);
+        let row = outcome.or_else(|| self.machine.cut().row::<Outcomes>(&operation));
         let judged = row.map(|outcome| Judged { operation, outcome });
         drop(answer.send(judged.ok_or(SubmitError::Stopped)));
     }

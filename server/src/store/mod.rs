@@ -5,8 +5,8 @@
 //! live differently: `intake` and `change` only grow, `feed` grows and is cut off at its low end,
 //! `state` is everything else.
 //!
-//! One writer: [`Store::apply`] is called from one thread at a time. Its reads may go through the
-//! record cache; everybody else reads a [`Snapshot`], which never waits and never sees half a group.
+//! One writer: [`Store::apply`] is called from one thread at a time. What it read and wrote lately it
+//! keeps itself; everybody else reads a [`Snapshot`], which never waits and never sees half a group.
 //!
 //! After an error of the disk the store is stopped: nothing more is read from it or written to it,
 //! because after a failed sync nobody knows what the file holds. The process reopens it.
@@ -23,7 +23,6 @@ use ledger::key::KeyRange;
 use ledger::record::Record;
 use ledger::schema::book::{ChangesTable, Intakes};
 use ledger::tables::{Table as _, TableId, Tables, Visit};
-use quick_cache::sync::Cache;
 
 /// Version of the layout of a store's folder.
 pub const STORE_FORMAT: u32 = 1;
@@ -31,8 +30,6 @@ pub const STORE_FORMAT: u32 = 1;
 const FORMAT_FILE: &str = "format";
 /// The feed's index is kept apart, so that its low end can be dropped cheaply.
 const FEED_TABLES: std::ops::RangeInclusive<u8> = 120..=127;
-/// Records that the writer keeps decoded. A busy company touches far fewer rows in a shift.
-const CACHED_RECORDS: usize = 200_000;
 const BLOCK_CACHE_BYTES: u64 = 128 << 20;
 const JOURNAL_BYTES: u64 = 256 << 20;
 
@@ -83,7 +80,6 @@ struct Inner {
     change: Keyspace,
     feed: Keyspace,
     state: Keyspace,
-    cache: Cache<(TableId, Vec<u8>), Option<Record>>,
     stopped: Mutex<Option<String>>,
 }
 
@@ -117,7 +113,6 @@ impl Store {
             change,
             feed,
             state,
-            cache: Cache::new(CACHED_RECORDS),
             stopped: Mutex::new(None),
         })))
     }
@@ -145,21 +140,16 @@ impl Store {
     pub fn apply(&self, changes: &Changes) -> Result<(), StoreError> {
         self.check()?;
         let mut batch = self.0.database.batch().durability(Some(PersistMode::SyncData));
+        let mut name = Vec::new();
         for ((table, key), change) in changes {
             let keyspace = self.0.keyspace(*table);
-            let key = engine_key(*table, key);
+            write_engine_key(*table, key, &mut name);
             match change {
-                Some(record) => batch.insert(keyspace, key, record.bytes()),
-                None => batch.remove(keyspace, key),
+                Some(record) => batch.insert(keyspace, name.as_slice(), record.bytes()),
+                None => batch.remove(keyspace, name.as_slice()),
             }
         }
-        batch.commit().map_err(|source| self.stop(source))?;
-        for ((table, key), change) in changes {
-            if is_cached(*table) {
-                self.0.cache.insert((*table, key.clone()), change.clone());
-            }
-        }
-        Ok(())
+        batch.commit().map_err(|source| self.stop(source))
     }
 
     /// The store as it is now, for readers that must not wait for the writer.
@@ -205,16 +195,16 @@ impl Inner {
     }
 }
 
-/// Book and feed are written once and read in runs: caching them would only push out what is hot.
-fn is_cached(table: TableId) -> bool {
-    table != Intakes::ID && table != ChangesTable::ID && !FEED_TABLES.contains(&table.0)
-}
-
 fn engine_key(table: TableId, key: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(key.len() + 1);
+    write_engine_key(table, key, &mut bytes);
+    bytes
+}
+
+fn write_engine_key(table: TableId, key: &[u8], bytes: &mut Vec<u8>) {
+    bytes.clear();
     bytes.push(table.0);
     bytes.extend_from_slice(key);
-    bytes
 }
 
 fn check_format(path: &Path) -> Result<(), StoreError> {
@@ -249,29 +239,19 @@ fn visit_all(
     Ok(())
 }
 
-/// The writer's own view: committed rows, through the cache.
+/// The writer's own view: committed rows.
 ///
 /// A read that fails stops the store and finds nothing; whoever judges must [`Store::check`]
 /// before anything is committed.
 impl Tables for Store {
     fn get(&self, table: TableId, key: &[u8]) -> Option<Record> {
-        let read = || match self.0.keyspace(table).get(engine_key(table, key)) {
+        match self.0.keyspace(table).get(engine_key(table, key)) {
             Ok(value) => value.map(|value| Record::from_bytes(&value[..])),
             Err(error) => {
                 let _stopped = self.stop(error);
                 None
             }
-        };
-        if !is_cached(table) {
-            return read();
         }
-        let cached = (table, key.to_vec());
-        if let Some(found) = self.0.cache.get(&cached) {
-            return found;
-        }
-        let found = read();
-        self.0.cache.insert(cached, found.clone());
-        found
     }
 
     fn scan(&self, table: TableId, range: &KeyRange, reverse: bool, visit: Visit<'_>) {

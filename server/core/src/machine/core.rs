@@ -1,9 +1,13 @@
 //! What all conversations share: the way to the disk, the time, who waits for what.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use ledger::draft::Draft;
+use ledger::schema::SiteId;
+use ledger::schema::book::OutcomeRow;
 use ledger::schema::identity::{DeskSession, DeskSessions};
+use ledger::schema::place::Sites;
 use ledger::tables::{Read as _, Tables};
 use protocol::identity::{DeviceId, IntakeNo, OperationId, Seq, ServerTime};
 
@@ -14,11 +18,11 @@ use crate::feed::floor::Floor;
 use crate::identity::command::MachineCommand;
 use crate::intake::command::{Command, CommandOrigin, TakenCommand, take_command};
 use crate::intake::push::{PreparedPush, PushFault, Sender, Taken, take_push};
+use crate::poster::Decided;
 use crate::poster::judge::Judge;
-use crate::poster::{Decided, Group};
 use crate::schema::{SafePoint, SafePoints, Stream};
 use crate::session::wire::ConnectionNo;
-use crate::store::Store;
+use crate::store::{BatchNo, Cut, Store};
 use crate::watermark::Watch;
 use protocol::evidence::BootEvidence;
 
@@ -55,8 +59,10 @@ pub(crate) struct Core {
     pub(crate) watch: Watch,
     pub(crate) safe: SafePoint,
     pub(super) floor: Floor,
-    /// The earliest instant at which a DELTA that was put off is due.
-    pub(crate) feed_due: Option<ServerTime>,
+    /// Connections whose DELTA was put off, by when it is due.
+    feed_later: BTreeSet<(ServerTime, ConnectionNo)>,
+    /// The scope of each site, as of the durable rows.
+    scopes: BTreeMap<SiteId, u64>,
     pub(super) housekeeping_due: ServerTime,
     commands: BTreeMap<IntakeNo, Waiting>,
     /// The slice of long work that was asked for last.
@@ -79,7 +85,8 @@ impl Core {
             replaced: Vec::new(),
             enrolling: BTreeMap::new(),
             incarnating: BTreeMap::new(),
-            feed_due: None,
+            feed_later: BTreeSet::new(),
+            scopes: BTreeMap::new(),
             housekeeping_due: now,
             commands: BTreeMap::new(),
             working: None,
@@ -100,6 +107,35 @@ impl Core {
     /// DELTA can start after this decision or any later one.
     pub(crate) fn floor_low(&self) -> protocol::identity::Lsn {
         self.floor.low
+    }
+
+    /// Has `connection` fed at `due`.
+    pub(crate) fn feed_later(&mut self, due: ServerTime, connection: ConnectionNo) {
+        self.feed_later.insert((due, connection));
+    }
+
+    /// When the first DELTA that was put off is due.
+    pub(super) fn feed_due(&self) -> Option<ServerTime> {
+        self.feed_later.first().map(|(due, _connection)| *due)
+    }
+
+    /// The next connection whose DELTA is due now.
+    pub(super) fn next_due(&mut self) -> Option<ConnectionNo> {
+        let due = self.feed_later.first().is_some_and(|(due, _connection)| *due <= self.now);
+        if due { self.feed_later.pop_first().map(|(_due, connection)| connection) } else { None }
+    }
+
+    /// The version of the scope of `site`.
+    pub(crate) fn scope_version(&mut self, site: SiteId) -> u64 {
+        let cut = self.pipeline.cut();
+        let read = || cut.row::<Sites>(&site).map_or(0, |site| site.scope_version);
+        *self.scopes.entry(site).or_insert_with(read)
+    }
+
+    /// Takes note that `batch` is durable, and says what may be done now.
+    pub(super) fn persisted(&mut self, batch: BatchNo, cut: Cut) -> Vec<After> {
+        self.scopes.clear();
+        self.pipeline.persisted(batch, cut)
     }
 
     pub(crate) fn act(&mut self, action: Action) {
@@ -199,7 +235,7 @@ impl Core {
             }
             TakenCommand::Known { no } if no <= self.pipeline.durable_head().intake => {
                 self.act(Action::CommandTaken { token, intake: no });
-                self.act(judged(token, no));
+                self.act(judged(token, no, None));
             }
             TakenCommand::Known { no } => {
                 let waiting = self.commands.entry(no).or_default();
@@ -224,15 +260,11 @@ impl Core {
         }
     }
 
-    pub(super) fn command_judged(&mut self, intake: IntakeNo) {
-        let waiting = self.commands.remove(&intake).unwrap_or_default();
+    pub(super) fn command_judged(&mut self, decided: &Decided) {
+        let waiting = self.commands.remove(&decided.intake).unwrap_or_default();
         for token in waiting.tokens {
-            self.act(judged(token, intake));
+            self.act(judged(token, decided.intake, decided.outcome.clone()));
         }
-    }
-
-    pub(super) fn post(&mut self, group: Group) {
-        self.pipeline.post(group);
     }
 
     /// Asks for a slice of long work when some is waiting and the last slice is judged: one at a time,
@@ -280,7 +312,7 @@ impl Core {
     }
 }
 
-fn judged(token: Token, intake: IntakeNo) -> Action {
+fn judged(token: Token, intake: IntakeNo, outcome: Option<Arc<OutcomeRow>>) -> Action {
     let operation = OperationId { seq: Seq(intake.0), ..OperationId::default() };
-    Action::CommandJudged { token, intake, operation }
+    Action::CommandJudged { token, intake, operation, outcome }
 }

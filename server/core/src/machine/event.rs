@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use ledger::schema::book::OutcomeRow;
 use ledger::schema::identity::DeskSession;
 use protocol::identity::{DeviceId, IntakeNo, Lsn, OperationId};
 
@@ -123,6 +124,8 @@ pub enum Action {
         intake: IntakeNo,
         /// Its identity, under which the outcome is found.
         operation: OperationId,
+        /// The outcome, where it was decided just now.
+        outcome: Option<Arc<OutcomeRow>>,
     },
     /// Another command was given before under the same idempotency key.
     CommandDiffers {

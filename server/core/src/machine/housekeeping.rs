@@ -20,7 +20,7 @@ const SECOND_US: i64 = 1_000_000;
 
 impl Core {
     pub(super) fn wake_at(&self) -> ServerTime {
-        self.feed_due.map_or(self.housekeeping_due, |due| due.min(self.housekeeping_due))
+        self.feed_due().map_or(self.housekeeping_due, |due| due.min(self.housekeeping_due))
     }
 
     pub(super) fn floor_lags(&self) -> bool {
@@ -53,7 +53,6 @@ impl Core {
 impl Machine {
     pub(super) fn housekeep(&mut self, store: &dyn Store) {
         let now = self.core.now();
-        self.core.feed_due = None;
         if now >= self.core.housekeeping_due {
             self.core.housekeeping_due = now.plus_us(SECOND_US);
             for (connection, session) in &mut self.sessions {
@@ -71,9 +70,17 @@ impl Machine {
             let heard: BTreeSet<SiteId> =
                 self.sessions.values().filter_map(session::Session::site).collect();
             self.rings.keep_only(|site| heard.contains(&site));
+            // Nothing depends on it: whatever is to be sent has its own occasion.
+            let connections: Vec<ConnectionNo> = self.sessions.keys().copied().collect();
+            for connection in connections {
+                self.feed(connection);
+            }
         }
-        let connections: Vec<ConnectionNo> = self.sessions.keys().copied().collect();
-        for connection in connections {
+        for _due in 0..super::FEEDS_PER_STEP {
+            let Some(connection) = self.core.next_due() else { break };
+            if let Some(session) = self.sessions.get_mut(&connection) {
+                session::feed::is_due(session);
+            }
             self.feed(connection);
         }
     }

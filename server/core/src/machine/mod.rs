@@ -58,7 +58,7 @@ use crate::identity::command::MachineCommand;
 use crate::poster::change;
 use crate::poster::judge::{Judge, Poison, Request};
 use crate::poster::rebuild::BookFault;
-use crate::poster::{GroupLimit, post_group};
+use crate::poster::{Decided, GroupLimit};
 use crate::session::lease::LeaseSecret;
 use crate::session::wire::{ConnectionNo, Incoming};
 use crate::session::{self, Session};
@@ -71,6 +71,8 @@ const CHECKED_AT_OPEN: u64 = 1_000;
 const DECISIONS_PER_SLICE: usize = 64;
 /// Decisions of one batch.
 const DECISIONS_PER_BATCH: usize = 256;
+/// Devices that are told in one step what others did: what arrives meanwhile does not wait for all.
+const FEEDS_PER_STEP: usize = 64;
 
 /// What a machine is told once.
 #[derive(Debug, Clone)]
@@ -170,7 +172,7 @@ impl Machine {
             }
             Event::Closed { connection } => self.forget(connection),
             Event::Persisted { batch } => {
-                let durable = self.core.pipeline.persisted(batch, store.cut());
+                let durable = self.core.persisted(batch, store.cut());
                 self.after(store, durable);
             }
             Event::Command { token, command } => self.core.command(store, token, command),
@@ -244,6 +246,7 @@ impl Machine {
     fn after(&mut self, store: &dyn Store, durable: Vec<After>) {
         let mut acks = BTreeMap::new();
         let mut sites = BTreeSet::new();
+        let mut told = BTreeSet::new();
         for after in durable {
             match after {
                 After::Ack { connection, stream } => {
@@ -257,9 +260,10 @@ impl Machine {
                 After::CommandTaken { intake } => self.core.command_taken(intake),
                 After::Decided { decisions } => {
                     for decided in &decisions {
-                        self.answer(store, decided.intake);
+                        self.answer(store, decided);
                         self.cards_changed(&decided.devices);
                         sites.extend(decided.sites.iter().copied());
+                        told.extend(decided.told.iter().copied());
                     }
                     self.core.decided(&decisions);
                 }
@@ -273,15 +277,24 @@ impl Machine {
         }
         // Devices of other sites learn at their next heartbeat that the log went on.
         let everybody = sites.contains(&ALL_SITES);
-        let touched: Vec<ConnectionNo> = self
-            .sessions
-            .iter()
-            .filter(|(_connection, session)| {
-                session.site().is_some_and(|site| everybody || sites.contains(&site))
-            })
-            .map(|(connection, _session)| *connection)
-            .collect();
-        for connection in touched {
+        let by_device = &self.core.by_device;
+        let waiting: BTreeSet<ConnectionNo> =
+            told.iter().filter_map(|device| by_device.get(device).copied()).collect();
+        let mut others = Vec::new();
+        for (connection, session) in &mut self.sessions {
+            let is_touched = session.site().is_some_and(|site| everybody || sites.contains(&site));
+            if !is_touched || waiting.contains(connection) {
+                continue;
+            }
+            let is_later = session::feed::must_wait(&self.core, session);
+            if is_later || others.len() >= FEEDS_PER_STEP {
+                session::feed::put_off(&mut self.core, (*connection, session));
+            } else {
+                others.push(*connection);
+            }
+        }
+        // Who waits for an outcome comes first.
+        for connection in waiting.into_iter().chain(others) {
             self.feed(connection);
         }
     }
@@ -299,8 +312,9 @@ impl Machine {
     }
 
     /// Answers the connections that waited for the decision about `intake`.
-    fn answer(&mut self, store: &dyn Store, intake: IntakeNo) {
-        self.core.command_judged(intake);
+    fn answer(&mut self, store: &dyn Store, decided: &Decided) {
+        let intake = decided.intake;
+        self.core.command_judged(decided);
         if let Some(connection) = self.core.enrolling.remove(&intake)
             && let Some(session) = self.sessions.get_mut(&connection)
         {
@@ -337,8 +351,7 @@ impl Machine {
             };
             let judge = MachineFirst(self.judge.as_ref());
             let now = self.core.now();
-            let group = self.core.pipeline.view(store, |view| post_group(view, &judge, limit, now));
-            self.core.post(group);
+            self.core.pipeline.post(store, &judge, limit, now);
             self.core.ask_for_work(store, self.judge.as_ref());
         } else if self.snapshots.is_building() {
             let waiting = self.snapshots.build(self.core.config.snapshot_slice_rows);

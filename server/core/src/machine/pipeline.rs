@@ -3,16 +3,21 @@
 //! One batch is under way at a time. While it is synced, intake and judged groups gather in the
 //! next one: that is the group commit, and its size follows the speed of the disk.
 
+use std::cell::RefCell;
 use std::sync::Arc;
 
 use ledger::draft::Changes;
+use ledger::key::KeyRange;
+use ledger::record::Record;
 use ledger::schema::book::{Head, Heads};
-use ledger::tables::{Read as _, Tables};
-use protocol::identity::IntakeNo;
+use ledger::tables::{Read as _, TableId, Tables, Visit};
+use protocol::identity::{IntakeNo, ServerTime};
 
 use super::core::After;
+use crate::hot::{Hot, Reading};
 use crate::intake::IntakeHead;
-use crate::poster::Group;
+use crate::poster::judge::Judge;
+use crate::poster::{Decided, Ground, GroupLimit, post_onto};
 use crate::store::{Batch, BatchNo, Cut, Layers, Store};
 
 /// The head in `tables`.
@@ -46,6 +51,52 @@ pub(crate) struct Pipeline {
     pub(crate) intake: IntakeHead,
     head: Head,
     ready: Option<Batch>,
+    /// What was read and written lately.
+    hot: RefCell<Hot>,
+}
+
+/// Everything that was written, and what gathers laid on top.
+struct Gathering<'a> {
+    store: &'a dyn Store,
+    under_way: Option<&'a Changes>,
+    open: &'a mut Changes,
+    hot: &'a RefCell<Hot>,
+}
+
+impl Gathering<'_> {
+    fn read<R>(&self, read: impl FnOnce(&dyn Tables) -> R) -> R {
+        reading(self.store, (self.under_way, self.open), self.hot, read)
+    }
+}
+
+impl Tables for Gathering<'_> {
+    fn get(&self, table: TableId, key: &[u8]) -> Option<Record> {
+        self.read(|tables| tables.get(table, key))
+    }
+
+    fn scan(&self, table: TableId, range: &KeyRange, reverse: bool, visit: Visit<'_>) {
+        self.read(|tables| tables.scan(table, range, reverse, visit));
+    }
+}
+
+impl Ground for Gathering<'_> {
+    fn absorb(&mut self, changes: Changes) {
+        self.hot.borrow_mut().absorb(&changes);
+        self.open.extend(changes);
+    }
+}
+
+/// Reads through `hot`, the batch under way and the one that gathers.
+fn reading<R>(
+    store: &dyn Store,
+    (under_way, open): (Option<&Changes>, &Changes),
+    hot: &RefCell<Hot>,
+    read: impl FnOnce(&dyn Tables) -> R,
+) -> R {
+    match under_way {
+        None => read(&Reading { hot, below: &Layers::over(store, &[open]) }),
+        Some(batch) => read(&Reading { hot, below: &Layers::over(store, &[batch, open]) }),
+    }
 }
 
 impl Pipeline {
@@ -65,30 +116,48 @@ impl Pipeline {
             intake,
             head,
             ready: None,
+            hot: RefCell::default(),
         }
     }
 
     /// Everything that was written, durable or not.
     pub(crate) fn view<R>(&self, store: &dyn Store, read: impl FnOnce(&dyn Tables) -> R) -> R {
-        match &self.under_way {
-            None => read(&Layers::over(store, &[&self.open])),
-            Some(batch) => read(&Layers::over(store, &[&batch.changes, &self.open])),
-        }
+        let under_way = self.under_way.as_ref().map(|batch| &*batch.changes);
+        reading(store, (under_way, &self.open), &self.hot, read)
     }
 
     /// Adds rows to what gathers; `after` is done when they are durable.
     pub(crate) fn write(&mut self, changes: Changes, after: Option<After>) {
+        self.hot.borrow_mut().absorb(&changes);
         self.open.extend(changes);
         self.open_after.extend(after);
     }
 
-    pub(super) fn post(&mut self, group: Group) {
-        if group.decisions.is_empty() {
+    /// Judges what waits, and adds it to what gathers.
+    pub(super) fn post(
+        &mut self,
+        store: &dyn Store,
+        judge: &dyn Judge,
+        limit: GroupLimit,
+        now: ServerTime,
+    ) {
+        let mut ground = Gathering {
+            store,
+            under_way: self.under_way.as_ref().map(|batch| &*batch.changes),
+            open: &mut self.open,
+            hot: &self.hot,
+        };
+        let (head, decisions) = post_onto(&mut ground, judge, limit, now);
+        self.decided(head, decisions);
+    }
+
+    fn decided(&mut self, head: Head, decisions: Vec<Decided>) {
+        if decisions.is_empty() {
             return;
         }
-        self.head = group.head;
-        self.n_decisions_open = self.n_decisions_open.saturating_add(group.decisions.len());
-        self.write(group.changes, Some(After::Decided { decisions: group.decisions }));
+        self.head = head;
+        self.n_decisions_open = self.n_decisions_open.saturating_add(decisions.len());
+        self.open_after.push(After::Decided { decisions });
     }
 
     /// Closes what gathers and hands it over, when nothing is under way.

@@ -2,17 +2,20 @@
 
 use std::collections::BTreeSet;
 
-use ledger::draft::{Changes, Draft, Overlay};
-use ledger::record::Record;
+use ledger::draft::{Changes, Draft};
+use ledger::key::Key as _;
+use ledger::record::{Record, append_row, encode_row};
 use ledger::schema::SiteId;
 use ledger::schema::book::{Change, ChangedRow, ChangesTable};
-use ledger::tables::{TableId, Tables};
+use ledger::tables::{Table as _, TableId, Tables};
 use protocol::identity::{Hash16, Lsn, chained};
-use serde_bytes::ByteBuf;
+use serde::Serialize;
+use serde_bytes::{ByteBuf, Bytes};
 
 use crate::feed::sites::Turn;
 use crate::poster::judge::Request;
 use crate::schema::{FeedIndex, FeedIndexRow};
+use crate::store::Layers;
 
 /// What one decision writes.
 pub(crate) struct WrittenChange {
@@ -24,58 +27,106 @@ pub(crate) struct WrittenChange {
     pub(crate) sites: BTreeSet<SiteId>,
 }
 
+/// A [`ChangedRow`] that borrows; its bytes are the same.
+#[derive(Serialize)]
+struct RowOfChange<'a> {
+    table: u8,
+    key: &'a Bytes,
+    record: Option<&'a Bytes>,
+    sites: BTreeSet<SiteId>,
+}
+
 /// Makes the change record of a decision from the rows that it changed.
 ///
 /// Objects that are touched without a change of their own are put again as they are, so that the
 /// feed index follows from the record alone.
 pub(crate) fn write(
-    before: &Overlay<'_>,
+    before: &dyn Tables,
     mut changes: Changes,
     request: &Request<'_>,
     previous: Hash16,
 ) -> WrittenChange {
-    let mut after = Overlay::over(before);
-    after.absorb(changes.clone());
+    let touched = touched(before, &changes);
+    changes.extend(touched);
+    let layers = [&changes];
+    let after = Layers::over(before, &layers);
     let turn = Turn { before, after: &after };
-    for (table, key) in turn.touched(&changes) {
-        let record = after.get(table, &key);
-        changes.insert((table, key), record);
-    }
-    let rows: Vec<ChangedRow> = changes
+    let rows: Vec<RowOfChange<'_>> = changes
         .iter()
-        .map(|((table, key), record)| ChangedRow {
+        .map(|((table, key), record)| RowOfChange {
             table: table.0,
-            key: ByteBuf::from(key.clone()),
-            record: record.as_ref().map(|record| ByteBuf::from(record.bytes())),
-            sites: turn.seen_by(*table, key).into_iter().collect(),
+            key: Bytes::new(key),
+            record: record.as_ref().map(|record| Bytes::new(record.bytes())),
+            sites: turn.seen_by(*table, key),
         })
         .collect();
-    let hash = link(previous, request.lsn, &rows);
-    let change = Change { time: request.time, intake: request.intake_no, rows, previous, hash };
-    let sites = change.rows.iter().flat_map(|row| row.sites.iter().copied()).collect();
-    let mut draft = Draft::over(before);
-    index(&mut draft, request.lsn, &change);
-    draft.put::<ChangesTable>(&request.lsn, change);
-    changes.extend(draft.finish());
+    let encoded = encode_row(&rows);
+    let hash = link_of(previous, request.lsn, &encoded);
+    let mut index = Draft::over(before);
+    let mut n: u32 = 0;
+    for row in &rows {
+        n = mention(&mut index, (request.lsn, n), (row.table, row.key), &row.sites);
+    }
+    let sites = rows.into_iter().flat_map(|row| row.sites).collect();
+    let index = index.finish();
+    changes.extend(index);
+    let record = record_of(request, &encoded, (previous, hash));
+    changes.insert((ChangesTable::ID, request.lsn.to_bytes()), Some(record));
     WrittenChange { changes, hash, sites }
+}
+
+/// The rows of objects that `changes` touch without changing them.
+fn touched(before: &dyn Tables, changes: &Changes) -> Changes {
+    let layers = [changes];
+    let after = Layers::over(before, &layers);
+    let touched = Turn { before, after: &after }.touched(changes);
+    let rows = touched.into_iter().map(|(table, key)| {
+        let record = after.get(table, &key);
+        ((table, key), record)
+    });
+    rows.collect()
+}
+
+/// The record of a [`Change`] whose rows are encoded already: they are the larger part, and its
+/// chain is made of the same bytes.
+fn record_of(request: &Request<'_>, rows: &[u8], links: (Hash16, Hash16)) -> Record {
+    let mut bytes = encode_row(&(request.time, request.intake_no));
+    let rows = rows.get(1..).expect("encoded rows begin with a format version");
+    bytes.extend_from_slice(rows);
+    append_row(&links, &mut bytes);
+    Record::from_bytes(bytes)
 }
 
 /// The feed index that follows from a change record.
 fn index(draft: &mut Draft<'_>, lsn: Lsn, change: &Change) {
     let mut n: u32 = 0;
     for row in &change.rows {
-        for site in &row.sites {
-            let object = FeedIndexRow { table: row.table, key: row.key.clone() };
-            draft.put::<FeedIndex>(&(*site, lsn, n), object);
-            n = n.saturating_add(1);
-        }
+        n = mention(draft, (lsn, n), (row.table, &row.key), &row.sites);
     }
+}
+
+/// Mentions a row in the feeds of `sites`, from number `n` of the decision on; the next number.
+fn mention<'s>(
+    draft: &mut Draft<'_>,
+    (lsn, mut n): (Lsn, u32),
+    (table, key): (u8, &[u8]),
+    sites: impl IntoIterator<Item = &'s SiteId>,
+) -> u32 {
+    for site in sites {
+        let object = FeedIndexRow { table, key: ByteBuf::from(key) };
+        draft.put::<FeedIndex>(&(*site, lsn, n), object);
+        n = n.saturating_add(1);
+    }
+    n
 }
 
 /// The link of the change chain for decision `lsn`.
 pub fn link(previous: Hash16, lsn: Lsn, rows: &[ChangedRow]) -> Hash16 {
-    let rows = ledger::record::encode_row(&rows);
-    chained(&[&previous.0, &lsn.0.to_le_bytes(), &rows])
+    link_of(previous, lsn, &encode_row(&rows))
+}
+
+fn link_of(previous: Hash16, lsn: Lsn, rows: &[u8]) -> Hash16 {
+    chained(&[&previous.0, &lsn.0.to_le_bytes(), rows])
 }
 
 /// The rows that folding `change` writes: those it names, and the feed index.

@@ -17,13 +17,13 @@ use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use ledger::draft::{Changes, Draft, Overlay};
+use ledger::draft::{Changes, Draft, Overlay, change_of};
 use ledger::key::Key as _;
 use ledger::schema::SiteId;
-use ledger::schema::book::{Head, Heads, Intake, Intakes};
+use ledger::schema::book::{Head, Heads, Intake, Intakes, OutcomeRow, Outcomes};
 use ledger::schema::identity::Devices;
 use ledger::tables::{Read as _, Table as _, Tables};
-use protocol::identity::{DeviceId, IntakeNo, Lsn, ServerTime};
+use protocol::identity::{DeviceId, IntakeNo, Lsn, OperationId, ServerTime};
 
 use judge::{Judge, Poison, Request};
 
@@ -51,6 +51,10 @@ pub struct Decided {
     pub sites: BTreeSet<SiteId>,
     /// Devices whose card it changed.
     pub devices: Vec<DeviceId>,
+    /// The outcome of the operation.
+    pub outcome: Option<Arc<OutcomeRow>>,
+    /// Devices whose operations got an outcome, or another one.
+    pub told: BTreeSet<DeviceId>,
     /// Why it was parked as poison, where it was.
     pub poison: Option<String>,
 }
@@ -64,6 +68,18 @@ pub struct GroupLimit {
     pub decisions_max: usize,
 }
 
+/// Tables that decisions are laid over, one after the other: each reads what came before it.
+pub trait Ground: Tables {
+    /// Lays rows on top.
+    fn absorb(&mut self, changes: Changes);
+}
+
+impl Ground for Overlay<'_> {
+    fn absorb(&mut self, changes: Changes) {
+        Overlay::absorb(self, changes);
+    }
+}
+
 /// Judges what waits, over `tables`, at `now`.
 pub fn post_group(
     tables: &dyn Tables,
@@ -72,26 +88,37 @@ pub fn post_group(
     now: ServerTime,
 ) -> Group {
     let mut overlay = Overlay::over(tables);
-    let mut head = tables.row::<Heads>(&()).map_or_else(Head::default, |head| *head);
+    let (head, decisions) = post_onto(&mut overlay, judge, limit, now);
+    Group { changes: overlay.into_changes(), head, decisions }
+}
+
+/// Judges what waits and lays it onto `ground`; the head after it, and the decisions.
+pub fn post_onto(
+    ground: &mut dyn Ground,
+    judge: &dyn Judge,
+    limit: GroupLimit,
+    now: ServerTime,
+) -> (Head, Vec<Decided>) {
+    let mut head = ground.row::<Heads>(&()).map_or_else(Head::default, |head| *head);
     let mut decisions = Vec::new();
     while decisions.len() < limit.decisions_max && head.intake < limit.up_to {
         let no = head.intake.next();
-        let Some(intake) = overlay.row::<Intakes>(&no) else { break };
-        let decided = post_one(&mut overlay, judge, (no, &intake), (&mut head, now));
+        let Some(intake) = ground.row::<Intakes>(&no) else { break };
+        let decided = post_one(ground, judge, (no, &intake), (&mut head, now));
         decisions.push(decided);
     }
-    let mut changes = overlay.into_changes();
     if !decisions.is_empty() {
-        let mut draft = Draft::over(tables);
+        let mut draft = Draft::over(&*ground);
         draft.put::<Heads>(&(), head);
-        changes.extend(draft.finish());
+        let changes = draft.finish();
+        ground.absorb(changes);
     }
-    Group { changes, head, decisions }
+    (head, decisions)
 }
 
-/// Judges one operation and lays its change over the group.
+/// Judges one operation and lays its change onto the group.
 fn post_one(
-    overlay: &mut Overlay<'_>,
+    ground: &mut dyn Ground,
     judge: &dyn Judge,
     (no, intake): (IntakeNo, &Arc<Intake>),
     (head, now): (&mut Head, ServerTime),
@@ -99,21 +126,30 @@ fn post_one(
     let time = now.max(head.time.plus_us(1)).max(intake.received.plus_us(1));
     let lsn = head.lsn.next();
     let request = Request { intake_no: no, intake, lsn, time };
-    let (changes, poison) = judged(overlay, judge, &request);
+    let (changes, poison) = judged(&*ground, judge, &request);
     let devices = changes
         .keys()
         .filter(|(table, _key)| *table == Devices::ID)
         .filter_map(|(_table, key)| DeviceId::from_bytes(key))
         .collect();
-    let written = change::write(overlay, changes, &request, head.hash);
+    let told = changes
+        .keys()
+        .filter(|(table, _key)| *table == Outcomes::ID)
+        .filter_map(|(_table, key)| OperationId::from_bytes(key))
+        .map(|operation| operation.device)
+        .collect();
+    let name = intake.identity(no).to_bytes();
+    let outcome = change_of(&changes, Outcomes::ID, &name).and_then(Option::as_ref);
+    let outcome = outcome.map(|record| record.row::<OutcomeRow>());
+    let written = change::write(&*ground, changes, &request, head.hash);
     *head = Head { lsn, time, intake: no, hash: written.hash };
-    overlay.absorb(written.changes);
-    Decided { lsn, time, intake: no, sites: written.sites, devices, poison }
+    ground.absorb(written.changes);
+    Decided { lsn, time, intake: no, sites: written.sites, devices, outcome, told, poison }
 }
 
 /// What the judgement changes, or what parking the operation changes.
 fn judged(
-    tables: &Overlay<'_>,
+    tables: &dyn Tables,
     judge: &dyn Judge,
     request: &Request<'_>,
 ) -> (Changes, Option<String>) {
@@ -137,7 +173,7 @@ fn judged(
 /// Runs `work` in a draft of its own. A panic, a fault and an exhausted budget are all poison; the
 /// draft goes, and nothing of it was seen by anybody.
 fn caught(
-    tables: &Overlay<'_>,
+    tables: &dyn Tables,
     work: impl FnOnce(&mut Draft<'_>) -> Result<(), Poison>,
 ) -> Result<Changes, String> {
     let run = AssertUnwindSafe(|| {

@@ -20,6 +20,9 @@ use crate::snapshot::{Snapshot, Snapshots};
 /// Feed messages that may be on their way at once: one chunk of 64 KiB each, about a quarter of a
 /// second of a slow link.
 const WINDOW: u32 = 4;
+/// With more connected devices than this, the pause between two DELTAs that tell one of them only
+/// of others is twice as long, and so on.
+const DEVICES_PER_INTERVAL: u64 = 400;
 
 /// The feed of one device.
 pub(super) struct Feed {
@@ -29,6 +32,8 @@ pub(super) struct Feed {
     last_delta: ServerTime,
     /// A snapshot must show this decision: it is too large for a DELTA.
     at_least: Lsn,
+    /// It is listed among those that go on later.
+    is_put_off: bool,
 }
 
 enum State {
@@ -47,7 +52,7 @@ enum State {
 impl Feed {
     pub(super) fn new(now: ServerTime) -> Self {
         let last_delta = ServerTime(now.0.saturating_sub(1));
-        Self { state: State::Silent, unread: 0, last_delta, at_least: Lsn(0) }
+        Self { state: State::Silent, unread: 0, last_delta, at_least: Lsn(0), is_put_off: false }
     }
 
     pub(super) fn sent(&mut self) {
@@ -174,17 +179,15 @@ fn follow(
     let open = session.open()?;
     let (site, device) = (open.sender.site, open.sender.device);
     let cut = core.pipeline.cut().clone();
-    if scope_version(cut.as_ref(), open) != open.scope_version {
+    if core.scope_version(site) != open.scope_version {
         // Locations came to the site or left it: what lies there is in no delta.
         open.feed.state = State::Silent;
         too_old(core, (connection, session));
         return Some(Stepped);
     }
-    let interval = i64::try_from(core.config.feed_interval_us).unwrap_or(i64::MAX);
-    let due = open.feed.last_delta.plus_us(interval);
     let tables: (&dyn Tables, Lsn) = (cut.as_ref(), head);
-    if now < due && !rings.concerns(tables, (site, device), position.scanned) {
-        core.feed_due = Some(core.feed_due.map_or(due, |known| known.min(due)));
+    if now < due(core, &open.feed) && !rings.concerns(tables, (site, device), position.scanned) {
+        put_off(core, (connection, session));
         return None;
     }
     match rings.next(tables, (site, device), position) {
@@ -203,6 +206,37 @@ fn follow(
         }
     }
     Some(Stepped)
+}
+
+/// When a device is told of others again: in a large house each hears less often what the others
+/// do, so that all of them together are told no oftener.
+fn due(core: &Core, feed: &Feed) -> ServerTime {
+    let n_devices = u64::try_from(core.by_device.len()).unwrap_or(u64::MAX);
+    let times = n_devices.div_ceil(DEVICES_PER_INTERVAL).max(1);
+    let interval = core.config.feed_interval_us.saturating_mul(times);
+    feed.last_delta.plus_us(i64::try_from(interval).unwrap_or(i64::MAX))
+}
+
+/// Whether a feed follows and may not go on yet, unless something concerns its device itself.
+pub(crate) fn must_wait(core: &Core, session: &mut Session) -> bool {
+    let Some(open) = session.open() else { return false };
+    matches!(open.feed.state, State::Following(_)) && core.now() < due(core, &open.feed)
+}
+
+/// Lists a feed that follows among those that go on later, when they are due.
+pub(crate) fn put_off(core: &mut Core, (connection, session): (ConnectionNo, &mut Session)) {
+    let Some(open) = session.open() else { return };
+    if !open.feed.is_put_off && matches!(open.feed.state, State::Following(_)) {
+        open.feed.is_put_off = true;
+        core.feed_later(due(core, &open.feed), connection);
+    }
+}
+
+/// It is no longer listed.
+pub(crate) fn is_due(session: &mut Session) {
+    if let Some(open) = session.open() {
+        open.feed.is_put_off = false;
+    }
 }
 
 fn begin_snapshot(

@@ -8,7 +8,7 @@ use protocol::frame::{
     Auth, Challenge, Enrol, EnrolOk, FaultCode, Frame, Hello, Limits, PROTOCOL_MAX, PROTOCOL_MIN,
     Resume, StaleStore, Welcome, auth_digest, capability, codec,
 };
-use protocol::identity::{Incarnation, Lsn, ServerEpoch, ServerTime};
+use protocol::identity::{Incarnation, IntakeNo, Lsn, ServerEpoch, ServerTime};
 use protocol::words::SiteCode;
 use serde_bytes::ByteBuf;
 
@@ -170,6 +170,7 @@ impl Admission<'_> {
             offered: core.config.lease_secret.lease(key.0, key.1, offered),
             stream: known.stream,
             safe,
+            safe_up_to: IntakeNo(0),
             ack_due: false,
             unacknowledged: 0,
             learnt: self.evidence(&clock),

@@ -25,7 +25,7 @@ use ledger::schema::identity::{DeviceState, Devices};
 use ledger::tables::Read as _;
 use protocol::evidence::BootEvidence;
 use protocol::frame::{Bye, Fault, FaultCode, Frame, GoAway, Hello, Lease, Resume};
-use protocol::identity::{Boot, Lsn, Seq, ServerEpoch, ServerTime};
+use protocol::identity::{Boot, IntakeNo, Lsn, Seq, ServerEpoch, ServerTime};
 
 use crate::intake::push::Sender;
 use crate::machine::core::Core;
@@ -92,6 +92,8 @@ struct Open {
     /// What is durable of its incarnation.
     stream: Stream,
     safe: Seq,
+    /// The intake record that `safe` was looked up for.
+    safe_up_to: IntakeNo,
     /// An ACK is owed.
     ack_due: bool,
     /// Bytes that were taken and not acknowledged.

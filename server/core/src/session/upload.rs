@@ -76,9 +76,7 @@ pub(crate) fn acknowledge(core: &mut Core, connection: ConnectionNo, session: &m
     let reads = session.unread <= UNREAD_BEFORE_ACKS_WAIT;
     let Some(open) = session.open().filter(|open| open.ack_due && reads) else { return };
     open.ack_due = false;
-    let cut = core.pipeline.cut().clone();
-    let key = (open.sender.device, open.sender.incarnation);
-    open.safe = safe_seq(cut.as_ref(), key, open.stream, core);
+    look_what_is_safe(core, open);
     let chain = core.pipeline.durable_chain();
     let ack = Ack {
         accepted_seq: open.stream.accepted,
@@ -89,6 +87,17 @@ pub(crate) fn acknowledge(core: &mut Core, connection: ConnectionNo, session: &m
         head: super::head(core),
     };
     session.send_frame(core, connection, Frame::Ack(ack));
+}
+
+/// Looks up what is safe of a device. All of it that will ever be up to one intake record is known
+/// when that record is safe: it is looked up once for each.
+fn look_what_is_safe(core: &Core, open: &mut Open) {
+    if open.safe_up_to == core.safe.intake {
+        return;
+    }
+    let key = (open.sender.device, open.sender.incarnation);
+    open.safe = safe_seq(core.pipeline.cut().as_ref(), key, open.stream, core);
+    open.safe_up_to = core.safe.intake;
 }
 
 /// The last operation of an incarnation that no failure of this server can take away. Links are
@@ -168,10 +177,8 @@ pub(super) fn heartbeat(
 ) {
     let now = core.now();
     let head = super::head(core);
-    let cut = core.pipeline.cut().clone();
     let Some(open) = session.open() else { return };
-    let key = (open.sender.device, open.sender.incarnation);
-    open.safe = safe_seq(cut.as_ref(), key, open.stream, core);
+    look_what_is_safe(core, open);
     if heartbeat.boot == open.boot {
         learn_sample(open, heartbeat, now);
         let said = Said {

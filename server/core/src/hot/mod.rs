@@ -1,0 +1,151 @@
+//! What the one writer has in hand: rows, and parts of tables, as they are with everything that
+//! was written, durable or not.
+//!
+//! 1. It only spares reading. Who finds nothing here asks the layers and the store, and tells.
+//! 2. Everything that is written passes here ([`Hot::absorb`]): what is known is never old.
+//! 3. Its size is bounded, and what it forgets follows from what was asked: nothing depends on
+//!    where rows lie in memory, and nothing is read from here in an order that could.
+//!
+//! Order of reading: this file, [`rows`] (by name), [`runs`] (parts of tables).
+
+mod rows;
+mod runs;
+
+use std::cell::RefCell;
+use std::ops::ControlFlow;
+
+use ledger::draft::Changes;
+use ledger::key::KeyRange;
+use ledger::record::Record;
+use ledger::schema::book::{ChangesTable, Intakes};
+use ledger::tables::{Table as _, TableId, Tables, Visit};
+
+use self::rows::Rows;
+use self::runs::{Found, RowList, Runs, after, show};
+use crate::schema::FeedIndex;
+
+/// Rows that one scan takes note of.
+const ROWS_PER_SCAN: usize = 64;
+
+/// Rows and parts of tables.
+#[derive(Default)]
+pub(crate) struct Hot {
+    rows: Rows,
+    runs: Runs,
+}
+
+/// Whether rows of `table` are kept here. Change records and the feed are written once, and read by
+/// others.
+fn is_kept(table: TableId) -> bool {
+    table != ChangesTable::ID && table != FeedIndex::ID
+}
+
+impl Hot {
+    /// Takes note of rows that are written. A row that nobody has asked for is not kept: most are
+    /// written once. An intake record will be judged.
+    pub(crate) fn absorb(&mut self, changes: &Changes) {
+        for ((table, key), row) in changes {
+            if *table == Intakes::ID {
+                self.rows.put(*table, key, row.clone());
+            } else if is_kept(*table) {
+                self.rows.overwrite(*table, key, row.as_ref());
+                self.runs.overwrite(*table, key, row.as_ref());
+            }
+        }
+    }
+
+    /// The row, or that there is none; none when that is not known here.
+    fn get(&mut self, table: TableId, key: &[u8]) -> Option<Option<Record>> {
+        if table == Intakes::ID {
+            // It is wanted once.
+            self.rows.take(table, key)
+        } else {
+            self.rows.get(table, key)
+        }
+    }
+}
+
+/// Tables below, read through what is in hand.
+pub(crate) struct Reading<'a> {
+    pub(crate) hot: &'a RefCell<Hot>,
+    pub(crate) below: &'a dyn Tables,
+}
+
+impl Tables for Reading<'_> {
+    fn get(&self, table: TableId, key: &[u8]) -> Option<Record> {
+        if !is_kept(table) {
+            return self.below.get(table, key);
+        }
+        let known = self.hot.borrow_mut().get(table, key);
+        known.unwrap_or_else(|| {
+            let row = self.below.get(table, key);
+            if table != Intakes::ID {
+                self.hot.borrow_mut().rows.put(table, key, row.clone());
+            }
+            row
+        })
+    }
+
+    fn scan(&self, table: TableId, range: &KeyRange, reverse: bool, visit: Visit<'_>) {
+        if !is_kept(table) || table == Intakes::ID {
+            return self.below.scan(table, range, reverse, visit);
+        }
+        let mut rest = range.clone();
+        let mut before: Option<Found> = None;
+        // Nothing is held while rows are shown: who sees them may read on.
+        while !rest.is_empty() {
+            let found = self.hot.borrow().runs.find(table, &rest, reverse);
+            let Some(found) = found else { break };
+            if show(&found.rows, &rest, reverse, visit).is_break() {
+                return;
+            }
+            if reverse {
+                rest.to.clone_from(&found.part.from);
+                rest.to = rest.to.max(rest.from.clone());
+            } else {
+                rest.from.clone_from(&found.part.to);
+            }
+            before = Some(found);
+        }
+        if !rest.is_empty() {
+            self.scan_below(table, (&rest, reverse), before, visit);
+        }
+    }
+}
+
+impl Reading<'_> {
+    /// Scans what is not in hand, and takes note of it. It continues what `before` holds.
+    fn scan_below(
+        &self,
+        table: TableId,
+        (range, reverse): (&KeyRange, bool),
+        before: Option<Found>,
+        visit: Visit<'_>,
+    ) {
+        let mut fresh: RowList = Vec::new();
+        let mut is_whole = true;
+        self.below.scan(table, range, reverse, &mut |key, record| {
+            if fresh.len() < ROWS_PER_SCAN {
+                fresh.push((key.into(), record.clone()));
+            } else {
+                is_whole = false;
+            }
+            let flow = visit(key, record);
+            is_whole &= flow == ControlFlow::Continue(());
+            flow
+        });
+        let mut part = range.clone();
+        match fresh.last() {
+            Some((last, _row)) if !is_whole && reverse => part.from = last.to_vec(),
+            Some((last, _row)) if !is_whole => part.to = after(last),
+            Some(_) | None => {}
+        }
+        if reverse {
+            fresh.reverse();
+        }
+        self.hot.borrow_mut().runs.learn(table, part, fresh, before);
+    }
+}
+
+#[cfg(test)]
+mod tests;

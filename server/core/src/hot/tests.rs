@@ -1,0 +1,154 @@
+use std::cell::RefCell;
+use std::ops::ControlFlow;
+
+use ledger::draft::Changes;
+use ledger::key::KeyRange;
+use ledger::memory::MemoryTables;
+use ledger::record::Record;
+use ledger::tables::{TableId, Tables};
+use proptest::prelude::*;
+
+use super::{Hot, Reading};
+
+/// What a company does to its tables, in small: few keys, so that everything meets everything.
+#[derive(Debug, Clone)]
+enum Step {
+    Write(Vec<(u8, Vec<u8>, Option<u8>)>),
+    Get(u8, Vec<u8>),
+    Scan { table: u8, from: Vec<u8>, to: Vec<u8>, reverse: bool, rows_max: usize },
+}
+
+fn key() -> impl Strategy<Value = Vec<u8>> {
+    prop::collection::vec(0..4_u8, 0..4)
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let row = (1..4_u8, key(), prop::option::of(any::<u8>()));
+    prop_oneof![
+        prop::collection::vec(row, 1..6).prop_map(Step::Write),
+        (1..4_u8, key()).prop_map(|(table, key)| Step::Get(table, key)),
+        (1..4_u8, key(), key(), any::<bool>(), 1..20_usize).prop_map(
+            |(table, from, to, reverse, rows_max)| Step::Scan {
+                table,
+                from,
+                to,
+                reverse,
+                rows_max
+            }
+        ),
+    ]
+}
+
+fn scanned(
+    tables: &dyn Tables,
+    (table, range, reverse): (TableId, &KeyRange, bool),
+    rows_max: usize,
+) -> Vec<(Vec<u8>, Record)> {
+    let mut rows = Vec::new();
+    tables.scan(table, range, reverse, &mut |key, record| {
+        // Who is shown a row may read others.
+        assert_eq!(tables.get(table, key).as_ref(), Some(record));
+        rows.push((key.to_vec(), record.clone()));
+        if rows.len() < rows_max { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+    });
+    rows
+}
+
+proptest! {
+    #[test]
+    fn what_is_in_hand_is_what_was_written(steps in prop::collection::vec(step(), 1..120)) {
+        let mut tables = MemoryTables::new();
+        let hot = RefCell::new(Hot::default());
+        for step in steps {
+            match step {
+                Step::Write(rows) => {
+                    let changes: Changes = rows
+                        .into_iter()
+                        .map(|(table, key, row)| {
+                            ((TableId(table), key), row.map(|row| Record::from_bytes([row])))
+                        })
+                        .collect();
+                    hot.borrow_mut().absorb(&changes);
+                    tables.apply(changes);
+                }
+                Step::Get(table, key) => {
+                    let reading = Reading { hot: &hot, below: &tables };
+                    let table = TableId(table);
+                    prop_assert_eq!(reading.get(table, &key), tables.get(table, &key));
+                }
+                Step::Scan { table, from, to, reverse, rows_max } => {
+                    let reading = Reading { hot: &hot, below: &tables };
+                    let range = KeyRange { from, to };
+                    let wanted = (TableId(table), &range, reverse);
+                    prop_assert_eq!(
+                        scanned(&reading, wanted, rows_max),
+                        scanned(&tables, wanted, rows_max)
+                    );
+                }
+            }
+        }
+    }
+}
+
+/// Counts what is read below.
+struct Counted<'a>(&'a MemoryTables, RefCell<u32>);
+
+impl Tables for Counted<'_> {
+    fn get(&self, table: TableId, key: &[u8]) -> Option<Record> {
+        *self.1.borrow_mut() += 1;
+        self.0.get(table, key)
+    }
+
+    fn scan(
+        &self,
+        table: TableId,
+        range: &KeyRange,
+        reverse: bool,
+        visit: ledger::tables::Visit<'_>,
+    ) {
+        *self.1.borrow_mut() += 1;
+        self.0.scan(table, range, reverse, visit);
+    }
+}
+
+fn numbered(from: u32, to: u32) -> Changes {
+    let row = |n: u32| {
+        let key = n.to_be_bytes().to_vec();
+        ((TableId(1), key), Some(Record::from_bytes(n.to_le_bytes().to_vec())))
+    };
+    (from..to).map(row).collect()
+}
+
+#[test]
+fn a_queue_is_read_on_from_where_it_was_consumed_to() {
+    let mut tables = MemoryTables::new();
+    tables.apply(numbered(0, 2_000));
+    let hot = RefCell::new(Hot::default());
+    let all = KeyRange { from: vec![0; 4], to: vec![255; 4] };
+    for n in 0..1_000_u32 {
+        let below = Counted(&tables, RefCell::new(0));
+        let reading = Reading { hot: &hot, below: &below };
+        let first = scanned(&reading, (TableId(1), &all, false), 1);
+        assert_eq!(first.first().map(|(key, _row)| key.clone()), Some(n.to_be_bytes().to_vec()));
+        let again = scanned(&reading, (TableId(1), &all, false), 1);
+        assert_eq!(first, again);
+        assert!(*below.1.borrow() <= 2, "one scan, and the row that the test itself looks at");
+        let gone: Changes = [((TableId(1), n.to_be_bytes().to_vec()), None)].into();
+        hot.borrow_mut().absorb(&gone);
+        tables.apply(gone);
+    }
+}
+
+#[test]
+fn more_rows_than_there_is_room_for_are_still_read_right() {
+    let mut tables = MemoryTables::new();
+    let n_rows = 400_000;
+    tables.apply(numbered(0, n_rows));
+    let hot = RefCell::new(Hot::default());
+    let reading = Reading { hot: &hot, below: &tables };
+    for n in (0..n_rows).chain((0..n_rows).step_by(7)) {
+        let key = n.to_be_bytes();
+        let row = reading.get(TableId(1), &key).expect("it was written");
+        assert_eq!(row.bytes(), n.to_le_bytes());
+    }
+}
