@@ -20,7 +20,7 @@ use ledger::record::Record;
 use ledger::schema::book::{ChangesTable, Intakes};
 use ledger::tables::{Table as _, TableId, Tables, Visit};
 
-use self::rows::Rows;
+use self::rows::{Known, Rows};
 use self::runs::{Found, RowList, Runs, after, show};
 use crate::schema::FeedIndex;
 
@@ -54,8 +54,8 @@ impl Hot {
         }
     }
 
-    /// The row, or that there is none; none when that is not known here.
-    fn get(&mut self, table: TableId, key: &[u8]) -> Option<Option<Record>> {
+    /// What is known here of a row, if anything.
+    fn get(&mut self, table: TableId, key: &[u8]) -> Option<Known> {
         if table == Intakes::ID {
             // It is wanted once.
             self.rows.take(table, key)
@@ -77,13 +77,17 @@ impl Tables for Reading<'_> {
             return self.below.get(table, key);
         }
         let known = self.hot.borrow_mut().get(table, key);
-        known.unwrap_or_else(|| {
-            let row = self.below.get(table, key);
-            if table != Intakes::ID {
-                self.hot.borrow_mut().rows.put(table, key, row.clone());
+        match known {
+            Some(Known::Row(row)) => Some(row),
+            Some(Known::Absent) => None,
+            None => {
+                let row = self.below.get(table, key);
+                if table != Intakes::ID {
+                    self.hot.borrow_mut().rows.put(table, key, row.clone());
+                }
+                row
             }
-            row
-        })
+        }
     }
 
     fn scan(&self, table: TableId, range: &KeyRange, reverse: bool, visit: Visit<'_>) {

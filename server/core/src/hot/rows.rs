@@ -26,6 +26,20 @@ impl Slot {
     }
 }
 
+/// What is known of a row.
+pub(super) enum Known {
+    /// It is this.
+    Row(Record),
+    /// There is none.
+    Absent,
+}
+
+impl From<Option<Record>> for Known {
+    fn from(row: Option<Record>) -> Self {
+        row.map_or(Self::Absent, Self::Row)
+    }
+}
+
 /// Rows by their names; the one that was used longest ago in its set makes room.
 pub(super) struct Rows {
     sets: Vec<Vec<Slot>>,
@@ -44,22 +58,22 @@ fn empty(n_sets: usize) -> Vec<Vec<Slot>> {
 }
 
 impl Rows {
-    pub(super) fn get(&mut self, table: TableId, key: &[u8]) -> Option<Option<Record>> {
+    pub(super) fn get(&mut self, table: TableId, key: &[u8]) -> Option<Known> {
         self.clock = self.clock.wrapping_add(1);
         let (clock, hash) = (self.clock, hash_of(table, key));
         let slot = self.set(hash).iter_mut().find(|slot| slot.is(hash, table, key))?;
         slot.used = clock;
-        Some(slot.row.clone())
+        Some(slot.row.clone().into())
     }
 
     /// Gives a row away.
-    pub(super) fn take(&mut self, table: TableId, key: &[u8]) -> Option<Option<Record>> {
+    pub(super) fn take(&mut self, table: TableId, key: &[u8]) -> Option<Known> {
         let hash = hash_of(table, key);
         let set = self.set(hash);
         let place = set.iter().position(|slot| slot.is(hash, table, key))?;
         let slot = set.swap_remove(place);
         self.n_rows = self.n_rows.saturating_sub(1);
-        Some(slot.row)
+        Some(slot.row.into())
     }
 
     /// Changes a row that is here.

@@ -19,6 +19,7 @@ use std::sync::Arc;
 
 use ledger::draft::{Changes, Draft, Overlay, change_of};
 use ledger::key::Key as _;
+use ledger::record::Record;
 use ledger::schema::SiteId;
 use ledger::schema::book::{Head, Heads, Intake, Intakes, OutcomeRow, Outcomes};
 use ledger::schema::identity::Devices;
@@ -140,7 +141,7 @@ fn post_one(
         .collect();
     let name = intake.identity(no).to_bytes();
     let outcome = change_of(&changes, Outcomes::ID, &name).and_then(Option::as_ref);
-    let outcome = outcome.map(|record| record.row::<OutcomeRow>());
+    let outcome = outcome.map(Record::row::<OutcomeRow>);
     let written = change::write(&*ground, changes, &request, head.hash);
     *head = Head { lsn, time, intake: no, hash: written.hash };
     ground.absorb(written.changes);

@@ -19,6 +19,8 @@ use crate::{Problem, company};
 
 /// How long the last outcomes may take.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// Devices of one site: everybody there is told of everything that happens there.
+const DEVICES_PER_SITE: u32 = 50;
 
 /// What to measure.
 #[derive(clap::Args)]
@@ -32,9 +34,12 @@ pub(crate) struct Arguments {
     /// Milliseconds between two scans of a device.
     #[arg(long, default_value_t = 1_000)]
     pause_ms: u64,
-    /// Items, each with stock in a bin.
-    #[arg(long, default_value_t = 300)]
+    /// Items, each with stock in a bin at each site.
+    #[arg(long, default_value_t = 100)]
     items: u32,
+    /// Sites that the devices work in; one for each 50 devices when it is not said.
+    #[arg(long)]
+    sites: Option<u32>,
 }
 
 /// How a device works.
@@ -43,6 +48,7 @@ struct Shift {
     n: u32,
     n_devices: u32,
     n_items: u32,
+    n_sites: u32,
     pause: Duration,
 }
 
@@ -50,8 +56,10 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<Value, Problem> {
     let folder = tempfile::tempdir()?;
     let running = Server::start(Config::local(folder.path())).await?;
     let app = running.app();
-    company::set_up(app.company(), arguments.items).await?;
-    let invitations = company::invite(app.company(), app.address(), arguments.devices).await?;
+    let n_sites = arguments.sites.unwrap_or(arguments.devices.div_ceil(DEVICES_PER_SITE)).max(1);
+    company::set_up(app.company(), n_sites, arguments.items).await?;
+    let wanted = (arguments.devices, n_sites);
+    let invitations = company::invite(app.company(), app.address(), wanted).await?;
     let (starts, started) = watch::channel(None);
     let (readies, mut ready) = tokio::sync::mpsc::unbounded_channel();
     let mut devices = JoinSet::new();
@@ -60,6 +68,7 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<Value, Problem> {
             n,
             n_devices: arguments.devices,
             n_items: arguments.items,
+            n_sites,
             pause: Duration::from_millis(arguments.pause_ms),
         };
         devices.spawn(work(shift, invitation, readies.clone(), started.clone()));
@@ -98,6 +107,7 @@ fn figures(arguments: &Arguments, took: Duration, all: &Tally) -> Value {
     json!({
         "load": "busy",
         "devices": arguments.devices,
+        "sites": arguments.sites.unwrap_or(arguments.devices.div_ceil(DEVICES_PER_SITE)).max(1),
         "pause_ms": arguments.pause_ms,
         "seconds": round(took.as_secs_f64()),
         "scan_to_outcome": all.outcomes.json(),
@@ -133,7 +143,8 @@ async fn work(
         }
         // First it comes, then it goes: stock stays as it is.
         let item = (shift.n + n_scans / 2) % shift.n_items;
-        let (body, document) = company::movement(item, n_scans % 2 == 0, 5);
+        let place = (shift.n % shift.n_sites, item);
+        let (body, document) = company::movement(place, n_scans % 2 == 0, 5);
         client.record(&[Work { body, document: Some(document) }])?;
         n_scans += 1;
         next += shift.pause;

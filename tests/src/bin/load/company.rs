@@ -1,5 +1,6 @@
-//! The company that is loaded: each item in a bin of its own, with stock, and on one line of an
-//! order to receive and of an order to ship, neither of which is ever full.
+//! The company that is loaded: sites that are alike, where each item lies in a bin of its own, with
+//! stock, and is on one line of an order to receive and of an order to ship, neither of which is
+//! ever full.
 
 use futures_util::{StreamExt as _, TryStreamExt as _};
 use ledger::command::master::PutItem;
@@ -25,7 +26,6 @@ use server_core::intake::command::{Command, CommandOrigin};
 
 use crate::Problem;
 
-const LOCATION: &str = "MAIN";
 /// Who works at the desk.
 pub(crate) const CLERK: &str = "CLERK";
 /// Lines of an order.
@@ -40,16 +40,27 @@ where
     T::try_from(text.into()).expect("a short printable code")
 }
 
-/// So many pieces of item `n` that came (`true`) or left, with the order line that they are for.
-pub(crate) fn movement(n: u32, comes: bool, pieces: i32) -> (Body, DocumentRef) {
-    let (place, goods) = (place(n), goods(n, pieces));
+/// So many pieces of item `n` that came (`true`) to `site` or left it, with the order line that they
+/// are for.
+pub(crate) fn movement((site, n): (u32, u32), comes: bool, pieces: i32) -> (Body, DocumentRef) {
+    let (place, goods) = (place(site, n), goods(n, pieces));
     let line = Some(n % LINES + 1);
     if comes {
         let body = Body::Receive(Receive { to: place, goods, condition: Condition::Good });
-        (body, DocumentRef { kind: DocumentKind::PurchaseOrder, no: order("PO", n / LINES), line })
+        (
+            body,
+            DocumentRef {
+                kind: DocumentKind::PurchaseOrder,
+                no: order("PO", site, n / LINES),
+                line,
+            },
+        )
     } else {
         let body = Body::Ship(Ship { from: place, goods });
-        (body, DocumentRef { kind: DocumentKind::SalesOrder, no: order("SO", n / LINES), line })
+        (
+            body,
+            DocumentRef { kind: DocumentKind::SalesOrder, no: order("SO", site, n / LINES), line },
+        )
     }
 }
 
@@ -57,12 +68,17 @@ fn item(n: u32) -> protocol::words::ItemNo {
     word(format!("ITEM{n:05}"))
 }
 
-fn order(series: &str, n: u32) -> protocol::words::DocumentNo {
-    word(format!("{series}{n:05}"))
+/// The code of a site and of its one location.
+fn site_code(site: u32) -> String {
+    format!("MAIN{site:03}")
 }
 
-fn place(n: u32) -> Place {
-    Place { location: word(LOCATION), bin: Some(word(format!("A-{n:05}"))), plate: None }
+fn order(series: &str, site: u32, n: u32) -> protocol::words::DocumentNo {
+    word(format!("{series}{site:03}{n:05}"))
+}
+
+fn place(site: u32, n: u32) -> Place {
+    Place { location: word(site_code(site)), bin: Some(word(format!("A-{n:05}"))), plate: None }
 }
 
 fn goods(n: u32, pieces: i32) -> Goods {
@@ -79,22 +95,26 @@ fn goods(n: u32, pieces: i32) -> Goods {
     }
 }
 
-/// Sets the company up with `n_items` items.
-pub(crate) async fn set_up(company: &Company, n_items: u32) -> Result<(), Problem> {
+/// Sets the company up with `n_items` items at each of `n_sites` sites.
+pub(crate) async fn set_up(company: &Company, n_sites: u32, n_items: u32) -> Result<(), Problem> {
     let mut commands = house();
-    for n in 0..n_items {
-        commands.push(put_item(n));
-        commands.push(put_bin(n));
+    commands.extend((0..n_items).map(put_item));
+    for site in 0..n_sites {
+        commands.extend(put_site(site));
+        commands.extend((0..n_items).map(|n| put_bin(site, n)));
+        for n in 0..n_items.div_ceil(LINES) {
+            let items = (n * LINES..n_items.min((n + 1) * LINES)).collect::<Vec<_>>();
+            for (kind, series) in
+                [(DocumentKind::PurchaseOrder, "PO"), (DocumentKind::SalesOrder, "SO")]
+            {
+                commands.push(put_order((kind, order(series, site, n)), site, &items));
+            }
+        }
+        commands.extend((0..n_items).map(|n| {
+            let (place, goods) = (place(site, n), goods(n, 1_000));
+            LedgerCommand::OpeningStock(OpeningStock { place, goods })
+        }));
     }
-    for n in 0..n_items.div_ceil(LINES) {
-        let lines = (n * LINES..n_items.min((n + 1) * LINES)).collect::<Vec<_>>();
-        commands.push(put_order(DocumentKind::PurchaseOrder, order("PO", n), &lines));
-        commands.push(put_order(DocumentKind::SalesOrder, order("SO", n), &lines));
-    }
-    commands.extend((0..n_items).map(|n| {
-        let (place, goods) = (place(n), goods(n, 1_000));
-        LedgerCommand::OpeningStock(OpeningStock { place, goods })
-    }));
     for part in commands.chunks(PER_BATCH) {
         let batch = LedgerCommand::Batch(Batch { commands: part.to_vec() });
         submit(company, CommandOrigin::System, batch.encode()).await?;
@@ -112,16 +132,18 @@ pub(crate) async fn submit(
     Ok(company.submit(Command { origin, raw, local_date }).await.and_then(Judged::granted)?)
 }
 
-/// One-time codes for `n` devices.
+/// One-time codes for `n` devices, spread over `n_sites` sites.
 pub(crate) async fn invite(
     company: &Company,
     address: &Address,
-    n: u32,
+    (n, n_sites): (u32, u32),
 ) -> Result<Vec<Invitation>, Problem> {
-    let site = company.snapshot().row::<SitesByCode>(&word(LOCATION)).ok_or("the site is there")?;
     futures_util::stream::iter(0..n)
-        .map(|_n| async {
-            let made = server::enrolment::make(address, word(LOCATION), company.now());
+        .map(|n| async move {
+            let code = site_code(n % n_sites);
+            let site = company.snapshot().row::<SitesByCode>(&word(code.clone()));
+            let site = site.ok_or("the site is not there")?;
+            let made = server::enrolment::make(address, word(code), company.now());
             let allow = MachineCommand::AllowEnrolment {
                 code_hash: ByteBuf::from(made.hash),
                 site: site.0,
@@ -135,17 +157,17 @@ pub(crate) async fn invite(
         .await
 }
 
-fn house() -> Vec<LedgerCommand> {
-    vec![
+fn put_site(site: u32) -> [LedgerCommand; 2] {
+    [
         LedgerCommand::PutSite(PutSite {
-            site: word(LOCATION),
+            site: word(site_code(site)),
             never_quantities: false,
             separator: None,
         }),
         LedgerCommand::PutLocation(PutLocation {
-            location: word(LOCATION),
+            location: word(site_code(site)),
             name: "Main warehouse".to_owned(),
-            site: word(LOCATION),
+            site: word(site_code(site)),
             time_zone: word("Europe/Copenhagen"),
             bin_mandatory: true,
             directed: false,
@@ -153,6 +175,11 @@ fn house() -> Vec<LedgerCommand> {
             receipt_bin: Some(word("DOCK")),
             shipment_bin: Some(word("SHIP")),
         }),
+    ]
+}
+
+fn house() -> Vec<LedgerCommand> {
+    vec![
         LedgerCommand::PutOperator(PutOperator {
             operator: word(CLERK),
             name: "Clerk".to_owned(),
@@ -191,9 +218,9 @@ fn put_item(n: u32) -> LedgerCommand {
     })
 }
 
-fn put_bin(n: u32) -> LedgerCommand {
+fn put_bin(site: u32, n: u32) -> LedgerCommand {
     LedgerCommand::PutBin(PutBin {
-        location: word(LOCATION),
+        location: word(site_code(site)),
         bin: word(format!("A-{n:05}")),
         zone: None,
         kind: BinKind::Storage,
@@ -202,7 +229,11 @@ fn put_bin(n: u32) -> LedgerCommand {
     })
 }
 
-fn put_order(kind: DocumentKind, no: protocol::words::DocumentNo, items: &[u32]) -> LedgerCommand {
+fn put_order(
+    (kind, no): (DocumentKind, protocol::words::DocumentNo),
+    site: u32,
+    items: &[u32],
+) -> LedgerCommand {
     let line = |n: &u32| PutLine {
         line: n % LINES + 1,
         item: item(*n),
@@ -216,7 +247,7 @@ fn put_order(kind: DocumentKind, no: protocol::words::DocumentNo, items: &[u32])
         no,
         partner: None,
         partner_name: String::new(),
-        location: word(LOCATION),
+        location: word(site_code(site)),
         to_location: None,
         in_transit: None,
         due: None,

@@ -62,9 +62,9 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<Value, Problem> {
     let folder = tempfile::tempdir()?;
     let running = Server::start(Config::local(&folder.path().join("server"))).await?;
     let app = running.app();
-    company::set_up(app.company(), N_ITEMS).await?;
+    company::set_up(app.company(), 1, N_ITEMS).await?;
     let relay = Relay::to(running.addr(), arguments.mbit * 1_000_000).await?;
-    let invitation = company::invite(app.company(), app.address(), 1).await?.remove(0);
+    let invitation = company::invite(app.company(), app.address(), (1, 1)).await?.remove(0);
     let invitation = Invitation { url: format!("http://{}", relay.address), ..invitation };
     let mut client = Client::open(on_disk(&folder.path().join("handheld"))?)?;
     client.enrol(invitation).await?;
@@ -81,7 +81,7 @@ async fn record(client: &mut Client, arguments: &Arguments) -> Result<(), Proble
     for _operation in 0..arguments.operations {
         let item = u32::try_from(prng.below(u64::from(N_ITEMS)))?;
         let pieces = 1 + i32::try_from(prng.below(20))?;
-        let (body, document) = company::movement(item, prng.chance(1, 2), pieces);
+        let (body, document) = company::movement((0, item), prng.chance(1, 2), pieces);
         client.record(&[Work { body, document: Some(document) }])?;
         // It notices that the network is gone, and that it stays away.
         client.turn(Instant::now()).await;

@@ -6,8 +6,13 @@
 //! for each item: the stock that is open stays as it is, whatever the history.
 //!
 //! The change sets that were committed are kept and applied to a second store, which has lived
-//! through the same history: what the disk and the engine alone can do, in the same groups.
+//! through the same history: what the disk and the engine alone can do with the same rows, in the
+//! same groups, each made durable before the next.
+//!
+//! A long history is prepared once (`--prepare FOLDER`) and measured on as often as one likes
+//! (`--data FOLDER`): each run adds its lines to it, and begins with some that are not measured.
 
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -17,7 +22,7 @@ use ledger::draft::Changes;
 use protocol::outcome::Decision;
 use serde_json::{Value, json};
 use server::config::Config;
-use server::open::open_over;
+use server::open::{open, open_over};
 use server::runtime::{Commit, Company, Health};
 use server::store::Store;
 use server_core::intake::command::{Command, CommandOrigin};
@@ -41,6 +46,15 @@ pub(crate) struct Arguments {
     /// Lines that are asked for at the same time.
     #[arg(long, default_value_t = 1_024)]
     at_once: usize,
+    /// Makes a data folder with this history here, and measures nothing.
+    #[arg(long, conflicts_with = "data")]
+    prepare: Option<PathBuf>,
+    /// Measures on a folder that was prepared with the same items.
+    #[arg(long)]
+    data: Option<PathBuf>,
+    /// With `--data`: lines before those that are measured.
+    #[arg(long, default_value_t = 10_000)]
+    warm: u32,
 }
 
 /// What the committing thread did.
@@ -83,7 +97,7 @@ async fn post(
     let mut answers = futures_util::stream::iter(from..to)
         .map(|line| {
             let pair = line / 2;
-            let (body, document) = company::movement(pair % arguments.items, line % 2 == 0, 5);
+            let (body, document) = company::movement((0, pair % arguments.items), line % 2 == 0, 5);
             let handle = LedgerCommand::Handle(Handle::new(&body, Some(document)));
             let user = company::word(company::CLERK);
             company.submit(Command {
@@ -114,18 +128,73 @@ fn replay(bare: &Store, batches: &[Arc<Changes>]) -> Result<Took, Problem> {
     Ok(took)
 }
 
+/// The file of a prepared folder that says how many lines were posted in it.
+const LINES_FILE: &str = "lines";
+/// The second store of a folder.
+const BARE: &str = "bare";
+
+/// Posts the history of a new company in `folder`.
+async fn prepare(folder: &Path, arguments: &Arguments) -> Result<Value, Problem> {
+    let opened = open(&Config::local(folder)).await?;
+    let company = opened.runtime.company().clone();
+    company::set_up(&company, 1, arguments.items).await?;
+    let history = arguments.history.next_multiple_of(2);
+    let took = post(&company, (0, history), arguments).await?;
+    let health = opened.runtime.stop().await;
+    if health != Health::Stopped {
+        return Err(format!("the server did not stop well: {health:?}").into());
+    }
+    std::fs::write(folder.join(LINES_FILE), history.to_string())?;
+    let lines_per_s = per_second(usize::try_from(history)?, took);
+    println!("{history} lines in {:.1} s: {lines_per_s:.0} lines/s", took.as_secs_f64());
+    Ok(json!({"load": "post", "prepared": history, "lines_per_s": lines_per_s}))
+}
+
+/// Copies a folder of files and folders.
+fn copy(from: &Path, to: &Path) -> std::io::Result<()> {
+    std::fs::create_dir_all(to)?;
+    for entry in std::fs::read_dir(from)? {
+        let entry = entry?;
+        let target = to.join(entry.file_name());
+        if entry.file_type()?.is_dir() {
+            copy(&entry.path(), &target)?;
+        } else {
+            std::fs::copy(entry.path(), target)?;
+        }
+    }
+    Ok(())
+}
+
 pub(crate) async fn run(arguments: &Arguments) -> Result<Value, Problem> {
-    let folder = tempfile::tempdir()?;
-    let config = Config::local(folder.path());
+    if let Some(folder) = &arguments.prepare {
+        return prepare(folder, arguments).await;
+    }
+    let temporary = tempfile::tempdir()?;
+    let folder = arguments.data.as_deref().unwrap_or_else(|| temporary.path());
+    let config = Config::local(folder);
+    let bare_folder = folder.join(BARE);
+    let mut history = 0;
+    if arguments.data.is_some() {
+        history = std::fs::read_to_string(folder.join(LINES_FILE))?.trim().parse()?;
+        copy(&config.store_folder(), &bare_folder)?;
+    }
     let store = Store::open(&config.store_folder())?;
-    let bare = Store::open(&folder.path().join("bare"))?;
+    let bare = Store::open(&bare_folder)?;
     let tape = Arc::new(Mutex::new(Tape::default()));
     let opened = open_over(&config, store.clone(), taped(&store, &bare, &tape)).await?;
     let company = opened.runtime.company().clone();
-    company::set_up(&company, arguments.items).await?;
-    let history = arguments.history.next_multiple_of(2);
-    let preload = post(&company, (0, history), arguments).await?;
-    println!("{history} lines of history in {:.1} s, on two stores", preload.as_secs_f64());
+    let more = if arguments.data.is_some() {
+        arguments.warm.next_multiple_of(2)
+    } else {
+        company::set_up(&company, 1, arguments.items).await?;
+        arguments.history.next_multiple_of(2)
+    };
+    let preload = post(&company, (history, history + more), arguments).await?;
+    history += more;
+    println!(
+        "{history} lines of history, the last {more} of them in {:.1} s on two stores",
+        preload.as_secs_f64()
+    );
     lock(&tape).is_measuring = true;
     let took = post(&company, (history, history + arguments.lines), arguments).await?;
     let health = opened.runtime.stop().await;
@@ -137,10 +206,20 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<Value, Problem> {
         replay(&bare, &tape.batches).map(|bare_took| (bare_took, tape))
     })
     .await??;
-    Ok(figures(arguments, took, &bare_took, &tape))
+    if arguments.data.is_some() {
+        let lines = history + arguments.lines.next_multiple_of(2);
+        std::fs::write(folder.join(LINES_FILE), lines.to_string())?;
+        std::fs::remove_dir_all(&bare_folder)?;
+    }
+    Ok(figures((arguments, history), took, &bare_took, &tape))
 }
 
-fn figures(arguments: &Arguments, took: Duration, bare: &Took, tape: &Tape) -> Value {
+fn figures(
+    (arguments, history): (&Arguments, u32),
+    took: Duration,
+    bare: &Took,
+    tape: &Tape,
+) -> Value {
     let n_lines = usize::try_from(arguments.lines).unwrap_or(usize::MAX);
     let rows: usize = tape.batches.iter().map(|changes| changes.len()).sum();
     let bytes: usize = tape
@@ -165,7 +244,7 @@ fn figures(arguments: &Arguments, took: Duration, bare: &Took, tape: &Tape) -> V
     );
     json!({
         "load": "post",
-        "history": arguments.history,
+        "history": history,
         "lines": arguments.lines,
         "seconds": round(took.as_secs_f64()),
         "lines_per_s": lines_per_s,

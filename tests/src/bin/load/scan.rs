@@ -65,8 +65,8 @@ impl Bare {
 async fn enrolled(folder: &Path) -> Result<Device, Problem> {
     let running = Server::start(Config::local(&folder.join("server"))).await?;
     let app = running.app();
-    company::set_up(app.company(), N_ITEMS).await?;
-    let invitation = company::invite(app.company(), app.address(), 1).await?.remove(0);
+    company::set_up(app.company(), 1, N_ITEMS).await?;
+    let invitation = company::invite(app.company(), app.address(), (1, 1)).await?.remove(0);
     let device = Device::open(&folder.join("device"), Settings::default())?;
     let running_device = tokio::spawn({
         let device = device.clone();
@@ -130,7 +130,7 @@ fn measure(folder: &Path, device: &Device, n: u32) -> Result<[Took; 3], Problem>
     let [mut of_bare, mut of_recorder, mut of_device] =
         [Took::default(), Took::default(), Took::default()];
     for turn in 0..n + WARM_UP {
-        let (body, document) = company::movement(turn % N_ITEMS, turn % 2 == 0, 5);
+        let (body, document) = company::movement((0, turn % N_ITEMS), turn % 2 == 0, 5);
         let work = Work { body, document: Some(document) };
         let content = content(&work);
         let began = Instant::now();
