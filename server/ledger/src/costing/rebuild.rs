@@ -21,7 +21,7 @@ use crate::schema::money::{
     AverageDecrease, AverageDecreases, AveragePeriodRow, AveragePeriods, AveragePool, DirtyPeriods,
     EntryPoints, UnadjustedFrom,
 };
-use crate::schema::{Counter, EntryNo, ItemId, book};
+use crate::schema::{EntryNo, ItemId};
 use crate::tables::{Read as _, Table, Tables};
 
 /// Rows or entries that one step works on.
@@ -61,7 +61,7 @@ pub(crate) fn waits(posting: &Posting<'_, '_>, item: ItemId, entry: EntryNo) -> 
     }
     match rebuild.phase {
         RebuildPhase::Clearing => true,
-        RebuildPhase::Entering(done, last) => entry > done && entry <= last,
+        RebuildPhase::Entering(done) => entry > done,
         RebuildPhase::Keeping(_) => false,
     }
 }
@@ -78,7 +78,7 @@ pub(crate) fn step(posting: &mut Posting<'_, '_>) -> Result<bool, Stop> {
     let item = rebuild.item;
     let phase = match rebuild.phase {
         RebuildPhase::Clearing => clear(posting, item),
-        RebuildPhase::Entering(done, last) => enter(posting, item, (done, last))?,
+        RebuildPhase::Entering(done) => enter(posting, item, done)?,
         RebuildPhase::Keeping(place) => match keep(posting, item, place)? {
             Some(place) => RebuildPhase::Keeping(Some(place)),
             None => {
@@ -113,8 +113,7 @@ fn clear(posting: &mut Posting<'_, '_>, item: ItemId) -> RebuildPhase {
     if cleared.into_iter().any(|more| more) {
         return RebuildPhase::Clearing;
     }
-    let last = posting.draft.row::<book::Counters>(&Counter::ItemLedgerEntry.number());
-    RebuildPhase::Entering(EntryNo(0), EntryNo(last.map_or(0, |last| *last)))
+    RebuildPhase::Entering(EntryNo(0))
 }
 
 /// Deletes a bounded number of rows; answers whether there are more.
@@ -131,16 +130,13 @@ fn clear_table<T: Table>(posting: &mut Posting<'_, '_>, range: &KeyRange) -> boo
     more
 }
 
-/// Brings the next entries in.
-fn enter(
-    posting: &mut Posting<'_, '_>,
-    item: ItemId,
-    (done, last): (EntryNo, EntryNo),
-) -> Result<RebuildPhase, Stop> {
+/// Brings the next entries in, those among them that were posted meanwhile: an entry may need what an
+/// earlier one brings.
+fn enter(posting: &mut Posting<'_, '_>, item: ItemId, done: EntryNo) -> Result<RebuildPhase, Stop> {
     let range = KeyRange::prefix_after(&(item,), &(item, done));
     let mut entries = Vec::new();
     posting.draft.each::<ItemLedgerByItem>(&range, false, |(_item, no), _row| {
-        if no > last || entries.len() >= STEP {
+        if entries.len() >= STEP {
             return ControlFlow::Break(());
         }
         entries.push(no);
@@ -162,7 +158,7 @@ fn enter(
             }
         }
     }
-    Ok(RebuildPhase::Entering(reached, last))
+    Ok(RebuildPhase::Entering(reached))
 }
 
 /// Decreases of periods that are not valued anew: their running sums are those of the costs that they

@@ -106,22 +106,40 @@ pub(crate) fn value_written(
     let setup = setup(&*posting.draft);
     let open = !setup.automatic_cost_posting
         || period::is_year_closed(&*posting.draft, value.posting_date);
-    if !open {
-        let due = match due_of(&*posting.draft, &setup, (no, value)) {
-            // A fact is booked whatever the setup lacks, and so is what the system adjusts: the next
-            // run posts it.
-            Err(Stop::Refuse(_)) if !posting.act.desk || posting.lists_missing => Vec::new(),
-            due => due?,
+    if open {
+        // Nothing of a new entry is posted or listed yet: nothing is read.
+        let amount = |cost: Cost, amount: Money| {
+            account::roles_of(value, cost).map_or(Money::ZERO, |_roles| amount)
         };
-        if !due.is_empty() {
-            let register = gateway::register_of(posting);
-            for due in &due {
-                gateway::post_pair(posting, register, (no, value), due)?;
-            }
-            posted(posting, (no, value), &due)?;
+        let actual = amount(Cost::Actual, value.cost_actual);
+        let expected = amount(Cost::Expected, value.cost_expected);
+        if let Some(kind) = kind_of(&setup, actual, expected) {
+            posting.draft.put::<UnpostedValues>(&(kind, no), ());
         }
+        return Ok(());
+    }
+    let due = match due_of(&*posting.draft, &setup, (no, value)) {
+        // A fact is booked whatever the setup lacks, and so is what the system adjusts: the next run
+        // posts it.
+        Err(Stop::Refuse(_)) if !posting.act.desk || posting.lists_missing => Vec::new(),
+        due => due?,
+    };
+    if !due.is_empty() {
+        let register = gateway::register_of(posting);
+        for due in &due {
+            gateway::post_pair(posting, register, (no, value), due)?;
+        }
+        posted(posting, (no, value), &due)?;
     }
     list_unposted(posting, &setup, (no, value))
+}
+
+/// Under which kind a value entry is listed that has so much open; none: it is not listed.
+fn kind_of(setup: &InventorySetup, actual: Money, expected: Money) -> Option<u8> {
+    if !actual.is_zero() || (setup.expected_cost_posting && !expected.is_zero()) {
+        return Some(DUE);
+    }
+    (!expected.is_zero()).then_some(EXPECTED_OFF)
 }
 
 /// The state of a value entry of which `due` was posted.
@@ -156,10 +174,9 @@ pub(crate) fn list_unposted(
     (no, value): (EntryNo, &ValueEntry),
 ) -> Result<(), Stop> {
     let (actual, expected) = open_amounts(&*posting.draft, (no, value))?;
-    let due = !actual.is_zero() || (setup.expected_cost_posting && !expected.is_zero());
-    let off = !due && !expected.is_zero();
-    for (kind, listed) in [(DUE, due), (EXPECTED_OFF, off)] {
-        let key = (kind, no);
+    let wanted = kind_of(setup, actual, expected);
+    for kind in [DUE, EXPECTED_OFF] {
+        let (key, listed) = ((kind, no), wanted == Some(kind));
         let is_listed = posting.draft.has::<UnpostedValues>(&key);
         if listed && !is_listed {
             posting.draft.put::<UnpostedValues>(&key, ());

@@ -335,8 +335,8 @@ pub struct OrderDate {
 pub enum RebuildPhase {
     /// The old rows go.
     Clearing,
-    /// Entries come in again, by number: behind the first, up to the second.
-    Entering(EntryNo, EntryNo),
+    /// Entries come in again, by number: behind that one.
+    Entering(EntryNo),
     /// Decreases before the first open fiscal year keep their cost: behind that one.
     Keeping(Option<(crate::schema::money::AveragePool, NaiveDate, EntryNo)>),
 }
@@ -383,7 +383,7 @@ crate::tables! {
     GlRunSums = 203, "gl_run_sum", (u64, GlSumKey) => EntryNo;
     /// Value by year (1), month (2) and day (3): first day, inventory posting group, location, item.
     ValueSums = 204, "value_sum", (u8, NaiveDate, String, LocationId, ItemId) => ValueSum;
-    /// Where an item has had value, with the first date.
+    /// Where an item has had value, with the first day of the first year.
     ValuePlaces = 205, "value_place", (ItemId, LocationId, String) => NaiveDate;
     /// Work in process by year (1), month (2) and day (3): first day, kind of order, order.
     WipSums = 206, "wip_sum", (u8, NaiveDate, u8, DocumentNo) => WipSum;

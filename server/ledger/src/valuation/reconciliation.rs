@@ -55,15 +55,21 @@ pub struct Comparison {
     pub expected_off: Money,
     /// Of that: nothing explains it.
     pub unexplained: Money,
+    /// More was unposted than is looked at one by one: what is left of the difference is taken for not
+    /// posted, and nothing is known to be unexplained.
+    pub assumed: bool,
     /// The accounts.
     pub accounts: Vec<String>,
 }
+
+/// Unposted value entries that are looked at one by one at most.
+const UNPOSTED_MAX: usize = 20_000;
 
 /// A row's place: inventory posting group, location, accounts.
 pub type RowKey = (String, LocationId, Account);
 
 /// Compares value entries with accounts at the end of `until`; rows where both are nothing are left out.
-/// Costs what is not posted, and the months and days of one year.
+/// Costs what is not posted, up to a limit, and the months and days of one year.
 ///
 /// # Errors
 ///
@@ -98,9 +104,19 @@ pub fn reconciliation(
             row.accounts.push(balance.account);
         }
     }
-    add_unposted(tables, until, &mut rows)?;
-    for row in rows.values_mut() {
+    let all = add_unposted(tables, until, &mut rows)?;
+    let off = !crate::costing::setup(tables).expected_cost_posting;
+    for ((_group, _location, account), row) in &mut rows {
         row.difference = plus(row.value, row.ledger.negated())?;
+        if !all {
+            row.assumed = true;
+            let expected = off && *account == Account::Interim;
+            (row.expected_off, row.not_posted) = if expected {
+                (row.difference, Money::ZERO)
+            } else {
+                (row.expected_off, plus(row.difference, row.expected_off.negated())?)
+            };
+        }
         let known = plus(row.not_posted, row.expected_off)?;
         row.unexplained = plus(row.difference, known.negated())?;
     }
@@ -111,15 +127,20 @@ pub fn reconciliation(
     Ok(rows)
 }
 
-/// What is not posted, by its reason.
+/// What is not posted, by its reason; answers whether it was all looked at.
 fn add_unposted(
     tables: &(impl Tables + ?Sized),
     until: NaiveDate,
     rows: &mut BTreeMap<RowKey, Comparison>,
-) -> Result<(), Stop> {
+) -> Result<bool, Stop> {
     let mut failed = None;
+    let mut seen: usize = 0;
     let off = !crate::costing::setup(tables).expected_cost_posting;
     each_of::<UnpostedValues>(tables, &KeyRange::all(), false, &mut |key, _row| {
+        seen = seen.saturating_add(1);
+        if seen > UNPOSTED_MAX {
+            return ControlFlow::Break(());
+        }
         let Some(row) = unposted_at(tables, key) else { return ControlFlow::Continue(()) };
         if row.value.posting_date > until {
             return ControlFlow::Continue(());
@@ -153,7 +174,7 @@ fn add_unposted(
             }
         }
     });
-    failed.map_or(Ok(()), Err)
+    failed.map_or(Ok(seen <= UNPOSTED_MAX), Err)
 }
 
 /// Whether a value entry is part of work in process, and whether with the opposite sign.

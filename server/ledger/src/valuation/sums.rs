@@ -151,15 +151,23 @@ pub(crate) fn value_written(posting: &mut Posting<'_, '_>, value: &ValueEntry) -
     for level in [YEAR, MONTH, DAY] {
         let first = first_day(level, value.posting_date);
         let key = (level, first, value.inventory_group.clone(), value.location, value.item);
-        let before = posting.draft.row::<ValueSums>(&key).map(|sum| *sum).unwrap_or_default();
-        posting.draft.put::<ValueSums>(&key, together(before, more)?);
-    }
-    let place = (value.item, value.location, value.inventory_group.clone());
-    let first = posting.draft.row::<ValuePlaces>(&place).map(|date| *date);
-    if first.is_none_or(|first| value.posting_date < first) {
-        posting.draft.put::<ValuePlaces>(&place, value.posting_date);
+        let before = posting.draft.row::<ValueSums>(&key).map(|sum| *sum);
+        if level == YEAR && before.is_none() {
+            remember_place(posting, value, first);
+        }
+        let sum = together(before.unwrap_or_default(), more)?;
+        posting.draft.put::<ValueSums>(&key, sum);
     }
     Ok(())
+}
+
+/// The first year of an item at a place, with the first value of a year there.
+fn remember_place(posting: &mut Posting<'_, '_>, value: &ValueEntry, year: NaiveDate) {
+    let place = (value.item, value.location, value.inventory_group.clone());
+    let first = posting.draft.row::<ValuePlaces>(&place).map(|date| *date);
+    if first.is_none_or(|first| year < first) {
+        posting.draft.put::<ValuePlaces>(&place, year);
+    }
 }
 
 fn remember_date(
