@@ -1,6 +1,9 @@
 //! A bounded set of worlds; the binary `simulate` plays as many as one likes.
 
-use tests::world::{Plan, World};
+use tests::world::{Bug, Plan, World};
+
+/// How many worlds a deliberate bug may survive before the simulation is worth nothing.
+const WORLDS_MAX: u64 = 40;
 
 #[test]
 fn a_bounded_set_of_worlds_breaks_no_invariant() {
@@ -12,4 +15,37 @@ fn a_bounded_set_of_worlds_breaks_no_invariant() {
         captured += world.successes.captured;
     }
     assert!(captured > 100, "only {captured} operations were confirmed in all worlds");
+}
+
+/// Plays worlds with `bug` until one of them shows what it does to the books.
+fn dies(bug: Bug) {
+    for seed in 1..=WORLDS_MAX {
+        let plan = Plan { bug: Some(bug), audit_each: false, ..Plan::of_seed(seed) };
+        let mut world = World::new(plan);
+        world.play();
+        if world.violations.iter().any(|violation| bug.shows_as(violation)) {
+            return;
+        }
+    }
+    panic!("{WORLDS_MAX} worlds did not notice {}: {}", bug.name(), bug.promise());
+}
+
+#[test]
+fn a_server_that_acknowledges_before_its_disk_has_it_loses_facts() {
+    dies(Bug::AckBeforeSync);
+}
+
+#[test]
+fn a_server_that_takes_relabelled_operations_for_new_ones_doubles_facts() {
+    dies(Bug::NoDedupe);
+}
+
+#[test]
+fn an_order_that_ignores_what_people_had_seen_makes_wrong_books() {
+    dies(Bug::NoCausality);
+}
+
+#[test]
+fn an_order_by_wall_clocks_makes_wrong_books() {
+    dies(Bug::RawClock);
 }

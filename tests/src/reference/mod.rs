@@ -216,6 +216,13 @@ impl<K: StockKey> Opinion<K> {
     }
 }
 
+/// Works out the final quantities from scratch, and nothing else: cheap enough to be asked after
+/// every operation.
+pub fn book<K: StockKey>(operations: &[Operation<K>]) -> BTreeMap<K, i128> {
+    let lines = fold::time_lines(operations);
+    lines.into_iter().map(|(key, line)| (key, fold::walk(&line).last)).collect()
+}
+
 /// Works out the books from scratch.
 pub fn judge<K: StockKey>(operations: &[Operation<K>]) -> Opinion<K> {
     let mut opinion = Opinion { book: BTreeMap::new(), counts: BTreeMap::new() };

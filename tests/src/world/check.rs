@@ -1,24 +1,27 @@
 //! What must hold after each decision, and at the end.
 
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use ledger::key::KeyRange;
 use ledger::lookup;
 use ledger::memory::MemoryTables;
 use ledger::schema::StockKey;
-use ledger::schema::book::{Intakes, Outcomes};
+use ledger::schema::book::{Intake, Intakes, Origin, OutcomeRevisions, OutcomeRow, Outcomes};
 use ledger::schema::case::{CaseState, Cases, OpenTasks};
-use ledger::schema::count::{CountState, Counts};
+use ledger::schema::count::{CountRow, CountState, Counts};
 use ledger::schema::stock::Stocks;
 use ledger::tables::Read as _;
-use protocol::identity::OperationId;
-use protocol::operation::{Body, Recorded};
+use protocol::identity::{DeviceId, IntakeNo, OperationId};
+use protocol::operation::{Body, Nothing, Recorded};
 use protocol::outcome::Decision;
 use server_core::poster::rebuild::Fold;
+use server_core::store::MemoryStore;
 
 use super::World;
 use super::floor::Key;
-use crate::reference::{self, BinLine, Knowledge, Operation, Order, Standing, What};
+use crate::reference::{self, BinLine, Knowledge, Operation, Opinion, Order, Standing, What};
 
 /// Tables that no decision writes: desk sessions, leases, what devices last said of themselves, what
 /// is safe, where the feed starts. They are about conversations, not about goods.
@@ -27,18 +30,21 @@ const NOT_OF_THE_BOOK: [u8; 5] = [95, 102, 104, 105, 107];
 /// Piece count of a quantity in units of 0.00001.
 const PIECE: i128 = 100_000;
 
-/// Runs the ledger's own invariants after a durable decision.
+/// Runs the ledger's own invariants after a durable decision, and asks for the second opinion.
 pub(super) fn after_decision(world: &mut World) {
     if !world.server.is_new {
         return;
     }
     world.server.is_new = false;
-    world.audited += 1;
     if !world.plan.audit_each || !is_all_judged(world) {
         return;
     }
     let violations = ledger::audit::audit(world.server.store());
     world.violations.extend(violations.iter().map(|violation| format!("audit: {violation}")));
+    if !counts_were_taken_out(world) {
+        let naive = reference::book(&operations(world));
+        the_book_is_the_naive_fold(world, &naive);
+    }
 }
 
 /// Whether every operation that was taken in has been judged: until then it has no outcome.
@@ -57,33 +63,48 @@ pub(super) fn at_the_end(world: &mut World) {
     let violations = ledger::audit::audit(world.server.store());
     world.violations.extend(violations.iter().map(|violation| format!("audit: {violation}")));
     every_fact_has_one_outcome(world);
-    the_book_is_the_naive_fold(world);
+    if !counts_were_taken_out(world) {
+        let opinion = reference::judge(&operations(world));
+        the_book_is_the_naive_fold(world, &opinion.book);
+        no_count_differs_in_silence(world, &opinion);
+    }
     the_book_is_what_lies_there(world);
     the_book_rebuilds_itself(world);
     devices_show_what_the_server_has(world);
     tally(world);
 }
 
-/// I1, I2, I5: every confirmed operation was judged, exactly once.
+/// I1, I2, I5: every confirmed operation was judged, exactly once. A device whose store was replaced
+/// by an old copy uses numbers twice, so what counts is how many facts there are, not only how they
+/// are named.
 fn every_fact_has_one_outcome(world: &mut World) {
     let store = world.server.store();
-    let mut missing = Vec::new();
+    let mut found = Vec::new();
+    let mut confirmed: BTreeMap<DeviceId, u64> = BTreeMap::new();
     for (place, name) in &world.confirmed {
+        *confirmed.entry(name.device).or_default() += 1;
         if !store.has::<Outcomes>(name) {
-            missing.push(format!("lost: operation {name} of device {place} has no outcome"));
+            found.push(format!("lost: operation {name} of device {place} has no outcome"));
         }
     }
-    let mut taken: BTreeMap<OperationId, u64> = BTreeMap::new();
-    for (no, intake) in store.list::<Intakes>(&KeyRange::all()) {
-        *taken.entry(intake.identity(no)).or_default() += 1;
-    }
-    let confirmed: BTreeSet<_> = world.confirmed.iter().map(|(_place, name)| *name).collect();
-    for (name, n) in taken {
-        if n > 1 && confirmed.contains(&name) {
-            missing.push(format!("doubled: operation {name} was taken in {n} times"));
+    let mut judged: BTreeMap<DeviceId, u64> = BTreeMap::new();
+    for (name, row) in store.list::<Outcomes>(&KeyRange::all()) {
+        if name.device.0 != 0 && row.kind != Body::Void(Nothing {}).kind() {
+            *judged.entry(name.device).or_default() += 1;
         }
     }
-    world.violations.extend(missing);
+    for (device, confirmed) in confirmed {
+        let judged = judged.get(&device).copied().unwrap_or_default();
+        let broken = match judged.cmp(&confirmed) {
+            Ordering::Less => "lost",
+            Ordering::Equal => continue,
+            Ordering::Greater => "doubled",
+        };
+        found.push(format!(
+            "{broken}: device {device} confirmed {confirmed} operations, {judged} were judged"
+        ));
+    }
+    world.violations.extend(found);
 }
 
 impl reference::StockKey for Key {
@@ -145,18 +166,49 @@ fn legs(body: &Body, order: Order, at_leg: impl Fn(u8, u64) -> Order) -> Vec<(Or
     }
 }
 
-/// Everything that devices said, as the intake placed it, for the second opinion.
-fn operations(world: &World) -> Vec<Operation<Key>> {
-    let store = world.server.store();
-    let mut operations = opening(world);
-    for (no, intake) in store.list::<Intakes>(&KeyRange::all()) {
-        let name = intake.identity(no);
-        let Ok(recorded) = Recorded::from_content(&intake.raw) else { continue };
-        let Ok(body) = recorded.decode_body() else { continue };
-        let Some(row) = store.row::<Outcomes>(&name) else { continue };
-        if row.outcome.decision == Decision::Parked {
-            continue;
+/// The name under which an intake record was judged, with its outcome; none where it was only a
+/// repetition. A number that was used twice is the name of the fact that came first.
+fn judged_as(
+    store: &MemoryStore,
+    no: IntakeNo,
+    intake: &Intake,
+) -> Option<(OperationId, Arc<OutcomeRow>)> {
+    let Origin::Device { sent_as, .. } = &intake.origin else { return None };
+    [intake.identity(no), *sent_as]
+        .into_iter()
+        .find_map(|name| Some((name, store.row::<Outcomes>(&name).filter(|row| row.intake == no)?)))
+}
+
+/// What the second opinion has heard of, in order of intake. What is durable never changes, so each
+/// record is read once.
+#[derive(Debug)]
+pub(super) struct Heard {
+    to: IntakeNo,
+    names: Vec<OperationId>,
+    operations: Vec<Operation<Key>>,
+}
+
+impl Heard {
+    /// The opening stock.
+    pub(super) fn opening() -> Self {
+        let operations = opening();
+        let names = vec![OperationId::default(); operations.len()];
+        Self { to: IntakeNo(0), names, operations }
+    }
+
+    /// Hears of everything that `store` has and that was judged.
+    fn listen(&mut self, store: &MemoryStore) {
+        let range = KeyRange::between(&IntakeNo(self.to.0 + 1), &IntakeNo(u64::MAX));
+        for (no, intake) in store.list::<Intakes>(&range) {
+            self.to = no;
+            self.hear(store, no, &intake);
         }
+    }
+
+    fn hear(&mut self, store: &MemoryStore, no: IntakeNo, intake: &Intake) {
+        let Some((name, _row)) = judged_as(store, no, intake) else { return };
+        let Ok(recorded) = Recorded::from_content(&intake.raw) else { return };
+        let Ok(body) = recorded.decode_body() else { return };
         let order = Order {
             tau_us: intake.timing.tau.0,
             device: name.device.0,
@@ -170,9 +222,11 @@ fn operations(world: &World) -> Vec<Operation<Key>> {
             leg,
             ..order
         };
-        let outcome = Some(row.outcome.lsn.0);
+        let first = store.row::<OutcomeRevisions>(&(name, 1));
+        let outcome = first.map(|first| first.outcome.lsn.0);
         for (order, what) in legs(&body, order, at_leg) {
-            operations.push(Operation {
+            self.names.push(name);
+            self.operations.push(Operation {
                 order,
                 epsilon_us: i64::try_from(intake.timing.epsilon_us).unwrap_or(i64::MAX),
                 uncertain: intake.timing.uncertain,
@@ -183,11 +237,26 @@ fn operations(world: &World) -> Vec<Operation<Key>> {
             });
         }
     }
-    operations
+
+    /// Everything that stands: what is parked is not in the book.
+    fn standing(&self, store: &MemoryStore) -> Vec<Operation<Key>> {
+        let is_parked = |name: &OperationId| {
+            let row = store.row::<Outcomes>(name);
+            row.is_some_and(|row| row.outcome.decision == Decision::Parked)
+        };
+        let all = self.names.iter().zip(&self.operations);
+        all.filter(|(name, _operation)| !is_parked(name)).map(|(_name, one)| one.clone()).collect()
+    }
+}
+
+/// What the second opinion judges now.
+fn operations(world: &mut World) -> Vec<Operation<Key>> {
+    world.heard.listen(world.server.store());
+    world.heard.standing(world.server.store())
 }
 
 /// Opening stock, before everything else.
-fn opening(_world: &World) -> Vec<Operation<Key>> {
+fn opening() -> Vec<Operation<Key>> {
     let order = Order { tau_us: 0, device: 0, incarnation: 0, seq: 0, leg: 0 };
     super::floor::Floor::opening()
         .stock()
@@ -222,20 +291,44 @@ fn floor_key(world: &World, key: &StockKey) -> Option<Key> {
 }
 
 /// I10: the book is the fold by τ, worked out by code that shares nothing with the ledger.
-fn the_book_is_the_naive_fold(world: &mut World) {
-    if counts_were_taken_out(world) {
-        return;
-    }
-    let opinion = reference::judge(&operations(world));
+fn the_book_is_the_naive_fold(world: &mut World, naive: &BTreeMap<Key, i128>) {
     let book = book(world);
     let mut found = Vec::new();
-    let keys: BTreeSet<Key> = opinion.book.keys().chain(book.keys()).copied().collect();
+    let keys: BTreeSet<Key> = naive.keys().chain(book.keys()).copied().collect();
     for key in keys {
         let ours = book.get(&key).copied().unwrap_or_default();
-        let theirs = opinion.quantity(&key);
+        let theirs = naive.get(&key).copied().unwrap_or_default();
         if ours != theirs {
             let (ours, theirs) = (ours / PIECE, theirs / PIECE);
             found.push(format!("book of {key:?} is {ours}, the naive fold says {theirs}"));
+        }
+    }
+    world.violations.extend(found);
+}
+
+/// I11: nothing vanishes here and everybody counts right, so a count that differs from the book says
+/// that the book is wrong. That may be where the order of two acts is not known, and is said then;
+/// the count after it may differ because the book was set wrong before.
+fn no_count_differs_in_silence(world: &mut World, opinion: &Opinion<Key>) {
+    let is_parked = |row: &OutcomeRow| row.outcome.decision == Decision::Parked;
+    let outcomes = world.server.store().list::<Outcomes>(&KeyRange::all());
+    if outcomes.iter().any(|(_name, row)| is_parked(row)) {
+        return;
+    }
+    let mut doubtful: Option<Key> = None;
+    let mut found = Vec::new();
+    for ((key, order), finding) in &opinion.counts {
+        if finding.is_marked() {
+            doubtful = Some(*key);
+            continue;
+        }
+        let was_doubtful = doubtful.take() == Some(*key);
+        if finding.difference != 0 && !was_doubtful {
+            let (counted, before) = (finding.counted / PIECE, finding.before / PIECE);
+            found.push(format!(
+                "wrong book: {key:?} was counted {counted} where the book had {before}, nothing \
+                 vanished and nobody is told ({order:?})"
+            ));
         }
     }
     world.violations.extend(found);
@@ -352,7 +445,21 @@ fn tally(world: &mut World) {
         *world.successes.decisions.entry(decision).or_default() += 1;
         world.successes.restated += u64::from(row.outcome.revision > 1);
     }
+    progress(world);
+}
+
+/// Notes what got done since the phase before ended.
+pub(super) fn progress(world: &mut World) {
+    let store = world.server.store();
+    let outcomes = store.list::<Outcomes>(&KeyRange::all());
+    let judged = outcomes.iter().filter(|(name, _row)| name.device.0 != 0).count() as u64;
     let counts = store.list::<Counts>(&KeyRange::all());
-    let settled = counts.iter().filter(|(_key, row)| row.state == CountState::Settled).count();
-    world.successes.settled += u64::try_from(settled).unwrap_or_default();
+    let is_settled = |row: &CountRow| row.state == CountState::Settled;
+    let settled = counts.iter().filter(|(_key, row)| is_settled(row)).count() as u64;
+    let before = world.successes.phases[..world.phase as usize].iter();
+    let (judged_before, settled_before) =
+        before.fold((0, 0), |sum, phase| (sum.0 + phase.judged, sum.1 + phase.settled));
+    let now = &mut world.successes.phases[world.phase as usize];
+    now.judged = judged.saturating_sub(judged_before);
+    now.settled = settled.saturating_sub(settled_before);
 }

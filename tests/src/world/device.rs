@@ -9,11 +9,14 @@ use device_core::key::DeviceKey;
 use device_core::recorder::{Cut, Disk, MemoryDisk};
 use device_core::session::Timer;
 use device_core::store::MemoryStore;
-use protocol::identity::OperationId;
+use protocol::identity::{Lsn, OperationId};
 use protocol::operation::Body;
 use server_core::session::wire::ConnectionNo;
 
 use crate::prng::Prng;
+
+/// Microseconds of an hour: a third of the wall clocks are off by up to so much.
+const HOUR_US: i64 = 3_600_000_000;
 
 /// A device and what it stands on.
 pub struct DeviceHost {
@@ -40,6 +43,15 @@ pub struct DeviceHost {
     last_down_us: i64,
     /// What it said that a person has to look at.
     pub troubles: Vec<String>,
+    image: Option<Image>,
+}
+
+/// A copy of everything that a device keeps, as a backup of its platform takes it.
+struct Image {
+    recorder: MemoryDisk,
+    state: MemoryDisk,
+    queue: MemoryStore,
+    replica: MemoryStore,
 }
 
 impl DeviceHost {
@@ -55,7 +67,7 @@ impl DeviceHost {
             boot_began_us: now_us - prng.between(0, 3_600_000_000),
             n_boots: 1,
             drift_ppm: prng.between(-20, 20),
-            wall_jump_us: 0,
+            wall_jump_us: if prng.chance(1, 3) { prng.between(-HOUR_US, HOUR_US) } else { 0 },
             link_up: true,
             connection: None,
             timers: BTreeMap::new(),
@@ -64,6 +76,7 @@ impl DeviceHost {
             last_up_us: 0,
             last_down_us: 0,
             troubles: Vec::new(),
+            image: None,
             prng,
         };
         host.start(now_us);
@@ -211,6 +224,31 @@ impl DeviceHost {
         self.next_boot(now_us, prng);
     }
 
+    /// A backup of the platform copies all that it keeps.
+    pub fn take_image(&mut self) {
+        self.image = Some(Image {
+            recorder: self.recorder.image(),
+            state: self.state.image(),
+            queue: self.queue.image(),
+            replica: self.replica.image(),
+        });
+    }
+
+    /// Everything that it keeps is gone, and what the last backup copied takes its place. Only
+    /// where it holds nothing that the server has not acknowledged: nobody can bring that back. Says
+    /// whether that was so.
+    pub fn restore_image(&mut self, now_us: i64, prng: &mut Prng) -> bool {
+        let holds_nothing = self.core.as_ref().is_some_and(|core| core.n_unsent() == 0);
+        let Some(image) = self.image.as_ref().filter(|_image| holds_nothing) else { return false };
+        self.recorder = image.recorder.image();
+        self.state = image.state.image();
+        self.queue = image.queue.image();
+        self.replica = image.replica.image();
+        self.kill();
+        self.next_boot(now_us, prng);
+        true
+    }
+
     fn next_boot(&mut self, now_us: i64, prng: &mut Prng) {
         self.n_boots += 1;
         self.boot_began_us = now_us + prng.between(1, 900_000);
@@ -221,9 +259,16 @@ impl DeviceHost {
         self.connection
     }
 
-    /// It begins a connection.
-    pub fn connected(&mut self, connection: Connection, no: ConnectionNo) {
+    /// It begins a connection, whose answers may be slow at first.
+    pub fn connected(&mut self, connection: Connection, no: ConnectionNo, quick_from_us: i64) {
         self.connection = Some((connection, no));
+        self.last_up_us = 0;
+        self.last_down_us = quick_from_us;
+    }
+
+    /// The last decision of the server that its person can have seen.
+    pub fn cursor(&self) -> Option<Lsn> {
+        self.core.as_ref().map(|core| core.status(0).cursor)
     }
 
     /// The server's number of its connection.
@@ -254,6 +299,11 @@ impl DeviceHost {
     pub fn latency_us(&self, prng: &mut Prng) -> i64 {
         let slow = if prng.chance(1, 40) { prng.between(0, 4_000_000) } else { 0 };
         self.base_latency_us + prng.between(0, 50_000) + slow
+    }
+
+    /// What is sent before `until_us` hangs in the network until then.
+    pub fn clog_up(&mut self, until_us: i64) {
+        self.last_up_us = self.last_up_us.max(until_us);
     }
 
     /// When a message sent now arrives at the server: never before the one sent before it.

@@ -61,6 +61,18 @@ fn document(kind: DocumentKind, no: &str, item: &str) -> DocumentRef {
     DocumentRef { kind, no: no.try_into().expect("a short code"), line: Some(line) }
 }
 
+/// The bin that somebody else may want to look at after `work`.
+pub fn bin_changed(work: &Work) -> Option<&'static str> {
+    let place = match &work.body {
+        Body::Move(body) => &body.from,
+        Body::Pick(body) => &body.from,
+        Body::Receive(body) => &body.to,
+        _ => return None,
+    };
+    let bin = place.bin.as_ref()?;
+    BINS.into_iter().find(|known| *known == bin.as_str())
+}
+
 impl Floor {
     /// What lies there at the beginning.
     pub fn opening() -> Self {
@@ -173,6 +185,11 @@ impl Floor {
 
     fn count_bin(&mut self, prng: &mut Prng) -> Work {
         let bin = *prng.pick(&["A", "B", "C", "DOCK"]);
+        self.count_of(bin)
+    }
+
+    /// A complete count of a bin.
+    pub fn count_of(&self, bin: &'static str) -> Work {
         let lines = self
             .full(&[bin])
             .into_iter()

@@ -7,6 +7,7 @@
 //! The same seed plays the same world. After the adversary has had its time the world heals, and
 //! everything must settle within a bound.
 
+mod adversary;
 pub mod check;
 pub mod company;
 pub mod device;
@@ -29,6 +30,10 @@ use server::ServerHost;
 pub const BEGIN_US: i64 = 1_790_000_000_000_000;
 const SECOND_US: i64 = 1_000_000;
 const MINUTE_US: i64 = 60 * SECOND_US;
+/// How often somebody looks at the screen who waits for something.
+const LOOK_AGAIN_US: i64 = SECOND_US / 10;
+/// How many times, before something else is done.
+const LOOKS_MAX: u32 = 30;
 
 /// A deliberate bug. A simulation that does not notice it is worth nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,6 +61,16 @@ impl Bug {
             Self::NoCausality => "no-causality",
             Self::RawClock => "raw-clock",
         }
+    }
+
+    /// Whether `violation` is what this bug does to the books, and not a sign of something else.
+    pub fn shows_as(self, violation: &str) -> bool {
+        let signs: &[&str] = match self {
+            Self::AckBeforeSync => &["lost:"],
+            Self::NoDedupe => &["doubled:"],
+            Self::NoCausality | Self::RawClock => &["wrong book:", "bin wrong and not flagged:"],
+        };
+        signs.iter().any(|sign| violation.starts_with(sign))
     }
 
     /// The promise that it breaks.
@@ -100,6 +115,17 @@ impl Plan {
     }
 }
 
+/// What got done in a phase of a world.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Progress {
+    /// Connections that devices began.
+    pub connections: u64,
+    /// Operations of devices that were judged.
+    pub judged: u64,
+    /// Counts that settled, and were not opened again before the phase ended.
+    pub settled: u64,
+}
+
 /// What happened in a world, so that no run is vacuous.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Successes {
@@ -107,8 +133,8 @@ pub struct Successes {
     pub captured: u64,
     /// Of them, while the device had no network.
     pub captured_offline: u64,
-    /// Sessions that came to WELCOME.
-    pub sessions: u64,
+    /// What got done in each phase: set-up, shift, healing.
+    pub phases: [Progress; 3],
     /// Frames delivered twice or after their connection.
     pub late_frames: u64,
     /// Links cut.
@@ -121,14 +147,20 @@ pub struct Successes {
     pub power_cuts: u64,
     /// Server crashes.
     pub server_crashes: u64,
+    /// Of them, while something had been taken and was not on the disk yet.
+    pub crashes_before_sync: u64,
+    /// Devices whose store was replaced by an old copy.
+    pub restored: u64,
+    /// Counts of a bin by somebody who had just seen on the screen that it changed.
+    pub looks: u64,
+    /// Connections whose answers were slow at first.
+    pub clogged: u64,
     /// Wall clocks that jumped.
     pub clock_jumps: u64,
     /// Outcomes by decision.
     pub decisions: BTreeMap<String, u64>,
     /// Outcomes that were restated.
     pub restated: u64,
-    /// Counts that settled.
-    pub settled: u64,
 }
 
 impl Successes {
@@ -136,16 +168,23 @@ impl Successes {
     pub fn add(&mut self, other: &Self) {
         self.captured += other.captured;
         self.captured_offline += other.captured_offline;
-        self.sessions += other.sessions;
+        for (ours, theirs) in self.phases.iter_mut().zip(other.phases) {
+            ours.connections += theirs.connections;
+            ours.judged += theirs.judged;
+            ours.settled += theirs.settled;
+        }
         self.late_frames += other.late_frames;
         self.cuts += other.cuts;
         self.kills += other.kills;
         self.reboots += other.reboots;
         self.power_cuts += other.power_cuts;
         self.server_crashes += other.server_crashes;
+        self.crashes_before_sync += other.crashes_before_sync;
+        self.restored += other.restored;
+        self.looks += other.looks;
+        self.clogged += other.clogged;
         self.clock_jumps += other.clock_jumps;
         self.restated += other.restated;
-        self.settled += other.settled;
         for (decision, n) in &other.decisions {
             *self.decisions.entry(decision.clone()).or_default() += n;
         }
@@ -171,6 +210,14 @@ pub enum Happening {
     Tick,
     /// The server has time to work.
     Work,
+    /// The server loses its power.
+    PowerCut,
+    /// A device's store is gone; an old copy takes its place.
+    Restore(usize),
+    /// Somebody waits to see on the screen what another one did, to count that bin at once.
+    Look(usize, &'static str, OperationId, u32),
+    /// The network of a device goes, and what is on its way.
+    Cut(usize),
     /// A dead server comes back.
     ServerUp,
     /// A dead device comes back.
@@ -179,6 +226,17 @@ pub enum Happening {
     Act(usize),
     /// A network comes back.
     LinkUp(usize),
+}
+
+/// Where a world stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    /// Fair weather, nobody works.
+    SetUp,
+    /// The shift under the adversary.
+    Shift,
+    /// Nothing more goes wrong, nobody works.
+    Healed,
 }
 
 /// A world.
@@ -197,14 +255,14 @@ pub struct World {
     pub floor: Floor,
     prng: Prng,
     next_connection: u64,
-    is_healed: bool,
+    phase: Phase,
     /// What happened.
     pub successes: Successes,
     /// The names of everything that a device confirmed, with the device's place.
     pub confirmed: Vec<(usize, OperationId)>,
     /// What an invariant had to say.
     pub violations: Vec<String>,
-    audited: u64,
+    heard: check::Heard,
 }
 
 impl World {
@@ -221,11 +279,11 @@ impl World {
             floor: Floor::opening(),
             prng: prng.fork(),
             next_connection: 1,
-            is_healed: false,
+            phase: Phase::SetUp,
             successes: Successes::default(),
             confirmed: Vec::new(),
             violations: Vec::new(),
-            audited: 0,
+            heard: check::Heard::opening(),
             plan,
         };
         for command in company::commands(&world.floor, world.plan.n_devices) {
@@ -275,12 +333,15 @@ impl World {
     /// The shift under the adversary, then healing, then the last checks.
     pub fn play(&mut self) {
         let end_us = self.now_us + self.plan.minutes * MINUTE_US;
+        check::progress(self);
+        self.phase = Phase::Shift;
         for place in 0..self.devices.len() {
             let after = self.prng.between(0, MINUTE_US);
             self.later(after, Happening::Act(place));
         }
         self.run_until(end_us, |_world| false);
         self.now_us = self.now_us.max(end_us);
+        check::progress(self);
         self.heal();
         let settled = |world: &Self| world.is_quiet();
         self.run_until(self.now_us + 60 * MINUTE_US, settled);
@@ -297,7 +358,7 @@ impl World {
     }
 
     fn heal(&mut self) {
-        self.is_healed = true;
+        self.phase = Phase::Healed;
         for place in 0..self.devices.len() {
             self.later(0, Happening::LinkUp(place));
             self.later(0, Happening::DeviceUp(place));
@@ -354,6 +415,10 @@ impl World {
                 let actions = self.server.work(self.now_us);
                 self.server_actions(actions);
             }
+            Happening::PowerCut => self.power_cut(),
+            Happening::Cut(place) => self.cut(place),
+            Happening::Restore(place) => self.restore(place),
+            Happening::Look(place, bin, of, tries) => self.look(place, bin, of, tries),
             Happening::ServerUp => self.server_up(),
             Happening::DeviceUp(place) => self.device_up(place),
             Happening::Act(place) => self.act(place),
@@ -402,9 +467,13 @@ impl World {
         }
         let no = ConnectionNo(self.next_connection);
         self.next_connection += 1;
-        self.devices[place].connected(connection, no);
+        // Snapshots and radios that wake up: the answers of the first seconds come late.
+        let is_clogged = self.prng.chance(1, 4);
+        let clog_us = if is_clogged { self.prng.between(SECOND_US, 3 * SECOND_US) } else { 0 };
+        self.successes.clogged += u64::from(is_clogged);
+        self.devices[place].connected(connection, no, self.now_us + clog_us);
         self.server.connections.insert(no, (place, connection));
-        self.successes.sessions += 1;
+        self.successes.phases[self.phase as usize].connections += 1;
         self.later(after, Happening::Opened(no));
         let event = DeviceEvent::Connected(connection);
         self.later(after * 2, Happening::Device(place, event));
@@ -419,7 +488,12 @@ impl World {
     fn server_actions(&mut self, actions: Vec<server_core::machine::Action>) {
         for wish in self.server.carry_out(self.now_us, actions, &mut self.prng) {
             match wish {
-                server::Wish::Later(after_us, happening) => self.later(after_us, happening),
+                server::Wish::Later(after_us, happening) => {
+                    if matches!(happening, Happening::Persisted(_)) {
+                        self.maybe_cut_power_before(after_us);
+                    }
+                    self.later(after_us, happening);
+                }
                 server::Wish::Down(no, bytes) => self.send_down(no, bytes),
                 server::Wish::HangUp(no) => {
                     if let Some((place, connection)) = self.server.connections.remove(&no) {
@@ -443,58 +517,25 @@ impl World {
         self.later(at - self.now_us, Happening::Device(place, event));
     }
 
-    /// The network of a device goes. Some of what was on its way arrives all the same, late.
-    fn cut(&mut self, place: usize) {
-        self.successes.cuts += 1;
-        self.devices[place].link_up = false;
-        let Some((connection, no)) = self.devices[place].current() else { return };
-        let keys: Vec<_> = self.queue.keys().copied().collect();
-        for key in keys {
-            let Some(Happening::ToServer(to, _bytes)) = self.queue.get(&key) else { continue };
-            if *to != no {
-                continue;
-            }
-            let happening = self.queue.remove(&key);
-            if self.prng.chance(1, 3)
-                && let Some(happening) = happening
-            {
-                self.successes.late_frames += 1;
-                if self.prng.chance(1, 3) {
-                    let after = self.prng.between(0, 5 * SECOND_US);
-                    self.later(after, happening.clone());
-                }
-                let after = self.prng.between(0, 20 * SECOND_US);
-                self.later(after, happening);
-            }
-        }
-        self.devices[place].hang_up(connection);
-        self.server.connections.remove(&no);
-        let after = self.prng.between(0, 30 * SECOND_US);
-        self.later(after, Happening::Closed(no));
-        let after = self.prng.between(0, 5 * SECOND_US);
-        let event = DeviceEvent::Disconnected(connection);
-        self.later(after, Happening::Device(place, event));
-    }
-
     fn server_up(&mut self) {
         let actions = self.server.start(self.now_us);
         self.server_actions(actions);
     }
 
-    fn crash_server(&mut self) {
-        if !self.server.is_up() {
+    /// Somebody counts a bin as soon as the screen shows what another one did there.
+    fn look(&mut self, place: usize, bin: &'static str, of: OperationId, tries: u32) {
+        if self.phase != Phase::Shift || tries == 0 || !self.devices[place].is_up() {
             return;
         }
-        self.successes.server_crashes += 1;
-        let kept = usize::try_from(self.prng.below(2)).unwrap_or_default();
-        for (place, connection) in self.server.crash(kept) {
-            self.devices[place].hang_up(connection);
-            let after = self.prng.between(0, 3 * SECOND_US);
-            let event = DeviceEvent::Disconnected(connection);
-            self.later(after, Happening::Device(place, event));
+        let decided = self.server.first_decided(of);
+        let has_seen = decided.is_some_and(|lsn| self.devices[place].cursor() >= Some(lsn));
+        if has_seen {
+            self.successes.looks += 1;
+            let work = self.floor.count_of(bin);
+            self.record(place, work);
+        } else {
+            self.later(LOOK_AGAIN_US, Happening::Look(place, bin, of, tries - 1));
         }
-        let after = self.prng.between(SECOND_US, MINUTE_US);
-        self.later(after, Happening::ServerUp);
     }
 
     fn device_up(&mut self, place: usize) {
@@ -506,70 +547,50 @@ impl World {
         self.device_event(place, DeviceEvent::NetworkUp);
     }
 
-    fn stop_device(&mut self, place: usize) {
-        if let Some((_connection, no)) = self.devices[place].current() {
-            self.server.connections.remove(&no);
-            let after = self.prng.between(0, 30 * SECOND_US);
-            self.later(after, Happening::Closed(no));
-        }
-        let after = self.prng.between(SECOND_US, 3 * MINUTE_US);
-        self.later(after, Happening::DeviceUp(place));
-    }
-
-    /// One fault of the adversary.
-    fn fault(&mut self, place: usize) {
-        match self.prng.below(10) {
-            0..=3 => {
-                self.cut(place);
-                let after = self.prng.between(10 * SECOND_US, 40 * MINUTE_US);
-                self.later(after, Happening::LinkUp(place));
-            }
-            4 => {
-                self.stop_device(place);
-                self.devices[place].kill();
-                self.successes.kills += 1;
-            }
-            5 => {
-                self.stop_device(place);
-                self.devices[place].reboot(self.now_us, &mut self.prng);
-                self.successes.reboots += 1;
-            }
-            6 => {
-                self.stop_device(place);
-                self.devices[place].lose_power(self.now_us, &mut self.prng);
-                self.successes.power_cuts += 1;
-            }
-            7 | 8 => self.crash_server(),
-            _ => {
-                self.devices[place].wall_jump_us = self.prng.between(-3_600, 3_600) * SECOND_US;
-                self.successes.clock_jumps += 1;
-            }
-        }
-    }
-
     /// A person does something and records it, or the adversary does.
     fn act(&mut self, place: usize) {
-        if self.is_healed {
+        if self.phase != Phase::Shift {
             return;
+        }
+        if self.prng.chance(1, 30) {
+            self.devices[place].take_image();
         }
         if self.prng.below(100) < self.plan.fault_percent {
             self.fault(place);
-        } else if self.devices[place].is_up() {
-            let offline = !self.devices[place].link_up;
-            if let Some(work) = self.floor.next_act(place, &mut self.prng) {
-                let recorded = self.devices[place].record(self.now_us, work);
-                match recorded {
-                    Ok((name, actions)) => {
-                        self.confirmed.push((place, name));
-                        self.successes.captured += 1;
-                        self.successes.captured_offline += u64::from(offline);
-                        self.device_actions(place, actions);
-                    }
-                    Err(error) => self.violations.push(format!("a record failed: {error}")),
+        } else if self.devices[place].is_up()
+            && let Some(work) = self.floor.next_act(place, &mut self.prng)
+        {
+            let changed = floor::bin_changed(&work);
+            if let Some(name) = self.record(place, work)
+                && let Some(bin) = changed
+                && self.prng.chance(1, 3)
+            {
+                let other = usize::try_from(self.prng.below(self.devices.len() as u64));
+                let other = other.unwrap_or_default();
+                if other != place {
+                    self.later(LOOK_AGAIN_US, Happening::Look(other, bin, name, LOOKS_MAX));
                 }
             }
         }
         let after = self.prng.between(5 * SECOND_US, 2 * MINUTE_US);
         self.later(after, Happening::Act(place));
+    }
+
+    /// A person records what was done.
+    fn record(&mut self, place: usize, work: device_core::engine::Work) -> Option<OperationId> {
+        let offline = !self.devices[place].link_up;
+        match self.devices[place].record(self.now_us, work) {
+            Ok((name, actions)) => {
+                self.confirmed.push((place, name));
+                self.successes.captured += 1;
+                self.successes.captured_offline += u64::from(offline);
+                self.device_actions(place, actions);
+                Some(name)
+            }
+            Err(error) => {
+                self.violations.push(format!("a record failed: {error}"));
+                None
+            }
+        }
     }
 }

@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 
 use device_core::engine::Connection;
+use ledger::schema::book::OutcomeRevisions;
+use ledger::tables::Read as _;
 use protocol::frame::Limits;
-use protocol::identity::ServerTime;
+use protocol::identity::{Lsn, OperationId, ServerTime};
 use server_core::intake::command::Command;
 use server_core::ledger_judge::LedgerJudge;
 use server_core::machine::{Action, Config, Event, Machine, Token};
@@ -80,6 +82,11 @@ impl ServerHost {
         self.machine
             .as_ref()
             .is_some_and(|machine| machine.n_batches_under_way() == 0 && !machine.wants_work())
+    }
+
+    /// The decision by which an operation was first answered.
+    pub fn first_decided(&self, operation: OperationId) -> Option<Lsn> {
+        self.store.row::<OutcomeRevisions>(&(operation, 1)).map(|row| row.outcome.lsn)
     }
 
     /// The durable rows.

@@ -1,9 +1,16 @@
 //! Deliberate mistakes: the simulation must notice each of them, or it proves nothing (SYNC 5.2).
 
-use protocol::evidence::{BootEvidence, ClockSample};
-use protocol::identity::ServerTime;
+use std::collections::BTreeMap;
 
-use crate::intake::push::PreparedPush;
+use ledger::draft::Changes;
+use ledger::record::{Record, encode_row};
+use ledger::schema::book::{Bound, Intake, Intakes, Timing};
+use ledger::tables::Table as _;
+use protocol::evidence::BootEvidence;
+use protocol::identity::{Boot, DeviceId, Incarnation, ServerTime};
+use protocol::operation::Recorded;
+
+use crate::intake::push::{PreparedPush, Sender};
 
 /// A deliberate mistake.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,29 +26,45 @@ pub enum Bug {
 }
 
 /// What the machine believes of an arrival when it has `bug`.
-pub(super) fn believed(
-    bug: Option<Bug>,
-    push: &PreparedPush,
-    learnt: &[BootEvidence],
-    now: ServerTime,
-) -> (PreparedPush, Vec<BootEvidence>) {
-    let (mut push, mut learnt) = (push.clone(), learnt.to_vec());
+pub(super) fn believed(bug: Option<Bug>, push: &PreparedPush) -> PreparedPush {
+    let mut push = push.clone();
     match bug {
-        None | Some(Bug::AckBeforeSync) => {}
+        None | Some(Bug::AckBeforeSync | Bug::RawClock) => {}
         Some(Bug::NoDedupe) => push.forget_origins(),
         Some(Bug::NoCausality) => push.forget_cursors(),
-        Some(Bug::RawClock) => {
-            push.forget_cursors();
-            for evidence in learnt.iter_mut().chain(&mut push.boots) {
-                evidence.samples = wall_clock(evidence, now).into_iter().collect();
-            }
-        }
     }
-    (push, learnt)
+    push
 }
 
-/// The wall clock at the start of a boot, as if the server had confirmed it.
-fn wall_clock(evidence: &BootEvidence, now: ServerTime) -> Option<ClockSample> {
-    let wall = evidence.wall_at_start?.min(now.0);
-    Some(ClockSample { sent_us: 0, server_received: wall, server_sent: wall, received_us: 0 })
+/// What a machine that believes in wall clocks knows of them: what each showed at the start of a
+/// boot. Evidence names it once in a session.
+#[derive(Debug, Default)]
+pub(super) struct WallClocks(BTreeMap<(DeviceId, Incarnation, Boot), i64>);
+
+impl WallClocks {
+    /// Has everything that just arrived done when the wall clock of its device showed it, and no
+    /// doubt about it.
+    pub(super) fn place<'e>(
+        &mut self,
+        sender: Sender,
+        evidence: impl Iterator<Item = &'e BootEvidence>,
+        changes: &mut Changes,
+    ) {
+        let of = |boot| (sender.device, sender.incarnation, boot);
+        for evidence in evidence {
+            if let Some(wall) = evidence.wall_at_start {
+                self.0.insert(of(evidence.boot), wall);
+            }
+        }
+        for ((table, _key), record) in changes.iter_mut() {
+            let intake = record.as_ref().filter(|_record| *table == Intakes::ID);
+            let Some(intake) = intake.map(Record::row::<Intake>) else { continue };
+            let Ok(recorded) = Recorded::from_content(&intake.raw) else { continue };
+            let Some(wall) = self.0.get(&of(recorded.envelope.boot)) else { continue };
+            let tau = ServerTime(wall.saturating_add_unsigned(recorded.envelope.mono_us));
+            let (lower, upper) = (Bound::Sample, Bound::Sample);
+            let timing = Timing { tau, epsilon_us: 0, uncertain: false, lower, upper };
+            *record = Some(Record::from_bytes(encode_row(&Intake { timing, ..(*intake).clone() })));
+        }
+    }
 }

@@ -67,6 +67,8 @@ pub(crate) struct Core {
     commands: BTreeMap<IntakeNo, Waiting>,
     /// The slice of long work that was asked for last.
     working: Option<IntakeNo>,
+    /// Empty, but for a machine with that deliberate mistake.
+    wall_clocks: bug::WallClocks,
     now: ServerTime,
     actions: Vec<Action>,
 }
@@ -90,6 +92,7 @@ impl Core {
             housekeeping_due: now,
             commands: BTreeMap::new(),
             working: None,
+            wall_clocks: bug::WallClocks::default(),
             now,
             actions: Vec::new(),
         }
@@ -181,14 +184,18 @@ impl Core {
         let mut head = self.pipeline.intake;
         let now = self.now;
         let spoilt;
-        let (push, learnt) = if self.config.bug.is_none() {
-            (push, learnt)
+        let push = if self.config.bug.is_none() {
+            push
         } else {
-            spoilt = bug::believed(self.config.bug, push, learnt, now);
-            (&spoilt.0, spoilt.1.as_slice())
+            spoilt = bug::believed(self.config.bug, push);
+            &spoilt
         };
-        let taken =
+        let mut taken =
             self.view(store, |view| take_push(view, &mut head, (sender, learnt), push, now))?;
+        if self.config.bug == Some(Bug::RawClock) {
+            let evidence = learnt.iter().chain(&push.boots);
+            self.wall_clocks.place(sender, evidence, &mut taken.changes);
+        }
         self.pipeline.intake = head;
         Ok(taken)
     }

@@ -4,6 +4,7 @@
 mod company;
 mod floor;
 mod link;
+mod power;
 mod prng;
 mod report;
 mod shift;
@@ -16,13 +17,14 @@ use chrono::NaiveDate;
 use protocol::enrolment::Invitation;
 use protocol::words::SiteCode;
 use server::config::Config;
-use server::server::{Running, Server};
+use server::server::Running;
 use server_core::identity::command::MachineCommand;
 use server_core::intake::command::CommandOrigin;
 
 use crate::Problem;
 use company::PEOPLE;
 use floor::Floor;
+use power::House;
 use prng::Prng;
 use shift::{Crew, Hall};
 
@@ -71,7 +73,7 @@ async fn play(arguments: &Arguments) -> Result<bool, Problem> {
     config.company = "Nordic Fasteners".to_owned();
     config.heartbeat_s = HEARTBEAT_S;
     config.bug = arguments.bug.map(report::Break::bug);
-    let server = Server::start(config).await?;
+    let (house, server) = House::open(config).await?;
     println!("Dashboard: {}", server.url());
     println!("Sign in as {} with the password {}", ADMINISTRATOR.0, ADMINISTRATOR.1);
     let today = server.app().company().now().utc().map(|now| now.date_naive());
@@ -81,6 +83,8 @@ async fn play(arguments: &Arguments) -> Result<bool, Problem> {
     println!("Six people work for {} minutes, with outages …", arguments.minutes);
     let hall = Hall::new(floor);
     crew.work(&hall, Duration::from_secs(arguments.minutes * 60)).await?;
+    println!("The power goes, a device is put back to an old copy, two people meet at a bin …");
+    let server = crew.late_shift(&hall, &house, server).await?;
     crew.count_the_rest(&hall)?;
     let left = crew.drain(DRAIN).await;
     // Counts settle when every device has said that it has nothing older left.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use ledger::key::KeyRange;
 use ledger::lookup;
-use ledger::schema::book::{Intakes, Outcomes};
+use ledger::schema::book::Outcomes;
 use ledger::schema::case::{CaseState, Cases, OpenTasks};
 use ledger::schema::stock::{Holds, Stocks};
 use ledger::tables::Read as _;
@@ -82,6 +82,8 @@ pub(crate) struct Report {
     bytes_up: u64,
     outages: u64,
     kills: u64,
+    put_back: u64,
+    power_cuts: u64,
     scan_durable_p99_ms: f64,
     outcome_p99_ms: f64,
 }
@@ -94,6 +96,8 @@ pub(crate) fn draw(server: &Running, hall: &Hall, crew: &Crew, left: usize) -> R
         captured: tally.captured,
         outages: tally.outages,
         kills: tally.kills,
+        put_back: tally.put_back,
+        power_cuts: tally.power_cuts,
         bytes_up: crew.bytes_up(),
         scan_durable_p99_ms: percentile_99_ms(tally.scan_durable_us.clone()),
         outcome_p99_ms: percentile_99_ms(crew.outcome_us()),
@@ -109,12 +113,7 @@ pub(crate) fn draw(server: &Running, hall: &Hall, crew: &Crew, left: usize) -> R
 }
 
 fn outcomes(snapshot: &Snapshot, names: &[OperationId], report: &mut Report) {
-    let mut taken: BTreeMap<OperationId, u64> = BTreeMap::new();
-    for (no, intake) in snapshot.list::<Intakes>(&KeyRange::all()) {
-        *taken.entry(intake.identity(no)).or_default() += 1;
-    }
     for name in names {
-        report.doubled += u64::from(taken.get(name).is_some_and(|n| *n > 1));
         match snapshot.row::<Outcomes>(name) {
             None => {
                 report.lost += 1;
@@ -131,6 +130,20 @@ fn outcomes(snapshot: &Snapshot, names: &[OperationId], report: &mut Report) {
             }
         }
     }
+    report.doubled = doubled(snapshot, names);
+}
+
+/// Facts that were judged and that nobody confirmed: repetitions under another name.
+fn doubled(snapshot: &Snapshot, names: &[OperationId]) -> u64 {
+    let confirmed: BTreeSet<&OperationId> = names.iter().collect();
+    // What devices say of people and of themselves is no fact of the floor.
+    let of_people = ["sign_in", "sign_out", "void"];
+    let outcomes = snapshot.list::<Outcomes>(&KeyRange::all());
+    let facts = outcomes
+        .iter()
+        .filter(|(name, row)| name.device.0 != 0 && !of_people.contains(&row.kind.as_str()));
+    let doubled = facts.filter(|(name, _row)| !confirmed.contains(name)).count();
+    u64::try_from(doubled).unwrap_or(u64::MAX)
 }
 
 type Book = BTreeMap<Bin, Content>;
@@ -252,6 +265,10 @@ impl Report {
         println!(
             "The network was taken away {} times, and one device was killed {} times.",
             self.outages, self.kills
+        );
+        println!(
+            "The server lost its power {} time(s), and {} device(s) went back to an old copy.",
+            self.power_cuts, self.put_back
         );
         println!(
             "Of the scans, {} were posted as entered, {} with a change, {} wait for a decision.",

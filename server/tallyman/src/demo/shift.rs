@@ -1,5 +1,7 @@
 //! The demo's shift: six people with devices, on a floor that keeps the truth.
 
+mod scene;
+
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -27,6 +29,8 @@ const WRONG_CLOCK: usize = 2;
 const KILLED: usize = 1;
 /// The device that has no network for most of the shift.
 const FAR_AWAY: usize = 4;
+/// The device that is put back to a copy of its store from early in the shift: the last.
+const PUT_BACK: usize = 5;
 
 /// What the people of the shift did.
 #[derive(Debug, Clone, Default)]
@@ -39,6 +43,10 @@ pub(crate) struct Tally {
     pub(crate) outages: u64,
     /// Times that a device was killed and opened again.
     pub(crate) kills: u64,
+    /// Times that a device was put back to an old copy of its store.
+    pub(crate) put_back: u64,
+    /// Times that the server lost its power.
+    pub(crate) power_cuts: u64,
     /// Names of the confirmed operations.
     pub(crate) names: Vec<OperationId>,
 }
@@ -47,6 +55,7 @@ pub(crate) struct Tally {
 struct Hand {
     place: usize,
     folder: std::path::PathBuf,
+    clock: Arc<dyn Monotonic>,
     device: Device,
     running: tokio::task::JoinHandle<()>,
     listening: tokio::task::JoinHandle<()>,
@@ -130,8 +139,8 @@ fn clock_of(place: usize) -> Arc<dyn Monotonic> {
     }
 }
 
-fn open(folder: &Path, place: usize) -> Result<Device, Problem> {
-    let mut settings = Settings { clock: clock_of(place), ..Settings::default() };
+fn open(folder: &Path, place: usize, clock: &Arc<dyn Monotonic>) -> Result<Device, Problem> {
+    let mut settings = Settings { clock: Arc::clone(clock), ..Settings::default() };
     settings.config.name = format!("H-{:02}", place + 1);
     Ok(Device::open(folder, settings)?)
 }
@@ -160,7 +169,8 @@ impl Crew {
         for (place, (_id, _name, location, _pin)) in PEOPLE.iter().enumerate() {
             let link = Link::to(server).await?;
             let folder = folder.join(format!("device-{}", place + 1));
-            let device = open(&folder, place)?;
+            let clock = clock_of(place);
+            let device = open(&folder, place, &clock)?;
             let running = run(&device);
             let invitation =
                 Invitation { url: format!("http://{}", link.address), ..invite(place).await? };
@@ -168,7 +178,17 @@ impl Crew {
             let worker = Worker { location: (*location).try_into()?, prng: prng.fork(), today };
             let answers = Arc::new(Answers::default());
             let listening = listen(&device, &answers);
-            hands.push(Hand { place, folder, device, running, listening, link, worker, answers });
+            hands.push(Hand {
+                place,
+                folder,
+                clock,
+                device,
+                running,
+                listening,
+                link,
+                worker,
+                answers,
+            });
         }
         for hand in &hands {
             sign_in(hand).await?;
@@ -261,8 +281,11 @@ async fn work(mut hand: Hand, hall: Arc<Hall>, length: Duration) -> Result<Hand,
             network_changes_at = step + 50 + hand.worker.prng.below(stay);
         }
         if hand.place == KILLED && step == steps / 2 {
-            hand = kill(hand).await?;
+            hand = kill(hand).await.revived().await?;
             hall.note(|tally| tally.kills += 1);
+        }
+        if hand.place == PUT_BACK && step == steps / 4 {
+            hand = scene::copied(hand).await?;
         }
         {
             let mut floor = hall.floor();
@@ -278,25 +301,48 @@ async fn work(mut hand: Hand, hall: Arc<Hall>, length: Duration) -> Result<Hand,
     Ok(hand)
 }
 
+/// A hand whose device's process has died.
+struct Dead {
+    place: usize,
+    folder: std::path::PathBuf,
+    clock: Arc<dyn Monotonic>,
+    link: Link,
+    worker: Worker,
+    answers: Arc<Answers>,
+}
+
 /// The process of the device dies: nothing is flushed, nothing is said.
-async fn kill(mut hand: Hand) -> Result<Hand, Problem> {
+async fn kill(mut hand: Hand) -> Dead {
     hand.running.abort();
     hand.listening.abort();
     // Both end by being aborted; there is nothing else to hear from them.
     let _ended = ((&mut hand.running).await, (&mut hand.listening).await);
     drop(hand.device);
-    let device = reopen(&hand.folder, hand.place).await?;
-    let running = run(&device);
     hand.answers.network_went();
-    let listening = listen(&device, &hand.answers);
-    Ok(Hand { device, running, listening, ..hand })
+    let Hand { place, folder, clock, link, worker, answers, .. } = hand;
+    Dead { place, folder, clock, link, worker, answers }
+}
+
+impl Dead {
+    /// Opens the folder of the device again.
+    async fn revived(self) -> Result<Hand, Problem> {
+        let Self { place, folder, clock, link, worker, answers } = self;
+        let device = reopen(&folder, place, &clock).await?;
+        let running = run(&device);
+        let listening = listen(&device, &answers);
+        Ok(Hand { place, folder, clock, device, running, listening, link, worker, answers })
+    }
 }
 
 /// Opens the folder of a device whose process has just ended: its files are free a moment later.
-async fn reopen(folder: &Path, place: usize) -> Result<Device, Problem> {
+async fn reopen(
+    folder: &Path,
+    place: usize,
+    clock: &Arc<dyn Monotonic>,
+) -> Result<Device, Problem> {
     let mut tries = 0;
     loop {
-        match open(folder, place) {
+        match open(folder, place, clock) {
             Ok(device) => return Ok(device),
             Err(error) if tries >= 100 => return Err(error),
             Err(_still_held) => tries += 1,
@@ -305,7 +351,8 @@ async fn reopen(folder: &Path, place: usize) -> Result<Device, Problem> {
     }
 }
 
-fn record(hand: &mut Hand, hall: &Hall, acts: Vec<Act>) -> Result<(), Problem> {
+fn record(hand: &mut Hand, hall: &Hall, acts: Vec<Act>) -> Result<Vec<OperationId>, Problem> {
+    let mut names = Vec::with_capacity(acts.len());
     for act in acts {
         let now_us = hand.device.now_us();
         let work = Work { body: stamped(act.body, now_us), document: act.document };
@@ -319,8 +366,9 @@ fn record(hand: &mut Hand, hall: &Hall, acts: Vec<Act>) -> Result<(), Problem> {
             tally.scan_durable_us.push(took);
             tally.names.push(name);
         });
+        names.push(name);
     }
-    Ok(())
+    Ok(names)
 }
 
 /// The lines of a whole-bin count carry the instant of their scans.

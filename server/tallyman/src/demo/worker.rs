@@ -253,6 +253,25 @@ impl Worker {
         Some(Act { body: Body::TransferReceive(body), document })
     }
 
+    /// Takes one piece out of a bin with several that nobody has taken from in silence, and puts it
+    /// elsewhere. Gives the bin with what to record.
+    pub(crate) fn take_one(&mut self, floor: &mut Floor) -> Option<(Bin, Act)> {
+        let bins = floor.full_bins(&self.location, &["DOCK", "SHIP"]);
+        let several: Vec<_> = bins
+            .into_iter()
+            .filter(|bin| !floor.robbed.contains(bin))
+            .flat_map(|bin| floor.content(&bin).into_iter().map(move |what| (bin.clone(), what)))
+            .filter(|(_bin, (what, pieces))| what.1.is_none() && *pieces > 1)
+            .collect();
+        let (from, (what, _pieces)) = self.prng.pick(&several).cloned()?;
+        let to = self.storage_bin();
+        if to == from {
+            return None;
+        }
+        let act = self.carry(floor, (&from, &to), &what, 1);
+        Some((from, act))
+    }
+
     fn count(&mut self, floor: &mut Floor) -> Option<Act> {
         let robbed = floor.robbed.iter().position(|bin| bin.0 == self.location);
         if let Some(n) = robbed

@@ -1,7 +1,11 @@
 //! Many worlds, one after the other: the whole of Tallyman under an adversary.
 
+use std::ops::Range;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+
 use clap::Parser;
-use tests::world::{Bug, Plan, Successes, World};
+use tests::world::{Bug, Plan, Progress, Successes, World};
 
 #[derive(Parser)]
 #[command(about = "Plays worlds of devices, server and adversary in virtual time")]
@@ -36,45 +40,112 @@ fn main() -> std::process::ExitCode {
         Some(seed) => seed..seed.saturating_add(1),
         None => arguments.from..arguments.from.saturating_add(arguments.seeds),
     };
-    let mut all = Successes::default();
     let n_seeds = seeds.end - seeds.start;
-    for seed in seeds {
-        let plan = Plan { bug, audit_each: !arguments.audit_at_end, ..Plan::of_seed(seed) };
+    let plan_of = |seed| Plan { bug, audit_each: !arguments.audit_at_end, ..Plan::of_seed(seed) };
+    let (all, noticed) = play(seeds, &plan_of);
+    if let Some((seed, violations)) = noticed {
+        tell(seed, &violations, bug);
+        return std::process::ExitCode::FAILURE;
+    }
+    match bug {
+        None => report(n_seeds, &all),
+        Some(bug) => println!("{n_seeds} worlds did not notice: {}", bug.name()),
+    }
+    std::process::ExitCode::SUCCESS
+}
+
+/// A seed with what was wrong in its world.
+type Noticed = (u64, Vec<String>);
+
+/// Plays the worlds of `seeds`, each in one thread and as many at a time as there are cores, until
+/// one is noticed. Each world is played as if it were alone: what is told first is the lowest seed.
+fn play(seeds: Range<u64>, plan_of: &(dyn Fn(u64) -> Plan + Sync)) -> (Successes, Option<Noticed>) {
+    let next = AtomicU64::new(seeds.start);
+    let end = AtomicU64::new(seeds.end);
+    let so_far = Mutex::new((Successes::default(), None::<Noticed>));
+    let work = || {
+        loop {
+            let seed = next.fetch_add(1, Ordering::SeqCst);
+            if seed >= end.load(Ordering::SeqCst) {
+                return;
+            }
+            let (successes, violations) = played(plan_of(seed));
+            let mut so_far = so_far.lock().unwrap_or_else(PoisonError::into_inner);
+            so_far.0.add(&successes);
+            let is_first = so_far.1.as_ref().is_none_or(|(first, _violations)| seed < *first);
+            if is_first && !violations.is_empty() {
+                end.fetch_min(seed, Ordering::SeqCst);
+                so_far.1 = Some((seed, violations));
+            }
+        }
+    };
+    let n_threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    std::thread::scope(|scope| {
+        for _thread in 0..n_threads {
+            scope.spawn(work);
+        }
+    });
+    so_far.into_inner().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Plays one world. With a deliberate bug, only what that bug does counts as a violation.
+fn played(plan: Plan) -> (Successes, Vec<String>) {
+    let bug = plan.bug;
+    let world = std::panic::catch_unwind(|| {
         let mut world = World::new(plan);
         world.play();
-        all.add(&world.successes);
-        if let Some(first) = world.violations.first() {
-            println!("seed {seed}: {first}");
-            for more in world.violations.iter().skip(1).take(9) {
-                println!("  {more}");
-            }
-            let bug = bug.map_or_else(String::new, |bug| format!(" --bug {}", bug.name()));
-            println!("again: cargo run --release -p tests --bin simulate -- --seed {seed}{bug}");
-            if let Some(bug) = arguments.bug {
-                println!("the bug {bug} was noticed");
-            }
-            return std::process::ExitCode::FAILURE;
-        }
+        (world.successes, world.violations)
+    });
+    let (successes, mut violations) = world
+        .unwrap_or_else(|_panic| (Successes::default(), vec!["a panic, told above".to_owned()]));
+    if let Some(bug) = bug {
+        violations.retain(|violation| bug.shows_as(violation));
     }
-    report(n_seeds, &all);
-    std::process::ExitCode::SUCCESS
+    (successes, violations)
+}
+
+fn tell(seed: u64, violations: &[String], bug: Option<Bug>) {
+    println!("seed {seed}:");
+    for violation in violations.iter().take(10) {
+        println!("  {violation}");
+    }
+    let with_bug = bug.map_or_else(String::new, |bug| format!(" --bug {}", bug.name()));
+    println!("again: cargo run --release -p tests --bin simulate -- --seed {seed}{with_bug}");
+    if let Some(bug) = bug {
+        println!("the deliberate bug {} broke the promise: {}", bug.name(), bug.promise());
+    }
 }
 
 fn report(n_seeds: u64, all: &Successes) {
     println!("{n_seeds} worlds, no invariant broken. What happened in them:");
-    println!("  operations confirmed     {:>9}", all.captured);
-    println!("  … without a network      {:>9}", all.captured_offline);
-    println!("  sessions                 {:>9}", all.sessions);
-    println!("  links cut                {:>9}", all.cuts);
-    println!("  frames late or twice     {:>9}", all.late_frames);
-    println!("  devices killed           {:>9}", all.kills);
-    println!("  devices rebooted         {:>9}", all.reboots);
-    println!("  devices without power    {:>9}", all.power_cuts);
-    println!("  server crashes           {:>9}", all.server_crashes);
-    println!("  wall clocks jumped       {:>9}", all.clock_jumps);
-    for (decision, n) in &all.decisions {
-        println!("  outcome {decision:<16} {n:>9}");
+    let lines = [
+        ("operations confirmed", all.captured),
+        ("… without a network", all.captured_offline),
+        ("… on seeing another's act", all.looks),
+        ("connections slow at first", all.clogged),
+        ("links cut", all.cuts),
+        ("frames late or twice", all.late_frames),
+        ("devices killed", all.kills),
+        ("devices rebooted", all.reboots),
+        ("devices without power", all.power_cuts),
+        ("devices from an old copy", all.restored),
+        ("server crashes", all.server_crashes),
+        ("… before a write was synced", all.crashes_before_sync),
+        ("wall clocks jumped", all.clock_jumps),
+    ];
+    for (what, n) in lines {
+        println!("  {what:<28} {n:>9}");
     }
-    println!("  outcomes restated        {:>9}", all.restated);
-    println!("  counts settled           {:>9}", all.settled);
+    for (decision, n) in &all.decisions {
+        println!("  outcome {decision:<20} {n:>9}");
+    }
+    println!("  {:<28} {:>9}", "outcomes restated", all.restated);
+    println!("  {:<28} {:>9} {:>9} {:>9}", "by phase", "set-up", "shift", "healing");
+    let phases = |what: &str, of: fn(&Progress) -> u64| {
+        let [set_up, shift, healing] = all.phases.each_ref().map(of);
+        println!("  {what:<28} {set_up:>9} {shift:>9} {healing:>9}");
+    };
+    phases("connections", |phase| phase.connections);
+    phases("operations judged", |phase| phase.judged);
+    phases("counts settled", |phase| phase.settled);
 }
