@@ -76,6 +76,7 @@ pub(crate) struct Shared {
     news: broadcast::Sender<News>,
     is_closed: watch::Sender<bool>,
     plain: PlainText,
+    folder: PathBuf,
 }
 
 /// News that a slow listener may be behind before it loses some.
@@ -125,21 +126,58 @@ impl Shared {
     pub(crate) fn close(&self) {
         self.is_closed.send_replace(true);
     }
+
+    /// Makes the key that is to take the place of the present one.
+    pub(crate) fn make_key(&self) {
+        match DeviceKey::open_next(&key_path(&self.folder)) {
+            Ok(key) => self.handle(Event::NextKey(Box::new(key))),
+            // The server asks again with the next connection.
+            Err(error) => self.trouble("a new key cannot be made", &error),
+        }
+    }
+
+    /// The new key takes its place. If it cannot, both stay, and the server knows both.
+    pub(crate) fn keep_key(&self) {
+        if let Err(error) = DeviceKey::keep_next(&key_path(&self.folder)) {
+            self.trouble("the new key cannot be kept", &error);
+        }
+    }
+
+    /// Deletes everything, and closes.
+    pub(crate) fn wipe(&self) {
+        if let Err(error) = crate::wipe::begin(&self.folder) {
+            // It is finished when the device is opened again.
+            self.trouble("not everything could be deleted yet", &error);
+        }
+        self.close();
+    }
+
+    fn trouble(&self, what: &str, error: &std::io::Error) {
+        tracing::error!(%error, what);
+        self.tell(News::Trouble(format!("{what}: {error}")));
+    }
 }
 
 fn state_disk(folder: &Path) -> std::io::Result<Box<dyn Disk>> {
     Ok(Box::new(FolderDisk::open(&folder.join("device"))?))
 }
 
+fn key_path(folder: &Path) -> PathBuf {
+    folder.join("key")
+}
+
 fn parts(folder: &Path) -> Result<(Parts, Vec<News>), OpenError> {
     let mut news = Vec::new();
+    std::fs::create_dir_all(folder).map_err(OpenError::Folder)?;
+    if crate::wipe::finish(folder).map_err(OpenError::Folder)? {
+        news.push(News::Wiped);
+    }
     let mut store = |name: StoreName| {
         let opened = SledStore::open(&folder.join(name.folder()))
             .map_err(|error| OpenError::Store(name, error))?;
         news.extend(opened.set_aside.map(|what| News::StoreSetAside(name, what)));
         Ok::<_, OpenError>(Box::new(opened.store))
     };
-    std::fs::create_dir_all(folder).map_err(OpenError::Folder)?;
     let state_disk = state_disk(folder).map_err(OpenError::Folder)?;
     let (queue, replica) = (store(StoreName::Queue)?, store(StoreName::Replica)?);
     let mut store_name = [0; 16];
@@ -151,7 +189,7 @@ fn parts(folder: &Path) -> Result<(Parts, Vec<News>), OpenError> {
         state_disk,
         queue,
         replica,
-        key: DeviceKey::open(&folder.join("key")).map_err(OpenError::Folder)?,
+        key: DeviceKey::open(&key_path(folder)).map_err(OpenError::Folder)?,
         store_name,
     };
     Ok((parts, news))
@@ -166,7 +204,7 @@ impl Device {
     /// | `recorder/` | operations: the only thing that must not be lost |
     /// | `device/` | boot, clock evidence, address of the server |
     /// | `queue/`, `replica/` | sled: rebuilt when lost |
-    /// | `key` | the key of the device, for this user only |
+    /// | `key`, `key.next` | the key of the device, and the next one, for this user only |
     ///
     /// # Errors
     ///
@@ -192,6 +230,7 @@ impl Device {
             news: broadcast::Sender::new(NEWS_MAX),
             is_closed: watch::Sender::new(false),
             plain: settings.plain,
+            folder: folder.to_owned(),
         };
         Ok(Self { shared: Arc::new(shared) })
     }

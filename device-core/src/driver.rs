@@ -120,6 +120,14 @@ impl Driver {
             Action::Disarm(timer) => {
                 self.timers.remove(&timer);
             }
+            // Rare, short, and nothing else may go on meanwhile.
+            Action::MakeKey => self.shared.make_key(),
+            Action::KeepKey => self.shared.keep_key(),
+            Action::Wipe => {
+                // What was sent before still leaves.
+                self.close();
+                self.shared.wipe();
+            }
             Action::Tell(news) => self.shared.tell(news),
         }
     }

@@ -8,9 +8,22 @@ use std::path::Path;
 use ed25519_dalek::{Signer as _, SigningKey};
 use protocol::frame::KeyAlgorithm;
 
-/// An Ed25519 key pair. `Debug` hides it.
+/// An Ed25519 key pair, and the one that is to take its place. `Debug` hides them.
 #[derive(Clone)]
-pub struct DeviceKey(SigningKey);
+pub struct DeviceKey {
+    present: SigningKey,
+    next: Option<SigningKey>,
+    /// Whether the two have changed places, to see which of them the server takes.
+    is_swapped: bool,
+}
+
+impl PartialEq for DeviceKey {
+    fn eq(&self, other: &Self) -> bool {
+        (self.public(), self.next_public()) == (other.public(), other.next_public())
+    }
+}
+
+impl Eq for DeviceKey {}
 
 impl fmt::Debug for DeviceKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -24,7 +37,7 @@ const SECRET_BYTES: usize = 32;
 impl DeviceKey {
     /// The key with this secret half: 32 bytes of good randomness.
     pub fn from_secret(secret: [u8; SECRET_BYTES]) -> Self {
-        Self(SigningKey::from_bytes(&secret))
+        Self { present: SigningKey::from_bytes(&secret), next: None, is_swapped: false }
     }
 
     /// Reads the key in `path`, or makes one and keeps it there, for this user only.
@@ -34,14 +47,46 @@ impl DeviceKey {
     /// What the file system or the source of randomness says; [`io::ErrorKind::InvalidData`] when
     /// the file does not hold a key. Such a file is left as it is.
     pub fn open(path: &Path) -> io::Result<Self> {
+        let mut key = match Self::read(path)? {
+            Some(key) => key,
+            None => Self::make(path)?,
+        };
+        key.next = Self::read(&next_path(path))?.map(|next| next.present);
+        Ok(key)
+    }
+
+    /// Makes the key that is to take the place of the one in `path`, or reads the one that waits.
+    ///
+    /// # Errors
+    ///
+    /// As [`DeviceKey::open`].
+    pub fn open_next(path: &Path) -> io::Result<Self> {
+        let next = next_path(path);
+        match Self::read(&next)? {
+            Some(key) => Ok(key),
+            None => Self::make(&next),
+        }
+    }
+
+    /// Puts the next key in the place of the one in `path`, for good.
+    ///
+    /// # Errors
+    ///
+    /// What the file system says: both keys are still there.
+    pub fn keep_next(path: &Path) -> io::Result<()> {
+        fs::rename(next_path(path), path)?;
+        sync_folder_of(path)
+    }
+
+    fn read(path: &Path) -> io::Result<Option<Self>> {
         match File::open(path) {
             Ok(mut file) => {
                 let mut secret = Vec::new();
                 file.read_to_end(&mut secret)?;
                 let secret = secret.try_into().map_err(|_length| io::ErrorKind::InvalidData)?;
-                Ok(Self::from_secret(secret))
+                Ok(Some(Self::from_secret(secret)))
             }
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Self::make(path),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error),
         }
     }
@@ -54,12 +99,53 @@ impl DeviceKey {
         file.write_all(&secret)?;
         file.sync_all()?;
         fs::rename(&new, path)?;
-        if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty())
-            && !cfg!(windows)
-        {
-            File::open(folder)?.sync_all()?;
-        }
+        sync_folder_of(path)?;
         Ok(Self::from_secret(secret))
+    }
+
+    /// Whether another key waits to take its place.
+    pub const fn has_next(&self) -> bool {
+        self.next.is_some()
+    }
+
+    /// The public half of the key that waits.
+    pub fn next_public(&self) -> Option<[u8; 32]> {
+        self.next.as_ref().map(|next| next.verifying_key().to_bytes())
+    }
+
+    /// Signs `message` with the key that waits.
+    pub fn sign_by_next(&self, message: &[u8]) -> Option<[u8; 64]> {
+        self.next.as_ref().map(|next| next.sign(message).to_bytes())
+    }
+
+    /// `next` waits to take its place.
+    pub fn prepare(&mut self, next: &Self) {
+        self.next = Some(next.present.clone());
+    }
+
+    /// The key that waits takes its place.
+    pub fn take_next(&mut self) {
+        if let Some(next) = self.next.take() {
+            self.present = next;
+        }
+    }
+
+    /// Signs with the other one from here on, where there are two: the server did not take this.
+    pub fn swap(&mut self) {
+        if let Some(next) = &mut self.next {
+            std::mem::swap(next, &mut self.present);
+            self.is_swapped = !self.is_swapped;
+        }
+    }
+
+    /// The server has taken a signature: where that was the next key's, the old one is done with.
+    /// Says so.
+    pub fn is_taken(&mut self) -> bool {
+        let was_next = std::mem::take(&mut self.is_swapped);
+        if was_next {
+            self.next = None;
+        }
+        was_next
     }
 
     /// The kind of key.
@@ -69,12 +155,23 @@ impl DeviceKey {
 
     /// The half that the server gets.
     pub fn public(&self) -> [u8; 32] {
-        self.0.verifying_key().to_bytes()
+        self.present.verifying_key().to_bytes()
     }
 
     /// Signs `message`.
     pub fn sign(&self, message: &[u8]) -> [u8; 64] {
-        self.0.sign(message).to_bytes()
+        self.present.sign(message).to_bytes()
+    }
+}
+
+fn next_path(path: &Path) -> std::path::PathBuf {
+    path.with_extension("next")
+}
+
+fn sync_folder_of(path: &Path) -> io::Result<()> {
+    match path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        Some(folder) if !cfg!(windows) => File::open(folder)?.sync_all(),
+        _ => Ok(()),
     }
 }
 
@@ -104,6 +201,25 @@ mod tests {
         }
         let other = DeviceKey::open(&folder.path().join("other")).unwrap();
         assert_ne!(other.public(), made.public());
+    }
+
+    #[test]
+    fn a_next_key_waits_until_it_is_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("key");
+        let old = DeviceKey::open(&path).unwrap();
+        let next = DeviceKey::open_next(&path).unwrap();
+        assert_eq!(DeviceKey::open_next(&path).unwrap(), next, "it is made once");
+        let mut both = DeviceKey::open(&path).unwrap();
+        assert_eq!((both.public(), both.next_public()), (old.public(), Some(next.public())));
+        assert!(!both.is_taken(), "the old one was taken");
+        both.swap();
+        assert_eq!((both.public(), both.next_public()), (next.public(), Some(old.public())));
+        assert!(both.is_taken());
+        assert_eq!((both.public(), both.has_next()), (next.public(), false));
+        DeviceKey::keep_next(&path).unwrap();
+        let kept = DeviceKey::open(&path).unwrap();
+        assert_eq!((kept.public(), kept.has_next()), (next.public(), false));
     }
 
     #[test]

@@ -39,3 +39,4 @@ pub mod session;
 pub mod store;
 pub mod transport;
 pub mod view;
+mod wipe;

@@ -205,6 +205,8 @@ codes! {
     BinNotEditable = "bin_not_editable",
     ReservationLocked = "reservation_locked",
     AverageSetupLocked = "average_setup_locked",
+    StorageFull = "storage_full",
+    BackupFailed = "backup_failed",
 }
 
 impl fmt::Display for Code {

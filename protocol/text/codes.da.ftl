@@ -300,3 +300,7 @@ reservation_locked = Linje { $line } på { $document } er reserveret: sted, vare
     .next = Annullér reservationen først.
 average_setup_locked = Perioder til og med { $date } er lukket: gennemsnit beholder deres perioder og omfang.
     .next = Genåbn disse lagerperioder først, eller vent på et nyt regnskabsår.
+storage_full = Serverens disk er næsten fuld. Intet blev registreret.
+    .next = Bed den, der passer serveren, om at skaffe plads, og send så igen. Arbejdet på håndterminalerne fortsætter.
+backup_failed = Sikkerhedskopien blev ikke lavet: { $why }.
+    .next = Ret det nævnte, og lav så en sikkerhedskopi igen. Enhederne beholder deres arbejde, til en er bevist.

@@ -301,3 +301,7 @@ reservation_locked = Line { $line } of { $document } is reserved: its place, ite
     .next = Cancel the reservation first.
 average_setup_locked = Periods up to { $date } are closed: averages keep their periods and what they are made for.
     .next = Reopen these inventory periods first, or wait for a new fiscal year.
+storage_full = The disk of the server is nearly full. Nothing was recorded.
+    .next = Tell who looks after the server to make room, then send it again. Work on handhelds goes on.
+backup_failed = The backup was not made: { $why }.
+    .next = Mend what is named, then make a backup again. Devices keep their work until one is proved.

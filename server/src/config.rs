@@ -3,6 +3,8 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use crate::backup::Schedule;
+
 /// Whether and how connections are encrypted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Tls {
@@ -44,9 +46,16 @@ pub struct Config {
     pub connections_max: usize,
     /// New connections per second; those beyond are asked to come back.
     pub admissions_per_s: u32,
+    /// New work is refused when less than this is free on the disk of the store, in bytes.
+    pub reserve_bytes: u64,
+    /// Where and how often backups are made; none: never, and devices forget nothing.
+    pub backup: Option<Schedule>,
     /// A deliberate mistake of the machine, for the demo and the tests; no other command sets it.
     pub bug: Option<server_core::machine::Bug>,
 }
+
+/// Room for judging what was accepted, for the engine's own housekeeping, and for a person to act.
+const RESERVE_BYTES: u64 = 128 << 20;
 
 impl Config {
     /// A server with its data in `folder`, listening on loopback without TLS.
@@ -60,6 +69,8 @@ impl Config {
             heartbeat_s: 15,
             connections_max: 10_000,
             admissions_per_s: 500,
+            reserve_bytes: RESERVE_BYTES,
+            backup: None,
             bug: None,
         }
     }

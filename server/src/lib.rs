@@ -5,9 +5,11 @@
 //!
 //! Order of reading: [`config`] and [`server`] (how it is put together), [`runtime`] (the machine
 //! at work), [`sockets`] (devices), [`desk`] and [`api`] (people and programs), [`view`] (what they
-//! are shown), [`import`] and [`export`] over [`exchange`] (files), [`store`], [`clock`].
+//! are shown), [`import`] and [`export`] over [`exchange`] (files), [`store`], [`backup`] and
+//! [`verify`], [`clock`].
 
 pub mod api;
+pub mod backup;
 pub mod clock;
 pub mod config;
 pub mod dashboard;
@@ -22,8 +24,10 @@ pub mod secret;
 pub mod server;
 pub mod sockets;
 pub mod state;
+pub mod storage;
 pub mod store;
 pub mod tls;
+pub mod verify;
 pub mod view;
 
 #[cfg(test)]

@@ -1,20 +1,26 @@
 //! Opening a company's data folder: store, secrets, machine.
 
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
+use ledger::command::stock::JudgeAgain;
 use ledger::command::{Command as LedgerCommand, SetCompany};
 use ledger::key::KeyRange;
+use ledger::operation::again::is_readable_now;
+use ledger::schema::SiteId;
 use ledger::schema::book::{Companies, Heads, Intakes};
-use ledger::tables::{Read as _, Tables};
-use protocol::identity::ServerTime;
+use ledger::schema::case::{Cases, OpenCases};
+use ledger::tables::{Read as _, Tables, each_of};
+use protocol::identity::{CaseId, ServerTime};
 use server_core::intake::command::{Command, CommandOrigin};
 use server_core::machine::{Config as MachineConfig, Machine};
 use server_core::poster::rebuild::BookFault;
 use server_core::session::lease::LeaseSecret;
+use server_core::session::order::OrderKey;
 
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::runtime::{Commit, Runtime, SubmitError};
+use crate::runtime::{Commit, Company, Runtime, SubmitError};
 use crate::secret;
 use crate::store::{Store, StoreError};
 use server_core::ledger_judge::LedgerJudge;
@@ -76,11 +82,12 @@ pub async fn open_over(config: &Config, store: Store, commit: Commit) -> Result<
         .map_err(|source| OpenError::File { path: config.folder.clone(), source })?;
     let server = kept_bytes(&config.folder, "server-id")?;
     let lease: [u8; 32] = kept_bytes(&config.folder, "lease-secret")?;
+    let orders: [u8; 32] = kept_bytes(&config.folder, "order-key")?;
     let clock = Clock::after(last_instant(&store));
     let settings = MachineConfig {
         heartbeat_ms: config.heartbeat_s.saturating_mul(1_000),
         bug: config.bug,
-        ..MachineConfig::new(LeaseSecret::new(lease))
+        ..MachineConfig::new(LeaseSecret::new(lease), OrderKey::new(orders))
     };
     let machine = Machine::open(&store, settings, Box::new(LedgerJudge), clock.now())?;
     let is_new = !store.has::<Companies>(&());
@@ -97,7 +104,32 @@ pub async fn open_over(config: &Config, store: Store, commit: Commit) -> Result<
         let named = runtime.company().submit(command).await;
         named.and_then(crate::runtime::Judged::granted).map_err(OpenError::Company)?;
     }
+    let begun = crate::backup::restore::begin_if_due(&config.folder, runtime.company()).await;
+    begun.map_err(OpenError::Company)?;
+    judge_again(runtime.company()).await.map_err(OpenError::Company)?;
     Ok(Opened { runtime, server })
+}
+
+/// Operations of one command that judges them again.
+const JUDGED_AGAIN_AT_ONCE: usize = 100;
+
+/// What an earlier release could not read, and this one can, is judged now.
+async fn judge_again(company: &Company) -> Result<(), SubmitError> {
+    let mut readable = Vec::new();
+    let snapshot = company.snapshot();
+    each_of::<OpenCases>(&snapshot, &KeyRange::all(), false, &mut |key: (SiteId, CaseId), _row| {
+        let case = snapshot.row::<Cases>(&key.1).filter(|case| case.parked);
+        readable
+            .extend(case.map(|case| case.operation).filter(|id| is_readable_now(&snapshot, *id)));
+        ControlFlow::Continue(())
+    });
+    for operations in readable.chunks(JUDGED_AGAIN_AT_ONCE) {
+        let again = JudgeAgain { operations: operations.to_vec() };
+        let raw = LedgerCommand::JudgeAgain(again).encode();
+        let command = Command { origin: CommandOrigin::System, raw, local_date: None };
+        company.submit(command).await?;
+    }
+    Ok(())
 }
 
 /// The latest instant in the book: the clock never shows less.

@@ -7,6 +7,7 @@ use axum_server::Handle;
 use axum_server::tls_rustls::RustlsConfig;
 use tokio::task::JoinHandle;
 
+use crate::backup::schedule::{Backups, Source};
 use crate::config::{Config, ConfigError};
 use crate::desk::first::FirstLink;
 use crate::desk::password::Passwords;
@@ -16,6 +17,7 @@ use crate::enrolment::Address;
 use crate::open::{self, OpenError, Opened};
 use crate::runtime::{Health, Runtime};
 use crate::state::{AppState, Inner};
+use crate::storage::Storage;
 use crate::tls::{self, TlsError};
 use crate::{api, sockets};
 
@@ -61,7 +63,7 @@ pub struct Running {
     runtime: Runtime,
     handle: Handle<SocketAddr>,
     serving: JoinHandle<std::io::Result<()>>,
-    sweeping: JoinHandle<()>,
+    tasks: [JoinHandle<()>; 3],
 }
 
 impl Server {
@@ -103,6 +105,13 @@ impl Server {
         let tls = url.starts_with("https://");
         let address = Address { url: url.clone(), server: opened.server, pin };
         let (first, first_link) = first_link(&opened.runtime, &url);
+        let storage = Storage::default();
+        let (backups, backing_up) = Backups::start(Source {
+            company: opened.runtime.company().clone(),
+            data: config.folder.clone(),
+            server: opened.server,
+            schedule: config.backup.clone(),
+        });
         let app = AppState::new(Inner {
             company: opened.runtime.company().clone(),
             passwords: Passwords::new(),
@@ -111,6 +120,8 @@ impl Server {
             address,
             tls,
             admission: sockets::admission(config.connections_max, config.admissions_per_s),
+            backups,
+            storage: storage.clone(),
         });
         let handle = Handle::new();
         let service = api::router(app.clone()).into_make_service_with_connect_info::<SocketAddr>();
@@ -131,7 +142,11 @@ impl Server {
         let sweeping = tokio::spawn(sweep(app.clone()));
         tracing::info!(%url, "listening");
         let runtime = opened.runtime;
-        Ok(Running { addr, app, first_link, runtime, handle, serving, sweeping })
+        let company = runtime.company().clone();
+        let folder = config.store_folder();
+        let watching = tokio::spawn(storage.watch(company, folder, config.reserve_bytes));
+        let tasks = [sweeping, backing_up, watching];
+        Ok(Running { addr, app, first_link, runtime, handle, serving, tasks })
     }
 }
 
@@ -204,7 +219,7 @@ impl Running {
 
     /// Stops: devices are told to come back, open requests may end, the last write is durable.
     pub async fn stop(self) -> Health {
-        self.sweeping.abort();
+        self.tasks.iter().for_each(JoinHandle::abort);
         let health = self.runtime.stop().await;
         self.handle.graceful_shutdown(Some(GRACE));
         match self.serving.await {

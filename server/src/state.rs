@@ -12,12 +12,14 @@ use protocol::words::LocationCode;
 use server_core::intake::command::{Command, CommandOrigin};
 
 use crate::api::problem::Problem;
+use crate::backup::schedule::Backups;
 use crate::desk::first::FirstLink;
 use crate::desk::password::{Crowded, Passwords};
 use crate::desk::throttle::Throttle;
 use crate::enrolment::Address;
 use crate::runtime::{Company, Judged, SubmitError};
 use crate::sockets::Admission;
+use crate::storage::Storage;
 
 /// What every page and endpoint shares. Cloning shares it.
 #[derive(Clone)]
@@ -39,6 +41,10 @@ pub struct Inner {
     pub tls: bool,
     /// Who may connect.
     pub admission: Arc<Admission>,
+    /// The backups.
+    pub backups: Backups,
+    /// Room on the disk of the store.
+    pub storage: Storage,
 }
 
 impl AppState {
@@ -80,6 +86,16 @@ impl AppState {
     /// Who may connect.
     pub fn admission(&self) -> &Arc<Admission> {
         &self.0.admission
+    }
+
+    /// Room on the disk of the store.
+    pub fn storage(&self) -> &Storage {
+        &self.0.storage
+    }
+
+    /// The backups.
+    pub fn backups(&self) -> &Backups {
+        &self.0.backups
     }
 
     /// Hands a command of the ledger to the machine, as `origin`, done today at `location` (at the
@@ -137,6 +153,7 @@ impl From<SubmitError> for Problem {
     fn from(error: SubmitError) -> Self {
         match error {
             SubmitError::Busy => Self::busy(),
+            SubmitError::NoRoom => Self::no_room(),
             SubmitError::Stopped => Self::stopped(),
             SubmitError::Refused(reason) => Self::refused(reason),
         }

@@ -42,6 +42,9 @@ impl DeviceCore {
             Frame::Fault(fault) => self.on_fault(at, &fault, actions),
             Frame::EnrolOk(ok) => self.on_enrol_ok(at, &ok, actions),
             Frame::Notice(notice) => self.news.push(News::Notice(notice.text)),
+            Frame::ServerKey(named) => self.on_server_key(&named),
+            Frame::Command(command) => self.on_command(&command, actions),
+            Frame::KeyOk(ok) => self.on_key_ok(&ok.public_key, actions),
             Frame::Ack(ack) => self.on_ack(at, &ack, actions),
             Frame::Nack(nack) => self.on_nack(at, &nack, actions),
             Frame::SnapBegin(begin) => self.on_snap_begin(at, &begin, actions),
@@ -52,6 +55,9 @@ impl DeviceCore {
             Frame::Hello(_)
             | Frame::Auth(_)
             | Frame::LeaseOk(_)
+            | Frame::Witness(_)
+            | Frame::RotateKey(_)
+            | Frame::CommandResult(_)
             | Frame::Enrol(_)
             | Frame::Push(_)
             | Frame::Subscribe(_)
@@ -153,6 +159,7 @@ impl DeviceCore {
             cursor: self.replica.cursor(),
         };
         self.drive(at, session::Event::Admitted(admission), actions);
+        self.after_admission(actions);
     }
 
     fn on_stale_store(&mut self, at: Moment, stale: &StaleStore, actions: &mut Vec<Action>) {
@@ -197,6 +204,9 @@ impl DeviceCore {
     }
 
     fn on_fault(&mut self, at: Moment, fault: &protocol::frame::Fault, actions: &mut Vec<Action>) {
+        if fault.code == FaultCode::AUTH {
+            self.on_unproven();
+        }
         if fault.code == FaultCode::SNAPSHOT_GONE {
             self.is_snapshot_gone = true;
             if let Err(error) = self.replica.drop_snapshot() {
@@ -221,6 +231,7 @@ impl DeviceCore {
             return;
         }
         self.invitation = None;
+        self.forget_server_key();
         let is_elsewhere = self.place.site.as_ref().is_some_and(|site| *site != ok.site)
             || (!self.place.company.is_empty() && self.place.company != ok.company);
         if is_elsewhere && let Err(error) = self.replica.set_aside() {

@@ -17,6 +17,7 @@
 mod chores;
 mod conversation;
 mod open;
+mod orders;
 mod people;
 mod push;
 mod record;
@@ -147,6 +148,8 @@ pub enum Event {
     Frame(Connection, Vec<u8>),
     /// A timer went off.
     Timer(Timer),
+    /// The key that [`Action::MakeKey`] asked for is on the disk.
+    NextKey(Box<DeviceKey>),
     /// The app goes to the background, or will be closed: make everything durable now.
     Suspend,
 }
@@ -164,6 +167,12 @@ pub enum Action {
     Arm(Timer, u64),
     /// Forget the timer.
     Disarm(Timer),
+    /// Make a new key beside the present one, durably. The answer is [`Event::NextKey`].
+    MakeKey,
+    /// The new key takes the place of the old one: for good.
+    KeepKey,
+    /// Delete everything that this device keeps, after what was sent before has left.
+    Wipe,
     /// Tell whoever listens.
     Tell(News),
 }
@@ -203,6 +212,10 @@ pub enum News {
     Operator(Option<OperatorId>),
     /// The server ended the connection with this fault.
     Fault(FaultCode),
+    /// Nothing is recorded any more: what is here is uploaded, then everything is deleted.
+    Withdrawn,
+    /// Everything was deleted, by an order of the server.
+    Wiped,
     /// The server has something to say.
     Notice(String),
     /// Something is wrong that a person has to look at.
@@ -242,6 +255,8 @@ pub struct DeviceCore {
     stopped: Option<String>,
     /// Up to where the server says that the recorder may forget.
     safe_told: Seq,
+    /// What the server has ordered.
+    orders: orders::Orders,
     /// Another address that the server named for the next try.
     redirect: Option<Address>,
     /// Whether the server has said that the snapshot that is arriving is gone.

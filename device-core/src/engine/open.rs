@@ -120,6 +120,11 @@ impl DeviceCore {
             address_index: 0,
             stopped: None,
             safe_told: protocol::identity::Seq(0),
+            orders: super::orders::Orders {
+                server_key: state.server_key,
+                draining: state.draining,
+                ..super::orders::Orders::default()
+            },
             redirect: None,
             is_snapshot_gone: false,
             battery: None,
@@ -250,6 +255,8 @@ impl DeviceCore {
             operator: self.people.operator.clone(),
             wrong_pins: self.people.wrong_pins.clone(),
             server_time: self.people.server_time,
+            server_key: self.orders.server_key.clone(),
+            draining: self.orders.draining,
         };
         state.write(&*self.state_disk)?;
         self.is_state_dirty = false;

@@ -23,6 +23,9 @@ pub enum RecordError {
     /// The device has no server yet.
     #[error("this device is not enrolled")]
     NotEnrolled,
+    /// The server has withdrawn this device.
+    #[error("this device is withdrawn: it only uploads what it has")]
+    Withdrawn,
     /// The recorder has failed before; see [`DeviceCore::reopen_recorder`].
     #[error("the recorder has stopped: {reason}")]
     Stopped {
@@ -116,6 +119,9 @@ impl DeviceCore {
     fn contents(&mut self, at: Moment, works: &[Work]) -> Result<Vec<Vec<u8>>, RecordError> {
         if self.recorder.is_none() {
             return Err(RecordError::NotEnrolled);
+        }
+        if self.is_withdrawn() {
+            return Err(RecordError::Withdrawn);
         }
         if let Some(reason) = &self.stopped {
             return Err(RecordError::Stopped { reason: reason.clone() });

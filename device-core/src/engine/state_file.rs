@@ -8,6 +8,7 @@ use protocol::evidence::BootEvidence;
 use protocol::identity::{Boot, ServerTime};
 use protocol::words::{OperatorId, SiteCode};
 use serde::{Deserialize, Serialize};
+use serde_bytes::ByteBuf;
 
 use crate::recorder::Disk;
 
@@ -58,6 +59,12 @@ pub(super) struct StateFile {
     /// The latest server time that was ever known here.
     #[serde(rename = "t", default)]
     pub(super) server_time: ServerTime,
+    /// The key that the server signs orders with.
+    #[serde(rename = "k", default, skip_serializing_if = "Option::is_none")]
+    pub(super) server_key: Option<ByteBuf>,
+    /// The order to upload everything and then to delete it.
+    #[serde(rename = "d", default, skip_serializing_if = "Option::is_none")]
+    pub(super) draining: Option<u64>,
 }
 
 /// Why the state file could not be read or written.

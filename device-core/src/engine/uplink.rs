@@ -102,6 +102,9 @@ impl DeviceCore {
     /// One thing that happens to the device, and what is to be done about it.
     pub fn handle(&mut self, at: Moment, event: Event) -> Vec<Action> {
         let mut actions = Vec::new();
+        if self.orders.is_wiped {
+            return actions;
+        }
         self.clock.touch(at.mono_us);
         match event {
             Event::NetworkUp => {
@@ -128,6 +131,7 @@ impl DeviceCore {
             Event::Connected(_) | Event::Disconnected(_) | Event::Frame(..) => {}
             Event::Timer(session::Timer::Chores) => self.on_chores(at, &mut actions),
             Event::Timer(timer) => self.drive(at, session::Event::Timer(timer), &mut actions),
+            Event::NextKey(key) => self.on_next_key(&key, &mut actions),
             Event::Suspend => {
                 self.is_state_dirty = true;
                 self.sync_all(at, &mut actions);
@@ -136,6 +140,7 @@ impl DeviceCore {
         if let Some(error) = self.replica.take_suspicion() {
             self.replica_failed(at, &error, &mut actions);
         }
+        self.check_drained(&mut actions);
         self.tell(&mut actions);
         actions
     }
@@ -218,6 +223,7 @@ impl DeviceCore {
     }
 
     fn send_hello(&mut self, at: Moment, actions: &mut Vec<Action>) {
+        self.note_witness();
         let Some(recorder) = &self.recorder else { return };
         let state = recorder.state();
         let boots = self.boots_for_hello();

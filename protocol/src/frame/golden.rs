@@ -121,6 +121,9 @@ fn rows() -> Vec<FeedRecord> {
     records
 }
 
+/// What the first release could do.
+const RELEASE_1: u64 = capability::ZSTD | capability::SNAPSHOT_RESUME | capability::ORIGIN;
+
 fn handshake_frames() -> Vec<Frame> {
     let lease = Lease { counter: 4, proof: ByteBuf::from([0xAB; 16]) };
     let (epoch, device, incarnation) = (ServerEpoch(1), DeviceId(17), Incarnation(1));
@@ -132,7 +135,7 @@ fn handshake_frames() -> Vec<Frame> {
             protocol_min: 1,
             protocol_max: 1,
             app_version: "0.1.0".to_owned(),
-            capabilities: capability::ALL,
+            capabilities: RELEASE_1,
             device,
             incarnation,
             lease: lease.clone(),
@@ -152,7 +155,7 @@ fn handshake_frames() -> Vec<Frame> {
         }),
         Frame::Challenge(Challenge {
             protocol: 1,
-            capabilities: capability::ALL,
+            capabilities: RELEASE_1,
             epoch,
             nonce: ByteBuf::from([7; 32]),
             sent_us: 9_000,
@@ -198,6 +201,11 @@ fn handshake_frames() -> Vec<Frame> {
             retry_after_ms: Some(900),
             detail: reason.clone(),
         }),
+        Frame::Witness(order::Witness {
+            epoch,
+            chain_no: IntakeNo(70_000),
+            chain_head: Hash16([3; 16]),
+        }),
         Frame::Enrol(Enrol {
             code: ByteBuf::from([5; 16]),
             algorithm: KeyAlgorithm::Ed25519,
@@ -208,6 +216,14 @@ fn handshake_frames() -> Vec<Frame> {
         }),
         Frame::EnrolOk(EnrolOk { device, incarnation, lease, epoch, company, site }),
         Frame::Notice(Notice { operation: Some(outcome().operation), text: reason }),
+        Frame::RotateKey(order::RotateKey {
+            algorithm: KeyAlgorithm::P256,
+            public_key: ByteBuf::from([4; 33]),
+            by_present: ByteBuf::from([8; 64]),
+            by_new: ByteBuf::from([9; 64]),
+        }),
+        Frame::KeyOk(order::KeyOk { public_key: ByteBuf::from([4; 33]) }),
+        Frame::ServerKey(order::ServerKey { public_key: ByteBuf::from([5; 32]) }),
     ]
 }
 
@@ -274,6 +290,18 @@ fn working_frames() -> Vec<Frame> {
             accepted_seq,
             safe_seq: Seq(90),
         }),
+        Frame::Command(order::Command {
+            id: 70_003,
+            expires: ServerTime(1_790_000_000_000_000),
+            order: order::Order::DrainThenWipe,
+            signature: ByteBuf::from([6; 64]),
+        }),
+        Frame::CommandResult(order::CommandResult {
+            id: 70_003,
+            done: false,
+            pending: 2,
+            detail: "not mine".to_owned(),
+        }),
     ]
 }
 
@@ -317,6 +345,21 @@ fn the_bytes_of_every_frame_are_those_of_the_first_release() {
         std::fs::write(path, &now).unwrap();
     }
     assert_eq!(now, GOLDEN, "the wire changed");
+}
+
+/// Whatever a release has ever sent is read by every later one.
+#[test]
+fn every_frame_that_was_ever_sent_is_still_read() {
+    let mut n_read = 0;
+    for line in GOLDEN.lines() {
+        let (name, text) = line.split_once(' ').unwrap();
+        let pairs = text.as_bytes().chunks(2).map(|pair| std::str::from_utf8(pair).unwrap());
+        let bytes: Vec<u8> = pairs.map(|pair| u8::from_str_radix(pair, 16).unwrap()).collect();
+        let (frame, _body) = codec::decode(&bytes, codec::BODY_BYTES_MAX).unwrap();
+        assert_eq!(frame.name(), name);
+        n_read += 1;
+    }
+    assert!(n_read >= 25, "the file is whole");
 }
 
 #[test]

@@ -5,6 +5,7 @@
 //! missing. Frame numbers are never used twice.
 
 pub mod codec;
+pub mod order;
 pub mod push;
 
 #[cfg(test)]
@@ -36,8 +37,10 @@ pub mod capability {
     pub const SNAPSHOT_RESUME: u64 = 1 << 1;
     /// Re-labelled operations carry their origin.
     pub const ORIGIN: u64 = 1 << 2;
+    /// Orders of the server, and keys that change: see [`super::order`].
+    pub const ORDERS: u64 = 1 << 3;
     /// Everything that this build can do.
-    pub const ALL: u64 = ZSTD | SNAPSHOT_RESUME | ORIGIN;
+    pub const ALL: u64 = ZSTD | SNAPSHOT_RESUME | ORIGIN | ORDERS;
 }
 
 /// The limits that the server announces; never lower than any released device may produce.
@@ -770,12 +773,20 @@ frames! {
     Bye(Bye) = 0x09, "BYE";
     /// See [`Fault`].
     Fault(Fault) = 0x0A, "ERROR";
+    /// See [`order::Witness`].
+    Witness(order::Witness) = 0x0B, "WITNESS";
     /// See [`Enrol`].
     Enrol(Enrol) = 0x10, "ENROL";
     /// See [`EnrolOk`].
     EnrolOk(EnrolOk) = 0x11, "ENROL_OK";
     /// See [`Notice`].
     Notice(Notice) = 0x15, "NOTICE";
+    /// See [`order::RotateKey`].
+    RotateKey(order::RotateKey) = 0x16, "ROTATE_KEY";
+    /// See [`order::KeyOk`].
+    KeyOk(order::KeyOk) = 0x17, "KEY_OK";
+    /// See [`order::ServerKey`].
+    ServerKey(order::ServerKey) = 0x18, "SERVER_KEY";
     /// See [`Push`].
     Push(Push) = 0x20, "PUSH";
     /// See [`Ack`].
@@ -800,4 +811,8 @@ frames! {
     Heartbeat(Heartbeat) = 0x40, "HB";
     /// See [`HeartbeatAck`].
     HeartbeatAck(HeartbeatAck) = 0x41, "HB_ACK";
+    /// See [`order::Command`].
+    Command(order::Command) = 0x42, "COMMAND";
+    /// See [`order::CommandResult`].
+    CommandResult(order::CommandResult) = 0x43, "CMD_RESULT";
 }

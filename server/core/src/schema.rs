@@ -4,17 +4,22 @@
 //! |---|---|
 //! | streams, links, boot clocks, command keys | a fold of the intake records |
 //! | feed index | a fold of the change records |
-//! | epochs, sign-in terms | change records, like every table of the ledger |
+//! | epochs, restorations, gaps, keys, orders, sign-in terms | change records, like every table of the ledger |
 //! | leases, statements, safe point, feed floor | the conversation; no part of the book |
 
 use protocol::evidence::ClockSample;
+use protocol::frame::KeyAlgorithm;
+use protocol::frame::order::Order;
 use protocol::identity::{
     Boot, DeviceId, Hash16, Incarnation, IntakeNo, Lsn, Seq, ServerEpoch, ServerTime,
 };
+use protocol::words::OperatorId;
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 
 use ledger::schema::SiteId;
+use ledger::schema::identity::DeskSessions;
+use ledger::tables::{Table as _, TableId};
 
 /// How far one incarnation of a device has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -91,6 +96,71 @@ pub struct SafePoint {
     pub at: ServerTime,
 }
 
+/// A generation that began with a backup.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Restoration {
+    /// The last decision of the backup.
+    pub fork: Lsn,
+    /// The operation that began the generation: what devices offer again comes after it.
+    pub intake: IntakeNo,
+    /// When it began.
+    pub at: ServerTime,
+    /// When the last record of the backup was received.
+    pub backup_at: Option<ServerTime>,
+    /// How far the lost log went, as far as devices have seen it.
+    pub lost_to: Option<IntakeNo>,
+}
+
+/// Operations that were acknowledged once and are nowhere any more.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Gap {
+    /// The last missing number.
+    pub to: Seq,
+    /// When it was noticed.
+    pub noticed: ServerTime,
+    /// Declared lost, by whom and when.
+    pub declared: Option<Declared>,
+}
+
+/// Somebody declared something lost.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Declared {
+    /// When.
+    pub at: ServerTime,
+    /// Who.
+    pub by: OperatorId,
+}
+
+/// The key of a device before the present one: good for a while.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PreviousKey {
+    /// Its kind.
+    pub algorithm: KeyAlgorithm,
+    /// Its public half.
+    pub public_key: ByteBuf,
+    /// Until when.
+    pub until: ServerTime,
+}
+
+/// An order to a device; a later one takes its place.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OrderRow {
+    /// Its number: that of its intake record.
+    pub id: u64,
+    /// What.
+    pub order: Order,
+    /// Not to be done after this instant.
+    pub expires: ServerTime,
+    /// Who gave it.
+    pub by: OperatorId,
+    /// When it was given.
+    pub at: ServerTime,
+    /// When the device said that it is done.
+    pub done: Option<ServerTime>,
+    /// Operations that went with it and were never uploaded.
+    pub n_lost: u64,
+}
+
 /// An object of a site's feed that a decision touched.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FeedIndexRow {
@@ -121,8 +191,29 @@ ledger::tables! {
     Epochs = 108, "epoch", ServerEpoch => Lsn;
     /// Until when people may sign in on devices without the server, under `()`.
     SignInTerms = 109, "sign_in_term", () => ServerTime;
+    /// Generations that began with a backup.
+    Restorations = 110, "restoration", ServerEpoch => Restoration;
+    /// Missing operations, by device, incarnation and first number.
+    Gaps = 111, "gap", (DeviceId, Incarnation, Seq) => Gap;
+    /// The keys of devices before their present ones.
+    PreviousKeys = 112, "previous_key", DeviceId => PreviousKey;
+    /// The last order to each device.
+    Orders = 113, "order", DeviceId => OrderRow;
     /// What each site's feed shows, in order of decisions; site 0 stands for all sites.
     FeedIndex = 120, "feed_index", (SiteId, Lsn, u32) => FeedIndexRow;
+}
+
+/// The tables of the conversation: no part of the book, so that no rebuild has them. All others
+/// follow from intake and change records, byte for byte; of the feed index, what lies above its
+/// floor.
+pub const APART: &[TableId] =
+    &[Leases::ID, Statements::ID, SafePoints::ID, FeedFloors::ID, DeskSessions::ID];
+
+/// Numbers and names of all tables of a company's store.
+pub fn all_tables() -> Vec<(TableId, &'static str)> {
+    let mut tables = ledger::schema::all_tables();
+    tables.extend_from_slice(TABLES);
+    tables
 }
 
 #[cfg(test)]
@@ -131,8 +222,7 @@ mod tests {
 
     #[test]
     fn no_table_shares_a_number_with_one_of_the_ledger() {
-        let mut tables = ledger::schema::all_tables();
-        tables.extend_from_slice(super::TABLES);
+        let tables = super::all_tables();
         let numbers: BTreeSet<_> = tables.iter().map(|table| table.0).collect();
         let names: BTreeSet<_> = tables.iter().map(|table| table.1).collect();
         assert_eq!((numbers.len(), names.len()), (tables.len(), tables.len()));

@@ -35,6 +35,7 @@ pub mod right;
 pub mod schema;
 pub mod tables;
 pub mod tracking;
+pub mod upgrade;
 pub mod valuation;
 
 #[cfg(test)]

@@ -7,8 +7,14 @@ use std::sync::{Arc, OnceLock};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-/// Format version in front of every record of this release.
-pub const RECORD_VERSION: u8 = 1;
+/// Format version in front of every record of this release. It goes up when the layout of any table
+/// changes: see [`crate::upgrade`].
+///
+/// | version | differs from the one before |
+/// |---|---|
+/// | 1 | |
+/// | 2 | entry states and applications carry cost and valuation dates |
+pub const RECORD_VERSION: u8 = 2;
 
 /// Room for most rows.
 const ROW_BYTES: usize = 192;
@@ -57,6 +63,11 @@ impl Record {
             let (row, encode) = row.expect("a record has bytes, or a row and its encoding");
             encode(row)
         })
+    }
+
+    /// The bytes without the version that they were written in: what two stores are compared by.
+    pub fn content(&self) -> &[u8] {
+        self.bytes().get(1..).unwrap_or_default()
     }
 
     /// The row, decoded at the first call.
@@ -114,16 +125,24 @@ pub fn append_row<R: Serialize>(members: &R, bytes: &mut Vec<u8>) {
 /// damaged bytes.
 pub fn first_member<M: DeserializeOwned>(bytes: &[u8]) -> Option<M> {
     let (&version, row) = bytes.split_first()?;
-    if version != RECORD_VERSION {
+    if version == 0 || version > RECORD_VERSION {
         return None;
     }
     postcard::take_from_bytes(row).ok().map(|(member, _rest)| member)
 }
 
-/// Reads what [`encode_row`] wrote; none for another format version or damaged bytes.
+/// The bytes of `what` as links of hash chains are made of: the same in every release.
+pub fn encode_for_link<R: Serialize>(what: &R) -> Vec<u8> {
+    postcard::to_extend(what, vec![1])
+        .expect("writing to memory cannot fail, and rows have known lengths")
+}
+
+/// Reads what [`encode_row`] wrote, in this version or one whose layout of the table was the same:
+/// a store brings all others to this one when it is opened. None for a later version or damaged
+/// bytes.
 pub fn decode_row<R: DeserializeOwned>(bytes: &[u8]) -> Option<R> {
     let (&version, row) = bytes.split_first()?;
-    if version != RECORD_VERSION {
+    if version == 0 || version > RECORD_VERSION {
         return None;
     }
     postcard::from_bytes(row).ok()

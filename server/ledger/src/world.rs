@@ -382,8 +382,7 @@ impl World {
         Done { operation, minute, document: document.cloned(), body }
     }
 
-    /// It arrives and is judged.
-    pub(crate) fn send(&mut self, done: &Done) -> Outcome {
+    fn recorded(&self, done: &Done) -> Recorded {
         let envelope = Envelope {
             boot: Boot(1),
             mono_us: u64::try_from(done.minute * MINUTE).unwrap_or(0),
@@ -392,7 +391,33 @@ impl World {
             operator: self.operator.clone(),
             document: done.document.clone(),
         };
-        let raw = Recorded::new(envelope, &done.body).to_content();
+        Recorded::new(envelope, &done.body)
+    }
+
+    /// It arrives and is judged.
+    pub(crate) fn send(&mut self, done: &Done) -> Outcome {
+        let raw = self.recorded(done).to_content();
+        self.send_raw(done, raw)
+    }
+
+    /// It arrives in a version that this build cannot read.
+    pub(crate) fn send_of_later(&mut self, done: &Done) -> (OperationId, Outcome) {
+        let raw = Recorded { version: 99, ..self.recorded(done) }.to_content();
+        (done.operation, self.send_raw(done, raw))
+    }
+
+    /// This build can read what [`World::send_of_later`] sent: as if it were a later one.
+    pub(crate) fn learn_to_read(&mut self, done: &Done) {
+        let row = self.tables.row::<Outcomes>(&done.operation).unwrap();
+        let intake = self.tables.row::<Intakes>(&row.intake).unwrap();
+        let raw = serde_bytes::ByteBuf::from(self.recorded(done).to_content());
+        let mut draft = Draft::over(&self.tables);
+        draft.put::<Intakes>(&row.intake, Intake { raw, ..(*intake).clone() });
+        let changes = draft.finish();
+        self.tables.apply(changes);
+    }
+
+    fn send_raw(&mut self, done: &Done, raw: Vec<u8>) -> Outcome {
         let hash = operation_hash(Hash16::default(), done.operation.seq, &raw);
         let tau = at(done.minute);
         self.now = self.now.max(tau.0) + 1_000_000;

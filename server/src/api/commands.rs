@@ -314,7 +314,7 @@ pub(super) fn router() -> Router<AppState> {
 /// Whether a command holds a part that is given through an endpoint of its own.
 fn is_elsewhere(command: &Command) -> bool {
     match command {
-        Command::Settle(_) => true,
+        Command::Settle(_) | Command::JudgeAgain(_) => true,
         Command::PutOperator(put) => {
             put.badge_hash.is_some()
                 || put.pin_verifier.is_some()

@@ -3,6 +3,11 @@
 //! `GET /devices` → list of [`DeviceView`].
 //! `POST /devices/{device}/state` `{"state": "active" | "suspended" | "revoked"}` → 204.
 //! `POST /devices/{device}/lost` → 204: nobody waits for what it may still hold.
+//! `POST /devices/{device}/order` `{"order": "drain_then_wipe" | "wipe_now" | "rotate_key", "days":
+//! 1..=365}` → 204: it comes signed at the next contact, for so many days (30 where none is named).
+//! A wipe cannot be undone. Needs an administrator.
+//! `GET /gaps` → list of [`GapView`]: operations that are nowhere any more.
+//! `POST /gaps/{device}/{incarnation}/{from}/lost` → 204: nobody waits for them any more.
 //! `POST /enrolment-codes` `{"site": code}` → 201 [`CodeView`]: the code as text and as a QR in SVG,
 //! valid for ten minutes, for one device. Changing needs a supervisor or an administrator.
 
@@ -14,7 +19,8 @@ use ledger::schema::identity::{DeviceState, Devices};
 use ledger::schema::place::SitesByCode;
 use ledger::tables::Read as _;
 use protocol::feed::Role;
-use protocol::identity::{DeviceId, ServerTime};
+use protocol::frame::order::Order;
+use protocol::identity::{DeviceId, Incarnation, Seq, ServerTime};
 use protocol::words::SiteCode;
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
@@ -27,6 +33,7 @@ use crate::desk::session::SignedIn;
 use crate::enrolment;
 use crate::state::AppState;
 use crate::view::device::{self, DeviceView};
+use crate::view::recovery::{self, GapView};
 
 /// An enrolment code.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -68,6 +75,9 @@ pub(super) fn router() -> Router<AppState> {
         .route("/devices", get(list))
         .route("/devices/{device}/state", post(set_state))
         .route("/devices/{device}/lost", post(declare_lost))
+        .route("/devices/{device}/order", post(order))
+        .route("/gaps", get(list_gaps))
+        .route("/gaps/{device}/{incarnation}/{from}/lost", post(declare_gap_lost))
         .route("/enrolment-codes", post(enrolment_code))
 }
 
@@ -123,6 +133,62 @@ async fn declare_lost(
 ) -> Result<StatusCode, Problem> {
     signed_in.demand(Role::Supervisor, None)?;
     let command = MachineCommand::DeclareLost { device: known_device(&app, id)? };
+    machine_command(&app, &signed_in, &headers, &command).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NewOrder {
+    order: Order,
+    #[serde(default = "usual_days")]
+    days: u16,
+}
+
+const fn usual_days() -> u16 {
+    30
+}
+
+/// Until when an order of `days` holds.
+pub(crate) fn order_expires(now: ServerTime, days: u16) -> ServerTime {
+    now.plus_us(i64::from(days.clamp(1, 365)) * 24 * 3_600_000_000)
+}
+
+async fn order(
+    State(app): State<AppState>,
+    signed_in: SignedIn,
+    headers: HeaderMap,
+    Named(id): Named<u32>,
+    Body(asked): Body<NewOrder>,
+) -> Result<StatusCode, Problem> {
+    signed_in.demand(Role::Administrator, None)?;
+    let device = known_device(&app, id)?;
+    let expires = order_expires(app.company().now(), asked.days);
+    let command = MachineCommand::Order { device, order: asked.order, expires };
+    machine_command(&app, &signed_in, &headers, &command).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+async fn list_gaps(
+    State(app): State<AppState>,
+    signed_in: SignedIn,
+) -> Result<Json<Vec<GapView>>, Problem> {
+    signed_in.demand_reading(None)?;
+    Ok(Json(recovery::gaps(&app.company().snapshot())))
+}
+
+async fn declare_gap_lost(
+    State(app): State<AppState>,
+    signed_in: SignedIn,
+    headers: HeaderMap,
+    Named((device, incarnation, from)): Named<(u32, u32, u64)>,
+) -> Result<StatusCode, Problem> {
+    signed_in.demand(Role::Supervisor, None)?;
+    let command = MachineCommand::DeclareGapLost {
+        device: known_device(&app, device)?,
+        incarnation: Incarnation(incarnation),
+        from: Seq(from),
+    };
     machine_command(&app, &signed_in, &headers, &command).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -13,12 +13,14 @@
 //! | `GET /operations`, `/operations/{operation}`, `/entries/items`, `/entries/warehouse`, `/counts` | [`operations`] |
 //! | `GET /cases`, `/cases/{case}`, `POST /cases/{case}/preview`, `POST /cases/{case}/decision`, `GET /tasks` | [`cases`] |
 //! | `GET /documents`, `/documents/{kind}/{no}` | [`documents`] |
-//! | `GET /devices`, `POST /devices/{device}/state`, `/devices/{device}/lost`, `/enrolment-codes` | [`devices`] |
+//! | `GET /devices`, `POST /devices/{device}/state`, `/devices/{device}/lost`, `/devices/{device}/order`, `/gaps`, `/enrolment-codes` | [`devices`] |
 //! | `GET /people`, `PUT /people/{operator}` | [`people`] |
 //! | `POST /commands`, `POST /work` | [`commands`] |
 //! | `POST /import`, `GET /export/{file}` | [`files`] |
+//! | `GET /backup`, `POST /backup`, `GET /recoveries` | [`backups`] |
 //! | `GET /status`, `/events`, `/livez`, `/readyz` | [`status`] |
 
+pub mod backups;
 pub mod cases;
 pub mod commands;
 pub mod devices;
@@ -64,6 +66,7 @@ pub fn router(app: AppState) -> Router {
         .merge(commands::router())
         .merge(files::router())
         .merge(status::router())
+        .merge(backups::router())
         .fallback(|| async { Problem::not_found("this address") });
     Router::new()
         .nest("/api/v1", v1)

@@ -99,6 +99,12 @@ impl Problem {
         Self { retry_after_s: Some(2), ..problem }
     }
 
+    /// The disk has no room for new work; nothing was recorded.
+    pub fn no_room() -> Self {
+        let problem = Self::new(StatusCode::INSUFFICIENT_STORAGE, Reason::new(Code::StorageFull));
+        Self { retry_after_s: Some(30), ..problem }
+    }
+
     /// The store stopped; nobody knows whether it was recorded.
     pub fn stopped() -> Self {
         let problem = Self::new(StatusCode::SERVICE_UNAVAILABLE, Reason::new(Code::ServerStopped));

@@ -52,6 +52,10 @@ pub struct StatusView {
     pub n_tasks: usize,
     /// Bytes of the store on disk.
     pub store_bytes: Option<u64>,
+    /// Bytes that are free on the disk of the store.
+    pub free_bytes: u64,
+    /// Whether new work is refused because the disk is nearly full.
+    pub refusing: bool,
     /// Operations up to here are in a verified backup.
     pub safe: Option<IntakeNo>,
     /// Since when.
@@ -105,6 +109,9 @@ pub fn sentence(alarm: &Alarm) -> String {
             "Device {device} could not apply a record of its feed ({detail}) and gets none any \
              more; its upload goes on."
         ),
+        Alarm::OrderRefused { device, detail } => {
+            format!("Device {device} did not do what it was told: {detail}.")
+        }
         Alarm::OperationsMissing { device, n_operations } => format!(
             "{n_operations} operations of device {device} that were accepted once are neither here \
              nor on the device any more."
@@ -132,6 +139,8 @@ pub fn status_of(app: &AppState) -> StatusView {
         n_cases: case::n_open(&snapshot),
         n_tasks: task::n_open(&snapshot),
         store_bytes: company.store_bytes(),
+        free_bytes: app.storage().free_bytes(),
+        refusing: app.storage().is_refusing(),
         safe: safe.as_ref().map(|safe| safe.intake),
         safe_since: safe.map(|safe| safe.at),
         alarms: alarms.map(|(at, alarm)| AlarmView { at, text: sentence(&alarm) }).collect(),

@@ -13,7 +13,8 @@ use ledger::tables::{Read as _, Tables};
 use protocol::code::Code;
 use protocol::enrolment::Invitation;
 use protocol::feed::Role;
-use protocol::identity::{CaseId, DeviceId};
+use protocol::frame::order::Order;
+use protocol::identity::{CaseId, DeviceId, Incarnation, Seq, ServerTime};
 use protocol::outcome::Reason;
 use protocol::words::{LocationCode, SiteCode};
 use server_core::identity::command::MachineCommand;
@@ -26,7 +27,7 @@ use super::query::Query;
 use super::request::{Asked, Preferences, to_sign_in};
 use super::routes::{Visitor, answer, problem_page, with_page};
 use super::{correction, shell};
-use crate::api::devices::new_code;
+use crate::api::devices::{new_code, order_expires};
 use crate::api::problem::Problem;
 use crate::desk::session::SignedIn;
 use crate::secret;
@@ -165,6 +166,9 @@ pub(super) async fn enrol(
     }
 }
 
+/// An order that did not reach its device for so long is not done any more.
+const ORDER_DAYS: u16 = 365;
+
 /// Whether what was typed names the device: the guard before what cannot be undone.
 fn is_named(view: &dyn Tables, device: DeviceId, form: &Query) -> bool {
     view.row::<Devices>(&device).is_some_and(|device| device.name.trim() == form.text("name"))
@@ -173,21 +177,26 @@ fn is_named(view: &dyn Tables, device: DeviceId, form: &Query) -> bool {
 fn device_command(
     view: &dyn Tables,
     (device, action): (DeviceId, &str),
-    form: &Query,
+    (form, now): (&Query, ServerTime),
 ) -> Result<MachineCommand, Problem> {
     if !view.has::<Devices>(&device) {
         return Err(Problem::not_found(format!("#{device}")));
     }
     let state = |state| Ok(MachineCommand::SetDevice { device, state });
+    let expires = order_expires(now, ORDER_DAYS);
+    let order = |order| Ok(MachineCommand::Order { device, order, expires });
     match action {
         "suspend" => state(DeviceState::Suspended),
         "resume" => state(DeviceState::Active),
-        "revoke" | "lost" if !is_named(view, device, form) => {
+        "revoke" | "lost" | "drain" | "wipe" if !is_named(view, device, form) => {
             let reason = Reason::new(Code::NumberOutOfRange).word("field", "name");
             Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, reason))
         }
         "revoke" => state(DeviceState::Revoked),
         "lost" => Ok(MachineCommand::DeclareLost { device }),
+        "drain" => order(Order::DrainThenWipe),
+        "wipe" => order(Order::WipeNow),
+        "rotate" => order(Order::RotateKey),
         _ => Err(Problem::not_found(action)),
     }
 }
@@ -204,13 +213,56 @@ pub(super) async fn change_device(
         return to_sign_in(&asked.address);
     };
     let device = DeviceId(device);
-    let command = device_command(&app.company().snapshot(), (device, &action), &Query::new(pairs));
+    let (form, now) = (Query::new(pairs), app.company().now());
+    let command = device_command(&app.company().snapshot(), (device, &action), (&form, now));
     let done = match (actor.signed_in.demand(Role::Supervisor, None), command) {
         (Err(problem), _) | (Ok(()), Err(problem)) => Err(problem),
         (Ok(()), Ok(command)) => app.raw_command(origin(&actor), command.encode(), None).await,
     };
     match done {
         Ok(_judged) => Redirect::to(&format!("/devices/{device}")).into_response(),
+        Err(problem) => problem_page(&actor.context, &problem),
+    }
+}
+
+/// Makes a backup now, and shows how it went.
+pub(super) async fn back_up(
+    State(app): State<AppState>,
+    headers: HeaderMap,
+    asked: Asked,
+) -> Response {
+    let Some(actor) = actor(&app, &Preferences::of(&headers)) else {
+        return to_sign_in(&asked.address);
+    };
+    if let Err(problem) = actor.signed_in.demand(Role::Administrator, None) {
+        return problem_page(&actor.context, &problem);
+    }
+    // How it went stands on the page.
+    drop(app.backups().run_now(false).await);
+    Redirect::to("/backup").into_response()
+}
+
+/// Declares operations lost that are nowhere any more.
+pub(super) async fn declare_gap(
+    State(app): State<AppState>,
+    headers: HeaderMap,
+    asked: Asked,
+    Path((device, incarnation, from)): Path<(u32, u32, u64)>,
+) -> Response {
+    let Some(actor) = actor(&app, &Preferences::of(&headers)) else {
+        return to_sign_in(&asked.address);
+    };
+    let command = MachineCommand::DeclareGapLost {
+        device: DeviceId(device),
+        incarnation: Incarnation(incarnation),
+        from: Seq(from),
+    };
+    let done = match actor.signed_in.demand(Role::Supervisor, None) {
+        Err(problem) => Err(problem),
+        Ok(()) => app.raw_command(origin(&actor), command.encode(), None).await,
+    };
+    match done {
+        Ok(_judged) => Redirect::to("/backup").into_response(),
         Err(problem) => problem_page(&actor.context, &problem),
     }
 }

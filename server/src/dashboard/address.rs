@@ -8,7 +8,7 @@ use super::context::PageContext;
 use super::names;
 use super::page::workbench::Tried;
 use super::page::{
-    Missing, PageResult, bins, counts, devices, documents, enrolment, entries, items, now,
+    Missing, PageResult, backup, bins, counts, devices, documents, enrolment, entries, items, now,
     operation, register, search, stock, stock_detail, tasks, workbench,
 };
 use super::query::{Query, decoded};
@@ -60,6 +60,8 @@ pub enum Address {
     Documents,
     /// A document, by kind and number.
     Document(String, String),
+    /// Backups, and what came back after a restore.
+    Backup,
     /// A search.
     Search,
 }
@@ -94,6 +96,7 @@ impl Address {
             ["bins", location, bin] => Self::Bin((*location).to_owned(), (*bin).to_owned()),
             ["documents"] => Self::Documents,
             ["documents", kind, no] => Self::Document((*kind).to_owned(), (*no).to_owned()),
+            ["backup"] => Self::Backup,
             ["search"] => Self::Search,
             _ => return None,
         })
@@ -139,6 +142,7 @@ impl Address {
             Self::Bin(location, bin) => bins::page(view, context, location, bin),
             Self::Documents => documents::list_page(view, context, query),
             Self::Document(kind, no) => documents::page(view, context, kind, no),
+            Self::Backup => backup::page(view, context),
             Self::Search => search::page(view, context, query.text("q")),
         }
     }
@@ -147,7 +151,12 @@ impl Address {
     pub const fn moves_by_itself(&self) -> bool {
         matches!(
             self,
-            Self::Now | Self::Devices | Self::Device(_) | Self::Enrolment(_) | Self::Counts
+            Self::Now
+                | Self::Devices
+                | Self::Device(_)
+                | Self::Enrolment(_)
+                | Self::Counts
+                | Self::Backup
         )
     }
 }

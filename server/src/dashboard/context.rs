@@ -12,6 +12,7 @@ use protocol::words::OperatorId;
 
 use super::scope::Scope;
 use super::text;
+use crate::backup::schedule::BackupStatus;
 
 /// Which colours a person wants.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -132,6 +133,10 @@ pub struct PageContext {
     pub person: Option<Person>,
     /// The devices.
     pub devices: DevicesNow,
+    /// The backups.
+    pub backup: BackupStatus,
+    /// Bytes free on the disk of the store, when new work is refused for it.
+    pub no_room: Option<u64>,
 }
 
 impl PageContext {
@@ -159,6 +164,11 @@ impl PageContext {
     /// Whether the reader may decide cases and change devices.
     pub fn may_decide(&self) -> bool {
         self.person.as_ref().is_some_and(Person::may_decide)
+    }
+
+    /// Whether the reader administers the company.
+    pub fn may_administer(&self) -> bool {
+        self.person.as_ref().is_some_and(|person| person.has_any(&[Role::Administrator]))
     }
 
     /// What is known of `device` now.

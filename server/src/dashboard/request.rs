@@ -108,6 +108,8 @@ impl Preferences {
             company: company.unwrap_or_default(),
             person: None,
             devices: super::context::DevicesNow::new(),
+            backup: app.backups().status(),
+            no_room: app.storage().is_refusing().then(|| app.storage().free_bytes()),
         }
     }
 

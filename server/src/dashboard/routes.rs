@@ -43,6 +43,8 @@ pub fn router() -> Router<AppState> {
         .route("/first/{token}", get(sign_in::first_form).post(sign_in::first))
         .route("/devices/enrol", get(page).post(acts::enrol))
         .route("/devices/{device}/{action}", get(page).post(acts::change_device))
+        .route("/backup", get(page).post(acts::back_up))
+        .route("/gaps/{device}/{incarnation}/{from}", post(acts::declare_gap))
         .route("/workbench/{case}", get(page).post(acts::decide))
         .route("/sse/{*path}", get(stream_of));
     for pattern in [

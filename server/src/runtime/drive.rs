@@ -244,6 +244,7 @@ impl Drive {
                 self.session(token_hash, session, answer);
             }
             Input::Safe { intake } => self.step(Event::Safe { intake }),
+            Input::Room { has_room } => self.step(Event::Room { has_room }),
             Input::Stop => self.stopping = true,
         }
     }
@@ -290,6 +291,11 @@ impl Drive {
                     let reason = Reason::new(Code::DifferentUnderSameId);
                     // Who asked may have gone away meanwhile.
                     drop(answer.send(Err(SubmitError::Refused(reason))));
+                }
+            }
+            Action::CommandNoRoom { token } => {
+                if let Some(answer) = self.commands.remove(&token) {
+                    drop(answer.send(Err(SubmitError::NoRoom)));
                 }
             }
             Action::HeadMoved { head } => {

@@ -32,6 +32,7 @@ use crate::clock::Clock;
 use crate::store::{Snapshot, Store};
 
 pub use commit::Commit;
+pub(crate) use commit::chain;
 pub use drive::{Outgoing, OutgoingQueue, outgoing_queue};
 pub use said::{Hearsay, Said};
 
@@ -62,6 +63,8 @@ pub(crate) enum Input {
     },
     /// Intake records up to here are safe.
     Safe { intake: IntakeNo },
+    /// The disk has room for new work, or not.
+    Room { has_room: bool },
     /// The server stops.
     Stop,
 }
@@ -96,6 +99,9 @@ pub enum SubmitError {
     /// Too much waits. Nothing was recorded.
     #[error("the server has too much to do at the moment")]
     Busy,
+    /// The disk has no room for new work. Nothing was recorded.
+    #[error("the disk of the server is nearly full")]
+    NoRoom,
     /// The store or the machine stopped. Nobody knows whether it was recorded; with an idempotency
     /// key it may be sent again.
     #[error("the server stopped")]
@@ -226,6 +232,15 @@ impl Company {
     /// [`SubmitError`].
     pub async fn safe(&self, intake: IntakeNo) -> Result<(), SubmitError> {
         self.tell(Input::Safe { intake }).await
+    }
+
+    /// The disk has room for new work, or not: then devices and desks are told to come back.
+    ///
+    /// # Errors
+    ///
+    /// [`SubmitError`].
+    pub async fn has_room(&self, has_room: bool) -> Result<(), SubmitError> {
+        self.tell(Input::Room { has_room }).await
     }
 
     /// Waits for a place in the inbox.

@@ -13,6 +13,8 @@
 //!
 //! Never here: what rows mean.
 
+mod migrate;
+
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -25,7 +27,12 @@ use ledger::schema::book::{ChangesTable, Intakes};
 use ledger::tables::{Table as _, TableId, Tables, Visit};
 
 /// Version of the layout of a store's folder.
-pub const STORE_FORMAT: u32 = 1;
+///
+/// | format | since | differs from the one before |
+/// |---|---|---|
+/// | 1 | the first release | |
+/// | 2 | costing, orders, restorations | records of version 2; tables 110 to 113 |
+pub const STORE_FORMAT: u32 = 2;
 
 const FORMAT_FILE: &str = "format";
 /// The feed's index is kept apart, so that its low end can be dropped cheaply.
@@ -54,6 +61,12 @@ pub enum StoreError {
         #[source]
         source: std::io::Error,
     },
+    /// Another process has it open.
+    #[error("the store at {path} is in use: a server runs with it")]
+    InUse {
+        /// The folder.
+        path: PathBuf,
+    },
     /// Written by a later release.
     #[error(
         "the store at {path} has format {found}, this release knows {STORE_FORMAT}: \
@@ -64,6 +77,23 @@ pub enum StoreError {
         path: PathBuf,
         /// Its format.
         found: String,
+    },
+    /// The format cannot be read.
+    #[error("the store at {path} has no format that can be read: {found:?}")]
+    Format {
+        /// The folder.
+        path: PathBuf,
+        /// What stands in its place.
+        found: String,
+    },
+    /// A row of an older format cannot be brought to this one.
+    #[error("the store at {path} cannot be brought to this release: restore a backup")]
+    Row {
+        /// The folder.
+        path: PathBuf,
+        /// Which row.
+        #[source]
+        source: ledger::upgrade::UpgradeError,
     },
     /// An earlier error stopped it.
     #[error("the store was stopped by an earlier error: {reason}")]
@@ -88,14 +118,29 @@ struct Inner {
 pub struct Store(Arc<Inner>);
 
 impl Store {
-    /// Opens the store in `path`, or makes it.
+    /// Opens the store in `path`, or makes it. A store of an older format is brought to this
+    /// release's; the older release cannot open it any more then.
     ///
     /// # Errors
     ///
-    /// [`StoreError`]; an existing store is not touched then.
+    /// [`StoreError`]; a store that is in use or newer is not touched.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
-        check_format(path)?;
-        let engine = |source| StoreError::Engine { path: path.to_owned(), source };
+        let found = check_format(path)?;
+        let store = Self::open_rows(path)?;
+        if found < STORE_FORMAT {
+            let n_rows = migrate::migrate(&store, ledger::upgrade::STEPS)?;
+            migrate::write_format(path)
+                .map_err(|source| StoreError::Folder { path: path.to_owned(), source })?;
+            tracing::warn!(from = found, to = STORE_FORMAT, n_rows, "the store was migrated");
+        }
+        Ok(store)
+    }
+
+    fn open_rows(path: &Path) -> Result<Self, StoreError> {
+        let engine = |source| match source {
+            fjall::Error::Locked => StoreError::InUse { path: path.to_owned() },
+            source => StoreError::Engine { path: path.to_owned(), source },
+        };
         let database = Database::builder(path.join("rows"))
             .cache_size(BLOCK_CACHE_BYTES)
             .max_journaling_size(JOURNAL_BYTES)
@@ -138,8 +183,31 @@ impl Store {
     /// [`StoreError`]. Nobody knows then whether the changes are on disk: the store is stopped and
     /// has to be opened again.
     pub fn apply(&self, changes: &Changes) -> Result<(), StoreError> {
+        self.write(changes, PersistMode::SyncData)
+    }
+
+    /// As [`Store::apply`], but a power cut may take the changes: for stores that can be made again.
+    ///
+    /// # Errors
+    ///
+    /// As [`Store::apply`].
+    pub fn apply_unsynced(&self, changes: &Changes) -> Result<(), StoreError> {
+        self.write(changes, PersistMode::Buffer)
+    }
+
+    /// Makes everything durable that was applied without being synced.
+    ///
+    /// # Errors
+    ///
+    /// As [`Store::apply`].
+    pub fn sync(&self) -> Result<(), StoreError> {
         self.check()?;
-        let mut batch = self.0.database.batch().durability(Some(PersistMode::SyncData));
+        self.0.database.persist(PersistMode::SyncAll).map_err(|source| self.stop(source))
+    }
+
+    fn write(&self, changes: &Changes, mode: PersistMode) -> Result<(), StoreError> {
+        self.check()?;
+        let mut batch = self.0.database.batch().durability(Some(mode));
         let mut name = Vec::new();
         for ((table, key), change) in changes {
             let keyspace = self.0.keyspace(*table);
@@ -207,18 +275,22 @@ fn write_engine_key(table: TableId, key: &[u8], bytes: &mut Vec<u8>) {
     bytes.extend_from_slice(key);
 }
 
-fn check_format(path: &Path) -> Result<(), StoreError> {
+/// The format of the folder; a new folder has this release's.
+fn check_format(path: &Path) -> Result<u32, StoreError> {
     let folder = |source| StoreError::Folder { path: path.to_owned(), source };
     std::fs::create_dir_all(path).map_err(folder)?;
     let file = path.join(FORMAT_FILE);
     match std::fs::read_to_string(&file) {
-        Ok(found) if found.trim() == STORE_FORMAT.to_string() => Ok(()),
-        Ok(found) => {
-            Err(StoreError::Newer { path: path.to_owned(), found: found.trim().to_owned() })
-        }
+        Ok(found) => match found.trim().parse::<u32>() {
+            Ok(format) if (1..=STORE_FORMAT).contains(&format) => Ok(format),
+            Ok(0) | Err(_) => Err(StoreError::Format { path: path.to_owned(), found }),
+            Ok(_later) => {
+                Err(StoreError::Newer { path: path.to_owned(), found: found.trim().to_owned() })
+            }
+        },
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            std::fs::write(&file, format!("{STORE_FORMAT}\n")).map_err(folder)?;
-            std::fs::File::open(path).and_then(|folder| folder.sync_all()).map_err(folder)
+            migrate::write_format(path).map_err(folder)?;
+            Ok(STORE_FORMAT)
         }
         Err(error) => Err(folder(error)),
     }

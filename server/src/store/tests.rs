@@ -73,7 +73,13 @@ fn a_snapshot_does_not_move() {
 fn a_store_of_a_later_release_is_refused_with_a_sentence() {
     let folder = tempfile::tempdir().unwrap();
     drop(Store::open(folder.path()).unwrap());
-    std::fs::write(folder.path().join("format"), "2\n").unwrap();
+    let later = STORE_FORMAT + 1;
+    std::fs::write(folder.path().join("format"), format!("{later}\n")).unwrap();
     let error = Store::open(folder.path()).err().unwrap();
     assert!(error.to_string().contains("install the release that wrote it"), "{error}");
+    for nonsense in ["", "zero", "0"] {
+        std::fs::write(folder.path().join("format"), nonsense).unwrap();
+        let error = Store::open(folder.path()).err().unwrap();
+        assert!(matches!(error, StoreError::Format { .. }), "{error}");
+    }
 }

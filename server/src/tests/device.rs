@@ -23,7 +23,7 @@ use crate::runtime::{Commit, Health};
 use crate::server::Server;
 use crate::store::{Store, StoreError};
 
-async fn invitation(house: &House) -> Invitation {
+pub(super) async fn invitation(house: &House) -> Invitation {
     let asked = json!({"site": "HALL"});
     let answer = house.boss.post("/api/v1/enrolment-codes", &asked).await;
     assert_eq!(answer.status, 201, "{answer:?}");
@@ -32,7 +32,7 @@ async fn invitation(house: &House) -> Invitation {
     shown["text"].as_str().unwrap().parse().unwrap()
 }
 
-fn receive(quantity: i32) -> (Body, Option<DocumentRef>) {
+pub(super) fn receive(quantity: i32) -> (Body, Option<DocumentRef>) {
     let body = Body::Receive(Receive {
         to: Place {
             location: LocationCode::new("MAIN").unwrap(),

@@ -2,7 +2,10 @@
 
 use std::path::Path;
 
+use ledger::schema::book::Heads;
+use ledger::tables::Read as _;
 use serde_json::{Value, json};
+use server_core::intake::IntakeHead;
 use tempfile::TempDir;
 
 use super::http::Client;
@@ -48,6 +51,20 @@ pub(super) fn files() -> Value {
 
 pub(super) async fn start(folder: &Path) -> Running {
     Server::start(Config::local(folder)).await.unwrap()
+}
+
+/// Returns when everything that was accepted is judged.
+pub(super) async fn all_is_judged(running: &Running) {
+    let company = running.app().company();
+    let mut head = company.head();
+    let is_judged = || {
+        let snapshot = company.snapshot();
+        let judged = snapshot.row::<Heads>(&()).map_or(0, |head| head.intake.0);
+        judged == IntakeHead::of(&snapshot).no.0
+    };
+    while !is_judged() {
+        head.changed().await.unwrap();
+    }
 }
 
 pub(super) async fn sign_in(running: &Running, user: &str, password: &str) -> Client {

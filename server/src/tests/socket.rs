@@ -4,8 +4,8 @@ use ed25519_dalek::{Signer as _, SigningKey};
 use futures_util::{SinkExt as _, StreamExt as _};
 use protocol::frame::push::pack;
 use protocol::frame::{
-    Auth, Enrol, EnrolOk, Frame, Hello, KeyAlgorithm, Lease, LeaseOk, Push, SUB_PROTOCOL,
-    Subscribe, Welcome, auth_digest, capability, codec,
+    Auth, Enrol, EnrolOk, Frame, Heartbeat, HeartbeatAck, Hello, KeyAlgorithm, Lease, LeaseOk,
+    Push, SUB_PROTOCOL, Subscribe, Welcome, auth_digest, capability, codec,
 };
 use protocol::identity::{
     Boot, DeviceId, Hash16, Incarnation, Lsn, Seq, ServerEpoch, operation_hash,
@@ -71,6 +71,8 @@ pub(super) struct TestDevice {
     epoch: ServerEpoch,
     pub(super) next_seq: Seq,
     tail: Hash16,
+    /// Everything that it has recorded, from 1 on.
+    recorded: Vec<Recorded>,
 }
 
 impl TestDevice {
@@ -107,6 +109,7 @@ impl TestDevice {
             epoch: ok.epoch,
             next_seq: Seq(1),
             tail: Hash16::default(),
+            recorded: Vec::new(),
         })
     }
 
@@ -117,7 +120,7 @@ impl TestDevice {
             protocol_min: 1,
             protocol_max: 1,
             app_version: "test".to_owned(),
-            capabilities: capability::ALL,
+            capabilities: capability::ALL & !capability::ORDERS,
             device: self.device,
             incarnation: self.incarnation,
             lease: self.lease.clone(),
@@ -177,30 +180,78 @@ impl TestDevice {
         body: &Body,
         document: Option<DocumentRef>,
     ) -> Seq {
-        let seq = self.next_seq;
-        let envelope = Envelope {
+        let recorded = Recorded::new(self.envelope(document), body);
+        self.push_recorded(socket, recorded).await
+    }
+
+    fn envelope(&self, document: Option<DocumentRef>) -> Envelope {
+        Envelope {
             boot: Boot(1),
-            mono_us: 2_000 + seq.0,
+            mono_us: 2_000 + self.next_seq.0,
             cursor: Lsn(0),
             epoch: self.epoch,
             operator: Some(OperatorId::new("anna").unwrap()),
             document,
-        };
-        let recorded = Recorded::new(envelope, body);
-        let (columns, bodies) = pack(std::slice::from_ref(&recorded));
+        }
+    }
+
+    /// Records something of a later release and sends it.
+    pub(super) async fn push_of_later(&mut self, socket: &mut Socket) -> Seq {
+        let envelope = self.envelope(None);
+        let later =
+            Recorded { envelope, kind: "teleport".to_owned(), version: 3, body: vec![0x80] };
+        self.push_recorded(socket, later).await
+    }
+
+    async fn push_recorded(&mut self, socket: &mut Socket, recorded: Recorded) -> Seq {
+        let seq = self.next_seq;
+        self.tail = operation_hash(self.tail, seq, &recorded.to_content());
+        self.next_seq = seq.next();
+        self.recorded.push(recorded);
+        self.push_from(socket, seq).await;
+        seq
+    }
+
+    /// Sends everything from `first` on.
+    pub(super) async fn push_from(&self, socket: &mut Socket, first: Seq) {
+        let n = usize::try_from(first.0 - 1).unwrap();
+        let (mut before, mut seq) = (Hash16::default(), Seq(1));
+        for recorded in &self.recorded[..n] {
+            before = operation_hash(before, seq, &recorded.to_content());
+            seq = seq.next();
+        }
+        let (columns, bodies) = pack(&self.recorded[n..]);
         let push = Frame::Push(Push {
             incarnation: self.incarnation,
-            base_seq: seq,
-            previous_hash: self.tail,
-            epoch: self.epoch,
+            base_seq: first,
+            previous_hash: before,
+            epoch: self.recorded[n].envelope.epoch,
             boots: Vec::new(),
             columns,
             bodies,
             origins: Vec::new(),
         });
-        self.tail = operation_hash(self.tail, seq, &recorded.to_content());
-        self.next_seq = seq.next();
         socket.send(&push).await;
-        seq
+    }
+
+    /// Says that it is alive, and hears what may be forgotten.
+    pub(super) async fn heartbeat(&self, socket: &mut Socket) -> HeartbeatAck {
+        let heartbeat = Frame::Heartbeat(Heartbeat {
+            sent_us: 9_000,
+            boot: Boot(1),
+            applied: Lsn(0),
+            pending: 0,
+            oldest_pending_us: None,
+            battery: None,
+            operator: None,
+            sample: None,
+        });
+        socket.send(&heartbeat).await;
+        socket
+            .wait(|frame| match frame {
+                Frame::HeartbeatAck(ack) => Some(ack),
+                _ => None,
+            })
+            .await
     }
 }

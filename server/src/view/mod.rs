@@ -14,5 +14,6 @@ pub mod operation;
 pub mod page;
 pub mod person;
 pub mod place;
+pub mod recovery;
 pub mod stock;
 pub mod task;

@@ -1,9 +1,11 @@
 //! The one command: `tallyman serve`, `demo`, `scan` … Wires the parts together; decides nothing.
 
+mod backup;
 mod demo;
 mod import;
 mod scan;
 mod serve;
+mod verify;
 
 use std::process::ExitCode;
 
@@ -34,8 +36,12 @@ enum Command {
     Import(import::ImportArguments),
     /// Write everything as CSV files that import reads.
     Export(import::ExportArguments),
-    /// Rebuild every table from the book and compare.
-    Verify(serve::VerifyArguments),
+    /// Make a backup now, whether the server runs or not.
+    Backup(backup::BackupArguments),
+    /// Put a company back from its backup.
+    Restore(backup::RestoreArguments),
+    /// Rebuild every table from the book and compare; or walk the chains of the audit trail.
+    Verify(verify::VerifyArguments),
     /// A company, a server, six devices, a shift with outages; then a report.
     Demo(demo::Arguments),
     /// Say what scans mean, one per line.
@@ -52,7 +58,9 @@ fn main() -> ExitCode {
         Command::Init(arguments) => serve::init(&arguments).map(|()| true),
         Command::Import(arguments) => import::run_import(&arguments).map(|()| true),
         Command::Export(arguments) => import::run_export(&arguments).map(|()| true),
-        Command::Verify(arguments) => serve::verify(&arguments).map(|()| true),
+        Command::Backup(arguments) => backup::backup(&arguments).map(|()| true),
+        Command::Restore(arguments) => backup::restore(&arguments).map(|()| true),
+        Command::Verify(arguments) => verify::verify(&arguments),
         Command::Demo(arguments) => demo::run(&arguments),
         Command::Scan(arguments) => scan::run(&arguments).map(|()| true),
     };

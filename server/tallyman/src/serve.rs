@@ -1,8 +1,9 @@
-//! `tallyman serve`, `init`, `enrol` and `verify`.
+//! `tallyman serve` and `init`.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use server::backup::Schedule;
 use server::config::{Config, Tls};
 use server::runtime::Health;
 use server::server::Server;
@@ -36,6 +37,16 @@ pub(crate) struct ServeArguments {
     /// The name of a new company.
     #[arg(long, default_value = "Tallyman")]
     company: String,
+    /// The folder for backups, best on another disk. Else one beside the data folder.
+    #[arg(long, env = "TALLYMAN_BACKUP", conflicts_with = "no_backup")]
+    backup: Option<PathBuf>,
+    /// Minutes from one backup to the next.
+    #[arg(long, env = "TALLYMAN_BACKUP_MINUTES", default_value_t = 15,
+          value_parser = clap::value_parser!(u32).range(1..=1440))]
+    backup_minutes: u32,
+    /// Make no backups: devices then forget nothing.
+    #[arg(long)]
+    no_backup: bool,
 }
 
 /// How to begin a company.
@@ -49,20 +60,15 @@ pub(crate) struct InitArguments {
     company: String,
 }
 
-/// What to verify.
-#[derive(clap::Args)]
-pub(crate) struct VerifyArguments {
-    /// The data folder of the server, which must not be running.
-    #[arg(long, default_value = "tallyman-data")]
-    data: PathBuf,
-}
-
 impl ServeArguments {
     fn config(&self) -> Config {
         let mut config = Config::local(&self.data);
         config.listen = self.listen;
         config.public_url.clone_from(&self.public_url);
         config.company.clone_from(&self.company);
+        let folder = self.backup.clone().unwrap_or_else(|| Schedule::folder_beside(&self.data));
+        let schedule = Schedule { every_s: self.backup_minutes * 60, ..Schedule::usual(folder) };
+        config.backup = (!self.no_backup).then_some(schedule);
         config.tls = match (&self.certificate, &self.key) {
             (Some(certificate), Some(key)) => {
                 Tls::Files { certificate: certificate.clone(), key: key.clone() }
@@ -135,31 +141,4 @@ pub(crate) fn init(arguments: &InitArguments) -> Result<(), Problem> {
         running.stop().await;
         Ok(())
     })
-}
-
-/// Rebuilds every table from the book and compares.
-pub(crate) fn verify(arguments: &VerifyArguments) -> Result<(), Problem> {
-    use ledger::memory::MemoryTables;
-    use ledger::tables::Tables as _;
-    let store = server::store::Store::open(&Config::local(&arguments.data).store_folder())?;
-    let snapshot = store.snapshot();
-    let mut rebuilt = MemoryTables::new();
-    let mut fold = server_core::poster::rebuild::Fold::default();
-    loop {
-        let changes = fold.step(&snapshot, &rebuilt, 1_000)?;
-        if changes.is_empty() {
-            break;
-        }
-        rebuilt.apply(changes);
-    }
-    let mut n_rows = 0_u64;
-    for ((table, key), record) in rebuilt.rows() {
-        n_rows += 1;
-        if snapshot.get(*table, key).as_ref() != Some(record) {
-            return Err(format!("table {} differs from the book", table.0).into());
-        }
-    }
-    snapshot.check()?;
-    println!("{n_rows} rows are what {} decisions make of them", fold.head.lsn);
-    Ok(())
 }

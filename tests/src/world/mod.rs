@@ -454,6 +454,8 @@ impl World {
                 Action::Disarm(timer) => {
                     self.devices[place].arm(timer);
                 }
+                // Nobody gives orders in this world.
+                Action::MakeKey | Action::KeepKey | Action::Wipe => {}
                 Action::Tell(news) => self.devices[place].heard(&news),
             }
         }

@@ -11,6 +11,7 @@ use server_core::intake::command::Command;
 use server_core::ledger_judge::LedgerJudge;
 use server_core::machine::{Action, Config, Event, Machine, Token};
 use server_core::session::lease::LeaseSecret;
+use server_core::session::order::OrderKey;
 use server_core::session::wire::{ConnectionNo, Incoming};
 use server_core::store::MemoryStore;
 
@@ -44,7 +45,7 @@ pub struct ServerHost {
 }
 
 fn config(bug: Option<Bug>) -> Config {
-    let mut config = Config::new(LeaseSecret::new([7; 32]));
+    let mut config = Config::new(LeaseSecret::new([7; 32]), OrderKey::new([8; 32]));
     config.bug = bug.map(|bug| match bug {
         Bug::AckBeforeSync => server_core::machine::Bug::AckBeforeSync,
         Bug::NoDedupe => server_core::machine::Bug::NoDedupe,
@@ -209,6 +210,7 @@ impl ServerHost {
                 | Action::CommandTaken { .. }
                 | Action::CommandJudged { .. }
                 | Action::CommandDiffers { .. }
+                | Action::CommandNoRoom { .. }
                 | Action::HeadMoved { .. }
                 | Action::Alarm(_) => {}
             }

@@ -2,6 +2,7 @@
 
 mod cases;
 mod liveness;
+mod orders;
 mod random;
 pub(crate) mod server;
 
@@ -73,6 +74,10 @@ struct World {
     deaf_to: Vec<Timer>,
     recorded: Vec<(OperationId, Body)>,
     jitter: u32,
+    /// It was told to delete everything.
+    is_wiped: bool,
+    /// A new key took the place of the old one.
+    kept_key: bool,
 }
 
 fn open(folders: &Folders, boot: u32, mono_us: u64) -> Opened {
@@ -119,6 +124,8 @@ impl World {
             deaf_to: Vec::new(),
             recorded: Vec::new(),
             jitter: 1 << 31,
+            is_wiped: false,
+            kept_key: false,
         };
         world.event(Event::NetworkUp);
         world
@@ -162,6 +169,9 @@ impl World {
                 Action::Disarm(timer) => {
                     self.timers.remove(&timer);
                 }
+                Action::MakeKey => {}
+                Action::KeepKey => self.kept_key = true,
+                Action::Wipe => self.is_wiped = true,
                 Action::Tell(news) => self.news.push(news),
             }
         }

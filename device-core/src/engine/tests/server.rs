@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use ed25519_dalek::{Signature, Verifier as _, VerifyingKey};
 use protocol::evidence::BootEvidence;
 use protocol::feed::{FeedGroup, FeedRow, StockRow};
+use protocol::frame::order::{CommandResult, RotateKey, Witness};
 use protocol::frame::{
     Ack, Auth, Challenge, Delta, Enrol, EnrolOk, Fault, FaultCode, Frame, Heartbeat, HeartbeatAck,
     Hello, Lease, Limits, Nack, Push, Resume, SnapBegin, SnapChunk, SnapEnd, SnapResume,
@@ -97,6 +98,11 @@ pub(crate) struct Server {
     pub(crate) others: u64,
     /// Up to where the log went that each restore began with.
     forks: Vec<Lsn>,
+    pub(crate) witnesses: Vec<Witness>,
+    pub(crate) rotations: Vec<RotateKey>,
+    pub(crate) results: Vec<CommandResult>,
+    /// Another key than the known one is refused, instead of being a mistake of the test.
+    pub(crate) refuses_other_keys: bool,
 }
 
 pub(crate) const DEVICE: DeviceId = DeviceId(7);
@@ -143,9 +149,18 @@ impl Server {
             heartbeats: Vec::new(),
             others: 0,
             forks: Vec::new(),
+            witnesses: Vec::new(),
+            rotations: Vec::new(),
+            results: Vec::new(),
+            refuses_other_keys: false,
         };
         server.publish(vec![put("loc", &location_row())], Vec::new());
         server
+    }
+
+    /// The device is known by this key from here on.
+    pub(crate) fn take_key(&mut self, public: [u8; 32]) {
+        self.book.key = Some(VerifyingKey::from_bytes(&public).unwrap());
     }
 
     fn head(&self) -> Lsn {
@@ -201,6 +216,18 @@ impl Server {
             Frame::SnapResume(resume) => self.on_resume(resume),
             Frame::Heartbeat(heartbeat) => self.on_heartbeat(heartbeat),
             Frame::DeltaAck(_) | Frame::Fault(_) => Vec::new(),
+            Frame::Witness(seen) => {
+                self.witnesses.push(seen);
+                Vec::new()
+            }
+            Frame::RotateKey(asked) => {
+                self.rotations.push(asked);
+                Vec::new()
+            }
+            Frame::CommandResult(result) => {
+                self.results.push(result);
+                Vec::new()
+            }
             other => panic!("a device does not send {}", other.name()),
         };
         self.encode(&answers)
@@ -258,6 +285,9 @@ impl Server {
         let Some(key) = self.book.key else { return Self::fault(FaultCode::UNKNOWN_DEVICE) };
         let digest = auth_digest(&body, &self.talk.challenge);
         let signature = Signature::from_slice(&auth.signature).unwrap();
+        if self.refuses_other_keys && key.verify(&digest, &signature).is_err() {
+            return Self::fault(FaultCode::AUTH);
+        }
         key.verify(&digest, &signature).expect("AUTH is signed over both bodies");
         self.n_samples += 1;
         if hello.incarnation > self.book.incarnation {

@@ -4,22 +4,27 @@
 //! Encoded as one byte that no MessagePack value starts with, then a MessagePack map.
 
 use ledger::draft::Draft;
-use ledger::schema::book::{Companies, Company, Intake, Origin};
+use ledger::schema::book::{Companies, Company, Counters, Intake, Origin};
 use ledger::schema::identity::{Device, DeviceState, Devices, Enrolment, Enrolments, Incarnations};
 use ledger::schema::{Counter, LocationId, SiteId, next_number, place};
 use ledger::tables::Read as _;
 use protocol::code::Code;
 use protocol::feed::Role;
 use protocol::frame::KeyAlgorithm;
-use protocol::identity::{DeviceId, Incarnation, Lsn, ServerTime};
+use protocol::frame::order::Order;
+use protocol::identity::{DeviceId, Incarnation, IntakeNo, Lsn, Seq, ServerEpoch, ServerTime};
 use protocol::outcome::{Decision, Reason};
 use protocol::words::OperatorId;
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 
+use crate::identity::gap::{self, GapKey};
 use crate::identity::rights_at;
 use crate::poster::judge::{Poison, Request, write_outcome};
-use crate::schema::{Epochs, SignInTerms};
+use crate::schema::{
+    Declared, Epochs, OrderRow, Orders, PreviousKey, PreviousKeys, Restoration, Restorations,
+    SignInTerms, Streams,
+};
 
 /// No MessagePack value starts with this byte (MessagePack specification, "never used").
 const MARK: u8 = 0xC1;
@@ -63,6 +68,60 @@ pub enum MachineCommand {
         /// From now on.
         state: DeviceState,
     },
+    /// A device is told something, at its next contact at the latest.
+    Order {
+        /// The device.
+        device: DeviceId,
+        /// What.
+        order: Order,
+        /// Not to be done after this instant.
+        expires: ServerTime,
+    },
+    /// A device said that an order is done.
+    OrderDone {
+        /// The device.
+        device: DeviceId,
+        /// The number of the order.
+        order: u64,
+        /// Operations that went with it and were never uploaded.
+        n_lost: u64,
+    },
+    /// A device has a new key, which it has proved to hold beside the old one.
+    RotateKey {
+        /// The device.
+        device: DeviceId,
+        /// The kind of the new key.
+        algorithm: KeyAlgorithm,
+        /// Its public half.
+        public_key: ByteBuf,
+    },
+    /// Operations of a device that were acknowledged once are nowhere any more.
+    NoteGap {
+        /// The device.
+        device: DeviceId,
+        /// The incarnation whose numbers are missing.
+        incarnation: Incarnation,
+        /// The first missing number.
+        from: Seq,
+        /// The last missing number.
+        to: Seq,
+    },
+    /// What is missing will not come any more.
+    DeclareGapLost {
+        /// The device.
+        device: DeviceId,
+        /// The incarnation.
+        incarnation: Incarnation,
+        /// The first missing number.
+        from: Seq,
+    },
+    /// A device has seen how far the log went that a restore has lost.
+    NoteLostLog {
+        /// The generation that began with the restore.
+        epoch: ServerEpoch,
+        /// The last intake record that was seen.
+        to: IntakeNo,
+    },
     /// A device will not come back: it no longer holds the watermark (CONFLICTS 44).
     DeclareLost {
         /// The device.
@@ -78,6 +137,9 @@ pub enum MachineCommand {
     BeginEpoch {
         /// The head of the restored store.
         fork: Lsn,
+        /// When the last record of the backup was received, where that is known.
+        #[serde(default)]
+        backup_at: Option<ServerTime>,
     },
 }
 
@@ -130,14 +192,20 @@ fn may(draft: &Draft<'_>, request: &Request<'_>, command: &MachineCommand) -> Re
         }
     };
     let roles: &[Role] = match command {
-        MachineCommand::AllowEnrolment { .. } | MachineCommand::SetDevice { .. } => {
-            &[Role::Administrator]
+        MachineCommand::AllowEnrolment { .. }
+        | MachineCommand::SetDevice { .. }
+        | MachineCommand::Order { .. } => &[Role::Administrator],
+        MachineCommand::DeclareLost { .. } | MachineCommand::DeclareGapLost { .. } => {
+            &[Role::Administrator, Role::Supervisor]
         }
-        MachineCommand::DeclareLost { .. } => &[Role::Administrator, Role::Supervisor],
         // Only the machine knows when these are due.
         MachineCommand::Enrol { .. }
         | MachineCommand::Incarnate { .. }
         | MachineCommand::ExtendSignIn { .. }
+        | MachineCommand::OrderDone { .. }
+        | MachineCommand::RotateKey { .. }
+        | MachineCommand::NoteGap { .. }
+        | MachineCommand::NoteLostLog { .. }
         | MachineCommand::BeginEpoch { .. } => &[],
     };
     let tau = request.intake.timing.tau;
@@ -182,11 +250,39 @@ fn apply(
             let at = request.intake.received;
             with_device(draft, device, |device| device.declared_lost = Some(at)).map(|_row| ())
         }
+        MachineCommand::Order { device, order, expires } => {
+            give_order(draft, request, (device, order, expires))
+        }
+        MachineCommand::OrderDone { device, order, n_lost } => {
+            order_done(draft, request, (device, order, n_lost))
+        }
+        MachineCommand::RotateKey { device, algorithm, public_key } => {
+            rotate_key(draft, request, device, (algorithm, public_key))
+        }
+        MachineCommand::NoteGap { device, incarnation, from, to } => {
+            let gap = GapKey { device, incarnation, from, to };
+            gap::note(draft, gap, request.intake.received, None);
+            Ok(())
+        }
+        MachineCommand::DeclareGapLost { device, incarnation, from } => {
+            let declared = Declared { at: request.intake.received, by: giver(request.intake) };
+            let known = gap::declare(draft, (device, incarnation, from), declared);
+            if known { Ok(()) } else { Err(Refusal::new(Code::NotFound, "gap")) }
+        }
+        MachineCommand::NoteLostLog { epoch, to } => {
+            if let Some(row) = draft.row::<Restorations>(&epoch) {
+                let lost_to = row.lost_to.max(Some(to));
+                draft.put::<Restorations>(&epoch, Restoration { lost_to, ..*row });
+            }
+            Ok(())
+        }
         MachineCommand::ExtendSignIn { until } => {
             draft.put::<SignInTerms>(&(), until);
             Ok(())
         }
-        MachineCommand::BeginEpoch { fork } => begin_epoch(draft, fork),
+        MachineCommand::BeginEpoch { fork, backup_at } => {
+            begin_epoch(draft, request, (fork, backup_at))
+        }
     }
 }
 
@@ -255,11 +351,114 @@ fn enrol(
     Ok(())
 }
 
-fn begin_epoch(draft: &mut Draft<'_>, fork: Lsn) -> Result<(), Refusal> {
+/// A wipe also takes the right to do anything; a device that drains still uploads.
+fn give_order(
+    draft: &mut Draft<'_>,
+    request: &Request<'_>,
+    (device, order, expires): (DeviceId, Order, ServerTime),
+) -> Result<(), Refusal> {
+    if order == Order::Later || expires <= request.intake.received {
+        return Err(Refusal::new(Code::MalformedRequest, "order"));
+    }
+    // The card is written again also where it does not change: the device hears of it at once.
+    with_device(draft, device, |device| {
+        if order == Order::WipeNow {
+            device.state = DeviceState::Revoked;
+        }
+    })?;
+    let row = OrderRow {
+        id: request.intake_no.0,
+        order,
+        expires,
+        by: giver(request.intake),
+        at: request.intake.received,
+        done: None,
+        n_lost: 0,
+    };
+    draft.put::<Orders>(&device, row);
+    Ok(())
+}
+
+/// What was wiped has nothing any more: it may do nothing, and what it had not uploaded is lost, by
+/// the decision of who gave the order.
+fn order_done(
+    draft: &mut Draft<'_>,
+    request: &Request<'_>,
+    (id, order, n_lost): (DeviceId, u64, u64),
+) -> Result<(), Refusal> {
+    let row = draft.row::<Orders>(&id).filter(|row| row.id == order);
+    let row = row.ok_or_else(|| Refusal::new(Code::NotFound, "order"))?;
+    let at = request.intake.received;
+    draft.put::<Orders>(&id, OrderRow { done: Some(at), n_lost, ..(*row).clone() });
+    if row.order == Order::RotateKey {
+        return Ok(());
+    }
+    let device = with_device(draft, id, |device| {
+        device.state = DeviceState::Revoked;
+        device.declared_lost = device.declared_lost.or(Some(at));
+    })?;
+    if n_lost > 0 {
+        let stream = draft.row::<Streams>(&(id, device.incarnation));
+        let from = stream.map_or(Seq(0), |stream| stream.accepted).next();
+        let to = Seq(from.0.saturating_add(n_lost).saturating_sub(1));
+        let gap = GapKey { device: id, incarnation: device.incarnation, from, to };
+        gap::note(draft, gap, at, Some(row.by.clone()));
+    }
+    Ok(())
+}
+
+/// The key before the present one proves a device for so long.
+const PREVIOUS_KEY_US: i64 = 30 * 24 * 3_600 * 1_000_000;
+
+fn rotate_key(
+    draft: &mut Draft<'_>,
+    request: &Request<'_>,
+    id: DeviceId,
+    (algorithm, public_key): (KeyAlgorithm, ByteBuf),
+) -> Result<(), Refusal> {
+    let at = request.intake.received;
+    let mut previous = None;
+    with_device(draft, id, |device| {
+        previous = Some(PreviousKey {
+            algorithm: device.algorithm,
+            public_key: std::mem::replace(&mut device.public_key, public_key),
+            until: at.plus_us(PREVIOUS_KEY_US),
+        });
+        device.algorithm = algorithm;
+    })?;
+    if let Some(previous) = previous {
+        draft.put::<PreviousKeys>(&id, previous);
+    }
+    let order = draft.row::<Orders>(&id).filter(|row| row.order == Order::RotateKey);
+    if let Some(row) = order.filter(|row| row.done.is_none()) {
+        draft.put::<Orders>(&id, OrderRow { done: Some(at), ..(*row).clone() });
+    }
+    Ok(())
+}
+
+/// Numbers of devices that the lost log may have given, and that are not given again.
+const DEVICE_NUMBERS_SKIPPED: u64 = 1_000;
+
+fn begin_epoch(
+    draft: &mut Draft<'_>,
+    request: &Request<'_>,
+    (fork, backup_at): (Lsn, Option<ServerTime>),
+) -> Result<(), Refusal> {
     let company =
         draft.row::<Companies>(&()).ok_or_else(|| Refusal::new(Code::NotFound, "company"))?;
     let epoch = company.epoch.next();
     draft.put::<Companies>(&(), Company { epoch, ..(*company).clone() });
     draft.put::<Epochs>(&epoch, fork);
+    let restoration = Restoration {
+        fork,
+        intake: request.intake_no,
+        at: request.intake.received,
+        backup_at,
+        lost_to: None,
+    };
+    draft.put::<Restorations>(&epoch, restoration);
+    let counter = Counter::Device.number();
+    let last = draft.row::<Counters>(&counter).map_or(0, |last| *last);
+    draft.put::<Counters>(&counter, last.saturating_add(DEVICE_NUMBERS_SKIPPED));
     Ok(())
 }

@@ -7,6 +7,7 @@
 //! thread), making random bytes.
 
 pub mod command;
+pub mod gap;
 
 use std::collections::BTreeMap;
 

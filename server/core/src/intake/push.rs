@@ -18,6 +18,7 @@ use serde_bytes::ByteBuf;
 
 use super::{IntakeHead, local_date, seen_at};
 use crate::clock::{Boots, OperationEvidence};
+use crate::identity::gap::{self, GapKey};
 use crate::schema::{Link as ChainLink, Links, Stream, Streams};
 
 /// A PUSH, read and hashed: pure work that connections do side by side.
@@ -121,6 +122,21 @@ impl PreparedPush {
             operations,
             bytes,
         })
+    }
+}
+
+impl PreparedPush {
+    /// Numbers of former incarnations that its re-labelled operations leave out and that are not
+    /// known here: they are nowhere any more.
+    pub(crate) fn left_out(&self, tables: &dyn Tables, sender: Sender) -> Vec<GapKey> {
+        let origins: Vec<OriginOf> =
+            self.operations.iter().filter_map(|operation| operation.first).collect();
+        if origins.is_empty() {
+            return Vec::new();
+        }
+        let before = Seq(self.base_seq.0.saturating_sub(1));
+        let before = gap::origin_before(tables, sender.device, self.incarnation, before);
+        gap::left_out(tables, sender.device, before, &origins)
     }
 }
 

@@ -48,8 +48,8 @@ fn sent_as(intake: &Intake) -> Option<OperationId> {
     }
 }
 
-/// The rows that an arrival of `book` writes over `tables`.
-pub(crate) fn fold(book: &dyn Tables, tables: &dyn Tables, arrival: &[Numbered]) -> Changes {
+/// The rows that an arrival writes over `tables`, which hold the decisions that were known then.
+pub(crate) fn fold(tables: &dyn Tables, arrival: &[Numbered]) -> Changes {
     let mut draft = Draft::with_budget(tables, u64::MAX);
     for (no, intake) in arrival {
         match &intake.origin {
@@ -63,28 +63,22 @@ pub(crate) fn fold(book: &dyn Tables, tables: &dyn Tables, arrival: &[Numbered])
             Origin::Desk { idempotency: Some(key), .. } => draft.put::<CommandKeys>(key, *no),
             Origin::Desk { idempotency: None, .. } | Origin::Import { .. } | Origin::System => {}
         }
-        draft.put::<Intakes>(no, (**intake).clone());
     }
     if let Some((_no, first)) = arrival.first()
         && let Some(sent) = sent_as(first)
     {
-        fold_clocks(book, &mut draft, (sent, first), arrival);
+        fold_clocks(&mut draft, (sent, first), arrival);
     }
     draft.finish()
 }
 
-fn fold_clocks(
-    book: &dyn Tables,
-    draft: &mut Draft<'_>,
-    (sent, first): (OperationId, &Intake),
-    arrival: &[Numbered],
-) {
+fn fold_clocks(draft: &mut Draft<'_>, (sent, first): (OperationId, &Intake), arrival: &[Numbered]) {
     let evidence: Vec<BootEvidence> = rmp_serde::from_slice(&first.evidence).unwrap_or_default();
     let moments: Vec<(OperationEvidence, &Intake)> = arrival
         .iter()
         .filter_map(|(_no, intake)| {
             let envelope = Recorded::from_content(&intake.raw).ok()?.envelope;
-            let seen = seen_at(book, envelope.cursor, envelope.epoch)
+            let seen = seen_at(&*draft, envelope.cursor, envelope.epoch)
                 .filter(|seen| *seen < intake.received);
             let moment = OperationEvidence { boot: envelope.boot, mono_us: envelope.mono_us, seen };
             Some((moment, &**intake))

@@ -10,6 +10,7 @@ use ledger::schema::identity::{DeskSession, DeskSessions};
 use ledger::schema::place::Sites;
 use ledger::tables::{Read as _, Tables};
 use protocol::identity::{DeviceId, IntakeNo, OperationId, Seq, ServerTime};
+use serde_bytes::ByteBuf;
 
 use super::event::{Action, Alarm, Token};
 use super::pipeline::Pipeline;
@@ -54,10 +55,14 @@ pub(crate) struct Core {
     pub(crate) replaced: Vec<ConnectionNo>,
     /// Connections that wait for the decision about an enrolment.
     pub(crate) enrolling: BTreeMap<IntakeNo, ConnectionNo>,
+    /// Connections that wait for the decision about a new key.
+    pub(crate) rotating: BTreeMap<IntakeNo, (ConnectionNo, ByteBuf)>,
     /// Connections that wait for the decision about a new incarnation.
     pub(crate) incarnating: BTreeMap<IntakeNo, ConnectionNo>,
     pub(crate) watch: Watch,
     pub(crate) safe: SafePoint,
+    /// Whether the disk has room for new work.
+    pub(crate) has_room: bool,
     pub(super) floor: Floor,
     /// Connections whose DELTA was put off, by when it is due.
     feed_later: BTreeSet<(ServerTime, ConnectionNo)>,
@@ -80,12 +85,14 @@ impl Core {
         Self {
             watch: Watch::open(store, now),
             safe: store.row::<SafePoints>(&()).map_or_else(SafePoint::default, |safe| *safe),
+            has_room: true,
             floor: Floor::open(store),
             config,
             pipeline,
             by_device: BTreeMap::new(),
             replaced: Vec::new(),
             enrolling: BTreeMap::new(),
+            rotating: BTreeMap::new(),
             incarnating: BTreeMap::new(),
             feed_later: BTreeSet::new(),
             scopes: BTreeMap::new(),
@@ -235,6 +242,9 @@ impl Core {
     }
 
     pub(super) fn command(&mut self, store: &dyn Store, token: Token, command: Command) {
+        if !self.has_room && command.origin != CommandOrigin::System {
+            return self.act(Action::CommandNoRoom { token });
+        }
         match self.take_command(store, command) {
             TakenCommand::New { changes, no } => {
                 self.commands.entry(no).or_default().tokens.push(token);

@@ -70,6 +70,11 @@ pub enum Event {
         /// The last of them.
         intake: IntakeNo,
     },
+    /// The disk has room for new work, or not: what was accepted is judged either way.
+    Room {
+        /// Whether it has.
+        has_room: bool,
+    },
     /// The server will stop: devices are told to come back.
     GoAway {
         /// Earliest and latest, in milliseconds from now.
@@ -132,6 +137,11 @@ pub enum Action {
         /// Which.
         token: Token,
     },
+    /// A command was not taken: there is no room for new work. Nothing was recorded.
+    CommandNoRoom {
+        /// Which.
+        token: Token,
+    },
     /// Decisions up to here are durable, for pages that follow.
     HeadMoved {
         /// The last decision.
@@ -162,6 +172,13 @@ pub enum Alarm {
     ServerIsOldCopy {
         /// The device that knows more.
         device: DeviceId,
+    },
+    /// A device did not do what it was told.
+    OrderRefused {
+        /// The device.
+        device: DeviceId,
+        /// Why not.
+        detail: String,
     },
     /// A device could not apply a record of its feed, and gets none any more; its upload goes on.
     FeedRejected {

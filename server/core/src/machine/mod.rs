@@ -60,6 +60,7 @@ use crate::poster::judge::{Judge, Poison, Request};
 use crate::poster::rebuild::BookFault;
 use crate::poster::{Decided, GroupLimit};
 use crate::session::lease::LeaseSecret;
+use crate::session::order::OrderKey;
 use crate::session::wire::{ConnectionNo, Incoming};
 use crate::session::{self, Session};
 use crate::snapshot::Snapshots;
@@ -79,6 +80,8 @@ const FEEDS_PER_STEP: usize = 64;
 pub struct Config {
     /// The secret behind the leases: 32 random bytes, kept as long as the store.
     pub lease_secret: LeaseSecret,
+    /// The key that orders to devices are signed with: as long as the store.
+    pub order_key: OrderKey,
     /// The limits that devices are told.
     pub limits: Limits,
     /// Milliseconds between heartbeats of a device in use.
@@ -100,12 +103,13 @@ pub struct Config {
 }
 
 impl Config {
-    /// The usual values (SYNC 2.5, 2.6), with a secret.
-    pub fn new(lease_secret: LeaseSecret) -> Self {
+    /// The usual values (SYNC 2.5, 2.6), with the secrets of the store.
+    pub fn new(lease_secret: LeaseSecret, order_key: OrderKey) -> Self {
         const SECOND_US: u64 = 1_000_000;
         const HOUR_US: u64 = 3_600 * SECOND_US;
         Self {
             lease_secret,
+            order_key,
             limits: Limits::DEFAULT,
             heartbeat_ms: 15_000,
             silence_max_us: 750 * SECOND_US,
@@ -181,6 +185,7 @@ impl Machine {
             }
             Event::DeskSignedOut { token_hash } => self.core.desk_session(store, token_hash, None),
             Event::Safe { intake } => self.core.safe(store, intake),
+            Event::Room { has_room } => self.core.has_room = has_room,
             Event::GoAway { window_ms, reason } => {
                 session::send_away(&mut self.core, &mut self.sessions, window_ms, &reason);
             }
@@ -261,7 +266,7 @@ impl Machine {
                 After::Decided { decisions } => {
                     for decided in &decisions {
                         self.answer(store, decided);
-                        self.cards_changed(&decided.devices);
+                        self.cards_changed(store, &decided.devices);
                         sites.extend(decided.sites.iter().copied());
                         told.extend(decided.told.iter().copied());
                     }
@@ -300,13 +305,13 @@ impl Machine {
     }
 
     /// A device that may do less, or more, than before connects again.
-    fn cards_changed(&mut self, devices: &[DeviceId]) {
+    fn cards_changed(&mut self, store: &dyn Store, devices: &[DeviceId]) {
         for device in devices {
             let connection = self.core.by_device.get(device).copied();
             if let Some(connection) = connection
                 && let Some(session) = self.sessions.get_mut(&connection)
             {
-                session::card_changed(&mut self.core, connection, session);
+                session::card_changed(&mut self.core, store, (connection, session));
             }
         }
     }
@@ -319,6 +324,11 @@ impl Machine {
             && let Some(session) = self.sessions.get_mut(&connection)
         {
             session::enrolled(&mut self.core, store, (connection, session));
+        }
+        if let Some((connection, key)) = self.core.rotating.remove(&intake)
+            && let Some(session) = self.sessions.get_mut(&connection)
+        {
+            session::key_ok(&mut self.core, connection, session, key);
         }
         if let Some(connection) = self.core.incarnating.remove(&intake)
             && let Some(session) = self.sessions.get_mut(&connection)

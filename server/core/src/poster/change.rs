@@ -2,12 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use ledger::draft::{Changes, Draft};
+use ledger::draft::{Changes, Draft, Overlay};
 use ledger::key::Key as _;
-use ledger::record::{Record, append_row, encode_row};
+use ledger::record::{Record, append_row, encode_for_link, encode_row};
 use ledger::schema::SiteId;
 use ledger::schema::book::{Change, ChangedRow, ChangesTable};
 use ledger::tables::{Table as _, TableId, Tables};
+use ledger::upgrade::{STEPS, upgraded};
 use protocol::identity::{Hash16, Lsn, chained};
 use serde::Serialize;
 use serde_bytes::{ByteBuf, Bytes};
@@ -60,7 +61,7 @@ pub(crate) fn write(
             sites: turn.seen_by(*table, key),
         })
         .collect();
-    let encoded = encode_row(&rows);
+    let encoded = encode_for_link(&rows);
     let hash = link_of(previous, request.lsn, &encoded);
     let mut index = Draft::over(before);
     let mut n: u32 = 0;
@@ -122,21 +123,38 @@ fn mention<'s>(
 
 /// The link of the change chain for decision `lsn`.
 pub fn link(previous: Hash16, lsn: Lsn, rows: &[ChangedRow]) -> Hash16 {
-    link_of(previous, lsn, &encode_row(&rows))
+    link_of(previous, lsn, &encode_for_link(&rows))
 }
 
 fn link_of(previous: Hash16, lsn: Lsn, rows: &[u8]) -> Hash16 {
     chained(&[&previous.0, &lsn.0.to_le_bytes(), rows])
 }
 
-/// The rows that folding `change` writes: those it names, and the feed index.
+/// The rows that folding `change` writes: those it names, as this release lays them out, and the
+/// feed index.
 pub(crate) fn fold(tables: &dyn Tables, lsn: Lsn, change: &Change) -> Changes {
     let mut draft = Draft::over(tables);
     index(&mut draft, lsn, change);
     let mut changes = draft.finish();
+    let mut written = Changes::new();
     for row in &change.rows {
         let record = row.record.as_ref().map(|record| Record::from_bytes(record.to_vec()));
-        changes.insert((TableId(row.table), row.key.to_vec()), record);
+        written.insert((TableId(row.table), row.key.to_vec()), record);
+    }
+    let mut together = Overlay::over(tables);
+    together.absorb(written.clone());
+    for ((table, key), record) in written {
+        let record = record.map(|record| current(&together, (table, &key), record));
+        changes.insert((table, key), record);
     }
     changes
+}
+
+/// A row as this release lays it out. One that cannot be brought to it stays as it is: comparing
+/// with the store shows it.
+fn current(tables: &dyn Tables, place: (TableId, &[u8]), record: Record) -> Record {
+    match upgraded(STEPS, place, record.bytes(), tables) {
+        Ok(Some(bytes)) => Record::from_bytes(bytes),
+        Ok(None) | Err(_) => record,
+    }
 }

@@ -1,15 +1,19 @@
 //! Everything from the book: folding intake and change records into fresh tables, and checking both
 //! chains on the way.
+//!
+//! Changes are folded before the intake of the same book: what an intake record says of a clock
+//! refers to decisions that were known then. A book may therefore come in parts, as it does in a
+//! backup, when each part has the decisions about the operations before its end.
 
 use std::sync::Arc;
 
 use ledger::draft::{Changes, Draft, Overlay};
-use ledger::key::KeyRange;
+use ledger::key::{Key as _, KeyRange};
 use ledger::schema::book::{Change, ChangesTable, Head, Heads, Intake, Intakes};
-use ledger::tables::{Read as _, Tables};
+use ledger::tables::{Read as _, Table as _, Tables};
 use protocol::identity::{Hash16, IntakeNo, Lsn, ServerTime};
 
-use crate::intake::replay;
+use crate::intake::{IntakeHead, replay};
 use crate::poster::change;
 
 /// What is wrong with a book.
@@ -43,6 +47,13 @@ pub struct Fold {
 }
 
 impl Fold {
+    /// How far the fold that made `into` had come.
+    pub fn of(into: &dyn Tables) -> Self {
+        let intake = IntakeHead::of(into);
+        let head = into.row::<Heads>(&()).map_or_else(Head::default, |head| *head);
+        Self { intake: intake.no, intake_hash: intake.hash, received: intake.received, head }
+    }
+
     /// Takes up to `records_max` records of `book` and returns what they write into `into`; an
     /// empty answer says that everything was taken.
     ///
@@ -58,7 +69,7 @@ impl Fold {
         let mut fold = *self;
         let mut overlay = Overlay::over(into);
         for _record in 0..records_max {
-            if !(fold.take_intake(book, &mut overlay)? || fold.take_change(book, &mut overlay)?) {
+            if !(fold.take_change(book, &mut overlay)? || fold.take_intake(book, &mut overlay)?) {
                 break;
             }
         }
@@ -82,7 +93,12 @@ impl Fold {
             }
             (self.intake, self.intake_hash, self.received) = (*no, intake.hash, intake.received);
         }
-        let changes = replay::fold(book, overlay, &arrival);
+        let mut changes = replay::fold(overlay, &arrival);
+        for (no, _intake) in &arrival {
+            let key = no.to_bytes();
+            let written = book.get(Intakes::ID, &key);
+            changes.insert((Intakes::ID, key), written);
+        }
         overlay.absorb(changes);
         Ok(true)
     }
@@ -103,9 +119,12 @@ impl Fold {
         let mut changes = change::fold(overlay, lsn, &record);
         self.head = Head { lsn, time: record.time, intake: record.intake, hash: record.hash };
         let mut draft = Draft::over(overlay);
-        draft.put::<ChangesTable>(&lsn, Arc::unwrap_or_clone(record));
         draft.put::<Heads>(&(), self.head);
         changes.extend(draft.finish());
+        // As it was written, in whichever release.
+        let key = lsn.to_bytes();
+        let written = book.get(ChangesTable::ID, &key);
+        changes.insert((ChangesTable::ID, key), written);
         overlay.absorb(changes);
         Ok(true)
     }

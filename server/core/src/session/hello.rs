@@ -16,9 +16,10 @@ use super::feed::Feed;
 use super::lease::Shown;
 use super::upload::{Said, note};
 use super::wire::{Compression, ConnectionNo};
-use super::{Challenged, Complaint, Open, Session, Stage, proof, refuse, stale};
+use super::{Challenged, Complaint, Open, Session, Stage, order, proof, refuse, stale};
 use crate::identity::command::MachineCommand;
 use crate::identity::digest;
+use crate::identity::gap::GapKey;
 use crate::intake::push::Sender;
 use crate::intake::{is_of_this_log, server_epoch};
 use crate::machine::core::{After, Core};
@@ -80,17 +81,19 @@ pub(super) fn auth(
     session.stage = Stage::Stranger { since: challenged.since };
     let device = core.view(store, |view| view.row::<Devices>(&challenged.hello.device));
     let message = auth_digest(&challenged.hello_body, &challenged.challenge_body);
+    let now = core.now();
     let device = device.filter(|device| {
-        let key = &device.public_key;
-        proof::is_signed(device.algorithm, key, &message, &auth.signature)
+        let signed = (message.as_slice(), auth.signature.as_slice());
+        let id = challenged.hello.device;
+        core.view(store, |view| order::is_proved(view, (id, device), signed, now))
     });
     let Some(device) = device else {
         let complaint = Complaint::new(FaultCode::AUTH, "the signature does not match");
         return refuse(core, connection, session, complaint);
     };
     if device.state == DeviceState::Revoked {
-        let complaint = Complaint::new(FaultCode::REVOKED, "this device was revoked");
-        return refuse(core, connection, session, complaint);
+        let (id, capabilities) = (challenged.hello.device, challenged.hello.capabilities);
+        return order::last_word(core, store, (connection, session), (id, capabilities));
     }
     core.act(Action::Authenticated { connection, device: challenged.hello.device });
     let admission = Admission { device: &device, challenged: &challenged, auth };
@@ -138,7 +141,10 @@ impl Admission<'_> {
         if hello.capabilities & capability::ZSTD != 0 {
             session.compression = Compression::Zstd;
         }
-        if let Some(why) = self.stale_because(core, &known) {
+        if let Some(gap) = self.missing(&known) {
+            note_gap(core, store, gap);
+        }
+        if let Some(why) = self.stale_because(&known) {
             return stale(core, store, (connection, session), (sender, why));
         }
         // After a restore every device has seen more than the restored store: that is expected.
@@ -165,6 +171,7 @@ impl Admission<'_> {
             sender,
             scope_version: known.scope_version,
             is_suspended: self.device.state == DeviceState::Suspended,
+            takes_orders: hello.capabilities & capability::ORDERS != 0,
             epoch: hello.epoch,
             resume: known.resume,
             offered: core.config.lease_secret.lease(key.0, key.1, offered),
@@ -218,7 +225,7 @@ impl Admission<'_> {
     }
 
     /// Why the store of this device is an old copy, or a copy of another one.
-    fn stale_because(&self, core: &mut Core, known: &Known) -> Option<&'static str> {
+    fn stale_because(&self, known: &Known) -> Option<&'static str> {
         let hello = &self.challenged.hello;
         let accepted = known.stream.accepted;
         match known.lease {
@@ -235,13 +242,27 @@ impl Admission<'_> {
         if hello.next_seq == accepted.next() && hello.tail_hash != known.stream.hash {
             return Some("its last operation is known with other content");
         }
-        let missing = hello.oldest_seq.0.saturating_sub(accepted.next().0);
-        if missing > 0 {
-            let device = hello.device;
-            core.alarm(Alarm::OperationsMissing { device, n_operations: missing });
+        if self.missing(known).is_some() {
             return Some("operations are missing here and in its recorder");
         }
         None
+    }
+
+    /// Operations that are neither here nor in its recorder: they were safe in a backup that is
+    /// lost as well.
+    fn missing(&self, known: &Known) -> Option<GapKey> {
+        let hello = &self.challenged.hello;
+        let is_its_own = matches!(known.lease, Shown::Current | Shown::Newer)
+            && hello.incarnation == self.device.incarnation;
+        let from = known.stream.accepted.next();
+        (is_its_own && hello.oldest_seq > from && hello.next_seq >= hello.oldest_seq).then(|| {
+            GapKey {
+                device: hello.device,
+                incarnation: hello.incarnation,
+                from,
+                to: protocol::identity::Seq(hello.oldest_seq.0.saturating_sub(1)),
+            }
+        })
     }
 
     /// The clock of the running boot: what the device knows, and the sample that AUTH completes.
@@ -289,6 +310,15 @@ impl Admission<'_> {
     }
 }
 
+/// Notes operations that are nowhere any more: a person is told at once, and the book keeps it.
+pub(super) fn note_gap(core: &mut Core, store: &dyn Store, gap: GapKey) {
+    let GapKey { device, incarnation, from, to } = gap;
+    let n_operations = to.0.saturating_sub(from.0).saturating_add(1);
+    core.alarm(Alarm::OperationsMissing { device, n_operations });
+    let command = MachineCommand::NoteGap { device, incarnation, from, to };
+    core.machine_command(store, &command);
+}
+
 /// Lets a device in whose next lease is durable.
 pub(crate) fn welcome(core: &mut Core, connection: ConnectionNo, session: &mut Session) {
     let open = match std::mem::replace(&mut session.stage, Stage::Ended) {
@@ -296,6 +326,7 @@ pub(crate) fn welcome(core: &mut Core, connection: ConnectionNo, session: &mut S
         other @ (Stage::Stranger { .. }
         | Stage::Challenged(_)
         | Stage::Enrolling { .. }
+        | Stage::Ordered { .. }
         | Stage::Incarnating { .. }
         | Stage::Open(_)
         | Stage::Ended) => {
@@ -323,6 +354,7 @@ pub(crate) fn welcome(core: &mut Core, connection: ConnectionNo, session: &mut S
     };
     session.stage = Stage::Open(open);
     session.send_frame(core, connection, Frame::Welcome(welcome));
+    order::greet(core, connection, session);
 }
 
 fn company_name(tables: &dyn Tables) -> String {

@@ -13,6 +13,7 @@
 pub mod feed;
 mod hello;
 pub mod lease;
+pub mod order;
 pub mod proof;
 mod upload;
 pub mod wire;
@@ -24,8 +25,8 @@ use ledger::schema::SiteId;
 use ledger::schema::identity::{DeviceState, Devices};
 use ledger::tables::Read as _;
 use protocol::evidence::BootEvidence;
-use protocol::frame::{Bye, Fault, FaultCode, Frame, GoAway, Hello, Lease, Resume};
-use protocol::identity::{Boot, IntakeNo, Lsn, Seq, ServerEpoch, ServerTime};
+use protocol::frame::{Bye, Fault, FaultCode, Frame, GoAway, Hello, Lease, Resume, capability};
+use protocol::identity::{Boot, DeviceId, IntakeNo, Lsn, Seq, ServerEpoch, ServerTime};
 
 use crate::intake::push::Sender;
 use crate::machine::core::Core;
@@ -35,6 +36,7 @@ use crate::store::Store;
 use wire::{Compression, ConnectionNo, Incoming, Message};
 
 pub(crate) use hello::{enrolled, incarnated, welcome};
+pub(crate) use order::key_ok;
 pub(crate) use upload::acknowledge;
 
 /// A stranger must say who it is within this time.
@@ -60,6 +62,8 @@ enum Stage {
     Challenged(Box<Challenged>),
     /// It asked to join; the decision is awaited.
     Enrolling { code: [u8; 32], public_key: Vec<u8> },
+    /// It may do nothing any more, and was told to wipe itself.
+    Ordered { device: DeviceId },
     /// It gets a new incarnation; the decision is awaited.
     Incarnating { sender: Sender, why: String },
     /// It is who it says; its next lease is being written down.
@@ -84,6 +88,8 @@ struct Open {
     scope_version: u64,
     /// It may upload and nothing else.
     is_suspended: bool,
+    /// It can read orders.
+    takes_orders: bool,
     /// The generation that its cursor belongs to.
     epoch: ServerEpoch,
     resume: Resume,
@@ -140,6 +146,7 @@ impl Session {
             Stage::Stranger { .. }
             | Stage::Challenged(_)
             | Stage::Enrolling { .. }
+            | Stage::Ordered { .. }
             | Stage::Incarnating { .. }
             | Stage::Admitted(_)
             | Stage::Ended => None,
@@ -153,6 +160,7 @@ impl Session {
             Stage::Stranger { .. }
             | Stage::Challenged(_)
             | Stage::Enrolling { .. }
+            | Stage::Ordered { .. }
             | Stage::Incarnating { .. }
             | Stage::Admitted(_)
             | Stage::Ended => None,
@@ -232,20 +240,26 @@ pub(crate) fn end(core: &mut Core, connection: ConnectionNo, session: &mut Sessi
     session.close(core, connection);
 }
 
-/// What a device may do was changed: it hears of it at once, and connects again.
-pub(crate) fn card_changed(core: &mut Core, connection: ConnectionNo, session: &mut Session) {
+/// What a device may do was changed, or it was told something: it hears of it at once.
+pub(crate) fn card_changed(
+    core: &mut Core,
+    store: &dyn Store,
+    (connection, session): (ConnectionNo, &mut Session),
+) {
     let Some(open) = session.open() else { return };
+    let (device, is_suspended, takes_orders) =
+        (open.sender.device, open.is_suspended, open.takes_orders);
     let cut = core.pipeline.cut().clone();
-    let state = cut.row::<Devices>(&open.sender.device).map(|device| device.state);
+    let state = cut.row::<Devices>(&device).map(|device| device.state);
     match state {
-        Some(DeviceState::Active) if !open.is_suspended => {}
-        Some(DeviceState::Suspended) if open.is_suspended => {}
+        Some(DeviceState::Active) if !is_suspended => order::greet(core, connection, session),
+        Some(DeviceState::Suspended) if is_suspended => order::greet(core, connection, session),
         Some(DeviceState::Active | DeviceState::Suspended) => {
             end(core, connection, session, "what this device may do was changed");
         }
         Some(DeviceState::Revoked) | None => {
-            let complaint = Complaint::new(FaultCode::REVOKED, "this device was revoked");
-            refuse(core, connection, session, complaint);
+            let capabilities = if takes_orders { capability::ORDERS } else { 0 };
+            order::last_word(core, store, (connection, session), (device, capabilities));
         }
     }
 }
@@ -268,8 +282,8 @@ pub(crate) fn receive(
         }
         Incoming::Push(push) => match session.stage {
             Stage::Open(_) => upload::push(core, store, (connection, session), &push),
-            // What was on its way when the fork was found.
-            Stage::Incarnating { .. } | Stage::Ended => {}
+            // What was on its way when the fork was found, or the device was told to go.
+            Stage::Incarnating { .. } | Stage::Ordered { .. } | Stage::Ended => {}
             Stage::Stranger { .. }
             | Stage::Challenged(_)
             | Stage::Enrolling { .. }
@@ -296,7 +310,20 @@ fn take_frame(
     let name = frame.name();
     match (&session.stage, frame) {
         (_stage, Frame::Bye(_)) => session.close(core, connection),
-        (Stage::Incarnating { .. }, _on_its_way) => {}
+        (Stage::Ordered { device }, Frame::CommandResult(said)) => {
+            order::result(core, store, (*device, &said));
+            session.close(core, connection);
+        }
+        (Stage::Incarnating { .. } | Stage::Ordered { .. }, _on_its_way) => {}
+        (Stage::Open(open), Frame::CommandResult(said)) => {
+            order::result(core, store, (open.sender.device, &said));
+        }
+        (Stage::Open(open), Frame::Witness(seen)) => {
+            order::witness(core, store, (open.sender.device, seen));
+        }
+        (Stage::Open(_), Frame::RotateKey(asked)) => {
+            order::rotate(core, store, (connection, session), asked);
+        }
         (Stage::Stranger { .. }, Frame::Hello(hello)) => {
             hello::hello(core, store, (connection, session), (hello, body));
         }
@@ -347,6 +374,7 @@ pub(crate) fn check_silence(core: &mut Core, connection: ConnectionNo, session: 
         Stage::Stranger { .. }
         | Stage::Challenged(_)
         | Stage::Enrolling { .. }
+        | Stage::Ordered { .. }
         | Stage::Incarnating { .. }
         | Stage::Admitted(_)
         | Stage::Open(_) => {

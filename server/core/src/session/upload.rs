@@ -16,6 +16,8 @@ use crate::store::Store;
 
 /// Windows that a device may have unacknowledged before it is told to slow down.
 const WINDOWS_MAX: u32 = 4;
+/// A device comes back after so many milliseconds to a server whose disk was full.
+const NO_ROOM_MS: u32 = 30_000;
 /// Bytes of operations, of all devices, that may wait for the disk.
 const BYTES_WAITING_MAX: usize = 64 << 20;
 
@@ -37,17 +39,26 @@ pub(super) fn push(
         let complaint = Complaint::new(FaultCode::RATE, "wait for acknowledgements");
         return refuse(core, connection, session, complaint.retry_after(5_000));
     }
+    if !core.has_room {
+        let complaint = Complaint::new(FaultCode::STORAGE, "the disk of the server is nearly full");
+        return refuse(core, connection, session, complaint.retry_after(NO_ROOM_MS));
+    }
     if core.pipeline.bytes_waiting() > BYTES_WAITING_MAX {
         let complaint = Complaint::new(FaultCode::BUSY, "the disk is behind");
         return refuse(core, connection, session, complaint.retry_after(2_000));
     }
     let sender = open.sender;
+    let gaps = core.view(store, |view| push.left_out(view, sender));
     match core.take_push(store, (sender, &open.learnt), push) {
         Ok(taken) if taken.n_operations == 0 => {
             open.ack_due = true;
             acknowledge(core, connection, session);
         }
         Ok(taken) => {
+            for gap in gaps {
+                super::hello::note_gap(core, store, gap);
+            }
+            let Some(open) = session.open() else { return };
             open.learnt.clear();
             let after = After::Ack { connection, stream: taken.stream };
             core.pipeline.write(taken.changes, Some(after));

@@ -182,6 +182,8 @@ commands! {
     Batch(Batch) = "batch";
     /// Judge the counts that are due; drawn by the system from what devices last said.
     Settle(stock::Settle) = "settle";
+    /// Judge again what an earlier release could not read; drawn by the system after an upgrade.
+    JudgeAgain(stock::JudgeAgain) = "judge_again";
     /// Decide a case.
     Decide(stock::Decide) = "decide";
     /// See [`costing::SetInventorySetup`].
@@ -393,7 +395,7 @@ pub fn run(posting: &mut Posting<'_, '_>, command: &Command) -> Result<(), Stop>
         Command::CloseInventoryPeriod(of) => inventory::close(posting, *of),
         Command::ReopenInventoryPeriod(of) => inventory::reopen(posting, *of),
         Command::DeleteInventoryPeriod(of) => inventory::delete(posting, *of),
-        Command::Handle(_) | Command::Settle(_) | Command::Decide(_) => {
+        Command::Handle(_) | Command::Settle(_) | Command::JudgeAgain(_) | Command::Decide(_) => {
             Err(Stop::refuse(Code::ChoiceNotOffered))
         }
     }

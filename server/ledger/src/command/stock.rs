@@ -1,6 +1,6 @@
 //! Commands about what lies where: opening stock, count journals, settlement, decisions.
 
-use protocol::identity::CaseId;
+use protocol::identity::{CaseId, OperationId};
 use protocol::operation::{Goods, Place};
 use protocol::words::LocationCode;
 use serde::{Deserialize, Serialize};
@@ -36,6 +36,13 @@ pub struct CalculateCounts {
 pub struct Settle {
     /// Up to when the acts of each site are all here, and what that was drawn from.
     pub sites: Vec<SiteWatermark>,
+}
+
+/// Judge operations again that an earlier release could not read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JudgeAgain {
+    /// The operations: those that are not parked for that reason any more stay as they are.
+    pub operations: Vec<OperationId>,
 }
 
 /// Decide a case.

@@ -19,7 +19,7 @@ use crate::posting::{Act, Leftover, Posting, Stop};
 use crate::schema::book::{Intake, Intakes, Origin, OutcomeRow, Outcomes};
 use crate::schema::case::{CaseState, Cases, CasesByOperation, Dependencies};
 use crate::schema::entry::{EntryReason, PostedBy};
-use crate::tables::Read as _;
+use crate::tables::{Read as _, Tables};
 use crate::tracking::serial::is_about_place;
 
 /// How many parked operations one decision may wake: more than ever wait for one thing.
@@ -140,6 +140,24 @@ fn close_parked(posting: &mut Posting<'_, '_>, operation: OperationId, but: Opti
             conflict::case::resolve(posting, case);
         }
     }
+}
+
+/// Whether an earlier release could not read `operation`, and this one can.
+pub fn is_readable_now(tables: &dyn Tables, operation: OperationId) -> bool {
+    let row = tables.row::<Outcomes>(&operation).filter(|row| {
+        row.outcome.decision == Decision::Parked
+            && row.outcome.reasons.iter().any(|reason| reason.code == Code::UnsupportedOperation)
+    });
+    let intake = row.and_then(|row| tables.row::<Intakes>(&row.intake));
+    intake.is_some_and(|intake| body_of(&intake).is_some())
+}
+
+/// Judges those of `operations` again that an earlier release could not read and this one can: they
+/// are taken up with what the posting has made room for.
+pub(crate) fn judge_unsupported(posting: &mut Posting<'_, '_>, operations: &[OperationId]) {
+    let readable = operations.iter().filter(|id| is_readable_now(&*posting.draft, **id));
+    let readable: Vec<OperationId> = readable.copied().collect();
+    posting.awakened.extend(readable);
 }
 
 /// Judges the parked operations again that this posting made room for, in the order of their acts.

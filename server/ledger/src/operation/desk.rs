@@ -10,7 +10,9 @@ use crate::command::{self, Command, Handle};
 use crate::conflict;
 use crate::count;
 use crate::draft::Draft;
-use crate::operation::{Poison, Request, act_of, complete, finish, place, post_body, stopped};
+use crate::operation::{
+    Poison, Request, act_of, again, complete, finish, place, post_body, stopped,
+};
 use crate::period;
 use crate::posting::{Posting, Stop};
 use crate::right;
@@ -84,6 +86,10 @@ fn run(posting: &mut Posting<'_, '_>, command: &Command) -> Result<(), Stop> {
     match command {
         Command::Handle(handle) => handled(posting, handle),
         Command::Settle(settle) => count::settle(posting, &settle.sites).map(|_more| ()),
+        Command::JudgeAgain(again) => {
+            again::judge_unsupported(posting, &again.operations);
+            Ok(())
+        }
         Command::Decide(decide) => {
             // What is decided is a fact by then: it may go below zero, and is counted.
             posting.act.approved = true;
@@ -126,7 +132,7 @@ fn roles_for(command: &Command) -> &'static [Role] {
         | Command::PutOperator(_)
         | Command::GrantRole(_)
         | Command::RevokeRole(_) => &[],
-        Command::Settle(_) | Command::Decide(_) => &[Role::Supervisor],
+        Command::Settle(_) | Command::JudgeAgain(_) | Command::Decide(_) => &[Role::Supervisor],
         Command::SetInventorySetup(_)
         | Command::PutUserSetup(_)
         | Command::PutGlAccount(_)

@@ -10,8 +10,10 @@ use protocol::operation::{Direction, DocumentKind, Envelope, Nothing, Recorded};
 use protocol::outcome::Decision;
 use serde_bytes::ByteBuf;
 
+use crate::command::stock::JudgeAgain;
 use crate::command::{Batch, Command, people};
 use crate::draft::Draft;
+use crate::operation::again::is_readable_now;
 use crate::operation::{Request, judge, park_poison};
 use crate::schema::SiteId;
 use crate::schema::book::{Intake, Origin, OutcomeRevisions, Outcomes, Timing};
@@ -61,6 +63,31 @@ fn an_operation_of_a_later_release_is_kept_and_parked() {
         assert_eq!(codes(&row.outcome), [code]);
         assert!(row.outcome.case.is_some());
     }
+}
+
+#[test]
+fn what_an_earlier_release_could_not_read_is_judged_after_the_upgrade() {
+    let mut world = World::new();
+    let order = world.document(DocumentKind::PurchaseOrder, "PO1", &[("BOLT", "10")]);
+    let done = world.done(1, 60, Some(&order), receive("A", goods("BOLT", "4")));
+    let (id, first) = world.send_of_later(&done);
+    assert_eq!(codes(&first), [Code::UnsupportedOperation]);
+    let judge_again = || Command::JudgeAgain(JudgeAgain { operations: vec![id] });
+    world.system(judge_again());
+    let parked = world.tables.row::<Outcomes>(&id).unwrap();
+    assert_eq!(parked.outcome.decision, Decision::Parked, "this release cannot read it either");
+    assert!(!is_readable_now(&world.tables, id));
+
+    world.learn_to_read(&done);
+    assert!(is_readable_now(&world.tables, id));
+    world.system(judge_again());
+    let row = world.tables.row::<Outcomes>(&id).unwrap();
+    assert_eq!(row.outcome.decision, Decision::Accepted, "{:?}", row.outcome.reasons);
+    assert!(row.outcome.revision > 1, "it is restated, and the device hears of it");
+    assert_eq!(world.stock("MAIN/A BOLT"), q("4"));
+    assert_eq!(world.open_cases().len(), 0, "nobody has to decide it any more");
+    world.system(judge_again());
+    assert_eq!(world.stock("MAIN/A BOLT"), q("4"), "once");
 }
 
 #[test]

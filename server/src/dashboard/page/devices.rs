@@ -13,6 +13,7 @@ use ledger::tables::{Read as _, Tables, each_of};
 use maud::{Markup, html};
 use protocol::identity::{CaseId, DeviceId, Incarnation, OperationId, ServerTime};
 use protocol::text::sentence;
+use server_core::schema::{OrderRow, Orders};
 
 use super::register::{contains, rows_wanted, table};
 use super::{Missing, Page, PageResult, Section};
@@ -241,6 +242,9 @@ fn facts(
             (fact(&context.t("number"), &html! { (id) }))
             (fact(&context.t("key"), &code(&fingerprint.to_string())))
             (fact(&context.t("enrolled"), &format::instant(context, device.enrolled)))
+            @if let Some(order) = view.row::<Orders>(&id) {
+                (fact(&context.t("order"), &order_fact(context, &order)))
+            }
             @if let Some(lost) = device.declared_lost {
                 (fact(&context.t("device-lost"), &format::instant(context, lost)))
             }
@@ -249,6 +253,24 @@ fn facts(
                     (incarnation) " (" (format::instant(context, **at)) ") "
                 }
             }))
+        }
+    }
+}
+
+/// The last order, and what became of it.
+fn order_fact(context: &PageContext, order: &OrderRow) -> Markup {
+    let word = context.word("order", order.order.word());
+    html! {
+        (word) " (" (order.by) ", " (format::instant(context, order.at)) ") "
+        @match order.done {
+            Some(done) => {
+                (part::badge(Tone::Ok, &context.t("order-done"))) " " (format::instant(context, done))
+                @if order.n_lost > 0 {
+                    " " (context.say("order-lost", &[("n", &order.n_lost.to_string())]))
+                }
+            },
+            None if order.expires <= context.now => (part::badge(Tone::Warn, &context.t("order-expired"))),
+            None => (part::badge(Tone::Waiting, &context.t("order-open"))),
         }
     }
 }
@@ -287,6 +309,11 @@ fn actions(context: &PageContext, id: DeviceId, device: &Device) -> Markup {
             DeviceState::Active => (simple("suspend", "suspend", "suspend-text")),
             DeviceState::Suspended => (simple("resume", "resume", "resume-text")),
             DeviceState::Revoked => {}
+        }
+        @if context.may_administer() {
+            (simple("rotate", "rotate-key", "rotate-key-text"))
+            details { summary { (context.t("drain")) } (named("drain", "drain", "drain-text")) }
+            details { summary { (context.t("wipe")) } (named("wipe", "wipe", "wipe-text")) }
         }
         @if device.declared_lost.is_none() {
             details { summary { (context.t("declare-lost")) } (named("lost", "declare-lost", "declare-lost-text")) }

@@ -1,6 +1,7 @@
 //! The pages, each a function of tables, context and filters. No page writes; what a page shows is
 //! one cut of the store.
 
+pub mod backup;
 pub mod bins;
 pub mod counts;
 pub mod devices;

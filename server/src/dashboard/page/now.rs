@@ -15,13 +15,14 @@ use protocol::code::Code;
 use protocol::identity::{CaseId, IntakeNo, ServerTime, TaskId};
 use protocol::text::sentence;
 
-use super::{Page, PageResult, Section, register};
+use super::{Page, PageResult, Section, backup, register};
 use crate::dashboard::context::PageContext;
 use crate::dashboard::deed::{Told, told};
 use crate::dashboard::format;
 use crate::dashboard::names;
 use crate::dashboard::part::{self, Tone};
 use crate::dashboard::query::Query;
+use crate::view::recovery;
 
 const MINUTE_US: i64 = 60_000_000;
 /// Minutes in the small lines beside the figures.
@@ -170,6 +171,7 @@ fn tiles(view: &dyn Tables, context: &PageContext) -> Markup {
                 @else { (part::badge(Tone::Ok, &context.t("nothing-waits"))) }
             }))
             (tile("/tasks", &context.t("tile-tasks"), &html! { (counted(n_tasks)) }, &html! {}))
+            (backup_tile(context))
         }
         @let n_waiting = n_waiting(view);
         @if n_waiting > 0 {
@@ -234,6 +236,41 @@ fn oldest_tile(view: &dyn Tables, context: &PageContext) -> Markup {
     tile("/devices?state=unsent", &context.t("tile-oldest"), &value, &beside)
 }
 
+/// The age of the last backup that was proved, and how it went.
+fn backup_tile(context: &PageContext) -> Markup {
+    let verified = context.backup.verified.as_ref();
+    let value = html! {
+        @match verified {
+            Some(verified) => (format::age(context, ServerTime(verified.at_us))),
+            None => (context.t("none")),
+        }
+    };
+    let (tone, word) = backup::standing(context);
+    tile("/backup", &context.t("tile-backup"), &value, &part::badge(tone, &context.t(word)))
+}
+
+/// Backups that fail, are late or are not made at all.
+fn backup_need(context: &PageContext, needs: &mut Vec<Need>) {
+    let (tone, word) = backup::standing(context);
+    if tone == Tone::Ok || tone == Tone::Waiting {
+        return;
+    }
+    let since = context.backup.verified.as_ref().map(|verified| ServerTime(verified.at_us));
+    let text = context.say("need-backup", &[("state", &context.t(word))]);
+    needs.push(Need { id: "backup".to_owned(), tone, since, text, address: "/backup".to_owned() });
+}
+
+/// Operations that are nowhere any more, until somebody declares them lost.
+fn gaps(view: &dyn Tables, context: &PageContext, needs: &mut Vec<Need>) {
+    for gap in recovery::gaps(view).into_iter().filter(recovery::GapView::is_open) {
+        let n = gap.to.0.saturating_sub(gap.from.0).saturating_add(1).saturating_sub(gap.n_found);
+        let text = context.say("need-gap", &[("device", &gap.name), ("n", &n.to_string())]);
+        let id = format!("gap-{}-{}-{}", gap.device, gap.incarnation, gap.from);
+        let (since, address) = (Some(gap.noticed), "/backup".to_owned());
+        needs.push(Need { id, tone: Tone::Error, since, text, address });
+    }
+}
+
 /// One line of what needs somebody.
 struct Need {
     id: String,
@@ -248,6 +285,13 @@ fn needs(view: &dyn Tables, context: &PageContext) -> Markup {
     below_zero(view, context, &mut needs);
     devices(view, context, &mut needs);
     cases(view, context, &mut needs);
+    backup_need(context, &mut needs);
+    gaps(view, context, &mut needs);
+    if let Some(free) = context.no_room {
+        let text = context.say("need-room", &[("n", &(free >> 20).to_string())]);
+        let address = "/backup".to_owned();
+        needs.push(Need { id: "room".to_owned(), tone: Tone::Error, since: None, text, address });
+    }
     needs.sort_by(|left, right| {
         right.tone.cmp(&left.tone).then_with(|| left.since.cmp(&right.since))
     });

@@ -204,6 +204,8 @@ impl Client {
                 Action::Disarm(timer) => {
                     self.timers.remove(&timer);
                 }
+                // Nobody gives orders to a load.
+                Action::MakeKey | Action::KeepKey | Action::Wipe => {}
                 Action::Tell(news) => self.heard(news),
             }
         }

@@ -5,7 +5,7 @@ use protocol::frame::{Frame, Heartbeat, LeaseOk, Resume, Subscribe};
 use protocol::identity::{DeviceId, IntakeNo, Lsn, Seq};
 use protocol::outcome::Decision;
 
-use super::world::{MORNING, World};
+use super::world::{Device, MORNING, World};
 use crate::machine::{Action, Alarm, Event};
 
 pub(super) fn ack_of(frames: &[Frame]) -> &protocol::frame::Ack {
@@ -13,6 +13,45 @@ pub(super) fn ack_of(frames: &[Frame]) -> &protocol::frame::Ack {
         .iter()
         .find_map(|frame| if let Frame::Ack(ack) = frame { Some(ack) } else { None })
         .unwrap_or_else(|| panic!("no ACK in {frames:?}"))
+}
+
+#[test]
+fn both_sides_use_what_both_have_and_the_newest_framing_in_common() {
+    let mut world = World::new();
+    let mut device = world.enrolled(7);
+    let hello = |device: &Device, min: u16, max: u16, capabilities: u64, world: &World| {
+        Frame::Hello(protocol::frame::Hello {
+            protocol_min: min,
+            protocol_max: max,
+            capabilities,
+            ..device.hello(world.now)
+        })
+    };
+    for (min, max, capabilities) in [(1, 1, 0), (1, 900, u64::MAX), (1, 2, 1)] {
+        device.connection = world.connect();
+        let said = hello(&device, min, max, capabilities, &world);
+        world.receive(device.connection, said.clone());
+        let frames = world.take(device.connection);
+        let [challenge @ Frame::Challenge(told)] = frames.as_slice() else { panic!("{frames:?}") };
+        assert_eq!(told.protocol, 1, "the newest that both speak");
+        assert_eq!(told.capabilities, capabilities & protocol::frame::capability::ALL);
+        let auth = device.auth(&said, challenge, world.now);
+        world.receive(device.connection, auth);
+        world.settle();
+        let frames = world.take(device.connection);
+        assert!(matches!(frames[0], Frame::Welcome(_)), "{frames:?}");
+        let named = frames.iter().any(|frame| matches!(frame, Frame::ServerKey(_)));
+        let reads_orders = capabilities & protocol::frame::capability::ORDERS != 0;
+        assert_eq!(named, reads_orders, "an older app never sees a frame that it cannot read");
+    }
+    for (min, max) in [(2, 900), (0, 0)] {
+        device.connection = world.connect();
+        let said = hello(&device, min, max, 0, &world);
+        world.receive(device.connection, said);
+        let frames = world.take(device.connection);
+        let [Frame::Fault(fault)] = frames.as_slice() else { panic!("{frames:?}") };
+        assert_eq!(fault.code, protocol::frame::FaultCode::VERSION);
+    }
 }
 
 #[test]

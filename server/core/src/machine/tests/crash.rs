@@ -13,7 +13,7 @@ use protocol::identity::{Lsn, Seq};
 use super::world::{Device, MORNING, World, config, small_company};
 use crate::machine::Machine;
 use crate::poster::rebuild::{BookFault, Fold};
-use crate::schema::{FeedFloors, FeedIndex, Leases, SafePoints, Statements};
+use crate::schema::{APART, FeedIndex};
 use crate::store::MemoryStore;
 
 /// A day with two devices, a fork, a poison and a desk.
@@ -60,7 +60,6 @@ fn push_rest(world: &mut World, device: &Device) {
 
 /// Every row but those that are no part of the book.
 fn book_rows(tables: &MemoryTables) -> BTreeMap<(TableId, Vec<u8>), Vec<u8>> {
-    const APART: [TableId; 4] = [Leases::ID, Statements::ID, SafePoints::ID, FeedFloors::ID];
     tables
         .rows()
         .filter(|((table, _key), _record)| !APART.contains(table))

@@ -1,8 +1,10 @@
 mod company;
 mod conversation;
 mod crash;
+mod day;
 mod desk;
 mod fault;
+mod orders;
 mod replica;
 mod restore;
 pub(crate) mod world;

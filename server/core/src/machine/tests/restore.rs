@@ -14,7 +14,7 @@ fn restore(world: &mut World, backup: crate::store::MemoryStore) {
     world.store = backup;
     world.crash(0);
     let fork = world.machine.head().lsn;
-    let raw = MachineCommand::BeginEpoch { fork }.encode();
+    let raw = MachineCommand::BeginEpoch { fork, backup_at: None }.encode();
     let command = Command { origin: CommandOrigin::System, raw, local_date: None };
     world.step(Event::Command { token: Token(1), command });
     world.settle();

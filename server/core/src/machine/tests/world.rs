@@ -39,6 +39,7 @@ use crate::ledger_judge::LedgerJudge;
 use crate::machine::{Action, Config, Event, Machine, Token};
 use crate::poster::judge::{Judge, Poison, Request, write_outcome};
 use crate::session::lease::LeaseSecret;
+use crate::session::order::OrderKey;
 use crate::session::proof;
 use crate::session::wire::{ConnectionNo, Incoming};
 use crate::store::MemoryStore;
@@ -221,7 +222,7 @@ pub(crate) struct World {
 }
 
 pub(crate) fn config() -> Config {
-    Config { feed_interval_us: 0, ..Config::new(LeaseSecret::new([5; 32])) }
+    Config { feed_interval_us: 0, ..Config::new(LeaseSecret::new([5; 32]), OrderKey::new([6; 32])) }
 }
 
 impl World {
@@ -430,6 +431,8 @@ pub(crate) struct Device {
     /// Content with the hash that follows it, and where it was recorded first.
     pub(crate) recorder: Vec<(Recorded, Hash16, Option<OriginOf>)>,
     pub(crate) connection: ConnectionNo,
+    /// Its app can read orders.
+    pub(crate) takes_orders: bool,
 }
 
 impl Device {
@@ -446,6 +449,7 @@ impl Device {
             booted: MORNING.plus_us(-3_600_000_000),
             recorder: Vec::new(),
             connection: ConnectionNo(0),
+            takes_orders: false,
         }
     }
 
@@ -475,7 +479,11 @@ impl Device {
             protocol_min: 1,
             protocol_max: 1,
             app_version: "1".into(),
-            capabilities: capability::ALL,
+            capabilities: if self.takes_orders {
+                capability::ALL
+            } else {
+                capability::ALL & !capability::ORDERS
+            },
             device: self.id,
             incarnation: self.incarnation,
             lease: self.lease.clone(),
@@ -519,13 +527,20 @@ impl Device {
     /// Comes in, keeps the lease, subscribes from its cursor or for a snapshot.
     pub(crate) fn come_in(&mut self, world: &mut World) -> protocol::frame::Welcome {
         let frames = self.connect(world);
-        let [Frame::Welcome(welcome)] = frames.as_slice() else { panic!("{frames:?}") };
+        let [Frame::Welcome(welcome), ..] = frames.as_slice() else { panic!("{frames:?}") };
         self.lease = welcome.lease.clone();
         self.scope_version = welcome.scope_version;
         let counter = welcome.lease.counter;
         world.receive(self.connection, Frame::LeaseOk(protocol::frame::LeaseOk { counter }));
         world.settle();
         welcome.clone()
+    }
+
+    /// The same for a device that is told the server's key.
+    pub(crate) fn come_in_with_key(&mut self, world: &mut World) {
+        self.takes_orders = false;
+        self.come_in(world);
+        self.takes_orders = true;
     }
 
     /// Records that `n` bolts arrived in `bin`.
