@@ -196,7 +196,7 @@ pub(crate) fn put_stockkeeping_unit(
     posting: &mut Posting<'_, '_>,
     put: &PutStockkeepingUnit,
 ) -> Result<(), Stop> {
-    let (item, _card) = lookup::item(posting.draft, &put.item).map_err(Stop::Refuse)?;
+    let (item, card) = lookup::item(posting.draft, &put.item).map_err(Stop::Refuse)?;
     let variant =
         lookup::variant(posting.draft, item, put.variant.as_ref()).map_err(Stop::Refuse)?;
     let location = match &put.location {
@@ -207,6 +207,9 @@ pub(crate) fn put_stockkeeping_unit(
     let mut row = posting.draft.row::<StockkeepingUnits>(&key).map(|row| *row).unwrap_or_default();
     row.unit_cost = put.unit_cost.unwrap_or(row.unit_cost);
     row.standard_cost = put.standard_cost.unwrap_or(row.standard_cost);
+    if card.costing_method == crate::schema::item::CostingMethod::Standard {
+        row.unit_cost = row.standard_cost;
+    }
     posting.draft.put::<StockkeepingUnits>(&key, row);
     Ok(())
 }

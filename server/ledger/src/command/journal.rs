@@ -235,7 +235,9 @@ impl Amounts {
                 fits(unit.times(line.quantity, cents))
             }
         };
-        let cost = match (line.amount, line.unit_cost) {
+        let given = (line.amount, line.unit_cost);
+        // What leaves costs what it takes along, whatever the line says.
+        let cost = match if line.line_type.is_inbound() { given } else { (None, None) } {
             (Some(amount), _) => Some(amount),
             (None, Some(unit)) => Some(whole(unit)?),
             (None, None) => None,

@@ -508,8 +508,9 @@ fn share_amounts(
     line: &Line<'_>,
     pieces: &mut [Piece],
 ) -> Result<(), Stop> {
-    let factor =
-        posting.draft.row::<DocumentLines>(&line.key).map_or(UnitFactor::ONE, |row| row.factor);
+    let row = posting.draft.row::<DocumentLines>(&line.key);
+    let factor = row.as_ref().map_or(UnitFactor::ONE, |row| row.factor);
+    let handled = row.map_or(Quantity::ZERO, |row| row.handled);
     for invoiced in [true, false] {
         let quantities: Vec<Quantity> = pieces
             .iter()
@@ -527,7 +528,7 @@ fn share_amounts(
         let amount = if invoiced && !entered.is_zero() {
             fits(line.terms.unit_amount.times(entered, posting.cents()))?
         } else {
-            fits(line.terms.unit_amount.times_per(whole, factor.quantity(), posting.cents()))?
+            expected_amount(posting, line, (handled, whole), factor)?
         };
         let shares = spread(posting, amount, &quantities)?;
         let places = pieces.iter_mut().filter(|piece| piece.invoiced == invoiced);
@@ -536,6 +537,20 @@ fn share_amounts(
         }
     }
     Ok(())
+}
+
+/// What is expected for a quantity that is only handed over: what the line is worth with it less what it
+/// was worth before, so that the postings of a line add up to its amount.
+fn expected_amount(
+    posting: &Posting<'_, '_>,
+    line: &Line<'_>,
+    (handled, whole): (Quantity, Quantity),
+    factor: UnitFactor,
+) -> Result<Money, Stop> {
+    let worth = |quantity: Quantity| {
+        fits(line.terms.unit_amount.times_per(quantity, factor.quantity(), posting.cents()))
+    };
+    crate::costing::minus(worth(add(handled, whole)?)?, worth(handled)?)
 }
 
 /// The sales amount of a piece: positive for what leaves, negative for what comes back.
@@ -605,7 +620,8 @@ fn post_piece(
     } else {
         Motion::out_of_stock(kind, key, piece.quantity, order)
     };
-    let cost = if is_purchase(put.kind) && line.inbound {
+    let priced = line.inbound || !piece.amount.is_zero();
+    let cost = if is_purchase(put.kind) && priced {
         LineCost::Amount(piece.amount)
     } else {
         LineCost::Card

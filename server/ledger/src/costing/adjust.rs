@@ -92,7 +92,8 @@ fn increase_changed(
         let cost = posting.share_of_increase(increase, *decrease, row.quantity.abs())?;
         if cost != row.cost {
             posting.carry_cost(*no, &row, cost)?;
-            decrease_changed(posting, *decrease)?;
+            // It follows when all its sources are known: one entry for what they change together.
+            posting.mark(item, Mark::Decrease, *decrease);
         }
     }
     match (more, found.last()) {

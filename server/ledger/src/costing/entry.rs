@@ -15,7 +15,7 @@ use crate::schema::entry::{
 };
 use crate::schema::item::CostingMethod;
 use crate::schema::money::{
-    ItemCosts, LastDecreases, OrderKind, OrderRef, StockkeepingUnits, ValueType, VarianceType,
+    ItemCosts, LastDecreases, Mark, OrderKind, OrderRef, StockkeepingUnits, ValueType, VarianceType,
 };
 use crate::schema::posted::LinesTerms;
 use crate::tables::Read as _;
@@ -100,12 +100,51 @@ impl Posting<'_, '_> {
     pub(crate) fn value_decrease(&mut self, no: EntryNo, line: &EntryLine) -> Result<(), Stop> {
         let entry = self.entry(no);
         let invoiced = self.is_invoiced(&entry, line)?;
-        let cost = self.decrease_target(no)?;
+        let target = self.decrease_target(no)?;
+        let parts = self.proposed_cost(&entry, line, (target, invoiced))?;
         self.remember_decrease(no, &entry);
         let mut value = self.value_template(no, &entry, ValueType::DirectCost);
         value.entry_quantity = entry.quantity;
-        fill(&mut value, line, (invoiced, cost, entry.quantity));
-        self.write_value(value).map(|_no| ())
+        fill(&mut value, line, (invoiced, parts.direct, entry.quantity));
+        if let Some(amount) = priced_return(&entry, line) {
+            value.cost_per_unit =
+                self.unit_with_overhead(entry.item, (amount, entry.quantity.abs()))?;
+        }
+        self.write_value(value)?;
+        self.write_overhead(no, (&entry, line), parts)?;
+        if plus(parts.direct, parts.indirect)? != target {
+            // Adjustment brings it to what its applications carry.
+            self.mark(entry.item, Mark::Decrease, no);
+        }
+        Ok(())
+    }
+
+    /// What a decrease costs until it is adjusted (COSTING 6.4): what its applications carry, but what a
+    /// standard item is told to cost where it lies, and what the line of a return to a vendor says. With
+    /// that, the overhead of the purchase goes back too.
+    fn proposed_cost(
+        &self,
+        entry: &ItemLedgerEntry,
+        line: &EntryLine,
+        (target, invoiced): (Money, bool),
+    ) -> Result<Parts, Stop> {
+        let applied = Parts { direct: target, ..Parts::default() };
+        if line.correction {
+            return Ok(applied);
+        }
+        if let Some(amount) = priced_return(entry, line) {
+            let overhead = self.overhead(entry.item, (amount, entry.quantity.abs()))?;
+            let direct = plus(amount, overhead)?.negated();
+            let indirect = if invoiced { overhead.negated() } else { Money::ZERO };
+            return Ok(Parts { direct, indirect, ..Parts::default() });
+        }
+        let standard = method_of(&*self.draft, entry.item) == CostingMethod::Standard;
+        if !standard || entry.entry_type == EntryType::Transfer || line.applies_to.0 != 0 {
+            return Ok(applied);
+        }
+        let place = (entry.item, entry.variant, entry.location);
+        let direct = fits(card_cost(&*self.draft, place).times(entry.quantity, self.cents()))?;
+        Ok(Parts { direct, ..Parts::default() })
     }
 
     /// What the applications of a decrease say that it costs, never above zero. What is open is
@@ -173,6 +212,12 @@ impl Posting<'_, '_> {
         let mut value = self.value_template(no, &entry, ValueType::DirectCost);
         value.entry_quantity = entry.quantity;
         fill(&mut value, line, (invoiced, parts.direct, entry.quantity));
+        if let Supply::CostFrom(decrease) = supply {
+            // The unit cost is that of the decrease, not of the rounded share.
+            let step = crate::costing::setup(&*self.draft).unit_amount_rounding;
+            let unit = self.cost_of(decrease)?.per(self.entry(decrease).quantity, step);
+            value.cost_per_unit = unit.unwrap_or_default();
+        }
         self.write_value(value)?;
         self.write_overhead(no, (&entry, line), parts)?;
         if invoiced && supply == Supply::Own {
@@ -237,6 +282,21 @@ impl Posting<'_, '_> {
             .filter(|row| row.entry == decrease)
             .filter_map(|row| Some(row.cost).filter(|cost| !cost.is_zero()))
             .fold(Money::ZERO, |sum, cost| sum.checked_add(cost).unwrap_or(sum))
+    }
+
+    /// Direct cost per unit with its overhead, worked out per unit.
+    fn unit_with_overhead(
+        &self,
+        item: crate::schema::ItemId,
+        (direct, quantity): (Money, Quantity),
+    ) -> Result<UnitAmount, Stop> {
+        let card = item_cost(&*self.draft, item);
+        let fine = Step::finest();
+        let direct = fits(direct.per(quantity, fine))?;
+        let percent = fits(direct.scaled(card.indirect_cost_percent, Quantity::whole(100), fine))?;
+        let unit = fits(direct.checked_add(percent))?;
+        let unit = fits(unit.checked_add(card.overhead_rate))?;
+        fits(unit.per_base(Quantity::ONE, crate::costing::setup(&*self.draft).unit_amount_rounding))
     }
 
     /// The cost of an increase that has a cost of its own (COSTING 6.1, 6.2).
@@ -341,6 +401,14 @@ impl Posting<'_, '_> {
         let standard = fits(card_cost(&*self.draft, place).times(entry.quantity, self.cents()))?;
         let variance = minus(standard, plus(parts.direct, parts.indirect)?)?;
         Ok(Parts { variance, ..parts })
+    }
+}
+
+/// What the line of a return to a vendor says that the goods cost.
+fn priced_return(entry: &ItemLedgerEntry, line: &EntryLine) -> Option<Money> {
+    match (entry.entry_type, line.value.cost) {
+        (EntryType::Purchase, LineCost::Amount(amount)) if !line.correction => Some(amount),
+        _ => None,
     }
 }
 

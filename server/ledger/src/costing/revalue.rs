@@ -18,14 +18,15 @@ use crate::money::{Money, UnitAmount};
 use crate::period;
 use crate::posting::{Posting, Stop, add};
 use crate::schema::entry::{
-    Applications, ApplicationsByInbound, EntryType, ItemLedger, ItemLedgerStates, OpenInbound,
-    OpenOutbound,
+    Applications, ApplicationsByInbound, EntryType, ItemLedger, ItemLedgerByItem, ItemLedgerStates,
+    OpenInbound, OpenOutbound,
 };
-use crate::schema::item::CostingMethod;
+use crate::schema::item::{CostingMethod, Variants};
 use crate::schema::money::{
     ApplicationsByDate, AverageType, ItemCosts, StockkeepingUnits, UnadjustedFrom, ValueEntry,
     ValueType,
 };
+use crate::schema::place::Locations;
 use crate::schema::{EntryNo, ItemId, LocationId, VariantId};
 use crate::tables::Read as _;
 
@@ -301,6 +302,10 @@ fn lines_of(
         groups.entry(key).or_default().push(row);
     }
     let mut lines = Vec::new();
+    let mut groups: Vec<_> = groups.into_iter().collect();
+    groups.sort_by_cached_key(|((variant, location), _rows)| {
+        order_of(posting, (*variant, *location))
+    });
     for ((variant, location), rows) in groups {
         let (quantity, value) = worth(posting, (item, variant, location), &rows, ask.date)?;
         if !quantity.is_zero() {
@@ -309,6 +314,18 @@ fn lines_of(
         }
     }
     Ok(lines)
+}
+
+/// Lines of an item come by the codes of locations, then of variants; the blank location is the last.
+fn order_of(
+    posting: &Posting<'_, '_>,
+    (variant, location): (Option<VariantId>, Option<LocationId>),
+) -> (bool, String, String) {
+    let location = location.unwrap_or_default();
+    let code = posting.draft.row::<Locations>(&location).map(|row| row.code.to_string());
+    let variant = variant.and_then(|id| posting.draft.row::<Variants>(&id));
+    let variant = variant.map_or_else(String::new, |row| row.code.to_string());
+    (code.is_none(), code.unwrap_or_default(), variant)
 }
 
 /// Quantity and value of increases: of an average item what its pool holds at the end of the period.
@@ -329,8 +346,37 @@ fn worth(
         let held = average::held_at(posting, pool_of(&setup, place), date)?;
         if held.0 == quantity {
             value = held.1;
-        } else if held.0.is_positive() {
-            value = posting.share(held.1, quantity, held.0)?;
+        } else {
+            // The pool holds at that date what was posted later: only what was posted by then counts.
+            let (posted, worth) = posted_by(posting, (item, variant, location), date)?;
+            if posted == quantity {
+                value = worth;
+            } else if held.0.is_positive() {
+                value = posting.share(held.1, quantity, held.0)?;
+            }
+        }
+    }
+    Ok((quantity, value))
+}
+
+/// Quantity and value of everything that was posted by a date, valued by it.
+fn posted_by(
+    posting: &Posting<'_, '_>,
+    (item, variant, location): (ItemId, Option<VariantId>, Option<LocationId>),
+    date: NaiveDate,
+) -> Result<(Quantity, Money), Stop> {
+    let place = Where { variant, location };
+    let (mut quantity, mut value) = (Quantity::ZERO, Money::ZERO);
+    for ((_item, no), _row) in posting.draft.list::<ItemLedgerByItem>(&KeyRange::prefix(&(item,))) {
+        let entry = posting.entry(no);
+        if entry.posting_date > date || !place.holds(entry.variant, entry.location) {
+            continue;
+        }
+        quantity = add(quantity, entry.quantity)?;
+        for (value_no, row) in values_of(&*posting.draft, no) {
+            if state_of(&*posting.draft, (value_no, &row)).valuation_date <= date {
+                value = plus(value, plus(row.cost_actual, row.cost_expected)?)?;
+            }
         }
     }
     Ok((quantity, value))
@@ -435,8 +481,16 @@ fn value_at(
 }
 
 pub(crate) fn post(posting: &mut Posting<'_, '_>, post: &PostRevaluation) -> Result<(), Stop> {
+    // The lines are of one calculation: one that is posted leaves marks that the next must not meet.
     for line in &post.lines {
         period::check_posting(posting, line.date)?;
+        let (item, _card) = lookup::item(posting.draft, &line.item).map_err(Stop::Refuse)?;
+        if line.applies_to.0 == 0 {
+            let place = place_of(posting, item, line)?;
+            check_calculation(posting, item, &calculation_of(line), place)?;
+        }
+    }
+    for line in &post.lines {
         let (item, _card) = lookup::item(posting.draft, &line.item).map_err(Stop::Refuse)?;
         if line.applies_to.0 == 0 {
             post_item(posting, item, line)?;
@@ -472,18 +526,21 @@ fn new_value(
     }
 }
 
-/// Revalues the item as a whole: a difference for each increase that is left, in their order, so that all
-/// end at the same unit cost (COSTING 11.2).
-fn post_item(
-    posting: &mut Posting<'_, '_>,
+/// Where the stock of a line is.
+fn place_of(
+    posting: &Posting<'_, '_>,
     item: ItemId,
     line: &RevaluationLine,
-) -> Result<(), Stop> {
-    let place = Where {
+) -> Result<Where, Stop> {
+    Ok(Where {
         variant: variant_filter(posting, item, line.variant.as_deref())?,
         location: location_filter(posting, line.location.as_deref())?,
-    };
-    let ask = CalculateInventoryValue {
+    })
+}
+
+/// The calculation that a line of an item comes from.
+fn calculation_of(line: &RevaluationLine) -> CalculateInventoryValue {
+    CalculateInventoryValue {
         date: line.date,
         per: RevaluePer::Item,
         by_location: false,
@@ -491,8 +548,17 @@ fn post_item(
         item: Some(line.item.clone()),
         location: line.location.clone(),
         variant: line.variant.clone(),
-    };
-    check_calculation(posting, item, &ask, place)?;
+    }
+}
+
+/// Revalues the item as a whole: a difference for each increase that is left, in their order, so that all
+/// end at the same unit cost (COSTING 11.2).
+fn post_item(
+    posting: &mut Posting<'_, '_>,
+    item: ItemId,
+    line: &RevaluationLine,
+) -> Result<(), Stop> {
+    let place = place_of(posting, item, line)?;
     let rows = left_at(posting, item, line.date, place)?;
     let (quantity, value) =
         worth(posting, (item, place.variant, place.location), &rows, line.date)?;

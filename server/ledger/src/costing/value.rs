@@ -133,8 +133,8 @@ impl Posting<'_, '_> {
 
     /// Cost per base unit: of the actual amount, or of the expected one where that is all there is.
     fn per_unit(&self, value: &ValueEntry) -> UnitAmount {
-        let amount =
-            if value.cost_actual.is_zero() { value.cost_expected } else { value.cost_actual };
+        let amounts = [value.cost_actual, value.cost_expected, value.cost_non_inventoriable];
+        let amount = amounts.into_iter().find(|amount| !amount.is_zero()).unwrap_or(Money::ZERO);
         let step = crate::costing::setup(&*self.draft).unit_amount_rounding;
         // An amount that is spread over nothing has no unit cost.
         amount.per(value.valued_quantity, step).unwrap_or_default()

@@ -161,8 +161,9 @@ fn nth_start(new: &CreateFiscalYear, n: u32) -> Option<NaiveDate> {
 pub(crate) fn close_earliest(posting: &mut Posting<'_, '_>) -> Result<(), Stop> {
     let year = fiscal_years(&*posting.draft)
         .into_iter()
-        .find(|year| !year.closed && year.next.is_some())
-        .ok_or_else(|| not_found(&"a fiscal year that is open and ends"))?;
+        .find(|year| !year.closed)
+        .filter(|year| year.next.is_some_and(|next| next <= posting.act.posting_date))
+        .ok_or_else(|| not_found(&"a fiscal year that is open and over"))?;
     for start in year.periods {
         if let Some(row) = posting.draft.row::<AccountingPeriods>(&start) {
             let row = AccountingPeriod { closed: true, ..(*row).clone() };

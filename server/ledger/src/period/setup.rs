@@ -6,7 +6,7 @@ use protocol::outcome::Reason;
 use protocol::words::DocumentNo;
 
 use crate::assembly;
-use crate::costing::{date, rebuild};
+use crate::costing::rebuild;
 use crate::key::KeyRange;
 use crate::period::accounting::{fiscal_years, kept_before};
 use crate::posting::{Posting, Stop};
@@ -74,23 +74,19 @@ pub fn check_earliest(tables: &(impl Tables + ?Sized), earliest: NaiveDate) -> R
     Ok(())
 }
 
-/// Whether averages may get other periods or pools: only as long as the fiscal year has no closed period.
-/// Years that are closed keep the costs that they have.
+/// Whether averages may get other periods or pools: as long as a fiscal year is open. Years that are closed
+/// keep the costs that they have; a closed inventory period only moves the date of what is adjusted in it.
 ///
 /// # Errors
 ///
 /// `average_setup_locked`.
 pub fn check_averages(tables: &(impl Tables + ?Sized)) -> Result<(), Reason> {
-    let open_from = fiscal_years(tables).into_iter().find(|year| !year.closed);
-    let closed = date::closed_until(tables);
-    let locked = match (open_from, closed) {
-        (Some(year), Some(end)) => (end >= year.start).then_some(end),
-        (None, Some(end)) => Some(end),
-        (_, None) => None,
-    };
-    match locked {
-        Some(end) => Err(Reason::new(Code::AverageSetupLocked).word("date", end)),
-        None => Ok(()),
+    let years = fiscal_years(tables);
+    match years.last() {
+        Some(last) if years.iter().all(|year| year.closed) => {
+            Err(Reason::new(Code::AverageSetupLocked).word("date", last.start))
+        }
+        _ => Ok(()),
     }
 }
 

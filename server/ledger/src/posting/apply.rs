@@ -319,7 +319,12 @@ impl Posting<'_, '_> {
             missing = subtract(missing, portion)?;
         }
         if missing.is_positive() && self.act.desk {
-            return Err(Stop::refuse(Code::CannotBeFullyApplied));
+            let wanted = self.remaining(no).abs();
+            let reason = Reason::new(Code::InsufficientAppliedQuantity)
+                .word("entry", target)
+                .quantity("wanted", wanted)
+                .quantity("available", subtract(wanted, missing)?);
+            return Err(Stop::Refuse(reason));
         }
         if self.remaining(target).is_positive() {
             self.pair(target, no, Manner { fixed: true, ..manner })?;

@@ -194,10 +194,18 @@ impl Posting<'_, '_> {
     /// another entry not before that one.
     fn first_valuation(&self, line: &EntryLine, supply: Supply) -> NaiveDate {
         match supply {
+            // A decrease that is told what to take counts with it.
+            Supply::Own if line.delta.is_negative() && self.is_increase(line.applies_to) => {
+                self.state(line.applies_to).latest_valuation
+            }
             Supply::Own => line.posting_date,
             Supply::CostFrom(from) => line.posting_date.max(self.state(from).valuation_date),
             Supply::TransferredFrom(leg, _source) => self.state(leg).valuation_date,
         }
+    }
+
+    fn is_increase(&self, no: EntryNo) -> bool {
+        self.draft.row::<ItemLedger>(&no).is_some_and(|entry| entry.quantity.is_positive())
     }
 
     /// Entries of a document line that are not wholly invoiced are found by their line.
