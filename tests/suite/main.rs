@@ -8,4 +8,5 @@ mod readme;
 mod shuffle;
 mod simulation;
 mod tidy;
+mod vectors;
 mod wire;
