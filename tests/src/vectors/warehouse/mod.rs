@@ -3,9 +3,13 @@
 //! What the ledger of this build can do is played; an operation or a query that it lacks fails the
 //! file, with its name.
 //!
-//! Order of reading: [`keys`] (what a file may say), this file (reading it), [`run`].
+//! Order of reading: [`keys`] (what a file may say), this file (reading and playing it), `setup`, `run`
+//! (its steps), `check`.
 
+mod check;
 pub mod keys;
+mod run;
+mod setup;
 
 use std::collections::BTreeMap;
 
@@ -13,8 +17,10 @@ use chrono::NaiveDate;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
+use super::company::{Done, Stop};
 use super::compare::Findings;
 use super::json::Row;
+use super::refusal;
 
 /// A file.
 #[derive(Debug, Deserialize)]
@@ -115,10 +121,44 @@ pub fn run(file: Value) -> Result<Findings, String> {
     if !unknown.is_empty() {
         return Err(format!("no arm for {}", unknown.join(", ")));
     }
-    let mut findings = Findings::default();
+    let mut findings = Findings { step: "setup".to_owned(), ..Findings::default() };
+    let mut play = match run::Play::begin(&file) {
+        Ok(play) => play,
+        Err(stop) => {
+            findings.push("setup", "a company like that", stop);
+            return Ok(findings);
+        }
+    };
     for step in &file.steps {
         findings.step.clone_from(&step.id);
-        findings.push(&step.op, "that the ledger does it", "not yet played");
+        play.company.begin(&step.id);
+        let before = play.company.clone();
+        let done = play.act(step);
+        if done.is_err() {
+            play.company = before;
+        }
+        judge(&file.expect, step, &done, &mut findings);
     }
+    check::check(&file.expect, &play, &mut findings);
     Ok(findings)
+}
+
+/// Holds what a step came to against what it must come to.
+fn judge(expect: &Expect, step: &Step, done: &Done<Value>, findings: &mut Findings) {
+    let refused = expect.errors.get(&step.id);
+    match (refused, done) {
+        (None, Ok(got)) => {
+            if let Some(wanted) = expect.results.get(&step.id) {
+                findings.row(&step.op, check::result(wanted, got));
+            }
+        }
+        (Some(code), Err(Stop::Refused(refusal))) => {
+            let wanted = refusal::canonical(code);
+            if !refusal.codes.iter().any(|code| refusal::canonical(code) == wanted) {
+                findings.push("the refusal", wanted, refusal);
+            }
+        }
+        (Some(code), Ok(_)) => findings.push(&step.op, code, "done"),
+        (_, Err(stop)) => findings.push(&step.op, refused.map_or("done", String::as_str), stop),
+    }
 }
