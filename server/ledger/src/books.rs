@@ -226,7 +226,7 @@ impl Books {
         self.ok(&Command::AdjustCost(AdjustCost::default()));
     }
 
-    pub(crate) fn post_post_to_gl(&mut self, method: PostingMethod) {
+    pub(crate) fn post_to_gl(&mut self, method: PostingMethod) {
         self.ok(&Command::PostCostToGl(PostCostToGl { method, ..PostCostToGl::default() }));
     }
 

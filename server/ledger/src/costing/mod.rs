@@ -20,6 +20,8 @@ pub mod average;
 pub mod charge;
 pub mod date;
 pub mod entry;
+#[cfg(test)]
+mod histories;
 pub mod invoice;
 pub mod mark;
 pub mod rebuild;

@@ -34,7 +34,7 @@ fn the_example_of_the_specification_posts_as_it_is_printed() {
     let mut books = Books::new(|_setup| {});
     worked_example(&mut books);
     assert!(books.ledger().is_empty());
-    books.post_post_to_gl(PostingMethod::PerEntry);
+    books.post_to_gl(PostingMethod::PerEntry);
     assert_eq!(
         books.printed(),
         [
@@ -59,7 +59,7 @@ fn the_example_of_the_specification_posts_as_it_is_printed() {
     }
     assert_eq!(read::register(tables, 1).unwrap().1.len(), 6);
     assert!(read::is_posted(tables));
-    books.post_post_to_gl(PostingMethod::PerEntry);
+    books.post_to_gl(PostingMethod::PerEntry);
     assert_eq!(books.ledger().len(), 6, "nothing is posted twice");
 }
 
@@ -103,10 +103,10 @@ fn a_run_by_posting_group_never_nets_signs_and_ends_with_the_same_balances() {
     history(&mut at_once);
     let mut by_entry = Books::new(|_setup| {});
     history(&mut by_entry);
-    by_entry.post_post_to_gl(PostingMethod::PerEntry);
+    by_entry.post_to_gl(PostingMethod::PerEntry);
     let mut by_group = Books::new(|_setup| {});
     history(&mut by_group);
-    by_group.post_post_to_gl(PostingMethod::PerPostingGroup);
+    by_group.post_to_gl(PostingMethod::PerPostingGroup);
     let accounts = |books: &Books| read::account_balances(&books.world.tables, day("2021-01-01"));
     assert_eq!(accounts(&at_once), accounts(&by_entry));
     assert_eq!(accounts(&by_entry), accounts(&by_group));
@@ -144,7 +144,7 @@ fn a_missing_account_refuses_the_posting_and_is_listed_by_a_run() {
     books.ok(&buy);
     books.post(purchase("2020-01-01", "BOLT", "1", "7.00"));
     assert_eq!(read::missing_accounts(&books.world.tables, 10).len(), 1);
-    books.post_post_to_gl(PostingMethod::PerEntry);
+    books.post_to_gl(PostingMethod::PerEntry);
     let tables = &books.world.tables;
     let (run, totals) = read::run(tables, 1).unwrap();
     assert_eq!((run.posted, run.skipped, run.done), (1, 1, true));
@@ -153,7 +153,7 @@ fn a_missing_account_refuses_the_posting_and_is_listed_by_a_run() {
     assert_eq!(skipped.len(), 1);
     assert_eq!((skipped[0].0, skipped[0].1.code.as_str()), (EntryNo(1), "account_missing"));
     books.inventory_accounts(None, "RAW");
-    books.post_post_to_gl(PostingMethod::PerEntry);
+    books.post_to_gl(PostingMethod::PerEntry);
     assert!(read::is_posted(&books.world.tables));
 }
 
@@ -175,7 +175,7 @@ fn a_fact_of_a_device_is_booked_without_an_account_and_posted_by_the_next_run() 
     assert_eq!(open.len(), 1);
     assert_eq!(open[0].1.expected, m("10"));
     books.inventory_accounts(Some("MAIN"), "");
-    books.post_post_to_gl(PostingMethod::PerEntry);
+    books.post_to_gl(PostingMethod::PerEntry);
     assert_eq!(
         books.roles(),
         BTreeMap::from([("inventory_interim", m("10")), ("invt_accrual_interim", m("-10")),])
@@ -215,7 +215,7 @@ fn what_is_dated_outside_the_range_or_in_a_closed_year_is_left_out_and_never_red
     }
     books.ok(&Command::CloseFiscalYear(crate::period::accounting::CloseFiscalYear {}));
     books.user("KIM", Some("2020-01-15"), None);
-    books.post_post_to_gl(PostingMethod::PerPostingGroup);
+    books.post_to_gl(PostingMethod::PerPostingGroup);
     assert_eq!(books.printed(), ["2020-02-01 inventory 4", "2020-02-01 direct_cost_applied -4"]);
     let codes: Vec<_> = read::skipped(&books.world.tables, 1, EntryNo(0), 10)
         .into_iter()
@@ -227,7 +227,7 @@ fn what_is_dated_outside_the_range_or_in_a_closed_year_is_left_out_and_never_red
     );
     books.user("KIM", None, None);
     books.set(|setup| setup.automatic_cost_posting = true);
-    books.post_post_to_gl(PostingMethod::PerEntry);
+    books.post_to_gl(PostingMethod::PerEntry);
     assert_eq!(books.ledger().len(), 4);
     books.charge(2, "2019-06-01", "0.50");
     assert_eq!(books.ledger().len(), 4, "a closed year takes nothing, at once neither");
@@ -239,12 +239,12 @@ fn expected_cost_waits_while_it_is_not_posted_and_is_taken_when_it_is() {
     let mut receipt = purchase("2020-01-01", "BOLT", "1", "95.00");
     receipt.not_invoiced = true;
     books.post(receipt);
-    books.post_post_to_gl(PostingMethod::PerEntry);
+    books.post_to_gl(PostingMethod::PerEntry);
     assert!(books.ledger().is_empty());
     let open = read::unposted(&books.world.tables, (0, EntryNo(0)), 10);
     assert!(open.len() == 1 && open[0].1.expected_off);
     books.set(|setup| setup.expected_cost_posting = true);
-    books.post_post_to_gl(PostingMethod::PerEntry);
+    books.post_to_gl(PostingMethod::PerEntry);
     assert_eq!(
         books.printed(),
         ["2020-01-01 inventory_interim 95", "2020-01-01 invt_accrual_interim -95",]

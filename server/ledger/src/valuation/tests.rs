@@ -105,7 +105,7 @@ fn differences_are_named_by_their_reason() {
     assert_eq!((interim.expected_off, interim.not_posted), (m("95"), Money::ZERO));
     assert!(compared(&books, "2020-01-04")[&Account::Invoiced].difference.is_zero());
     books.set(|setup| setup.expected_cost_posting = true);
-    books.post_post_to_gl(PostingMethod::PerPostingGroup);
+    books.post_to_gl(PostingMethod::PerPostingGroup);
     for row in compared(&books, "2020-01-31").values() {
         assert_eq!((row.difference, row.unexplained), (Money::ZERO, Money::ZERO));
     }
