@@ -8,6 +8,7 @@
 //! |---|---|
 //! | `POST GET DELETE /session`, `POST /session/password`, `POST /first-administrator` | [`session`] |
 //! | `GET /items`, `/items/{item}`, `/identifiers/{code}` | [`items`] |
+//! | `GET /items/{item}/value`, `/valuation[.csv]`, `/reconciliation[.csv]`, `/ledger/accounts`, `/ledger/entries`, `/periods`, `/adjustment-runs` | [`money`] |
 //! | `GET /sites`, `/locations`, `/locations/{location}/bins[/{bin}]`, `/plates/{plate}` | [`places`] |
 //! | `GET /stock`, `/stock/below-zero`, `/stock/entries` | [`stock`] |
 //! | `GET /operations`, `/operations/{operation}`, `/entries/items`, `/entries/warehouse`, `/counts` | [`operations`] |
@@ -29,6 +30,7 @@ pub mod extract;
 pub mod files;
 pub mod guard;
 pub mod items;
+pub mod money;
 pub mod operations;
 pub mod people;
 pub mod places;
@@ -56,6 +58,7 @@ pub fn router(app: AppState) -> Router {
     let v1 = Router::new()
         .merge(session::router())
         .merge(items::router())
+        .merge(money::router())
         .merge(places::router())
         .merge(stock::router())
         .merge(operations::router())

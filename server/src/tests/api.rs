@@ -295,3 +295,40 @@ async fn after_a_restart_everything_is_there_and_nobody_is_named_again() {
     assert_eq!((&status["company"], &status["alarms"]), (&json!("Tallyman"), &json!([])));
     assert_eq!(again.stop().await, Health::Stopped);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_stock_is_worth_is_told_to_accountants_alone() {
+    let house = House::furnished().await;
+    let line = json!({
+        "line_type": "purchase", "date": "2026-01-05", "item": "BOLT", "location": "MAIN", "bin": "A-02",
+        "quantity": "10", "amount": "25.00"
+    });
+    let bought = json!({"post_item_journal": {"lines": [line]}});
+    let answer = house.boss.post("/api/v1/commands", &bought).await;
+    assert_eq!(answer.status, 200, "{answer:?}");
+    let value = house.boss.get("/api/v1/items/BOLT/value").await.json();
+    assert_eq!(
+        (value["cost_actual"].as_str(), value["last_direct_cost"].as_str()),
+        (Some("25"), Some("2.5"))
+    );
+    let entries = value["entries"]["rows"].as_array().unwrap();
+    assert_eq!(entries.last().unwrap()["values"][0]["cost_actual"], "25");
+    let rows = house.boss.get("/api/v1/valuation?until=2026-01-31&item=BOLT").await.json();
+    assert_eq!(
+        (rows[0]["location"].as_str(), rows[0]["value"].as_str()),
+        (Some("MAIN"), Some("25"))
+    );
+    let file = house.boss.get("/api/v1/valuation.csv?until=2026-01-31&item=BOLT").await;
+    assert!(file.header("content-type").unwrap().starts_with("text/csv"), "{file:?}");
+    let compared = house.boss.get("/api/v1/reconciliation?until=2026-01-31").await.json();
+    let of_main: Vec<_> = compared
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|row| row["location"] == "MAIN" && row["part"] == "invoiced")
+        .collect();
+    assert_eq!(of_main[0]["not_posted"], "25", "nothing is posted to accounts yet: {compared}");
+    let sven = sign_in(&house.running, "sven", "another good password").await;
+    assert_eq!(sven.get("/api/v1/items/BOLT/value").await.code(), "right_missing");
+    assert_eq!(sven.get("/api/v1/valuation?until=2026-01-31").await.status, 403);
+}
