@@ -94,7 +94,7 @@ impl History {
         let (date, quantity) = (self.dice.date(), (1 + self.dice.below(6)).to_string());
         let amount = self.dice.amount();
         match self.dice.below(9) {
-            0 | 1 | 2 => {
+            0..=2 => {
                 let mut bought =
                     line(JournalType::Purchase, &date, self.item, &quantity, Some(&amount));
                 bought.not_invoiced = self.dice.below(3) == 0;
