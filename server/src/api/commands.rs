@@ -3,7 +3,7 @@
 //! `POST /commands` `{"put_bin": {"location": "MAIN", "bin": "A-01"}}` → 200 [`JudgedView`] when the
 //! outcome is durable; 422, 409, 403 with the reason when it was refused whole. The names and fields
 //! are those of [`ledger::command::Command`]. Secrets (PIN, password, badge) are set through
-//! `/people` instead, and cases are decided through `/cases`.
+//! `/people` instead, cases are decided through `/cases`, and imports are made through `/import`.
 //!
 //! `POST /work` [`Work`] → the same: an adjustment, a move, a count and so on, done now at a desk.
 //!
@@ -314,7 +314,11 @@ pub(super) fn router() -> Router<AppState> {
 /// Whether a command holds a part that is given through an endpoint of its own.
 fn is_elsewhere(command: &Command) -> bool {
     match command {
-        Command::Settle(_) | Command::JudgeAgain(_) => true,
+        Command::Settle(_)
+        | Command::JudgeAgain(_)
+        | Command::StageImport(_)
+        | Command::ActivateImport(_)
+        | Command::DropImport(_) => true,
         Command::PutOperator(put) => {
             put.badge_hash.is_some()
                 || put.pin_verifier.is_some()

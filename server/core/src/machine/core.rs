@@ -69,6 +69,8 @@ pub(crate) struct Core {
     /// The scope of each site, as of the durable rows.
     scopes: BTreeMap<SiteId, u64>,
     pub(super) housekeeping_due: ServerTime,
+    /// When imports that were given up are looked for next.
+    pub(super) imports_due: ServerTime,
     commands: BTreeMap<IntakeNo, Waiting>,
     /// The slice of long work that was asked for last.
     working: Option<IntakeNo>,
@@ -97,6 +99,7 @@ impl Core {
             feed_later: BTreeSet::new(),
             scopes: BTreeMap::new(),
             housekeeping_due: now,
+            imports_due: now,
             commands: BTreeMap::new(),
             working: None,
             wall_clocks: bug::WallClocks::default(),
