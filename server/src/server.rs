@@ -19,7 +19,7 @@ use crate::runtime::{Health, Runtime};
 use crate::state::{AppState, Inner};
 use crate::storage::Storage;
 use crate::tls::{self, TlsError};
-use crate::{api, sockets};
+use crate::{api, control, sockets};
 
 /// How long open requests are given when the server stops.
 const GRACE: Duration = Duration::from_secs(5);
@@ -64,6 +64,7 @@ pub struct Running {
     handle: Handle<SocketAddr>,
     serving: JoinHandle<std::io::Result<()>>,
     tasks: [JoinHandle<()>; 3],
+    door: Option<control::Door>,
 }
 
 impl Server {
@@ -140,13 +141,20 @@ impl Server {
             }
         };
         let sweeping = tokio::spawn(sweep(app.clone()));
+        let door = match control::open(&app, &config.folder) {
+            Ok(door) => Some(door),
+            Err(error) => {
+                tracing::warn!(%error, "`tallyman enrol` cannot ask this server");
+                None
+            }
+        };
         tracing::info!(%url, "listening");
         let runtime = opened.runtime;
         let company = runtime.company().clone();
         let folder = config.store_folder();
         let watching = tokio::spawn(storage.watch(company, folder, config.reserve_bytes));
         let tasks = [sweeping, backing_up, watching];
-        Ok(Running { addr, app, first_link, runtime, handle, serving, tasks })
+        Ok(Running { addr, app, first_link, runtime, handle, serving, tasks, door })
     }
 }
 
@@ -220,6 +228,7 @@ impl Running {
     /// Stops: devices are told to come back, open requests may end, the last write is durable.
     pub async fn stop(self) -> Health {
         self.tasks.iter().for_each(JoinHandle::abort);
+        drop(self.door);
         let health = self.runtime.stop().await;
         self.handle.graceful_shutdown(Some(GRACE));
         match self.serving.await {

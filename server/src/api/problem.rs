@@ -6,7 +6,7 @@ use axum::response::{IntoResponse, Response};
 use protocol::code::Code;
 use protocol::outcome::{Argument, Reason};
 use protocol::text::{self, Language};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Why a request was not done.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,7 +22,7 @@ pub struct Problem {
 }
 
 /// A problem as JSON.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProblemBody {
     /// The code, from the one list of reasons.
     pub code: String,

@@ -133,12 +133,19 @@ pub(crate) fn init(arguments: &InitArguments) -> Result<(), Problem> {
     runtime.block_on(async {
         let mut config = Config::local(&arguments.data);
         config.company.clone_from(&arguments.company);
-        let running = Server::start(config).await?;
-        println!("The company {} begins in {}", arguments.company, arguments.data.display());
-        if running.first_link().is_some() {
-            println!("`tallyman serve` shows the link by which the first administrator is named");
+        if config.store_folder().exists() {
+            let data = arguments.data.display();
+            return Err(format!("{data} holds a company already: name a new folder").into());
         }
-        running.stop().await;
+        let opened = server::open::open(&config).await?;
+        opened.runtime.stop().await;
+        let data = arguments.data.display();
+        println!("The company {} begins in {data}", arguments.company);
+        println!(
+            "Next: `tallyman import --data {data} FILES` brings in CSV files, if you have any;"
+        );
+        println!("`tallyman serve --data {data}` serves, and shows the link by which the first");
+        println!("administrator is named.");
         Ok(())
     })
 }

@@ -4,6 +4,7 @@
 //! Encoded as one byte that no MessagePack value starts with, then a MessagePack map.
 
 use ledger::draft::Draft;
+use ledger::key::KeyRange;
 use ledger::schema::book::{Companies, Company, Counters, Intake, Origin};
 use ledger::schema::identity::{Device, DeviceState, Devices, Enrolment, Enrolments, Incarnations};
 use ledger::schema::{Counter, LocationId, SiteId, next_number, place};
@@ -191,12 +192,12 @@ fn may(draft: &Draft<'_>, request: &Request<'_>, command: &MachineCommand) -> Re
             return Err(Refusal(Reason::new(Code::RightMissing)));
         }
     };
-    let roles: &[Role] = match command {
-        MachineCommand::AllowEnrolment { .. }
-        | MachineCommand::SetDevice { .. }
-        | MachineCommand::Order { .. } => &[Role::Administrator],
-        MachineCommand::DeclareLost { .. } | MachineCommand::DeclareGapLost { .. } => {
-            &[Role::Administrator, Role::Supervisor]
+    let site = match command {
+        MachineCommand::AllowEnrolment { site, .. } => Some(SiteId(*site)),
+        MachineCommand::SetDevice { device, .. }
+        | MachineCommand::DeclareLost { device }
+        | MachineCommand::DeclareGapLost { device, .. } => {
+            draft.row::<Devices>(device).map(|device| device.site)
         }
         // Only the machine knows when these are due.
         MachineCommand::Enrol { .. }
@@ -206,15 +207,38 @@ fn may(draft: &Draft<'_>, request: &Request<'_>, command: &MachineCommand) -> Re
         | MachineCommand::RotateKey { .. }
         | MachineCommand::NoteGap { .. }
         | MachineCommand::NoteLostLog { .. }
-        | MachineCommand::BeginEpoch { .. } => &[],
+        | MachineCommand::BeginEpoch { .. }
+        // An order can wipe a device: that is for administrators of all.
+        | MachineCommand::Order { .. } => None,
     };
     let tau = request.intake.timing.tau;
-    let holds = roles.iter().any(|role| rights_at(draft, (user, *role), LocationId(0), tau));
-    if holds {
-        Ok(())
-    } else {
-        Err(Refusal(Reason::new(Code::RightMissing).word("operator", user)))
-    }
+    let may = site.is_some_and(|site| may_manage(draft, user, site, tau))
+        // What is not there is told apart by whoever may do anything.
+        || rights_at(draft, (user, Role::Administrator), LocationId(0), tau) && is_for_people(command);
+    if may { Ok(()) } else { Err(Refusal(Reason::new(Code::RightMissing).word("operator", user))) }
+}
+
+const fn is_for_people(command: &MachineCommand) -> bool {
+    matches!(
+        command,
+        MachineCommand::AllowEnrolment { .. }
+            | MachineCommand::SetDevice { .. }
+            | MachineCommand::DeclareLost { .. }
+            | MachineCommand::DeclareGapLost { .. }
+            | MachineCommand::Order { .. }
+    )
+}
+
+/// Whether `user` may manage the devices of `site`: administrators and supervisors, of all locations
+/// or of one that the site has.
+fn may_manage(draft: &Draft<'_>, user: &OperatorId, site: SiteId, tau: ServerTime) -> bool {
+    let locations = draft.list::<place::Locations>(&KeyRange::all());
+    let here = locations.into_iter().filter(|(_id, row)| row.site == site).map(|(id, _row)| id);
+    std::iter::once(LocationId(0)).chain(here).any(|location| {
+        [Role::Administrator, Role::Supervisor]
+            .into_iter()
+            .any(|role| rights_at(draft, (user, role), location, tau))
+    })
 }
 
 fn apply(
