@@ -20,6 +20,7 @@ use futures_util::{SinkExt as _, StreamExt as _};
 use protocol::frame::{FaultCode, Frame, Limits, Retry, SUB_PROTOCOL, codec};
 use server_core::session::wire::{ConnectionNo, Incoming};
 use tokio::sync::{mpsc, watch};
+use tokio_tungstenite::tungstenite;
 
 use crate::api::problem::Problem;
 use crate::runtime::{Company, Input, Outgoing, outgoing_queue};
@@ -125,6 +126,9 @@ async fn read(
                 continue;
             }
             Some(Ok(WsMessage::Close(_))) | None => return "the peer closed",
+            Some(Err(error)) if is_too_large(&error) => {
+                return refused(company, connection, Limits::DEFAULT.message_bytes_max).await;
+            }
             Some(Err(error)) => {
                 tracing::debug!(connection = connection.0, %error, "a connection broke");
                 return "the connection broke";
@@ -135,7 +139,8 @@ async fn read(
             stranger_bytes = stranger_bytes.saturating_add(length);
             // It may have become known while this message was under way.
             if stranger_bytes > stranger_bytes_max && !*is_known.borrow() {
-                return "a stranger sent too much";
+                let bytes_max = Limits::UNAUTHENTICATED_BYTES_MAX;
+                return refused(company, connection, bytes_max).await;
             }
         }
         let incoming = Incoming::read(&bytes, &Limits::DEFAULT);
@@ -143,6 +148,24 @@ async fn read(
             return "the server does not take it";
         }
     }
+}
+
+/// Whether a message was refused for its size, before it was read.
+fn is_too_large(error: &axum::Error) -> bool {
+    let inner = std::error::Error::source(error);
+    inner
+        .and_then(|inner| inner.downcast_ref::<tungstenite::Error>())
+        .is_some_and(|inner| matches!(inner, tungstenite::Error::Capacity(_)))
+}
+
+/// Reads nothing more, and waits until the peer was told why and the writer has closed.
+async fn refused(company: &Company, connection: ConnectionNo, bytes_max: u32) -> Why {
+    let detail = format!("at most {bytes_max} bytes may be sent here");
+    let incoming = Incoming::Broken { fault: FaultCode::TOO_LARGE, detail };
+    if company.tell(Input::Received { connection, incoming }).await.is_ok() {
+        tokio::time::sleep(STRANGER).await;
+    }
+    "the peer sent too much"
 }
 
 async fn write(

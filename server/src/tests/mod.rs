@@ -2,11 +2,13 @@
 
 mod api;
 mod backup;
+mod control;
 mod device;
 mod disk;
 mod golden;
 mod house;
 mod http;
+mod import;
 mod pages;
 mod runtime;
 mod socket;

@@ -79,7 +79,7 @@ pub(crate) fn verify(arguments: &VerifyArguments) -> Result<bool, Problem> {
 
 /// The store of a data folder; a folder without one is not made here.
 fn open(data: &Path) -> Result<Store, Problem> {
-    let folder = crate::existing(data)?.store_folder();
+    let folder = Config::local(data).store_folder();
     if !folder.exists() {
         return Err(format!("{} holds no company", data.display()).into());
     }
