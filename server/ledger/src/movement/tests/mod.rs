@@ -1,5 +1,7 @@
 //! What devices report, judged through the one door.
 
+mod direct;
+
 use protocol::code::Code;
 use protocol::feed::{DocumentStatus, TaskKind};
 use protocol::operation::{DocumentKind, Tracking};
