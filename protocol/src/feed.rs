@@ -132,6 +132,9 @@ pub struct LocationRow {
     /// Where picked goods are dropped by default.
     #[serde(rename = "o", default, skip_serializing_if = "Option::is_none")]
     pub shipment_bin: Option<BinCode>,
+    /// Goods are here while they are between two others: nobody works here.
+    #[serde(rename = "t", default, skip_serializing_if = "std::ops::Not::not")]
+    pub in_transit: bool,
 }
 
 /// What a bin is for. A state of goods is a bin.

@@ -287,6 +287,7 @@ pub(super) fn rows() -> Vec<FeedRow> {
             bin_mandatory: true,
             receipt_bin: Some("DOCK".try_into().unwrap()),
             shipment_bin: Some("OUT".try_into().unwrap()),
+            in_transit: false,
         }),
     ];
     for (bin, kind) in [

@@ -118,6 +118,11 @@ fn each_signal_has_a_sound_a_vibration_and_a_colour() {
         assert!(tones.contains(&format!("  {signal}: [[")), "{signal}");
         assert!(vibrations.contains(&format!("  {signal}: [")), "{signal}");
     }
+    // The network is heard softly, and seen on the chip; nobody is shaken for it.
+    for signal in ["offline", "online"] {
+        assert!(tones.contains(&format!("  {signal}: [[")), "{signal}");
+        assert!(!vibrations.contains(signal), "{signal}");
+    }
     for signal in ["good", "complete", "warning", "stop"] {
         assert!(style.contains(&format!(".remark.{signal}")), "{signal}");
     }
