@@ -162,7 +162,7 @@ document.addEventListener("input", (event) => {
 
 // The wedge: a scanner types faster than a person, and ends with Enter or Tab.
 
-const wedge = { text: "", last: 0, field: null, before: "", alt: null, timer: 0, byKey: false };
+const wedge = { text: "", last: 0, typed: false, field: null, before: "", alt: null, timer: 0, byKey: false };
 let scanned = { text: "", at: 0 };
 
 function forget() {
@@ -171,9 +171,15 @@ function forget() {
   clearTimeout(wedge.timer);
 }
 
+// What began in a field may have been typed by a person; elsewhere only a scanner types.
+function pause() {
+  return wedge.typed ? BURST_MS : PAUSE_MS;
+}
+
 function take(character, now) {
-  if (wedge.text && now - wedge.last > (isTyping() ? BURST_MS : PAUSE_MS)) forget();
+  if (wedge.text && now - wedge.last > pause()) forget();
   if (!wedge.text) {
+    wedge.typed = isTyping();
     const field = document.activeElement;
     wedge.field = field && field.matches("input") ? field : null;
     wedge.before = wedge.field ? wedge.field.value : "";
@@ -185,8 +191,7 @@ function take(character, now) {
 // Ends a burst; false when what was typed was no scan.
 function finish(now) {
   const text = wedge.text;
-  const pause = isTyping() ? 2 * BURST_MS : PAUSE_MS;
-  const burst = [...text].length >= SCAN_CHARACTERS_MIN && now - wedge.last <= pause;
+  const burst = [...text].length >= SCAN_CHARACTERS_MIN && now - wedge.last <= 2 * pause();
   if (burst && wedge.field) wedge.field.value = wedge.before;
   forget();
   if (!burst) return false;
