@@ -173,7 +173,7 @@ fn first_link(runtime: &Runtime, url: &str) -> (FirstLink, Option<String>) {
     }
     let (first, token) = FirstLink::make();
     let link = format!("{url}/first/{token}");
-    tracing::warn!(link, "nobody administers this company yet: open the link, it works once");
+    tracing::info!(link, "nobody administers this company yet: open the link, it works once");
     (first, Some(link))
 }
 

@@ -59,7 +59,9 @@ function signal(name) {
   if (!TONES[name]) return;
   unlock();
   if (audio) TONES[name].forEach(tone);
-  if (navigator.vibrate && VIBRATIONS[name]) navigator.vibrate(VIBRATIONS[name]);
+  // Before the first touch a browser refuses, and says so in its log.
+  const touched = !navigator.userActivation || navigator.userActivation.hasBeenActive;
+  if (touched && navigator.vibrate && VIBRATIONS[name]) navigator.vibrate(VIBRATIONS[name]);
   if (name === "offline" || name === "online") return; // the chip says it
   const loud = name === "stop" || name === "warning" || name === "attention";
   const said = document.querySelector("#notice, #stopped, #remark, #question");
@@ -216,7 +218,10 @@ function toggle(id) {
 }
 
 const COMMANDS = {
-  Escape: () => press(".bar .back") || perform("back", ""),
+  Escape: () => {
+    if (document.querySelector("#problem[open]")) toggle("problem");
+    else if (!press(".bar .back")) perform("back", "");
+  },
   F1: () => COMMANDS.Escape(),
   F2: () => toggle("problem"),
   F3: () => (document.getElementById("keys") ? toggle("keys") : perform("keypad", "")),
@@ -263,9 +268,11 @@ document.addEventListener("keydown", (event) => {
   wedge.byKey = true;
   if (!isTyping() && /^\d$/.test(event.key) && wedge.text.length === 1) {
     wedge.timer = setTimeout(() => {
-      const lone = wedge.text;
+      const row = document.querySelector(`[data-digit="${wedge.text}"]`);
+      // Where there is nothing to choose, it may be the begin of a slow scan.
+      if (!row) return;
       forget();
-      press(`[data-digit="${lone}"]`);
+      row.click();
     }, DIGIT_WAIT_MS);
   }
 });

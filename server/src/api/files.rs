@@ -23,6 +23,7 @@ use serde::{Deserialize, Serialize};
 use super::extract::{Body, Named};
 use super::problem::Problem;
 use crate::desk::session::SignedIn;
+use crate::exchange::check::check_readable;
 use crate::exchange::read::{ReadError, read_files};
 use crate::exchange::{RowFault, files, write};
 use crate::import::{self, RunError, quietly};
@@ -112,9 +113,15 @@ enum Prepared {
 }
 
 fn prepare(app: &AppState, number: ImportNo, files: Vec<(String, Vec<u8>)>) -> Prepared {
+    let company = app.company();
+    let snapshot = company.snapshot();
     let batch = match read_files(files) {
         Ok(batch) => batch,
-        Err(ReadError::Rows { faults }) => return Prepared::Faults { n_rows: 0, faults },
+        Err(ReadError::Rows { mut faults, read }) => {
+            faults.extend(check_readable(&read, &snapshot, &faults));
+            faults.sort();
+            return Prepared::Faults { n_rows: read.n_rows(), faults };
+        }
         Err(error @ ReadError::Folder { .. }) => {
             let fault = RowFault {
                 file: String::new(),
@@ -127,8 +134,6 @@ fn prepare(app: &AppState, number: ImportNo, files: Vec<(String, Vec<u8>)>) -> P
         }
     };
     let n_rows = batch.n_rows();
-    let company = app.company();
-    let snapshot = company.snapshot();
     let plan = match import::prepare(&batch, &snapshot, number, &mut quietly) {
         Ok(plan) => plan,
         Err(faults) => return Prepared::Faults { n_rows, faults },

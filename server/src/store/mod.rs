@@ -52,6 +52,12 @@ pub enum StoreError {
         #[source]
         source: fjall::Error,
     },
+    /// Somebody else has it open.
+    #[error("{path} is in use: a server runs over it, stop it first")]
+    InUse {
+        /// The folder.
+        path: PathBuf,
+    },
     /// The folder cannot be read or made.
     #[error("the folder {path} cannot be used")]
     Folder {
@@ -146,7 +152,10 @@ impl Store {
             .max_journaling_size(JOURNAL_BYTES)
             .worker_threads(1)
             .open()
-            .map_err(engine)?;
+            .map_err(|error| match error {
+                fjall::Error::Locked => StoreError::InUse { path: path.to_owned() },
+                other => engine(other),
+            })?;
         let keyspace =
             |name: &str| database.keyspace(name, KeyspaceCreateOptions::default).map_err(engine);
         let (intake, change) = (keyspace("intake")?, keyspace("change")?);

@@ -8,6 +8,7 @@ use server::desk::rights::{Roles, has_administrator};
 use server::exchange::RowFault;
 use server::import::Stage;
 use server::runtime::Company;
+use server::store::Snapshot;
 use server_core::intake::command::CommandOrigin;
 
 use crate::Problem;
@@ -109,9 +110,10 @@ pub(crate) async fn import(
     (origin, number): (CommandOrigin, u64),
     dry_run: bool,
 ) -> Result<usize, Problem> {
-    let batch = server::exchange::read::read_folder(folder).map_err(read_problem)?;
-    let n_rows = batch.n_rows();
     let snapshot = company.snapshot();
+    let batch = server::exchange::read::read_folder(folder)
+        .map_err(|error| read_problem(error, &snapshot))?;
+    let n_rows = batch.n_rows();
     let now = company.now();
     let mut key = [0; 16];
     key[..8].copy_from_slice(&number.to_le_bytes());
@@ -152,9 +154,13 @@ fn show(stage: Stage, done: usize, of: usize) {
     }
 }
 
-fn read_problem(error: server::exchange::read::ReadError) -> Problem {
+fn read_problem(error: server::exchange::read::ReadError, company: &Snapshot) -> Problem {
     match error {
-        server::exchange::read::ReadError::Rows { faults } => faults_problem(&faults),
+        server::exchange::read::ReadError::Rows { mut faults, read } => {
+            faults.extend(server::exchange::check::check_readable(&read, company, &faults));
+            faults.sort();
+            faults_problem(&faults)
+        }
         other @ server::exchange::read::ReadError::Folder { .. } => other.into(),
     }
 }

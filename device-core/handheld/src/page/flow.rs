@@ -72,7 +72,10 @@ fn sheet(notice: &Notice, language: Language) -> Markup {
 /// A text with the characters underlined in which it differs from another.
 fn differing(text: &str, other: &str) -> Markup {
     let mut others = other.chars();
-    let marked: Vec<(char, bool)> = text.chars().map(|c| (c, others.next() != Some(c))).collect();
+    // In names nearly all of it would differ, and that says nothing.
+    let is_code = !text.contains(' ') && !other.contains(' ');
+    let marked: Vec<(char, bool)> =
+        text.chars().map(|c| (c, others.next() != Some(c) && is_code)).collect();
     html! {
         bdi dir="ltr" translate="no" class="code big" {
             @for (c, differs) in marked {

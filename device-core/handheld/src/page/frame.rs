@@ -40,7 +40,8 @@ pub(super) fn whole(language: Language, chip: &Markup, middle: &Markup) -> Marku
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 title { "Tallyman" }
                 link rel="icon" href="/icon.svg";
-                link rel="manifest" href="/manifest.webmanifest";
+                // Behind the guard like everything: it is asked for with the session.
+                link rel="manifest" href="/manifest.webmanifest" crossorigin="use-credentials";
                 link rel="stylesheet" href="/app.css";
                 script type="module" src="/app.js" {}
             }
