@@ -97,20 +97,20 @@ fn every_bad_row_is_told_with_its_place_and_a_remedy() {
 
 #[test]
 fn what_a_row_that_cannot_be_read_may_have_named_is_not_called_unknown() {
-    let faults = faults_of(with(
+    let mut files = with(
         "items.csv",
         "item,description,base_unit,precision,tracking_code\n\
-         BOLT-M8,Bolt,PCS,0.000001,\nMILK,Milk,L,,GHOST\n",
-    ));
+         BOLT-M8,Bolt,PCS,0.000001,\nMILK,Milk,L,,LOTS\n",
+    );
+    files.retain(|(name, _bytes)| name != "opening_stock.csv");
+    let stock = "location,bin,item,quantity\nMAIN,A-01,BOLT-M8,2\nMAIN,Z-99,BOLT-M8,3\n";
+    files.push(file("opening_stock.csv", stock));
+    let faults = faults_of(files);
     let places: Vec<_> = (faults.iter())
         .map(|fault| (fault.file.as_str(), fault.line, fault.column.as_str()))
         .collect();
-    // Stock and orders of BOLT-M8 are not unknown: its row is there and cannot be read.
-    assert_eq!(
-        places,
-        [("items.csv", 2, "precision"), ("items.csv", 3, "tracking_code")],
-        "{faults:#?}"
-    );
+    // The row of BOLT-M8 is there and cannot be read; Z-99 is nowhere.
+    assert_eq!(places, [("items.csv", 2, "precision"), ("opening_stock.csv", 3, "bin")]);
 }
 
 #[test]

@@ -152,6 +152,19 @@ impl MachineCommand {
         std::iter::once(MARK).chain(body).collect()
     }
 
+    /// Its name, for lists.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::AllowEnrolment { .. } => "allow_enrolment",
+            Self::Enrol { .. } => "enrol",
+            Self::Incarnate { .. } => "incarnate",
+            Self::SetDevice { .. } => "set_device",
+            Self::DeclareLost { .. } => "declare_lost",
+            Self::ExtendSignIn { .. } => "extend_sign_in",
+            Self::BeginEpoch { .. } => "begin_epoch",
+        }
+    }
+
     /// The machine's command in an intake record; none where the record is another's.
     pub(crate) fn of(intake: &Intake) -> Option<Result<Self, Poison>> {
         match &intake.origin {
