@@ -52,12 +52,6 @@ pub enum StoreError {
         #[source]
         source: fjall::Error,
     },
-    /// Somebody else has it open.
-    #[error("{path} is in use: a server runs over it, stop it first")]
-    InUse {
-        /// The folder.
-        path: PathBuf,
-    },
     /// The folder cannot be read or made.
     #[error("the folder {path} cannot be used")]
     Folder {
@@ -152,10 +146,7 @@ impl Store {
             .max_journaling_size(JOURNAL_BYTES)
             .worker_threads(1)
             .open()
-            .map_err(|error| match error {
-                fjall::Error::Locked => StoreError::InUse { path: path.to_owned() },
-                other => engine(other),
-            })?;
+            .map_err(engine)?;
         let keyspace =
             |name: &str| database.keyspace(name, KeyspaceCreateOptions::default).map_err(engine);
         let (intake, change) = (keyspace("intake")?, keyspace("change")?);

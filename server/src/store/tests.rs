@@ -89,5 +89,5 @@ fn a_store_that_somebody_has_open_says_what_to_do() {
     let folder = tempfile::tempdir().unwrap();
     let _open = Store::open(folder.path()).unwrap();
     let error = Store::open(folder.path()).err().unwrap();
-    assert!(error.to_string().contains("stop it first"), "{error}");
+    assert!(error.to_string().contains("in use: a server runs"), "{error}");
 }
