@@ -205,6 +205,7 @@ codes! {
     BinNotEditable = "bin_not_editable",
     ReservationLocked = "reservation_locked",
     AverageSetupLocked = "average_setup_locked",
+    TokenScope = "token_scope",
 }
 
 impl fmt::Display for Code {

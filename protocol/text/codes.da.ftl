@@ -300,3 +300,5 @@ reservation_locked = Linje { $line } på { $document } er reserveret: sted, vare
     .next = Annullér reservationen først.
 average_setup_locked = Perioder til og med { $date } er lukket: gennemsnit beholder deres perioder og omfang.
     .next = Genåbn disse lagerperioder først, eller vent på et nyt regnskabsår.
+token_scope = Nøglen må ikke dette.
+    .next = Brug en nøgle med området { $scope }, eller log ind.

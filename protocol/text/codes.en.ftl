@@ -301,3 +301,5 @@ reservation_locked = Line { $line } of { $document } is reserved: its place, ite
     .next = Cancel the reservation first.
 average_setup_locked = Periods up to { $date } are closed: averages keep their periods and what they are made for.
     .next = Reopen these inventory periods first, or wait for a new fiscal year.
+token_scope = The token may not do this.
+    .next = Use a token with the scope { $scope }, or sign in.

@@ -6,6 +6,7 @@
 
 pub mod codec;
 pub mod push;
+pub mod shape;
 
 #[cfg(test)]
 mod golden;

@@ -5,7 +5,9 @@
 
 use ledger::draft::Draft;
 use ledger::schema::book::{Companies, Company, Intake, Origin};
-use ledger::schema::identity::{Device, DeviceState, Devices, Enrolment, Enrolments, Incarnations};
+use ledger::schema::identity::{
+    Device, DeviceState, Devices, Enrolment, Enrolments, Incarnations, Operators,
+};
 use ledger::schema::{Counter, LocationId, SiteId, next_number, place};
 use ledger::tables::Read as _;
 use protocol::code::Code;
@@ -19,7 +21,7 @@ use serde_bytes::ByteBuf;
 
 use crate::identity::rights_at;
 use crate::poster::judge::{Poison, Request, write_outcome};
-use crate::schema::{Epochs, SignInTerms};
+use crate::schema::{ApiToken, ApiTokens, Epochs, SignInTerms};
 
 /// No MessagePack value starts with this byte (MessagePack specification, "never used").
 const MARK: u8 = 0xC1;
@@ -72,6 +74,24 @@ pub enum MachineCommand {
     ExtendSignIn {
         /// The instant.
         until: ServerTime,
+    },
+    /// A program may act for a person.
+    AllowToken {
+        /// SHA-256 of the key; the key itself is stored nowhere.
+        token_hash: ByteBuf,
+        /// What people call it.
+        name: String,
+        /// For whom it acts.
+        user: OperatorId,
+        /// What it may be used for.
+        scopes: Vec<String>,
+        /// Until when; none: until it is revoked.
+        expires: Option<ServerTime>,
+    },
+    /// A key of a program works no longer.
+    RevokeToken {
+        /// SHA-256 of the key.
+        token_hash: ByteBuf,
     },
     /// The store was restored from a backup: a new generation of the server begins. What the lost
     /// log decided after `fork` is not what this one decides.
@@ -130,9 +150,10 @@ fn may(draft: &Draft<'_>, request: &Request<'_>, command: &MachineCommand) -> Re
         }
     };
     let roles: &[Role] = match command {
-        MachineCommand::AllowEnrolment { .. } | MachineCommand::SetDevice { .. } => {
-            &[Role::Administrator]
-        }
+        MachineCommand::AllowEnrolment { .. }
+        | MachineCommand::SetDevice { .. }
+        | MachineCommand::AllowToken { .. }
+        | MachineCommand::RevokeToken { .. } => &[Role::Administrator],
         MachineCommand::DeclareLost { .. } => &[Role::Administrator, Role::Supervisor],
         // Only the machine knows when these are due.
         MachineCommand::Enrol { .. }
@@ -186,6 +207,22 @@ fn apply(
             draft.put::<SignInTerms>(&(), until);
             Ok(())
         }
+        MachineCommand::AllowToken { token_hash, name, user, scopes, expires } => {
+            let token = ApiToken {
+                name,
+                user,
+                scopes,
+                by: giver(request.intake),
+                made: request.intake.received,
+                expires,
+                revoked: None,
+            };
+            allow_token(draft, sha256_of(&token_hash, "token")?, token)
+        }
+        MachineCommand::RevokeToken { token_hash } => {
+            let hash = sha256_of(&token_hash, "token")?;
+            revoke_token(draft, hash, request.intake.received)
+        }
         MachineCommand::BeginEpoch { fork } => begin_epoch(draft, fork),
     }
 }
@@ -200,7 +237,33 @@ fn giver(intake: &Intake) -> OperatorId {
 }
 
 fn code_key(hash: &[u8]) -> Result<[u8; 32], Refusal> {
-    hash.try_into().map_err(|_length| Refusal::new(Code::MalformedRequest, "enrolment code"))
+    sha256_of(hash, "enrolment code")
+}
+
+fn sha256_of(hash: &[u8], what: &str) -> Result<[u8; 32], Refusal> {
+    hash.try_into().map_err(|_length| Refusal::new(Code::MalformedRequest, what))
+}
+
+/// A key is made once, for somebody who is there and not disabled.
+fn allow_token(draft: &mut Draft<'_>, hash: [u8; 32], token: ApiToken) -> Result<(), Refusal> {
+    let is_known = draft.row::<Operators>(&token.user).is_some_and(|operator| !operator.disabled);
+    if !is_known {
+        return Err(Refusal::new(Code::NotFound, token.user.as_str()));
+    }
+    if draft.has::<ApiTokens>(&hash) {
+        return Err(Refusal::new(Code::AlreadyExists, "token"));
+    }
+    draft.put::<ApiTokens>(&hash, token);
+    Ok(())
+}
+
+/// Revoking twice leaves the first instant.
+fn revoke_token(draft: &mut Draft<'_>, hash: [u8; 32], at: ServerTime) -> Result<(), Refusal> {
+    let token =
+        draft.row::<ApiTokens>(&hash).ok_or_else(|| Refusal::new(Code::NotFound, "token"))?;
+    let revoked = token.revoked.or(Some(at));
+    draft.put::<ApiTokens>(&hash, ApiToken { revoked, ..(*token).clone() });
+    Ok(())
 }
 
 fn with_device(

@@ -17,6 +17,8 @@ use crate::intake::push::{PreparedPush, PushFault, Sender, Taken, take_push};
 use crate::poster::judge::Judge;
 use crate::poster::{Decided, Group};
 use crate::schema::{SafePoint, SafePoints, Stream};
+use crate::session::budget::Budgets;
+use crate::session::turns::Turns;
 use crate::session::wire::ConnectionNo;
 use crate::store::Store;
 use crate::watermark::Watch;
@@ -52,6 +54,10 @@ pub(crate) struct Core {
     pub(crate) enrolling: BTreeMap<IntakeNo, ConnectionNo>,
     /// Connections that wait for the decision about a new incarnation.
     pub(crate) incarnating: BTreeMap<IntakeNo, ConnectionNo>,
+    /// What is left to each device.
+    pub(crate) budgets: Budgets,
+    /// Who may be sent a snapshot.
+    pub(crate) turns: Turns,
     pub(crate) watch: Watch,
     pub(crate) safe: SafePoint,
     pub(super) floor: Floor,
@@ -79,6 +85,8 @@ impl Core {
             replaced: Vec::new(),
             enrolling: BTreeMap::new(),
             incarnating: BTreeMap::new(),
+            budgets: Budgets::default(),
+            turns: Turns::default(),
             feed_due: None,
             housekeeping_due: now,
             commands: BTreeMap::new(),
