@@ -3,6 +3,8 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use crate::secret::Masked;
+
 /// Whether and how connections are encrypted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Tls {
@@ -44,6 +46,8 @@ pub struct Config {
     pub connections_max: usize,
     /// New connections per second; those beyond are asked to come back.
     pub admissions_per_s: u32,
+    /// What a scraper of `/metrics` on another machine shows as its bearer token.
+    pub metrics_key: Option<Masked>,
     /// A deliberate mistake of the machine, for the demo and the tests; no other command sets it.
     pub bug: Option<server_core::machine::Bug>,
 }
@@ -60,6 +64,7 @@ impl Config {
             heartbeat_s: 15,
             connections_max: 10_000,
             admissions_per_s: 500,
+            metrics_key: None,
             bug: None,
         }
     }

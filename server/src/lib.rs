@@ -5,7 +5,7 @@
 //!
 //! Order of reading: [`config`] and [`server`] (how it is put together), [`runtime`] (the machine
 //! at work), [`sockets`] (devices), [`desk`] and [`api`] (people and programs), [`view`] (what they
-//! are shown), [`import`] and [`export`] over [`exchange`] (files), [`store`], [`clock`].
+//! are shown), [`import`] and [`export`] over [`exchange`] (files), [`metrics`], [`store`], [`clock`].
 
 pub mod api;
 pub mod clock;
@@ -16,6 +16,7 @@ pub mod enrolment;
 pub mod exchange;
 pub mod export;
 pub mod import;
+pub mod metrics;
 pub mod open;
 pub mod runtime;
 pub mod secret;

@@ -1,12 +1,14 @@
 //! The whole server: opened, listening, and stopped again.
 
 use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum_server::Handle;
-use axum_server::tls_rustls::RustlsConfig;
+use axum_server::tls_rustls::{RustlsAcceptor, RustlsConfig};
 use tokio::task::JoinHandle;
 
+use crate::api;
 use crate::config::{Config, ConfigError};
 use crate::desk::first::FirstLink;
 use crate::desk::password::Passwords;
@@ -15,14 +17,17 @@ use crate::desk::throttle::Throttle;
 use crate::enrolment::Address;
 use crate::open::{self, OpenError, Opened};
 use crate::runtime::{Health, Runtime};
+use crate::sockets::admission::Admission;
+use crate::sockets::gate::Gate;
 use crate::state::{AppState, Inner};
 use crate::tls::{self, TlsError};
-use crate::{api, sockets};
 
 /// How long open requests are given when the server stops.
 const GRACE: Duration = Duration::from_secs(5);
+/// How long a peer may take for TLS.
+const HANDSHAKE: Duration = Duration::from_secs(10);
 /// How long a peer may take for the head of a request.
-const HEAD: Duration = Duration::from_secs(30);
+const HEAD: Duration = Duration::from_secs(10);
 /// How often expired desk sessions are taken away.
 const SWEEP: Duration = Duration::from_secs(3_600);
 
@@ -103,6 +108,10 @@ impl Server {
         let tls = url.starts_with("https://");
         let address = Address { url: url.clone(), server: opened.server, pin };
         let (first, first_link) = first_link(&opened.runtime, &url);
+        let clock = opened.runtime.company().clock();
+        let (most, per_s) = (config.connections_max, config.admissions_per_s);
+        let gate = Gate::new(most, per_s, clock.clone());
+        let admission = Admission::new(most, per_s, clock.clone());
         let app = AppState::new(Inner {
             company: opened.runtime.company().clone(),
             passwords: Passwords::new(),
@@ -110,20 +119,23 @@ impl Server {
             first,
             address,
             tls,
-            admission: sockets::admission(config.connections_max, config.admissions_per_s),
+            admission: Arc::new(admission),
+            metrics_key: config.metrics_key.clone(),
         });
         let handle = Handle::new();
         let service = api::router(app.clone()).into_make_service_with_connect_info::<SocketAddr>();
         let serving = match identity {
             Some(identity) => {
-                let config = RustlsConfig::from_config(identity.config);
+                let tls = RustlsAcceptor::new(RustlsConfig::from_config(identity.config));
+                let tls = tls.handshake_timeout(HANDSHAKE).acceptor(gate);
                 let mut server =
-                    axum_server::from_tcp_rustls(listener, config).map_err(listen_error)?;
+                    axum_server::from_tcp(listener).map_err(listen_error)?.acceptor(tls);
                 server.http_builder().http1().header_read_timeout(HEAD);
                 tokio::spawn(server.handle(handle.clone()).serve(service))
             }
             None => {
-                let mut server = axum_server::from_tcp(listener).map_err(listen_error)?;
+                let mut server =
+                    axum_server::from_tcp(listener).map_err(listen_error)?.acceptor(gate);
                 server.http_builder().http1().header_read_timeout(HEAD);
                 tokio::spawn(server.handle(handle.clone()).serve(service))
             }
@@ -205,7 +217,8 @@ impl Running {
     /// Stops: devices are told to come back, open requests may end, the last write is durable.
     pub async fn stop(self) -> Health {
         self.sweeping.abort();
-        let health = self.runtime.stop().await;
+        let back_after_ms = self.app.admission().return_window();
+        let health = self.runtime.stop_with(back_after_ms).await;
         self.handle.graceful_shutdown(Some(GRACE));
         match self.serving.await {
             Ok(Ok(())) => {}

@@ -2,6 +2,7 @@
 
 mod api;
 mod device;
+mod guarded;
 mod house;
 mod http;
 mod pages;
