@@ -2,12 +2,15 @@
 
 mod demo;
 mod import;
+mod logs;
 mod scan;
 mod serve;
+mod service;
+mod settings;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 /// Anything that ends a command early, with a sentence for the person who typed it.
 type Problem = Box<dyn std::error::Error + Send + Sync>;
@@ -22,7 +25,10 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Command {
     /// Serve devices and dashboard.
-    Serve(serve::ServeArguments),
+    Serve(Box<serve::ServeArguments>),
+    /// Show how the server is set up.
+    #[command(subcommand)]
+    Config(Box<serve::ConfigCommand>),
     /// Begin a company.
     Init(serve::InitArguments),
     /// Bring in CSV files: all rows or none.
@@ -38,12 +44,16 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    tracing_subscriber::fmt()
-        .with_max_level(tracing::Level::WARN)
-        .with_writer(std::io::stderr)
-        .init();
-    let done = match Arguments::parse().command {
-        Command::Serve(arguments) => serve::serve(&arguments).map(|()| true),
+    let matches = Arguments::command().get_matches();
+    let arguments = Arguments::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    let own = matches.subcommand().map_or(&matches, |(_name, own)| own);
+    // A server begins its log as it is set up; all others tell what went wrong.
+    if !matches!(arguments.command, Command::Serve(_)) {
+        logs::begin((logs::Form::Text, logs::Level::Warn));
+    }
+    let done = match arguments.command {
+        Command::Serve(arguments) => serve::serve(&arguments, own).map(|()| true),
+        Command::Config(command) => serve::config(&command, own).map(|()| true),
         Command::Init(arguments) => serve::init(&arguments).map(|()| true),
         Command::Import(arguments) => import::run_import(&arguments).map(|()| true),
         Command::Export(arguments) => import::run_export(&arguments).map(|()| true),
