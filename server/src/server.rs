@@ -22,6 +22,9 @@ use crate::sockets::gate::Gate;
 use crate::state::{AppState, Inner};
 use crate::tls::{self, TlsError};
 
+/// Connections that the system keeps until they are accepted: after a restart thousands come at
+/// once, and each that is dropped tries again only after a second.
+const BACKLOG: i32 = 4_096;
 /// How long open requests are given when the server stops.
 const GRACE: Duration = Duration::from_secs(5);
 /// How long a peer may take for TLS.
@@ -151,6 +154,8 @@ fn listen(config: &Config) -> Result<TcpListener, StartError> {
     let listen_error = |source| StartError::Listen { listen: config.listen, source };
     let listener = TcpListener::bind(config.listen).map_err(listen_error)?;
     listener.set_nonblocking(true).map_err(listen_error)?;
+    // Listening again only makes the queue longer. The system caps it.
+    socket2::SockRef::from(&listener).listen(BACKLOG).map_err(listen_error)?;
     Ok(listener)
 }
 
