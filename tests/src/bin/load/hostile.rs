@@ -338,12 +338,13 @@ async fn betray(n: u32, field: Arc<Field>) {
         };
         let flood = async {
             for round in 0_u32.. {
-                let frame = if round % 2 == 0 { device.push() } else { device.heartbeat() };
+                let frame =
+                    if round.is_multiple_of(2) { device.push() } else { device.heartbeat() };
                 if line.say(&frame).await.is_err() {
                     return;
                 }
                 // Every other connection never reads.
-                if round % 16 == 0 && n % 2 == 0 {
+                if round.is_multiple_of(16) && n.is_multiple_of(2) {
                     let heard = tokio::time::timeout(Duration::from_millis(1), line.hear());
                     drop(heard.await);
                 }

@@ -4,7 +4,6 @@
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
-use std::time::Duration;
 
 use device_core::engine::Address;
 use ledger::schema::place::SitesByCode;
