@@ -209,6 +209,7 @@ codes! {
     BackupFailed = "backup_failed",
     ImportIncomplete = "import_incomplete",
     ImportDone = "import_done",
+    TokenScope = "token_scope",
 }
 
 impl fmt::Display for Code {

@@ -8,6 +8,7 @@ use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 
+use crate::frame::shape::{self, Shape};
 use crate::identity::{CaseId, HoldId, Lsn, OperationId, ServerTime, TaskId};
 use crate::operation::{DocumentKind, Tracking};
 use crate::outcome::Outcome;
@@ -537,7 +538,7 @@ macro_rules! tables {
             /// The decoder's message when the fields are not those of the table.
             pub fn decode(table: u8, bytes: &[u8]) -> Result<Option<Self>, String> {
                 match table {
-                    $($number => rmp_serde::from_slice(bytes)
+                    $($number => shape::read(bytes, &Shape::OF_THE_SERVER)
                         .map(|row| Some(Self::$variant(row)))
                         .map_err(|error| error.to_string()),)*
                     _ => Ok(None),

@@ -333,3 +333,5 @@ import_incomplete = { $staged } dele af importen er klargjort, { $wanted } er n�
     .next = Begynd importen forfra.
 import_done = Importen er allerede udført.
     .next = Der er intet at gøre.
+token_scope = Nøglen må ikke dette.
+    .next = Brug en nøgle med området { $scope }, eller log ind.

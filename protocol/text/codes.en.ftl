@@ -334,3 +334,5 @@ import_incomplete = { $staged } parts of the import are staged, { $wanted } are 
     .next = Begin the import again.
 import_done = The import was done before.
     .next = Nothing to do.
+token_scope = The token may not do this.
+    .next = Use a token with the scope { $scope }, or sign in.

@@ -5,7 +5,7 @@
 //!
 //! Order of reading: [`config`] and [`server`] (how it is put together), [`runtime`] (the machine
 //! at work), [`sockets`] (devices), [`desk`] and [`api`] (people and programs), [`view`] (what they
-//! are shown), [`import`] and [`export`] over [`exchange`] (files), [`control`], [`store`], [`backup`] and
+//! are shown), [`import`] and [`export`] over [`exchange`] (files), [`control`], [`metrics`], [`store`], [`backup`] and
 //! [`verify`], [`clock`].
 
 pub mod api;
@@ -19,6 +19,7 @@ pub mod enrolment;
 pub mod exchange;
 pub mod export;
 pub mod import;
+pub mod metrics;
 pub mod open;
 pub mod runtime;
 pub mod secret;

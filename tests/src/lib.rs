@@ -2,10 +2,12 @@
 //!
 //! [`world`] plays devices and server in virtual time under an adversary, [`reference`] is the
 //! naive second opinion that shares no code with the ledger, [`shuffle`] lets the same work arrive in
-//! other orders, [`vectors`] plays worked figures, [`prng`] makes every run repeatable.
+//! other orders, [`vectors`] plays worked figures, [`fuzz`] feeds the decoders with bytes that are almost
+//! right, [`prng`] makes every run repeatable.
 //!
 //! Never here: anything that ships.
 
+pub mod fuzz;
 pub mod prng;
 pub mod reference;
 pub mod shuffle;

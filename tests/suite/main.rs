@@ -2,6 +2,7 @@
 
 mod browser;
 mod end_to_end;
+mod fuzz;
 mod house;
 mod kill;
 mod readme;

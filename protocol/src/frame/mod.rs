@@ -15,6 +15,7 @@ mod liveness;
 pub mod order;
 pub mod push;
 mod session;
+pub mod shape;
 mod upload;
 
 #[cfg(test)]

@@ -36,6 +36,7 @@ use server_core::intake::command::CommandOrigin;
 use super::extract::Body;
 use super::problem::Problem;
 use crate::desk::session::SignedIn;
+use crate::desk::token::Scope;
 use crate::exchange::Batch;
 use crate::exchange::check::World;
 use crate::runtime::Judged;
@@ -338,10 +339,22 @@ async fn command(
     if is_elsewhere(&command) {
         return Err(Problem::malformed("this is not given as a command"));
     }
+    if concerns_people(&command) {
+        signed_in.demand_scope(Some(Scope::People))?;
+    }
     let origin = desk_origin(&signed_in, &headers)?;
     let judged = app.command(origin, &command, None).await;
     let judged = judged.map_err(|problem| problem.in_language(signed_in.language))?;
     Ok(Json(JudgedView::of(&judged, signed_in.language)))
+}
+
+/// Whether a command changes who may do what: a key that may write may not give itself more.
+fn concerns_people(command: &Command) -> bool {
+    match command {
+        Command::PutOperator(_) | Command::GrantRole(_) | Command::RevokeRole(_) => true,
+        Command::Batch(batch) => batch.commands.iter().any(concerns_people),
+        _ => false,
+    }
 }
 
 async fn work(

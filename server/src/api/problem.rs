@@ -69,6 +69,12 @@ impl Problem {
         Self::new(StatusCode::FORBIDDEN, reason)
     }
 
+    /// The key of a program may not do this; `scope` would, where any would.
+    pub fn token_scope(scope: Option<crate::desk::token::Scope>) -> Self {
+        let word = scope.map_or("-", crate::desk::token::Scope::word);
+        Self::new(StatusCode::FORBIDDEN, Reason::new(Code::TokenScope).word("scope", word))
+    }
+
     /// The request came from another site's page.
     pub fn cross_site() -> Self {
         Self::new(StatusCode::FORBIDDEN, Reason::new(Code::CrossSiteRequest))

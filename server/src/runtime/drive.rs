@@ -22,6 +22,7 @@ use super::commit::{Committed, Committer};
 use super::said::Hearsay;
 use super::{ALARMS, Health, Input, Judged, SubmitError};
 use crate::clock::Clock;
+use crate::metrics::Metrics;
 use crate::secret;
 use crate::store::Store;
 
@@ -31,8 +32,6 @@ const OUTGOING: usize = 256;
 const INPUTS_PER_TURN: usize = 256;
 /// How long devices are given to leave when the server stops.
 const FAREWELL: Duration = Duration::from_secs(3);
-/// When devices should come back after a planned stop, in milliseconds.
-const BACK_AFTER_MS: (u32, u32) = (1_000, 15_000);
 
 /// What a connection's task is told.
 pub enum Outgoing {
@@ -63,6 +62,7 @@ pub(super) struct Parts {
     pub(super) online: Arc<Mutex<Vec<DeviceId>>>,
     pub(super) hearsay: Arc<Hearsay>,
     pub(super) alarms: Arc<Mutex<VecDeque<(ServerTime, Alarm)>>>,
+    pub(super) metrics: Arc<Metrics>,
     pub(super) tokio: tokio::runtime::Handle,
 }
 
@@ -82,7 +82,9 @@ struct Drive {
     commands: HashMap<Token, CommandAnswer>,
     last_token: Token,
     sessions: Vec<SessionWaits>,
-    stopping: bool,
+    metrics: Arc<Metrics>,
+    /// Set once it stops: when devices come back.
+    stopping: Option<(u32, u32)>,
 }
 
 /// A desk session that waits to be durable.
@@ -115,7 +117,8 @@ pub(super) fn run(parts: Parts) {
         commands: HashMap::new(),
         last_token: Token(0),
         sessions: Vec::new(),
-        stopping: false,
+        metrics: parts.metrics,
+        stopping: None,
     };
     let tokio = parts.tokio;
     let worked =
@@ -156,8 +159,8 @@ impl Drive {
             for input in taken.drain(..) {
                 self.input(input);
             }
-            if self.stopping {
-                return tokio.block_on(self.stop(inputs, committed));
+            if let Some(window_ms) = self.stopping {
+                return tokio.block_on(self.stop(window_ms, (inputs, committed)));
             }
             if self.machine.wants_work() {
                 self.step(Event::Work);
@@ -210,7 +213,7 @@ impl Drive {
                 }
                 // Nobody is left who could tell the machine anything.
                 None => {
-                    self.stopping = true;
+                    self.stopping = Some(super::BACK_AFTER_MS);
                     Turn::On
                 }
             },
@@ -245,7 +248,7 @@ impl Drive {
             }
             Input::Safe { intake } => self.step(Event::Safe { intake }),
             Input::Room { has_room } => self.step(Event::Room { has_room }),
-            Input::Stop => self.stopping = true,
+            Input::Stop { back_after_ms } => self.stopping = Some(back_after_ms),
         }
     }
 
@@ -278,6 +281,7 @@ impl Drive {
             Action::Close { connection } => self.send(connection, Outgoing::Close),
             Action::Authenticated { connection, device } => {
                 tracing::debug!(device = device.0, "connected");
+                self.metrics.authenticated.add(1);
                 self.hearsay.known(connection, device);
                 self.send(connection, Outgoing::Authenticated);
                 self.show_online();
@@ -347,6 +351,7 @@ impl Drive {
         let Some(queue) = self.sockets.get(&connection) else { return };
         if queue.try_send(outgoing).is_err() {
             self.sockets.remove(&connection);
+            self.metrics.unread.add(1);
             tracing::warn!(connection = connection.0, "a peer does not read what it is sent");
         }
     }
@@ -359,6 +364,7 @@ impl Drive {
 
     fn alarm(&self, alarm: Alarm) {
         tracing::error!(?alarm, "an alarm");
+        self.metrics.alarms.add(1);
         let mut alarms = self.alarms.lock().unwrap_or_else(PoisonError::into_inner);
         if alarms.len() >= ALARMS {
             alarms.pop_front();
@@ -369,11 +375,11 @@ impl Drive {
     /// Says farewell, waits for the connections to go and for the last batch.
     async fn stop(
         &mut self,
-        inputs: &mut mpsc::Receiver<Input>,
-        committed: &mut mpsc::Receiver<Committed>,
+        window_ms: (u32, u32),
+        (inputs, committed): (&mut mpsc::Receiver<Input>, &mut mpsc::Receiver<Committed>),
     ) -> Health {
         let reason = "the server is stopping".to_owned();
-        self.step(Event::GoAway { window_ms: BACK_AFTER_MS, reason });
+        self.step(Event::GoAway { window_ms, reason });
         let farewell = tokio::time::sleep(FAREWELL);
         tokio::pin!(farewell);
         while !self.sockets.is_empty() || self.machine.n_batches_under_way() > 0 {

@@ -6,6 +6,7 @@ mod control;
 mod device;
 mod disk;
 mod golden;
+mod guarded;
 mod house;
 mod http;
 mod import;

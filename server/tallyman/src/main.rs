@@ -4,15 +4,17 @@ mod backup;
 mod demo;
 mod enrol;
 mod import;
+mod logs;
 mod scan;
 mod serve;
+mod service;
+mod settings;
 mod verify;
 
-use std::io::IsTerminal as _;
 use std::path::Path;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use server::config::Config;
 
 /// Rows are made on one thread and freed on another, by the hundred thousand each second: the
@@ -43,7 +45,10 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Command {
     /// Serve devices and dashboard.
-    Serve(serve::ServeArguments),
+    Serve(Box<serve::ServeArguments>),
+    /// Show how the server is set up.
+    #[command(subcommand)]
+    Config(Box<serve::ConfigCommand>),
     /// Begin a company.
     Init(serve::InitArguments),
     /// Bring in CSV files: all rows or none.
@@ -65,13 +70,16 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    tracing_subscriber::fmt()
-        .with_max_level(tracing::Level::WARN)
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal())
-        .init();
-    let done = match Arguments::parse().command {
-        Command::Serve(arguments) => serve::serve(&arguments).map(|()| true),
+    let matches = Arguments::command().get_matches();
+    let arguments = Arguments::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    let own = matches.subcommand().map_or(&matches, |(_name, own)| own);
+    // A server begins its log as it is set up; all others tell what went wrong.
+    if !matches!(arguments.command, Command::Serve(_)) {
+        logs::begin((logs::Form::Text, logs::Level::Warn));
+    }
+    let done = match arguments.command {
+        Command::Serve(arguments) => serve::serve(&arguments, own).map(|()| true),
+        Command::Config(command) => serve::config(&command, own).map(|()| true),
         Command::Init(arguments) => serve::init(&arguments).map(|()| true),
         Command::Import(arguments) => import::run_import(&arguments).map(|()| true),
         Command::Export(arguments) => import::run_export(&arguments).map(|()| true),

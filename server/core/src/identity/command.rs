@@ -6,7 +6,9 @@
 use ledger::draft::Draft;
 use ledger::key::KeyRange;
 use ledger::schema::book::{Companies, Company, Counters, Intake, Origin};
-use ledger::schema::identity::{Device, DeviceState, Devices, Enrolment, Enrolments, Incarnations};
+use ledger::schema::identity::{
+    Device, DeviceState, Devices, Enrolment, Enrolments, Incarnations, Operators,
+};
 use ledger::schema::{Counter, LocationId, SiteId, next_number, place};
 use ledger::tables::Read as _;
 use protocol::code::Code;
@@ -23,8 +25,8 @@ use crate::identity::gap::{self, GapKey};
 use crate::identity::rights_at;
 use crate::poster::judge::{Poison, Request, write_outcome};
 use crate::schema::{
-    Declared, Epochs, OrderRow, Orders, PreviousKey, PreviousKeys, Restoration, Restorations,
-    SignInTerms, Streams,
+    ApiToken, ApiTokens, Declared, Epochs, OrderRow, Orders, PreviousKey, PreviousKeys,
+    Restoration, Restorations, SignInTerms, Streams,
 };
 
 /// No MessagePack value starts with this byte (MessagePack specification, "never used").
@@ -133,6 +135,24 @@ pub enum MachineCommand {
         /// The instant.
         until: ServerTime,
     },
+    /// A program may act for a person.
+    AllowToken {
+        /// SHA-256 of the key; the key itself is stored nowhere.
+        token_hash: ByteBuf,
+        /// What people call it.
+        name: String,
+        /// For whom it acts.
+        user: OperatorId,
+        /// What it may be used for.
+        scopes: Vec<String>,
+        /// Until when; none: until it is revoked.
+        expires: Option<ServerTime>,
+    },
+    /// A key of a program works no longer.
+    RevokeToken {
+        /// SHA-256 of the key.
+        token_hash: ByteBuf,
+    },
     /// The store was restored from a backup: a new generation of the server begins. What the lost
     /// log decided after `fork` is not what this one decides.
     BeginEpoch {
@@ -168,6 +188,8 @@ impl MachineCommand {
             Self::DeclareLost { .. } => "declare_lost",
             Self::ExtendSignIn { .. } => "extend_sign_in",
             Self::BeginEpoch { .. } => "begin_epoch",
+            Self::AllowToken { .. } => "allow_token",
+            Self::RevokeToken { .. } => "revoke_token",
         }
     }
 
@@ -227,8 +249,10 @@ fn may(draft: &Draft<'_>, request: &Request<'_>, command: &MachineCommand) -> Re
         | MachineCommand::NoteGap { .. }
         | MachineCommand::NoteLostLog { .. }
         | MachineCommand::BeginEpoch { .. }
-        // An order can wipe a device: that is for administrators of all.
-        | MachineCommand::Order { .. } => None,
+        // An order can wipe a device, and a key of a program acts everywhere: that is for administrators of all.
+        | MachineCommand::Order { .. }
+        | MachineCommand::AllowToken { .. }
+        | MachineCommand::RevokeToken { .. } => None,
     };
     let tau = request.intake.timing.tau;
     let may = site.is_some_and(|site| may_manage(draft, user, site, tau))
@@ -245,6 +269,8 @@ const fn is_for_people(command: &MachineCommand) -> bool {
             | MachineCommand::DeclareLost { .. }
             | MachineCommand::DeclareGapLost { .. }
             | MachineCommand::Order { .. }
+            | MachineCommand::AllowToken { .. }
+            | MachineCommand::RevokeToken { .. }
     )
 }
 
@@ -326,6 +352,48 @@ fn apply(
         MachineCommand::BeginEpoch { fork, backup_at } => {
             begin_epoch(draft, request, (fork, backup_at))
         }
+        token @ (MachineCommand::AllowToken { .. } | MachineCommand::RevokeToken { .. }) => {
+            apply_token(draft, request, token)
+        }
+    }
+}
+
+/// Keys of programs come and go.
+fn apply_token(
+    draft: &mut Draft<'_>,
+    request: &Request<'_>,
+    command: MachineCommand,
+) -> Result<(), Refusal> {
+    match command {
+        MachineCommand::AllowToken { token_hash, name, user, scopes, expires } => {
+            let token = ApiToken {
+                name,
+                user,
+                scopes,
+                by: giver(request.intake),
+                made: request.intake.received,
+                expires,
+                revoked: None,
+            };
+            allow_token(draft, sha256_of(&token_hash, "token")?, token)
+        }
+        MachineCommand::RevokeToken { token_hash } => {
+            let hash = sha256_of(&token_hash, "token")?;
+            revoke_token(draft, hash, request.intake.received)
+        }
+        MachineCommand::AllowEnrolment { .. }
+        | MachineCommand::Enrol { .. }
+        | MachineCommand::Incarnate { .. }
+        | MachineCommand::SetDevice { .. }
+        | MachineCommand::Order { .. }
+        | MachineCommand::OrderDone { .. }
+        | MachineCommand::RotateKey { .. }
+        | MachineCommand::NoteGap { .. }
+        | MachineCommand::DeclareGapLost { .. }
+        | MachineCommand::NoteLostLog { .. }
+        | MachineCommand::DeclareLost { .. }
+        | MachineCommand::ExtendSignIn { .. }
+        | MachineCommand::BeginEpoch { .. } => Ok(()),
     }
 }
 
@@ -339,7 +407,33 @@ fn giver(intake: &Intake) -> OperatorId {
 }
 
 fn code_key(hash: &[u8]) -> Result<[u8; 32], Refusal> {
-    hash.try_into().map_err(|_length| Refusal::new(Code::MalformedRequest, "enrolment code"))
+    sha256_of(hash, "enrolment code")
+}
+
+fn sha256_of(hash: &[u8], what: &str) -> Result<[u8; 32], Refusal> {
+    hash.try_into().map_err(|_length| Refusal::new(Code::MalformedRequest, what))
+}
+
+/// A key is made once, for somebody who is there and not disabled.
+fn allow_token(draft: &mut Draft<'_>, hash: [u8; 32], token: ApiToken) -> Result<(), Refusal> {
+    let is_known = draft.row::<Operators>(&token.user).is_some_and(|operator| !operator.disabled);
+    if !is_known {
+        return Err(Refusal::new(Code::NotFound, token.user.as_str()));
+    }
+    if draft.has::<ApiTokens>(&hash) {
+        return Err(Refusal::new(Code::AlreadyExists, "token"));
+    }
+    draft.put::<ApiTokens>(&hash, token);
+    Ok(())
+}
+
+/// Revoking twice leaves the first instant.
+fn revoke_token(draft: &mut Draft<'_>, hash: [u8; 32], at: ServerTime) -> Result<(), Refusal> {
+    let token =
+        draft.row::<ApiTokens>(&hash).ok_or_else(|| Refusal::new(Code::NotFound, "token"))?;
+    let revoked = token.revoked.or(Some(at));
+    draft.put::<ApiTokens>(&hash, ApiToken { revoked, ..(*token).clone() });
+    Ok(())
 }
 
 fn with_device(

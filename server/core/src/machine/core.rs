@@ -22,6 +22,8 @@ use crate::intake::push::{PreparedPush, PushFault, Sender, Taken, take_push};
 use crate::poster::Decided;
 use crate::poster::judge::Judge;
 use crate::schema::{SafePoint, SafePoints, Stream};
+use crate::session::budget::Budgets;
+use crate::session::turns::Turns;
 use crate::session::wire::ConnectionNo;
 use crate::store::{BatchNo, Cut, Store};
 use crate::watermark::Watch;
@@ -59,6 +61,10 @@ pub(crate) struct Core {
     pub(crate) rotating: BTreeMap<IntakeNo, (ConnectionNo, ByteBuf)>,
     /// Connections that wait for the decision about a new incarnation.
     pub(crate) incarnating: BTreeMap<IntakeNo, ConnectionNo>,
+    /// What is left to each device.
+    pub(crate) budgets: Budgets,
+    /// Who may be sent a snapshot.
+    pub(crate) turns: Turns,
     pub(crate) watch: Watch,
     pub(crate) safe: SafePoint,
     /// Whether the disk has room for new work.
@@ -98,6 +104,8 @@ impl Core {
             incarnating: BTreeMap::new(),
             feed_later: BTreeSet::new(),
             scopes: BTreeMap::new(),
+            budgets: Budgets::default(),
+            turns: Turns::default(),
             housekeeping_due: now,
             imports_due: now,
             commands: BTreeMap::new(),

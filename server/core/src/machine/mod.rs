@@ -59,6 +59,7 @@ use crate::poster::change;
 use crate::poster::judge::{Judge, Poison, Request};
 use crate::poster::rebuild::BookFault;
 use crate::poster::{Decided, GroupLimit};
+use crate::session::budget::Allowance;
 use crate::session::lease::LeaseSecret;
 use crate::session::order::OrderKey;
 use crate::session::wire::{ConnectionNo, Incoming};
@@ -96,6 +97,8 @@ pub struct Config {
     pub settle_interval_us: u64,
     /// People may sign in on devices without the server for so many microseconds.
     pub sign_in_offline_us: u64,
+    /// How much one device may send.
+    pub allowance: Allowance,
     /// Rows of a snapshot that are read in one slice of work.
     pub snapshot_slice_rows: usize,
     /// A deliberate mistake, for the proof that it would be noticed. None in every server.
@@ -117,6 +120,7 @@ impl Config {
             feed_kept_us: 30 * 24 * HOUR_US,
             settle_interval_us: 5 * SECOND_US,
             sign_in_offline_us: 72 * HOUR_US,
+            allowance: Allowance::DEFAULT,
             snapshot_slice_rows: 1_000,
             bug: None,
         }
@@ -192,6 +196,7 @@ impl Machine {
             Event::Tick => self.housekeep(store),
             Event::Work => self.work(store),
         }
+        self.take_turns();
         self.core.pipeline.hand_over();
         self.core.take_actions()
     }
@@ -221,6 +226,11 @@ impl Machine {
         self.core.by_device.iter().map(|(device, connection)| (*device, *connection))
     }
 
+    /// Devices that are being sent a snapshot now.
+    pub fn n_sending(&self) -> usize {
+        self.core.turns.n_sending()
+    }
+
     /// Batches that were handed over and not reported, 0 or 1.
     pub fn n_batches_under_way(&self) -> usize {
         usize::from(self.core.pipeline.is_busy())
@@ -245,6 +255,7 @@ impl Machine {
     fn forget(&mut self, connection: ConnectionNo) {
         self.sessions.remove(&connection);
         self.core.by_device.retain(|_device, held| *held != connection);
+        self.core.turns.leave(connection);
     }
 
     /// Says what may be said now that batches are durable.
@@ -341,6 +352,13 @@ impl Machine {
         if let Some(session) = self.sessions.get_mut(&connection) {
             let feeds = (&mut self.rings, &mut self.snapshots);
             session::feed::pump(&mut self.core, (connection, session), feeds);
+        }
+    }
+
+    /// Places that became free go to those who waited for one.
+    fn take_turns(&mut self) {
+        while let Some(next) = self.core.turns.next(self.core.now()) {
+            self.feed(next);
         }
     }
 

@@ -8,13 +8,16 @@
 //!    are cumulative, and a peer that asks without reading is closed.
 //!
 //! Order of reading: [`wire`] (messages), this module (stages), `hello` (who are you), `upload`
-//! (acks, heartbeats), [`feed`] (what comes back), [`lease`], [`proof`].
+//! (acks, heartbeats), [`feed`] (what comes back), [`lease`], [`proof`], [`budget`] (how much one
+//! device may send), `turns` (who may be sent a snapshot).
 
+pub mod budget;
 pub mod feed;
 mod hello;
 pub mod lease;
 pub mod order;
 pub mod proof;
+pub(crate) mod turns;
 mod upload;
 pub mod wire;
 
@@ -191,6 +194,7 @@ impl Session {
         if !self.is_ended() {
             self.stage = Stage::Ended;
             core.by_device.retain(|_device, held| *held != connection);
+            core.turns.leave(connection);
             core.act(Action::Close { connection });
         }
     }
@@ -353,10 +357,12 @@ fn take_frame(
             feed::subscribe(core, (connection, session), subscribe);
         }
         (Stage::Open(open), Frame::SnapResume(resume)) if !open.is_suspended => {
-            feed::resume(session, resume);
+            feed::resume(core, (connection, session), resume);
         }
         (Stage::Open(_), Frame::DeltaAck(_)) => {}
-        (Stage::Open(_), Frame::Fault(fault)) => feed::device_fault(core, session, &fault),
+        (Stage::Open(_), Frame::Fault(fault)) => {
+            feed::device_fault(core, (connection, session), &fault);
+        }
         (_stage, _frame) => out_of_place(core, connection, session, name),
     }
 }

@@ -6,6 +6,9 @@
 //! | `post` | lines judged and durable each second, next to the bare store with the same writes |
 //! | `busy` | scan to outcome with many devices over sockets |
 //! | `drain` | a day offline, sent over a slow network |
+//! | `idle` | memory and threads of a server with many quiet devices |
+//! | `reconnect` | a planned restart and a killed server, with everybody coming back |
+//! | `hostile` | a server under attack: alive, its devices served, its memory flat |
 //!
 //! Each prints what it saw and ends with one line of JSON. A run in which something was not done
 //! as asked ends with an error: figures of broken work are not figures.
@@ -15,7 +18,12 @@ mod client;
 mod company;
 mod drain;
 mod figures;
+mod hostile;
+mod house;
+mod idle;
+mod light;
 mod post;
+mod reconnect;
 mod relay;
 mod scan;
 
@@ -47,6 +55,15 @@ enum Load {
     Busy(busy::Arguments),
     /// A day offline, sent over a slow network.
     Drain(drain::Arguments),
+    /// Memory and threads with many quiet devices.
+    Idle(idle::Arguments),
+    /// Everybody comes back after a restart.
+    Reconnect(reconnect::Arguments),
+    /// A server under attack.
+    Hostile(hostile::Arguments),
+    /// The server that the loads start in a process of its own.
+    #[command(hide = true)]
+    House(house::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -64,6 +81,10 @@ fn main() -> ExitCode {
             Load::Post(post) => post::run(&post).await,
             Load::Busy(busy) => busy::run(&busy).await,
             Load::Drain(drain) => drain::run(&drain).await,
+            Load::Idle(idle) => idle::run(&idle).await,
+            Load::Reconnect(reconnect) => reconnect::run(&reconnect).await,
+            Load::Hostile(hostile) => hostile::run(&hostile).await,
+            Load::House(house) => house::run(&house).await,
         }
     });
     match figures {
