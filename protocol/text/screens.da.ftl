@@ -247,6 +247,7 @@ next-another-lot = Tag et andet lot.
 next-set-aside = Sæt varerne til side, og kald på din leder.
 next-ask-supervisor = Spørg din leder.
 next-unknown = Scan en anden label, eller gem denne.
+next-unknown-elsewhere = Scan en anden etiket på den, eller spørg din leder.
 next-count-instead = Tæl det, der er.
 next-key-again = Tast det igen.
 next-key-date = Tast datoen igen, som 31-12-2027.

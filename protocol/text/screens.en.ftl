@@ -247,6 +247,7 @@ next-another-lot = Take another lot.
 next-set-aside = Set the goods aside and call your supervisor.
 next-ask-supervisor = Ask your supervisor.
 next-unknown = Scan another label of it, or record this one.
+next-unknown-elsewhere = Scan another label of it, or ask your supervisor.
 next-count-instead = Count what is there.
 next-key-again = Type it again.
 next-key-date = Type the date again, like 31-12-2027.

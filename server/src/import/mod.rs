@@ -23,8 +23,8 @@ pub use rehearse::rehearse;
 pub use run::{Imported, RunError, run};
 
 use crate::exchange::{Batch, RowFault, check};
-use ledger::schema::book::ImportNo;
-use ledger::tables::Tables;
+use ledger::schema::book::{ImportNo, ImportState, Imports};
+use ledger::tables::{Read as _, Tables};
 
 /// What an import tells while it works: what it is doing, and how far it is.
 pub type Progress<'p> = &'p mut (dyn FnMut(Stage, usize, usize) + Send);
@@ -56,6 +56,11 @@ impl Stage {
 
 /// A progress that nobody looks at.
 pub fn quietly(_stage: Stage, _done: usize, _of: usize) {}
+
+/// Whether the import `number` was done before: what it would change is there.
+pub fn is_done(company: &dyn Tables, number: ImportNo) -> bool {
+    company.row::<Imports>(&number).is_some_and(|row| row.state == ImportState::Activated)
+}
 
 /// Checks and plans `batch` for a company, as the import `number`.
 ///

@@ -98,6 +98,7 @@ async fn an_import_that_was_cut_off_shows_nothing_and_is_taken_up_under_its_numb
     let plan = planned(company, &batch(), number);
     assert!(plan.parts.len() > 3);
     let origin = boss();
+    assert!(!import::is_done(&company.snapshot(), number));
     let again = import::run(company, &plan, (&origin, number), &mut quietly).await.unwrap();
     assert_eq!((again.n_commands, n_staged(company)), (plan.n_commands(), 0));
     let rows = exported(company);
@@ -105,6 +106,7 @@ async fn an_import_that_was_cut_off_shows_nothing_and_is_taken_up_under_its_numb
     let ours = rows.bins.iter().filter(|at| at.row.bin.as_str().starts_with("X-")).count();
     assert_eq!((ours, rows.opening_stock.len()), (1_200, 400));
     let after = files(company);
+    assert!(import::is_done(&company.snapshot(), number));
     // Once more changes nothing.
     import::run(company, &plan, (&origin, number), &mut quietly).await.unwrap();
     assert_eq!(files(company), after);

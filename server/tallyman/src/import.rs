@@ -117,6 +117,10 @@ pub(crate) async fn import(
     let now = company.now();
     let mut key = [0; 16];
     key[..8].copy_from_slice(&number.to_le_bytes());
+    if server::import::is_done(&snapshot, key) {
+        eprintln!("Import {number} was done before: nothing is done again");
+        return Ok(0);
+    }
     let prepared = tokio::task::spawn_blocking(move || {
         let mut progress = show;
         let plan = server::import::prepare(&batch, &snapshot, key, &mut progress)?;
