@@ -174,9 +174,16 @@ async fn serve(
     }
     let (sink, stream) = socket.split();
     let (known, is_known) = watch::channel(false);
+    let is_too_much =
+        matches!(&first, Incoming::Broken { fault, .. } if *fault == FaultCode::TOO_LARGE);
     let reader = async {
         if company.tell(Input::Received { connection, incoming: first }).await.is_err() {
             return "the server does not take it";
+        }
+        if is_too_much {
+            // Nothing more is read; the writer tells the peer why, and closes.
+            tokio::time::sleep(STRANGER).await;
+            return "the peer sent too much";
         }
         read(app, connection, stream, (is_known, length)).await
     };
