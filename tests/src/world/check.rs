@@ -89,7 +89,8 @@ fn every_fact_has_one_outcome(world: &mut World) {
     }
     let mut judged: BTreeMap<DeviceId, u64> = BTreeMap::new();
     for (name, row) in store.list::<Outcomes>(&KeyRange::all()) {
-        if name.device.0 != 0 && row.kind != Body::Void(Nothing {}).kind() {
+        let is_fact = row.outcome.decision != Decision::Duplicate;
+        if name.device.0 != 0 && is_fact && row.kind != Body::Void(Nothing {}).kind() {
             *judged.entry(name.device).or_default() += 1;
         }
     }
@@ -103,8 +104,22 @@ fn every_fact_has_one_outcome(world: &mut World) {
         found.push(format!(
             "{broken}: device {device} confirmed {confirmed} operations, {judged} were judged"
         ));
+        found.extend(names_not_confirmed(world, device));
     }
     world.violations.extend(found);
+}
+
+/// What was judged of a device under a name that it never confirmed: names of an operation that was
+/// labelled again, and what should not be there.
+fn names_not_confirmed(world: &World, device: DeviceId) -> Vec<String> {
+    let store = world.server.store();
+    let known: BTreeSet<_> = world.confirmed.iter().map(|(_, name)| *name).collect();
+    let judged = store.list::<Outcomes>(&KeyRange::all());
+    judged
+        .into_iter()
+        .filter(|(name, _)| name.device == device && !known.contains(name))
+        .map(|(name, row)| format!("  {name} was never confirmed: {row:?}"))
+        .collect()
 }
 
 impl reference::StockKey for Key {
@@ -177,6 +192,7 @@ fn judged_as(
     [intake.identity(no), *sent_as]
         .into_iter()
         .find_map(|name| Some((name, store.row::<Outcomes>(&name).filter(|row| row.intake == no)?)))
+        .filter(|(_name, row)| row.outcome.decision != Decision::Duplicate)
 }
 
 /// What the second opinion has heard of, in order of intake. What is durable never changes, so each

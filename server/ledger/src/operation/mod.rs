@@ -34,7 +34,7 @@ use crate::posting::{Act, Posting, Stop};
 use crate::right;
 use crate::schema::OrderKey;
 use crate::schema::book::{
-    Intake, OperationsByTime, Origin, OutcomeRevisions, OutcomeRow, Outcomes,
+    Forks, Intake, OperationsByTime, Origin, OutcomeRevisions, OutcomeRow, Outcomes,
 };
 use crate::schema::case::Choice;
 use crate::schema::entry::PostedBy;
@@ -75,7 +75,8 @@ type Judged = Result<(), Stop>;
 ///
 /// [`Poison`]: the caller throws the draft away and calls [`park_poison`] on an empty one.
 pub fn judge(draft: &mut Draft<'_>, request: &Request<'_>) -> Result<(), Poison> {
-    let Identified { operation, hash, reused } = identify(draft, request);
+    let identified = identify(draft, request);
+    let Identified { operation, hash, .. } = identified;
     if let Some(known) = draft.row::<Outcomes>(&operation).filter(|known| known.hash == hash) {
         // The same fact, sent again. Written once more, so that its outcome is in the feed again.
         draft.put::<Outcomes>(&operation, (*known).clone());
@@ -83,7 +84,7 @@ pub fn judge(draft: &mut Draft<'_>, request: &Request<'_>) -> Result<(), Poison>
     }
     let origin = &request.intake.origin;
     match origin {
-        Origin::Device { .. } => judge_recorded(draft, request, (operation, hash, reused)),
+        Origin::Device { .. } => judge_recorded(draft, request, identified),
         Origin::Desk { .. } | Origin::Import { .. } | Origin::System => {
             desk::judge(draft, request, operation)
         }
@@ -91,11 +92,20 @@ pub fn judge(draft: &mut Draft<'_>, request: &Request<'_>) -> Result<(), Poison>
 }
 
 /// Which operation a request is.
+#[derive(Clone, Copy)]
 struct Identified {
     operation: OperationId,
     hash: Hash16,
     /// Its first number was used for another fact.
-    reused: bool,
+    fork: Option<Fork>,
+}
+
+/// A fact whose first number was used for another fact.
+#[derive(Clone, Copy)]
+struct Fork {
+    first: (OperationId, [u8; 16]),
+    /// The name under which it was judged, when it was re-labelled once more since then.
+    known_as: Option<OperationId>,
 }
 
 /// The identity under which the operation was recorded first. Where that was used for other content,
@@ -103,33 +113,42 @@ struct Identified {
 fn identify(draft: &Draft<'_>, request: &Request<'_>) -> Identified {
     let operation = request.intake.identity(request.intake_no);
     let Origin::Device { sent_as, hash, first } = &request.intake.origin else {
-        return Identified { operation, hash: request.intake.hash, reused: false };
+        return Identified { operation, hash: request.intake.hash, fork: None };
     };
     let first_hash = first.map_or(*hash, |first| first.hash);
     let other = draft.row::<Outcomes>(&operation).is_some_and(|known| known.hash != first_hash);
     if other && operation != *sent_as {
-        return Identified { operation: *sent_as, hash: *hash, reused: true };
+        let first = (operation, first_hash.0);
+        let known_as = draft.row::<Forks>(&first).map(|known_as| *known_as);
+        let fork = Some(Fork { first, known_as });
+        return Identified { operation: *sent_as, hash: *hash, fork };
     }
-    Identified { operation, hash: first_hash, reused: false }
+    Identified { operation, hash: first_hash, fork: None }
 }
 
 fn judge_recorded(
     draft: &mut Draft<'_>,
     request: &Request<'_>,
-    (operation, hash, reused): (OperationId, Hash16, bool),
+    Identified { operation, hash, fork }: Identified,
 ) -> Result<(), Poison> {
     let recorded = Recorded::from_content(&request.intake.raw);
     let body = recorded.clone().and_then(|recorded| recorded.decode_body());
     let mut act = act_of(request, operation, recorded.as_ref().ok());
     let late = period::move_to_open(&*draft, &mut act);
     let kind = recorded.as_ref().map_or_else(|_bad| String::new(), |known| known.kind.clone());
+    if let Some(known_as) = fork.and_then(|fork| fork.known_as) {
+        let mut posting = Posting::new(draft, act);
+        posting.decision.decision = Decision::Duplicate;
+        posting.decision.note(Reason::new(Code::AlreadyRecorded).word("operation", known_as));
+        return finish(posting, request, (hash, kind));
+    }
     let before = draft.savepoint();
     let mut posting = Posting::new(draft, act);
     let judged = match &body {
         Ok(body) => may_post(&posting).and_then(|()| post_fact(&mut posting, body)),
         Err(error) => Err(unreadable(error)),
     };
-    if reused {
+    if fork.is_some() {
         posting.decision.note(Reason::new(Code::DifferentUnderSameId));
     }
     if let Err(stop) = judged {
@@ -145,6 +164,9 @@ fn judge_recorded(
     }
     if let Some(done_on) = late {
         period::tell_late(&mut posting, done_on);
+    }
+    if let Some(fork) = fork {
+        posting.draft.put::<Forks>(&fork.first, operation);
     }
     finish(posting, request, (hash, kind))
 }
@@ -366,7 +388,10 @@ fn finish(
 /// Parks an operation that could not be judged (a panic, a figure out of range, an exhausted
 /// budget), with its bytes; the next goes on. `draft` is empty.
 pub fn park_poison(draft: &mut Draft<'_>, request: &Request<'_>, why: &str) {
-    let Identified { operation, hash, .. } = identify(draft, request);
+    let Identified { operation, hash, fork } = identify(draft, request);
+    if let Some(fork) = fork {
+        draft.put::<Forks>(&fork.first, operation);
+    }
     let recorded = Recorded::from_content(&request.intake.raw).ok();
     let act = act_of(request, operation, recorded.as_ref());
     let device = !act.desk;

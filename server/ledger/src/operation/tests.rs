@@ -261,6 +261,16 @@ fn case_41_a_relabelled_operation_is_the_same_and_a_fork_is_a_new_fact() {
     judged(&mut world, &other, 902);
     assert_eq!(world.stock("MAIN/A BOLT"), q("9"));
     assert!(codes(&world.outcome(fork)).contains(&Code::DifferentUnderSameId));
+
+    // An image of the device that still had the fork puts it back once more.
+    let third = OperationId { incarnation: Incarnation(3), ..fork };
+    let Origin::Device { hash, first, .. } = other.origin.clone() else { unreachable!() };
+    let origin = Origin::Device { sent_as: third, hash, first };
+    judged(&mut world, &Intake { origin, ..other }, 903);
+    assert_eq!(world.stock("MAIN/A BOLT"), q("9"));
+    let outcome = world.outcome(third);
+    assert_eq!(outcome.decision, Decision::Duplicate);
+    assert_eq!(codes(&outcome), [Code::AlreadyRecorded]);
 }
 
 #[test]

@@ -273,4 +273,7 @@ crate::tables! {
     Imports = 97, "import", ImportNo => ImportRow;
     /// What imports have staged, by import and part.
     StagedParts = 98, "staged_part", (ImportNo, u32) => StagedPart;
+    /// Facts whose first number was used for another fact, by that number and the hash under it: the
+    /// name under which each was judged.
+    Forks = 99, "fork", (OperationId, [u8; 16]) => OperationId;
 }
