@@ -11,7 +11,7 @@ macro_rules! codes {
         /// A reason. Its sentence is rendered by the reader from the Fluent files of this crate.
         #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[serde(from = "String", into = "String")]
-        #[allow(missing_docs, reason = "each code is documented by its sentence in text/en.ftl")]
+        #[expect(missing_docs, reason = "each code is documented by its sentence in text/en.ftl")]
         pub enum Code {
             $($variant,)*
             /// A code of a later release, carried unchanged.

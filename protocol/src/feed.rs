@@ -20,6 +20,10 @@ use crate::words::{
 
 /// What a flow must ask for when it handles an item.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "four independent demands, each a key on the wire"
+)]
 pub struct TrackingRule {
     /// A lot is needed.
     #[serde(rename = "l", default)]

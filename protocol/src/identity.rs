@@ -128,7 +128,7 @@ impl<'de> Deserialize<'de> for Hash16 {
         let bytes: &[u8] = &bytes;
         <[u8; 16]>::try_from(bytes)
             .map(Self)
-            .map_err(|_| serde::de::Error::invalid_length(bytes.len(), &"16 bytes"))
+            .map_err(|_length| serde::de::Error::invalid_length(bytes.len(), &"16 bytes"))
     }
 }
 

@@ -190,6 +190,10 @@ pub enum Condition {
     Inspect,
 }
 
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde hands a reference to skip_serializing_if"
+)]
 fn is_good(condition: &Condition) -> bool {
     *condition == Condition::Good
 }

@@ -55,6 +55,7 @@ impl Reason {
 
     /// The same reason with one more word.
     #[must_use]
+    #[expect(clippy::needless_pass_by_value, reason = "callers build words in place")]
     pub fn word(self, name: &str, word: impl ToString) -> Self {
         self.with(name, Argument::Word(word.to_string()))
     }

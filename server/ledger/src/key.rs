@@ -147,7 +147,7 @@ macro_rules! tuples {
     ($($($name:ident)+;)*) => {$(
         impl<$($name: Key),+> Key for ($($name,)+) {
             fn write(&self, bytes: &mut Vec<u8>) {
-                #[allow(non_snake_case, reason = "the parts are named after their types")]
+                #[expect(non_snake_case, reason = "the parts are named after their types")]
                 let ($($name,)+) = self;
                 $($name.write(bytes);)+
             }
@@ -404,7 +404,7 @@ mod tests {
         ordered(&[i64::MIN, -1, 0, 1, i64::MAX]);
         ordered(&[0_u32, 1, 255, 256, u32::MAX]);
         ordered(&[
-            "".to_owned(),
+            String::new(),
             "\0".to_owned(),
             "\0a".to_owned(),
             "a".to_owned(),

@@ -330,10 +330,10 @@ struct Wide {
 impl Wide {
     /// The whole product of two numbers.
     fn product(left: u128, right: u128) -> Self {
+        const MASK: u128 = (1 << 64) - 1;
         if let Some(low) = left.checked_mul(right) {
             return Self { high: 0, low };
         }
-        const MASK: u128 = (1 << 64) - 1;
         let (lh, ll) = (left >> 64, left & MASK);
         let (rh, rl) = (right >> 64, right & MASK);
         // Halves below 2^64: no product of two of them, and no sum below, leaves 128 bits.

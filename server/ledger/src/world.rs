@@ -343,6 +343,7 @@ impl World {
     }
 
     /// Something that the system asks for and gets.
+    #[expect(clippy::needless_pass_by_value, reason = "tests build the command in place")]
     pub(crate) fn system(&mut self, command: Command) {
         let outcome = self.command(Origin::System, &command);
         assert_eq!(outcome.decision, Decision::Accepted, "{command:?}: {:?}", outcome.reasons);

@@ -151,12 +151,11 @@ pub(crate) fn use_capacity(
         .row::<Capacities>(&(used.kind.number(), used.code.clone()))
         .ok_or_else(|| not_found(&used.code))?;
     let cents = posting.cents();
-    let direct = match used.amount {
-        Some(amount) => amount,
-        None => {
-            let cost = fits(card.direct_unit_cost.times(used.quantity, cents))?;
-            if used.quantity.is_positive() { cost.max(card.minimum_amount) } else { cost }
-        }
+    let direct = if let Some(amount) = used.amount {
+        amount
+    } else {
+        let cost = fits(card.direct_unit_cost.times(used.quantity, cents))?;
+        if used.quantity.is_positive() { cost.max(card.minimum_amount) } else { cost }
     };
     let percent = if card.indirect_cost_percent.is_zero() {
         Money::ZERO

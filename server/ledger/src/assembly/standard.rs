@@ -125,7 +125,7 @@ fn shares_of(
     let standard_cost = fits(total.per_base(Quantity::ONE, step))?;
     let standard = method_of(&*posting.draft, item) == CostingMethod::Standard;
     let unit_cost = if standard { standard_cost } else { card.unit_cost };
-    let row = ItemCost { shares, standard_cost, unit_cost, ..(*card).clone() };
+    let row = ItemCost { unit_cost, standard_cost, shares, ..(*card).clone() };
     posting.draft.put::<ItemCosts>(&item, row);
     done.insert(item, shares);
     Ok(shares)

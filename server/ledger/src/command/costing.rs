@@ -232,12 +232,11 @@ pub(crate) fn invoice_entries(
         if !line.quantity.is_positive() {
             return Err(Stop::refuse(Code::NothingToPost));
         }
-        let direct = match line.amount {
-            Some(amount) => amount,
-            None => {
-                let expected = posting.state(line.entry).cost.expected;
-                posting.share(expected, line.quantity, entry.quantity.abs())?
-            }
+        let direct = if let Some(amount) = line.amount {
+            amount
+        } else {
+            let expected = posting.state(line.entry).cost.expected;
+            posting.share(expected, line.quantity, entry.quantity.abs())?
         };
         posting.invoice(&InvoiceOf {
             entry: line.entry,

@@ -24,6 +24,10 @@ use crate::tracking::lot;
 
 /// Makes or changes a set of tracking rules.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "independent facts of one row, each named on its own"
+)]
 pub struct PutTrackingCode {
     /// Its code.
     pub code: TrackingCode,
@@ -154,6 +158,7 @@ pub struct PutLot {
     pub blocked: bool,
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "one shape for every command of the dispatcher")]
 pub(crate) fn put_tracking_code(
     posting: &mut Posting<'_, '_>,
     put: &PutTrackingCode,

@@ -320,6 +320,7 @@ pub(crate) fn out_of_range(field: &str) -> Stop {
 /// # Errors
 ///
 /// [`Stop::Refuse`]: the caller throws away what the posting did.
+#[expect(clippy::too_many_lines, reason = "a table: one arm for each command")]
 pub fn run(posting: &mut Posting<'_, '_>, command: &Command) -> Result<(), Stop> {
     match command {
         Command::SetCompany(company) => {

@@ -100,6 +100,7 @@ pub struct DeleteBin {
     pub bin: BinCode,
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "one shape for every command of the dispatcher")]
 pub(crate) fn put_site(posting: &mut Posting<'_, '_>, put: &PutSite) -> Result<(), Stop> {
     let id = match posting.draft.row::<SitesByCode>(&put.site) {
         Some(id) => *id,

@@ -270,6 +270,10 @@ fn put_header(posting: &mut Posting<'_, '_>, put: &PostDocument) {
 }
 
 /// Makes the line what the posting says, and works out what it hands over.
+#[expect(
+    clippy::too_many_lines,
+    reason = "one row is made of what the posting and the line before say"
+)]
 fn resolve<'a>(
     posting: &mut Posting<'_, '_>,
     put: &PostDocument,
@@ -402,7 +406,7 @@ fn post_line(
     let mut pieces = older_pieces(posting, line)?;
     let with = line.invoice.min(line.handle);
     for (quantity, invoiced) in [(with, true), (subtract(line.handle, with)?, false)] {
-        pieces.extend(new_pieces(posting, line, (quantity, invoiced), &pieces)?);
+        pieces.extend(new_pieces(line, (quantity, invoiced), &pieces)?);
     }
     share_amounts(posting, line, &mut pieces)?;
     let mut entries = Vec::new();
@@ -465,12 +469,10 @@ fn older_pieces(posting: &Posting<'_, '_>, line: &Line<'_>) -> Result<Vec<Piece>
 
 /// The new entries of a part of a line, one for each tracking key: behind what earlier parts took.
 fn new_pieces(
-    posting: &Posting<'_, '_>,
     line: &Line<'_>,
     (quantity, invoiced): (Quantity, bool),
     before: &[Piece],
 ) -> Result<Vec<Piece>, Stop> {
-    let _unused = posting;
     if quantity.is_zero() {
         return Ok(Vec::new());
     }
@@ -642,7 +644,7 @@ fn post_piece(
     };
     let before = posting.posted.item_ledger.len();
     let document = Some(line.key.clone());
-    posting.carry(&Motion { terms, document, ..motion })?;
+    posting.carry(&Motion { document, terms, ..motion })?;
     let made = posting.posted.item_ledger.get(before..).unwrap_or_default().to_vec();
     let made = made
         .into_iter()
@@ -822,6 +824,6 @@ fn undo_one(
         Stop::Refuse(reason) if incoming && reason.code != Code::PeriodClosed => {
             Stop::Refuse(Reason::new(Code::UndoStockConsumed).word("document", &document))
         }
-        other => other,
+        other @ (Stop::Refuse(_) | Stop::Park(..) | Stop::Overflow) => other,
     })
 }

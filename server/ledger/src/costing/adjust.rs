@@ -96,15 +96,12 @@ fn increase_changed(
             posting.mark(item, Mark::Decrease, *decrease);
         }
     }
-    match (more, found.last()) {
-        (Some(_next), Some((last, _no))) => {
-            let key = (item, Mark::Increase.number(), increase);
-            posting.draft.put::<AdjustmentMarks>(&key, *last);
-        }
-        _ => {
-            unmark(posting, item, Mark::Increase, increase);
-            posting.check_rounding(increase)?;
-        }
+    if let (Some(_next), Some((last, _no))) = (more, found.last()) {
+        let key = (item, Mark::Increase.number(), increase);
+        posting.draft.put::<AdjustmentMarks>(&key, *last);
+    } else {
+        unmark(posting, item, Mark::Increase, increase);
+        posting.check_rounding(increase)?;
     }
     Ok(())
 }

@@ -596,17 +596,15 @@ fn decreases_from(
 ) -> Vec<((NaiveDate, EntryNo), AverageDecrease)> {
     let setup = setup(&*posting.draft);
     let in_period = |date: NaiveDate| date::period_end(&*posting.draft, &setup, date) == end;
-    let range = match from {
-        Some((date, no)) => KeyRange::prefix_from(&(pool,), &(pool, date, no)),
-        None => {
-            // Where the period begins: behind the last decrease of an earlier one.
-            let before = posting
-                .draft
-                .last::<AveragePeriods>(&KeyRange::prefix_before(&(pool,), &(pool, end)));
-            match before {
-                Some(((_pool, before), _row)) => KeyRange::prefix_after(&(pool,), &(pool, before)),
-                None => KeyRange::prefix(&(pool,)),
-            }
+    let range = if let Some((date, no)) = from {
+        KeyRange::prefix_from(&(pool,), &(pool, date, no))
+    } else {
+        // Where the period begins: behind the last decrease of an earlier one.
+        let before =
+            posting.draft.last::<AveragePeriods>(&KeyRange::prefix_before(&(pool,), &(pool, end)));
+        match before {
+            Some(((_pool, before), _row)) => KeyRange::prefix_after(&(pool,), &(pool, before)),
+            None => KeyRange::prefix(&(pool,)),
         }
     };
     let mut rows = Vec::new();

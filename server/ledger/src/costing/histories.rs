@@ -101,7 +101,7 @@ impl History {
                 self.try_post(&journal(bought));
             }
             3 | 4 => {
-                self.try_post(&journal(line(JournalType::Sale, &date, self.item, &quantity, None)))
+                self.try_post(&journal(line(JournalType::Sale, &date, self.item, &quantity, None)));
             }
             5 => {
                 let kind = JournalType::PositiveAdjustment;
@@ -189,6 +189,7 @@ impl History {
 }
 
 /// A command in a few words.
+#[expect(clippy::wildcard_enum_match_arm, reason = "histories are made of these")]
 fn told(command: &Command) -> String {
     match command {
         Command::PostItemJournal(journal) => journal
@@ -206,7 +207,8 @@ fn told(command: &Command) -> String {
                     if line.not_invoiced { "not invoiced" } else { "" }
                 )
             })
-            .collect(),
+            .collect::<Vec<_>>()
+            .join("; "),
         Command::ChargeEntries(charge) => {
             format!("{} charge {:?}", charge.date, charge.assignments)
         }

@@ -17,6 +17,7 @@ use crate::schema::{EntryNo, ItemId};
 use crate::tables::{Read as _, Tables};
 
 /// What a value entry of an item leaves to be adjusted.
+#[expect(clippy::unnecessary_wraps, reason = "one shape for all that hear of a value entry")]
 pub(crate) fn value_written(posting: &mut Posting<'_, '_>, value: &ValueEntry) -> Result<(), Stop> {
     let setup = setup(&*posting.draft);
     let pool = pool_of(&setup, (value.item, value.variant, value.location));

@@ -81,14 +81,15 @@ pub(crate) fn step(posting: &mut Posting<'_, '_>) -> Result<bool, Stop> {
     let phase = match rebuild.phase {
         RebuildPhase::Clearing => clear(posting, item),
         RebuildPhase::Entering(done) => enter(posting, item, done)?,
-        RebuildPhase::Keeping(place) => match keep(posting, item, place)? {
-            Some(place) => RebuildPhase::Keeping(Some(place)),
-            None => {
+        RebuildPhase::Keeping(place) => {
+            if let Some(place) = keep(posting, item, place)? {
+                RebuildPhase::Keeping(Some(place))
+            } else {
                 spread_kept(posting, item)?;
                 finish(posting, item);
                 return Ok(true);
             }
-        },
+        }
     };
     posting.draft.put::<AverageRebuilds>(&(), AverageRebuild { item, phase });
     Ok(true)

@@ -303,6 +303,7 @@ fn a_charge_on_what_was_sold_costs_no_stock_and_reaches_no_account() {
 
 /// The table of COSTING 17.2, row by row.
 #[test]
+#[expect(clippy::too_many_lines, reason = "the table of the specification, a row each")]
 fn every_kind_of_value_entry_has_the_accounts_of_the_table() {
     use AccountRole::{
         AccrualInterim, Cogs, CogsInterim, DirectCostApplied, DirectCostNonInventoryApplied,

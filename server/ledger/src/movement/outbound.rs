@@ -56,6 +56,7 @@ fn nothing_attributed(surplus: Quantity) -> Attribution {
 
 /// "Is the bin empty now?", and a pick that found less than asked: a bin that should hold more by
 /// the book is to be counted.
+#[expect(clippy::unnecessary_wraps, reason = "the last step of a movement ends as every step does")]
 fn empty_answer(posting: &mut Posting<'_, '_>, body: &Pick, source: StockKey) -> Result<(), Stop> {
     let left = posting.stock(&source);
     let contradicts = match body.emptied {

@@ -46,6 +46,10 @@ fn former_act(
     Some((act, intake, outcome))
 }
 
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "every other command has no body of an operation"
+)]
 fn body_of(intake: &Intake) -> Option<Body> {
     match &intake.origin {
         Origin::Device { .. } => {

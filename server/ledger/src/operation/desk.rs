@@ -82,6 +82,7 @@ const fn books_what_was_done(command: &Command) -> bool {
     )
 }
 
+#[expect(clippy::wildcard_enum_match_arm, reason = "every other command is of the dispatcher")]
 fn run(posting: &mut Posting<'_, '_>, origin: &Origin, command: &Command) -> Result<(), Stop> {
     match command {
         Command::ActivateImport(activate) => {
@@ -118,6 +119,7 @@ fn handled(posting: &mut Posting<'_, '_>, handle: &Handle) -> Result<(), Stop> {
 }
 
 /// Whether the person may ask for `command`, and for each part of a batch. The system may.
+#[expect(clippy::wildcard_enum_match_arm, reason = "only what changes for others is looked at")]
 fn may(posting: &Posting<'_, '_>, origin: &Origin, command: &Command) -> Result<(), Stop> {
     if *origin == Origin::System {
         return Ok(());
@@ -135,6 +137,7 @@ fn may(posting: &Posting<'_, '_>, origin: &Origin, command: &Command) -> Result<
 }
 
 /// Roles, beside administrators, that may ask for a command.
+#[expect(clippy::wildcard_enum_match_arm, reason = "what is not named is everyday work")]
 fn roles_for(command: &Command) -> &'static [Role] {
     match command {
         Command::SetCompany(_)

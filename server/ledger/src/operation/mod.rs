@@ -212,6 +212,7 @@ fn post_fact(posting: &mut Posting<'_, '_>, body: &Body) -> Judged {
 
 /// A count ends the tasks that asked for it; what is below zero all the same, by acts after the
 /// count, is asked for again.
+#[expect(clippy::wildcard_enum_match_arm, reason = "only counts are looked at")]
 fn look_again(posting: &mut Posting<'_, '_>, body: &Body) {
     let (location, bin, item) = match body {
         Body::Count(count) => {
@@ -332,6 +333,7 @@ fn stopped(posting: &mut Posting<'_, '_>, stop: Stop, body: Option<&Body>) -> Re
 
 /// A plate that the parked operation would have put to use: whoever uses it waits for the decision.
 /// Serials need no waiting: their histories are mended when the operation is posted after all.
+#[expect(clippy::wildcard_enum_match_arm, reason = "every other operation has no such part")]
 fn others_wait(posting: &mut Posting<'_, '_>, body: &Body, case: CaseId) {
     let to = match body {
         Body::Receive(body) => Some(&body.to),

@@ -12,6 +12,7 @@ use crate::tables::{Read as _, Tables};
 
 /// The location that `command` is about; 0 where it is about the company as a whole, or names
 /// several locations, or none that is known.
+#[expect(clippy::wildcard_enum_match_arm, reason = "every other command is of the whole company")]
 pub(super) fn of_command(tables: &impl Tables, command: &Command) -> LocationId {
     let id = |code: &LocationCode| {
         tables.row::<LocationsByCode>(code).map_or(LocationId(0), |found| *found)

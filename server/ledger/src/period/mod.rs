@@ -69,12 +69,11 @@ pub fn range_of(
     let own = operator
         .and_then(|user| tables.row::<UserSetups>(user))
         .filter(|own| own.allow_posting_from.is_some() || own.allow_posting_to.is_some());
-    match own {
-        Some(own) => (own.allow_posting_from, own.allow_posting_to),
-        None => {
-            let setup = crate::costing::setup(tables);
-            (setup.allow_posting_from, setup.allow_posting_to)
-        }
+    if let Some(own) = own {
+        (own.allow_posting_from, own.allow_posting_to)
+    } else {
+        let setup = crate::costing::setup(tables);
+        (setup.allow_posting_from, setup.allow_posting_to)
     }
 }
 

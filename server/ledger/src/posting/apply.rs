@@ -110,7 +110,7 @@ impl Posting<'_, '_> {
             fixed: place.method == CostingMethod::Specific,
             without_cost: false,
         };
-        self.set_remaining(no, entry.quantity)?;
+        self.set_remaining(no, entry.quantity);
         if entry.quantity.is_positive() {
             self.own_row(no, line, supply);
             self.value_increase(no, line, supply)?;
@@ -419,9 +419,10 @@ impl Posting<'_, '_> {
             self.draft.put::<Applications>(&no, row);
         }
         let increase = add(self.remaining(row.inbound), portion)?;
-        self.set_remaining(row.inbound, increase)?;
+        self.set_remaining(row.inbound, increase);
         let decrease = subtract(self.remaining(row.outbound), portion)?;
-        self.set_remaining(row.outbound, decrease)
+        self.set_remaining(row.outbound, decrease);
+        Ok(())
     }
 
     /// Applies as much as both sides have left.
@@ -458,8 +459,8 @@ impl Posting<'_, '_> {
                 cost,
             });
         }
-        self.set_remaining(increase, subtract(left, portion)?)?;
-        self.set_remaining(decrease, subtract(portion, wanted)?)?;
+        self.set_remaining(increase, subtract(left, portion)?);
+        self.set_remaining(decrease, subtract(portion, wanted)?);
         self.paired(increase, decrease, manner)
     }
 
@@ -588,7 +589,7 @@ impl Posting<'_, '_> {
 
     /// Sets what `no` has left, and lists it among the open ones of its pool as long as that is
     /// something.
-    fn set_remaining(&mut self, no: EntryNo, remaining: Quantity) -> Result<(), Stop> {
+    fn set_remaining(&mut self, no: EntryNo, remaining: Quantity) {
         let entry = self.entry(no);
         let state = self.state(no);
         self.draft.put::<ItemLedgerStates>(&no, ItemLedgerState { remaining, ..state });
@@ -601,7 +602,6 @@ impl Posting<'_, '_> {
             (false, true) => self.draft.put::<OpenOutbound>(&key, remaining),
             (false, false) => self.draft.delete::<OpenOutbound>(&key),
         }
-        Ok(())
     }
 }
 

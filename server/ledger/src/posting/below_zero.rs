@@ -57,16 +57,13 @@ impl Posting<'_, '_> {
         (location, bin): (LocationId, BinId),
         item: Option<ItemId>,
     ) {
-        let keys: Vec<_> = match item {
-            Some(item) => {
-                let range = KeyRange::prefix(&(item, location, bin));
-                let rows = self.draft.list::<StocksByItem>(&range);
-                rows.into_iter().map(|((_item, key), _row)| key).collect()
-            }
-            None => {
-                let rows = self.draft.list::<Stocks>(&KeyRange::prefix(&(location, bin)));
-                rows.into_iter().map(|(key, _row)| key).collect()
-            }
+        let keys: Vec<_> = if let Some(item) = item {
+            let range = KeyRange::prefix(&(item, location, bin));
+            let rows = self.draft.list::<StocksByItem>(&range);
+            rows.into_iter().map(|((_item, key), _row)| key).collect()
+        } else {
+            let rows = self.draft.list::<Stocks>(&KeyRange::prefix(&(location, bin)));
+            rows.into_iter().map(|(key, _row)| key).collect()
         };
         for key in keys {
             let quantity = self.stock(&key);

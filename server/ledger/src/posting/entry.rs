@@ -47,6 +47,10 @@ impl Posting<'_, '_> {
     /// # Errors
     ///
     /// [`Stop::Refuse`] at the desk where the quantity is not there; [`Stop::Overflow`].
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "a line is built for its entry and used up by it"
+    )]
     pub fn post_entry(&mut self, line: EntryLine) -> Result<EntryNo, Stop> {
         let supply = match line.applies_from {
             EntryNo(0) => Supply::Own,

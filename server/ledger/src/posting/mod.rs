@@ -105,6 +105,7 @@ impl DecisionDraft {
     }
 
     /// A field was booked differently.
+    #[expect(clippy::needless_pass_by_value, reason = "callers build the words in place")]
     pub fn field(&mut self, field: &str, from: impl ToString, to: impl ToString) {
         let change = Change { field: field.to_owned(), from: from.to_string(), to: to.to_string() };
         if !self.changes.contains(&change) {

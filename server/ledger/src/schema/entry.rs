@@ -120,6 +120,10 @@ pub struct ItemLedgerState {
 
 /// Who supplied whom (COSTING 2.2). One row per pair; a second portion is added to it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "independent facts of one row, each named on its own"
+)]
 pub struct ItemApplication {
     /// The owner.
     pub entry: EntryNo,

@@ -127,6 +127,10 @@ pub struct Identifier {
 
 /// A set of tracking rules ("item tracking code").
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "independent facts of one row, each named on its own"
+)]
 pub struct TrackingCodeRow {
     /// What must be captured.
     pub rule: TrackingRule,

@@ -79,6 +79,10 @@ pub type OrderRef = (OrderKind, DocumentNo);
 
 /// A value entry. Immutable. Amounts carry the sign of the quantity that they value.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "independent facts of one row, each named on its own"
+)]
 pub struct ValueEntry {
     /// The item ledger entry it values; 0 for capacity.
     pub entry: EntryNo,
@@ -346,6 +350,10 @@ pub enum AdjustmentLogging {
 
 /// The inventory setup of a company (COSTING 1.1, 1.2).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "independent facts of one row, each named on its own"
+)]
 pub struct InventorySetup {
     /// Amounts are rounded to this.
     pub amount_rounding: Step,

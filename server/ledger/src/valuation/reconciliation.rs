@@ -74,6 +74,7 @@ pub type RowKey = (String, LocationId, Account);
 /// # Errors
 ///
 /// [`Stop::Overflow`].
+#[expect(clippy::wildcard_enum_match_arm, reason = "only accounts of stock are compared")]
 pub fn reconciliation(
     tables: &(impl Tables + ?Sized),
     until: NaiveDate,

@@ -12,7 +12,7 @@ use crate::money::Money;
 use crate::record::Record;
 use crate::schema::LocationId;
 use crate::schema::gl::PostingMethod;
-use crate::schema::money::OrderKind;
+use crate::schema::money::{AveragePeriod, OrderKind};
 use crate::tables::{TableId, Tables, Visit};
 use crate::valuation::inventory::{Valuation, ValuationOf, inventory, total};
 use crate::valuation::reconciliation::{Account, Comparison, reconciliation};
@@ -57,7 +57,7 @@ fn opening_and_increases_and_decreases_make_the_closing() {
 
 #[test]
 fn a_past_date_is_what_the_value_entries_up_to_it_say() {
-    let mut books = Books::new(|setup| setup.average_period = Default::default());
+    let mut books = Books::new(|setup| setup.average_period = AveragePeriod::default());
     let dates =
         ["2019-12-30", "2019-12-31", "2020-01-01", "2020-01-31", "2020-02-01", "2021-07-15"];
     for (n, date) in dates.iter().enumerate() {

@@ -97,7 +97,7 @@ pub(super) fn stage(posting: &mut Posting<'_, '_>, part: &StageImport) -> Result
         own(posting, row)?;
     }
     if let Some(known) = posting.draft.row::<StagedParts>(&(part.import, part.part)) {
-        let same = staged(posting, &known) == Some(part.clone());
+        let same = staged(posting, *known) == Some(part.clone());
         return if same { Ok(()) } else { Err(Stop::refuse(Code::DifferentUnderSameId)) };
     }
     let row = row.map_or_else(|| fresh(posting), |row| (*row).clone());
@@ -156,7 +156,7 @@ fn incomplete(staged: u32, wanted: u32) -> Stop {
 }
 
 /// What was staged, as the intake keeps it.
-fn staged(posting: &Posting<'_, '_>, part: &StagedPart) -> Option<StageImport> {
+fn staged(posting: &Posting<'_, '_>, part: StagedPart) -> Option<StageImport> {
     let intake = posting.draft.row::<Intakes>(&part.intake)?;
     match Command::decode(&intake.raw) {
         Ok(Command::StageImport(staged)) => Some(staged),
@@ -192,7 +192,7 @@ pub(crate) fn activate<'a, 'b>(
     let mut done: u64 = 0;
     for part in 0..row.parts {
         let known = posting.draft.row::<StagedParts>(&(activate.import, part));
-        let Some(staged) = known.and_then(|known| staged(posting, &known)) else {
+        let Some(staged) = known.and_then(|known| staged(posting, *known)) else {
             return Err(incomplete(part, activate.parts));
         };
         for command in &staged.commands {

@@ -54,7 +54,9 @@ fn n_staged(world: &World) -> usize {
 }
 
 fn all_accepted(world: &mut World, parts: &[Command]) {
-    parts.iter().for_each(|part| accepted(&world.desk(part)));
+    for part in &parts {
+        accepted(&world.desk(part));
+    }
 }
 
 #[test]

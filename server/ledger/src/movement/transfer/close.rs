@@ -64,9 +64,7 @@ fn close_one(
     (line, key, quantity): (u32, StockKey, Quantity),
     lost: bool,
 ) -> Result<(), Stop> {
-    if key.location != order.header.location {
-        arrived(posting, order, key, (line, quantity))?;
-    } else {
+    if key.location == order.header.location {
         let at = posting.next_order();
         let motion = Motion {
             document: order.line(line),
@@ -78,6 +76,8 @@ fn close_one(
         // Back at the sender it was never shipped.
         let back = quantity.negated();
         shipped(posting, order, line, back)?;
+    } else {
+        arrived(posting, order, key, (line, quantity))?;
     }
     if !lost {
         return Ok(());

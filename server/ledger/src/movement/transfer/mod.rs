@@ -64,6 +64,10 @@ impl Order {
         self.header.in_transit.is_none()
     }
 
+    #[expect(
+        clippy::unnecessary_wraps,
+        reason = "what movements without a document line pass is none"
+    )]
     fn line(&self, line: u32) -> Option<(DocumentKind, DocumentNo, u32)> {
         Some((self.key.0, self.key.1.clone(), line))
     }

@@ -93,6 +93,7 @@ pub(super) fn take_place_of(
 }
 
 /// The receipt no longer stands for that part: an undo of it has that much less to take back.
+#[expect(clippy::needless_pass_by_value, reason = "the key of a row, made for this call")]
 fn forget_part(
     posting: &mut Posting<'_, '_>,
     part: &Part,

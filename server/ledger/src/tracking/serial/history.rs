@@ -51,14 +51,13 @@ pub(super) fn judge(
         SerialAct::Moved(from, to) => (Some(to), elsewhere(from)),
         SerialAct::Out(from) => (None, elsewhere(from)),
         SerialAct::Carried(from, to) if start == Some(from) => (Some(to), None),
-        SerialAct::Carried(..) => (start, None),
         SerialAct::Seen(_) if start.is_none() && left() => return Err(Code::SerialShipped),
         SerialAct::Seen(_) if start.is_none() => return Err(Code::SerialUnknown),
         SerialAct::Seen(at) => (Some(at), elsewhere(at)),
         SerialAct::NotSeen(at) if start == Some(at) => {
             (Some(missing_place(draft, at)), Some(Code::SerialMissing))
         }
-        SerialAct::NotSeen(_) => (start, None),
+        SerialAct::Carried(..) | SerialAct::NotSeen(_) => (start, None),
     };
     Ok(Booking { start, end, remark })
 }
