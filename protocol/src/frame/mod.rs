@@ -4,6 +4,8 @@
 //! short field names (see [`codec`]). Unknown field names are ignored. Optional fields may be
 //! missing. Frame numbers are never used twice.
 
+pub mod beside;
+pub mod check;
 pub mod codec;
 pub mod order;
 pub mod push;
@@ -39,8 +41,14 @@ pub mod capability {
     pub const ORIGIN: u64 = 1 << 2;
     /// Orders of the server, and keys that change: see [`super::order`].
     pub const ORDERS: u64 = 1 << 3;
+    /// Replicas are compared by sums and repaired bucket by bucket.
+    pub const DIGEST: u64 = 1 << 4;
+    /// Photos and signatures travel beside the operations.
+    pub const BLOBS: u64 = 1 << 5;
+    /// The server answers questions.
+    pub const QUERY: u64 = 1 << 6;
     /// Everything that this build can do.
-    pub const ALL: u64 = ZSTD | SNAPSHOT_RESUME | ORIGIN | ORDERS;
+    pub const ALL: u64 = ZSTD | SNAPSHOT_RESUME | ORIGIN | ORDERS | DIGEST | BLOBS | QUERY;
 }
 
 /// The limits that the server announces; never lower than any released device may produce.
@@ -677,6 +685,9 @@ pub struct Heartbeat {
     /// A completed sample that the server has not seen yet.
     #[serde(rename = "cs", default, skip_serializing_if = "Option::is_none")]
     pub sample: Option<crate::evidence::ClockSample>,
+    /// How its storage is; none: nothing is wrong with it and never was.
+    #[serde(rename = "st", default, skip_serializing_if = "Option::is_none")]
+    pub storage: Option<crate::health::StorageReport>,
 }
 
 /// 41, server → device.
@@ -793,6 +804,10 @@ frames! {
     Ack(Ack) = 0x21, "ACK";
     /// See [`Nack`].
     Nack(Nack) = 0x22, "NACK";
+    /// See [`BlobPut`](beside::BlobPut).
+    BlobPut(beside::BlobPut) = 0x23, "BLOB_PUT";
+    /// See [`BlobAck`](beside::BlobAck).
+    BlobAck(beside::BlobAck) = 0x24, "BLOB_ACK";
     /// See [`Subscribe`].
     Subscribe(Subscribe) = 0x30, "SUBSCRIBE";
     /// See [`SnapBegin`].
@@ -807,6 +822,16 @@ frames! {
     Delta(Delta) = 0x35, "DELTA";
     /// See [`DeltaAck`].
     DeltaAck(DeltaAck) = 0x36, "DELTA_ACK";
+    /// See [`Digest`](check::Digest).
+    Digest(check::Digest) = 0x37, "DIGEST";
+    /// See [`RepairRequest`](check::RepairRequest).
+    RepairRequest(check::RepairRequest) = 0x38, "REPAIR_REQ";
+    /// See [`Repair`](check::Repair).
+    Repair(check::Repair) = 0x39, "REPAIR";
+    /// See [`Query`](beside::Query).
+    Query(beside::Query) = 0x3B, "QUERY";
+    /// See [`Answer`](beside::Answer).
+    Answer(beside::Answer) = 0x3C, "RESULT";
     /// See [`Heartbeat`].
     Heartbeat(Heartbeat) = 0x40, "HB";
     /// See [`HeartbeatAck`].
