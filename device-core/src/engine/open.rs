@@ -1,18 +1,23 @@
 //! Opening: from folders, however they were left, to a device that works.
 
 use protocol::evidence::BootEvidence;
+use protocol::health::{StorageReport, StorageState};
 use protocol::identity::{Boot, DeviceId, Incarnation, Lsn, OperationId, ServerEpoch};
 use protocol::operation::{Body, Envelope, Nothing, Recorded};
 
+use super::ask::Asked;
+use super::blobs::Blobs;
+use super::check::Health;
 use super::people::People;
 use super::state_file::StateFile;
+use super::storage::Storage;
 use super::uplink::Handshake;
 use super::{
     Config, Connection, DeviceCore, DiskMaker, Made, News, Opening, Parts, StateFileError,
 };
 use crate::clock_evidence::ClockEvidence;
-use crate::outbox::{Outbox, OutboxError};
-use crate::recorder::{Recorder, RecorderError, Recovery, release_ballast};
+use crate::outbox::{self, Outbox, OutboxError};
+use crate::recorder::{Identity, Recorder, RecorderError, Recovery, release_ballast};
 use crate::replica::Replica;
 use crate::session::Session;
 use crate::store::{Store, StoreError, StoreName};
@@ -69,7 +74,8 @@ impl DeviceCore {
     pub fn open(mut config: Config, parts: Parts, opening: Opening) -> Result<Opened, OpenError> {
         config.recorder.void_content = void_content();
         let mut news = Vec::new();
-        let Parts { recorder_disk, state_disk, queue, replica, key, store_name } = parts;
+        let Parts { recorder_disk, state_disk, queue, replica, blob_disk, key, store_name } = parts;
+        let blobs = Blobs::open(blob_disk).map_err(OpenError::Folder)?;
         let (state, is_damaged) = match StateFile::read(&*state_disk) {
             Ok(state) => (state.unwrap_or_default(), false),
             Err(StateFileError::Damaged) => (StateFile::default(), true),
@@ -78,7 +84,16 @@ impl DeviceCore {
         if is_damaged {
             news.push(News::Trouble("the state file was damaged and is begun anew".to_owned()));
         }
-        let recorder = open_recorder(&config, &recorder_disk, &mut news)?;
+        let mut storage = Storage::new(state.storage);
+        let mut queue = queue;
+        let opened = open_recorder(&config, &recorder_disk, &*queue, &mut news)?;
+        let recorder = opened.map(|(recorder, recovery)| {
+            news.extend(told(&recovery));
+            storage.found(&recovery);
+            // A queue that cannot do this is set aside below, when it is read.
+            let _ = outbox::forget(&mut *queue, recovery.holes.iter().cloned().flatten());
+            recorder
+        });
         let replica = open_replica(replica, &mut news)?;
         let outbox = open_outbox(queue, recorder.as_ref(), &replica, &mut news)?;
         let boot = boot_of(&state, is_damaged, &opening, recorder.as_ref())?;
@@ -128,9 +143,16 @@ impl DeviceCore {
             redirect: None,
             is_snapshot_gone: false,
             battery: None,
+            storage,
+            chores_due_us: 0,
+            is_paging: false,
+            health: Health::default(),
+            blobs,
+            asked: Asked::default(),
             news: Vec::new(),
         };
         core.clock.touch(opening.mono_us);
+        core.count_set_aside(&news);
         // Before the first operation of this boot, so that no boot number is used twice.
         core.write_state()?;
         core.floor_marks().map_err(|error| OpenError::Store(StoreName::Replica, error))?;
@@ -142,24 +164,27 @@ impl DeviceCore {
 fn open_recorder(
     config: &Config,
     disk: &DiskMaker,
+    queue: &dyn Store,
     news: &mut Vec<News>,
-) -> Result<Option<Recorder>, OpenError> {
+) -> Result<Option<(Recorder, Recovery)>, OpenError> {
     let make = || disk().map_err(OpenError::Folder);
-    let opened = match Recorder::open(make()?, config.recorder.clone()) {
-        Err(RecorderError::Full) => {
+    let second = |identity: Identity, seq| {
+        outbox::copy_of(queue, (identity.device, identity.incarnation), seq)
+    };
+    let open =
+        || Recorder::open_with(make()?, config.recorder.clone(), &second).map_err(OpenError::from);
+    let opened = match open() {
+        Err(OpenError::Recorder(RecorderError::Full)) => {
             release_ballast(&*make()?)?;
             news.push(News::DiskFull);
-            Recorder::open(make()?, config.recorder.clone())
+            open()
         }
         other => other,
     };
     match opened {
-        Ok((recorder, recovery)) => {
-            news.extend(told(&recovery));
-            Ok(Some(recorder))
-        }
-        Err(RecorderError::Missing) => Ok(None),
-        Err(error) => Err(error.into()),
+        Ok(opened) => Ok(Some(opened)),
+        Err(OpenError::Recorder(RecorderError::Missing)) => Ok(None),
+        Err(error) => Err(error),
     }
 }
 
@@ -257,6 +282,7 @@ impl DeviceCore {
             server_time: self.people.server_time,
             server_key: self.orders.server_key.clone(),
             draining: self.orders.draining,
+            storage: StorageReport { state: StorageState::Good, ..self.storage.counts },
         };
         state.write(&*self.state_disk)?;
         self.is_state_dirty = false;
