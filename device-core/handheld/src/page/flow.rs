@@ -1,11 +1,12 @@
 //! A flow at work: one question, what is known, what can be chosen.
 
 use device_core::capture::screen::{Input, Question};
-use device_core::capture::{Notice, Screen, Signal, Slot};
+use device_core::capture::{Capture, Notice, Screen, Signal, Slot};
 use maud::{Markup, html};
 use protocol::text::Language;
 
-use super::frame::{Field, button, code, field, nothing, numbered, shape, signal_word};
+use super::frame::{Field, button, code, field, link, nothing, numbered, shape, signal_word};
+use super::picture;
 use crate::app::{Answer, App, Desk};
 use crate::words::{plain, say};
 
@@ -28,6 +29,9 @@ pub(super) fn flow(app: &App, desk: &mut Desk, answer: Option<&Answer>) -> Marku
             (choices(&screen, language))
             (filled(&screen, language))
             (lines(&screen, language))
+            @if let Some(item) = desk.capture.as_ref().and_then(Capture::looked_up) {
+                (link(&picture::elsewhere_of(item), &plain("button-elsewhere", language), "secondary"))
+            }
             (exceptions(&screen, language))
             @if screen.flow.is_count() && screen.is_blind && app.may_open_book() {
                 (button("open-book", "", &plain("button-open-book", language), "secondary"))
