@@ -171,7 +171,12 @@ fn location_of(operation: &Recorded) -> Option<LocationCode> {
         Body::Adjust(body) => body.place.location,
         Body::Reclassify(body) => body.place.location,
         Body::Unidentified(body) => body.place.location,
-        Body::Undo(_) | Body::Answer(_) | Body::SignIn(_) | Body::SignOut(_) | Body::Void(_) => {
+        Body::Undo(_)
+        | Body::Answer(_)
+        | Body::SignIn(_)
+        | Body::SignOut(_)
+        | Body::Attach(_)
+        | Body::Void(_) => {
             return None;
         }
     })

@@ -9,6 +9,7 @@ use ledger::schema::book::OutcomeRow;
 use ledger::schema::identity::{DeskSession, DeskSessions};
 use ledger::schema::place::Sites;
 use ledger::tables::{Read as _, Tables};
+use protocol::frame::beside::BlobAck;
 use protocol::identity::{DeviceId, IntakeNo, OperationId, Seq, ServerTime};
 use serde_bytes::ByteBuf;
 
@@ -22,6 +23,7 @@ use crate::intake::push::{PreparedPush, PushFault, Sender, Taken, take_push};
 use crate::poster::Decided;
 use crate::poster::judge::Judge;
 use crate::schema::{SafePoint, SafePoints, Stream};
+use crate::session::check::Compared;
 use crate::session::wire::ConnectionNo;
 use crate::store::{BatchNo, Cut, Store};
 use crate::watermark::Watch;
@@ -36,6 +38,8 @@ pub(crate) enum After {
     Welcome { connection: ConnectionNo },
     /// Tell the skin that its command is safe.
     CommandTaken { intake: IntakeNo },
+    /// Tell a device how much of a photo is here.
+    BlobTaken { connection: ConnectionNo, ack: BlobAck },
     /// Show what was decided.
     Decided { decisions: Vec<Decided> },
 }
@@ -59,6 +63,8 @@ pub(crate) struct Core {
     pub(crate) rotating: BTreeMap<IntakeNo, (ConnectionNo, ByteBuf)>,
     /// Connections that wait for the decision about a new incarnation.
     pub(crate) incarnating: BTreeMap<IntakeNo, ConnectionNo>,
+    /// What devices have found when they compared their replica.
+    pub(crate) compared: Vec<Compared>,
     pub(crate) watch: Watch,
     pub(crate) safe: SafePoint,
     /// Whether the disk has room for new work.
@@ -96,6 +102,7 @@ impl Core {
             incarnating: BTreeMap::new(),
             feed_later: BTreeSet::new(),
             scopes: BTreeMap::new(),
+            compared: Vec::new(),
             housekeeping_due: now,
             commands: BTreeMap::new(),
             working: None,

@@ -12,6 +12,7 @@ use protocol::identity::{Incarnation, IntakeNo, Lsn, ServerEpoch, ServerTime};
 use protocol::words::SiteCode;
 use serde_bytes::ByteBuf;
 
+use super::check::Check;
 use super::feed::Feed;
 use super::lease::Shown;
 use super::upload::{Said, note};
@@ -184,6 +185,8 @@ impl Admission<'_> {
             boot: hello.boot,
             clock,
             feed: Feed::new(core.now()),
+            capabilities: hello.capabilities & capability::ALL,
+            check: Check::new(core),
         };
         note(core, &open, &self.said());
         session.stage = Stage::Admitted(Box::new(open));
