@@ -71,6 +71,7 @@ pub(crate) fn in_memory(n: u32) -> (Config, Parts) {
         state_disk: Box::new(MemoryDisk::new()),
         queue: Box::new(MemoryStore::new()),
         replica: Box::new(MemoryStore::new()),
+        blob_disk: Box::new(MemoryDisk::new()),
         key: DeviceKey::from_secret(secret),
         store_name,
     };

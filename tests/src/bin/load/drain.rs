@@ -43,7 +43,8 @@ pub(crate) struct Arguments {
     seed: u64,
 }
 
-fn on_disk(folder: &Path) -> Result<(DeviceConfig, Parts), Problem> {
+/// A device with disks of its own.
+pub(crate) fn on_disk(folder: &Path) -> Result<(DeviceConfig, Parts), Problem> {
     let recorder = folder.join("recorder");
     let parts = Parts {
         recorder_disk: Box::new(
@@ -52,6 +53,7 @@ fn on_disk(folder: &Path) -> Result<(DeviceConfig, Parts), Problem> {
         state_disk: Box::new(FolderDisk::open(&folder.join("device"))?),
         queue: Box::new(SledStore::open(&folder.join("queue"))?.store),
         replica: Box::new(SledStore::open(&folder.join("replica"))?.store),
+        blob_disk: Box::new(FolderDisk::open(&folder.join("photos"))?),
         key: DeviceKey::from_secret([5; 32]),
         store_name: [6; 16],
     };

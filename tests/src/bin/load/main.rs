@@ -6,6 +6,7 @@
 //! | `post` | lines judged and durable each second, next to the bare store with the same writes |
 //! | `busy` | scan to outcome with many devices over sockets |
 //! | `drain` | a day offline, sent over a slow network |
+//! | `snapshot` | the first replica of a large company over a slow network |
 //!
 //! Each prints what it saw and ends with one line of JSON. A run in which something was not done
 //! as asked ends with an error: figures of broken work are not figures.
@@ -18,6 +19,7 @@ mod figures;
 mod post;
 mod relay;
 mod scan;
+mod snapshot;
 
 use std::process::ExitCode;
 
@@ -47,6 +49,8 @@ enum Load {
     Busy(busy::Arguments),
     /// A day offline, sent over a slow network.
     Drain(drain::Arguments),
+    /// The first replica of a large company, over a slow network.
+    Snapshot(snapshot::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -64,6 +68,7 @@ fn main() -> ExitCode {
             Load::Post(post) => post::run(&post).await,
             Load::Busy(busy) => busy::run(&busy).await,
             Load::Drain(drain) => drain::run(&drain).await,
+            Load::Snapshot(snapshot) => snapshot::run(&snapshot).await,
         }
     });
     match figures {
