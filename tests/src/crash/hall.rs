@@ -682,8 +682,8 @@ fn name_of(batch: &Batch) -> String {
         (4, "decisions"),
         (102, "a lease"),
         (105, "what is safe"),
-        (130, "a storage report"),
-        (132, "part of a photo"),
+        (230, "a storage report"),
+        (232, "part of a photo"),
         (104, "statements"),
     ];
     let tables: std::collections::BTreeSet<u8> =

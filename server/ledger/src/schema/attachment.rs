@@ -19,7 +19,7 @@ pub struct Attachment {
 
 crate::tables! {
     /// The attachments of an operation, by the operation that brought them.
-    Attachments = 140, "attachment", (OperationId, OperationId) => Attachment;
+    Attachments = 240, "attachment", (OperationId, OperationId) => Attachment;
     /// The operations whose attachments have these bytes.
-    AttachmentsByHash = 141, "attachment_by_hash", ([u8; 32], OperationId) => OperationId;
+    AttachmentsByHash = 241, "attachment_by_hash", ([u8; 32], OperationId) => OperationId;
 }
