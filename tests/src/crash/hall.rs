@@ -18,6 +18,7 @@ use server_core::intake::command::{Command, CommandOrigin};
 use server_core::ledger_judge::LedgerJudge;
 use server_core::machine::{Action, Config, Event, Machine, Token};
 use server_core::session::lease::LeaseSecret;
+use server_core::session::order::OrderKey;
 use server_core::session::wire::{ConnectionNo, Incoming};
 use server_core::store::{Batch, MemoryStore};
 
@@ -153,7 +154,7 @@ pub struct Hall {
 }
 
 fn config(mutant: Option<Mutant>) -> Config {
-    let usual = Config::new(LeaseSecret::new([7; 32]));
+    let usual = Config::new(LeaseSecret::new([7; 32]), OrderKey::new([8; 32]));
     let bug =
         (mutant == Some(Mutant::AckBeforeSync)).then_some(server_core::machine::Bug::AckBeforeSync);
     // Comparisons are a part of the script; people's terms are not.
@@ -437,6 +438,8 @@ impl Hall {
                     self.timers.remove(&timer);
                 }
                 DeviceAction::Tell(_news) => {}
+                // The script orders nothing.
+                DeviceAction::MakeKey | DeviceAction::KeepKey | DeviceAction::Wipe => {}
             }
         }
     }

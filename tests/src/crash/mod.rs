@@ -154,7 +154,7 @@ fn play(hall: &mut Hall) -> Result<(), String> {
     hall.phase("the server restored from a backup");
     let fork = late_backup.row::<Heads>(&()).map(|head| head.lsn).unwrap_or_default();
     hall.replace_server(late_backup);
-    hall.system(MachineCommand::BeginEpoch { fork }.encode());
+    hall.system(MachineCommand::BeginEpoch { fork, backup_at: None }.encode());
     records(hall, 2);
     come_to_rest(hall)?;
     hall.phase("an old image of the device");
@@ -348,7 +348,7 @@ fn play_for_mutants(hall: &mut Hall) -> Result<(), String> {
     // The server is lost with everything since the backup: the device has it all.
     let fork = backup.row::<Heads>(&()).map(|head| head.lsn).unwrap_or_default();
     hall.replace_server(backup);
-    hall.system(MachineCommand::BeginEpoch { fork }.encode());
+    hall.system(MachineCommand::BeginEpoch { fork, backup_at: None }.encode());
     come_to_rest(hall)?;
     // The last pieces leave a bin: a row is gone.
     hall.record_other(&[carry("B", "C", 20)]);

@@ -9,7 +9,7 @@ use crate::replica::Repaired;
 
 impl World {
     /// What the server was told last of the storage.
-    fn told(&self) -> StorageReport {
+    fn reported(&self) -> StorageReport {
         self.server.heartbeats.last().and_then(|said| said.storage).unwrap_or_default()
     }
 
@@ -66,7 +66,7 @@ fn a_full_disk_gives_up_its_reserve_then_refuses_and_goes_on_when_there_is_room(
             Err(error) => panic!("{error}"),
         }
         world.exchange();
-        has_warned |= world.told().state == StorageState::Low;
+        has_warned |= world.reported().state == StorageState::Low;
         assert!(n_recorded < 1_000, "the disk is small");
     }
     assert!(has_warned, "the server hears of it while scans still find room");
@@ -74,7 +74,7 @@ fn a_full_disk_gives_up_its_reserve_then_refuses_and_goes_on_when_there_is_room(
     assert!(world.news.contains(&News::DiskFull));
     world.settle();
     world.chores();
-    assert_eq!(world.told().state, StorageState::Full);
+    assert_eq!(world.reported().state, StorageState::Full);
     assert_eq!(world.booked("A-01"), n_recorded, "all that was confirmed, and nothing else");
     // Refusing harms nothing: the next one is refused as well, and the device opens again.
     assert!(matches!(world.try_record(&receive("A-01", "BOLT", 1)), Err(RecordError::Full)));
@@ -82,7 +82,7 @@ fn a_full_disk_gives_up_its_reserve_then_refuses_and_goes_on_when_there_is_room(
     world.try_record(&receive("A-01", "BOLT", 1)).unwrap();
     world.chores();
     world.settle();
-    assert_eq!(world.told(), StorageReport::default(), "and the reserve is there again");
+    assert_eq!(world.reported(), StorageReport::default(), "and the reserve is there again");
     assert_eq!(world.booked("A-01"), n_recorded + 1);
     world.restart();
     assert_eq!(world.core.storage().n_lost, 0);
@@ -100,7 +100,7 @@ fn a_full_disk_leaves_the_rows_as_they_are_until_there_is_room() {
     world.record(&receive("A-01", "BOLT", 2));
     world.exchange();
     assert_eq!(world.core.storage().state, StorageState::Low);
-    assert_eq!(world.told().state, StorageState::Low);
+    assert_eq!(world.reported().state, StorageState::Low);
     assert_eq!(world.shown("A-01"), 7, "old rows and own work are still there to be read");
     assert!(world.core.replica().cursor() < world.server.head());
     world.chores();
@@ -128,12 +128,12 @@ fn a_failed_sync_stops_recording_and_the_server_hears_of_it_at_once() {
     assert!(matches!(refused, Err(RecordError::Recorder(_))), "{refused:?}");
     world.event(Event::TryNow);
     world.exchange();
-    assert_eq!(world.told().state, StorageState::Stopped);
+    assert_eq!(world.reported().state, StorageState::Stopped);
     assert!(world.news.iter().any(|news| matches!(news, News::RecorderStopped(_))));
     world.core.reopen_recorder().unwrap();
     world.record(&receive("A-01", "BOLT", 1));
     world.settle();
-    assert_eq!(world.told(), StorageReport::default());
+    assert_eq!(world.reported(), StorageReport::default());
     assert_eq!(world.booked("A-01"), 6, "what was refused is not recorded");
 }
 
@@ -162,12 +162,12 @@ fn wrong_bits_in_the_middle_cost_what_they_hit_and_the_loss_is_counted_on_both_s
         assert_eq!(world.booked("A-01"), expected, "the rest is there");
         let voids = world.server.book.intake.iter().filter(|taken| taken.recorded.kind == "void");
         assert_eq!(voids.count(), 1, "the hole has a number, and the server has it");
-        assert_eq!((world.told().n_lost, world.told().n_damaged), (1, 1));
+        assert_eq!((world.reported().n_lost, world.reported().n_damaged), (1, 1));
         // It goes on counting over restarts, and says so to every new connection.
         world.restart();
         world.settle();
         world.chores();
-        assert_eq!(world.told().n_lost, 1);
+        assert_eq!(world.reported().n_lost, 1);
     }
 }
 
@@ -213,7 +213,7 @@ fn one_wrong_bit_is_put_right_and_reported() {
     world.settle();
     world.chores();
     assert_eq!(world.booked("A-01"), 3);
-    assert_eq!((world.told().n_lost, world.told().n_damaged), (0, 1));
+    assert_eq!((world.reported().n_lost, world.reported().n_damaged), (0, 1));
 }
 
 #[test]
@@ -229,7 +229,7 @@ fn a_store_that_fails_is_built_anew_and_counted() {
     world.settle();
     world.chores();
     assert_eq!((world.shown("A-01"), world.booked("A-01")), (7, 7));
-    assert_eq!((world.told().n_set_aside, world.told().state), (2, StorageState::Good));
+    assert_eq!((world.reported().n_set_aside, world.reported().state), (2, StorageState::Good));
 }
 
 #[test]

@@ -162,6 +162,12 @@ impl MachineCommand {
             Self::Enrol { .. }
             | Self::Incarnate { .. }
             | Self::SetDevice { .. }
+            | Self::Order { .. }
+            | Self::OrderDone { .. }
+            | Self::RotateKey { .. }
+            | Self::NoteGap { .. }
+            | Self::DeclareGapLost { .. }
+            | Self::NoteLostLog { .. }
             | Self::DeclareLost { .. }
             | Self::ExtendSignIn { .. }
             | Self::BeginEpoch { .. } => None,

@@ -59,14 +59,14 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<Value, Problem> {
     let folder = tempfile::tempdir()?;
     let config = Config::local(&folder.path().join("server"));
     let running = Server::start(config.clone()).await?;
-    company::set_up(running.app().company(), N_NEAR).await?;
+    company::set_up(running.app().company(), 1, N_NEAR).await?;
     running.stop().await;
     furnish(&config, arguments)?;
     let running = Server::start(config).await?;
     let app = running.app();
     let relay = Relay::to(running.addr(), arguments.mbit * 1_000_000).await?;
     let made = Instant::now();
-    let invitation = company::invite(app.company(), app.address(), 1).await?.remove(0);
+    let invitation = company::invite(app.company(), app.address(), (1, 1)).await?.remove(0);
     println!("the code is there after {:.2} s", made.elapsed().as_secs_f64());
     // The code is read from the screen by a person: the server uses the time.
     tokio::time::sleep(Duration::from_secs(10)).await;
