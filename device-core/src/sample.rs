@@ -118,6 +118,7 @@ pub(crate) fn location_row() -> FeedRow {
         bin_mandatory: true,
         receipt_bin: None,
         shipment_bin: Some(bin("SHIP")),
+        in_transit: false,
     })
 }
 

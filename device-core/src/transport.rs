@@ -160,12 +160,17 @@ pub async fn connect(address: &Address, plain: PlainText) -> Result<Socket, Tran
 async fn upgrade(url: &str, link: Link) -> Result<Socket, tokio_tungstenite::tungstenite::Error> {
     let mut request = url.into_client_request()?;
     request.headers_mut().insert(SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(SUB_PROTOCOL));
-    let config = WebSocketConfig::default()
-        .max_message_size(Some(MESSAGE_BYTES_MAX))
-        .max_frame_size(Some(MESSAGE_BYTES_MAX));
     let (socket, _answer) =
-        tokio_tungstenite::client_async_with_config(request, link, Some(config)).await?;
+        tokio_tungstenite::client_async_with_config(request, link, Some(socket_config())).await?;
     Ok(socket)
+}
+
+/// The limits of every socket of a device.
+#[must_use]
+pub fn socket_config() -> WebSocketConfig {
+    WebSocketConfig::default()
+        .max_message_size(Some(MESSAGE_BYTES_MAX))
+        .max_frame_size(Some(MESSAGE_BYTES_MAX))
 }
 
 fn tls_config(pin: [u8; 32]) -> ClientConfig {

@@ -207,6 +207,9 @@ codes! {
     AverageSetupLocked = "average_setup_locked",
     StorageFull = "storage_full",
     BackupFailed = "backup_failed",
+    ImportIncomplete = "import_incomplete",
+    ImportDone = "import_done",
+    TokenScope = "token_scope",
 }
 
 impl fmt::Display for Code {

@@ -12,6 +12,7 @@ use data_encoding::BASE64URL_NOPAD;
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 
+use crate::frame::shape::{self, Shape};
 use crate::identity::ServerTime;
 use crate::words::SiteCode;
 
@@ -134,8 +135,8 @@ impl FromStr for Invitation {
         let bytes = BASE64URL_NOPAD
             .decode(ticket.as_bytes())
             .map_err(|_not_base64| InvitationError::Ticket)?;
-        let ticket: Ticket =
-            rmp_serde::from_slice(&bytes).map_err(|_not_a_ticket| InvitationError::Ticket)?;
+        let ticket: Ticket = shape::read(&bytes, &Shape::OF_DEVICES)
+            .map_err(|_not_a_ticket| InvitationError::Ticket)?;
         Ok(Self {
             url: url.to_owned(),
             server: exact(&ticket.server)?,

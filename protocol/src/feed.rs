@@ -8,6 +8,7 @@ use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 
+use crate::frame::shape::{self, Shape};
 use crate::identity::{CaseId, HoldId, Lsn, OperationId, ServerTime, TaskId};
 use crate::operation::{DocumentKind, Tracking};
 use crate::outcome::Outcome;
@@ -132,6 +133,9 @@ pub struct LocationRow {
     /// Where picked goods are dropped by default.
     #[serde(rename = "o", default, skip_serializing_if = "Option::is_none")]
     pub shipment_bin: Option<BinCode>,
+    /// Goods are here while they are between two others: nobody works here.
+    #[serde(rename = "t", default, skip_serializing_if = "std::ops::Not::not")]
+    pub in_transit: bool,
 }
 
 /// What a bin is for. A state of goods is a bin.
@@ -534,7 +538,7 @@ macro_rules! tables {
             /// The decoder's message when the fields are not those of the table.
             pub fn decode(table: u8, bytes: &[u8]) -> Result<Option<Self>, String> {
                 match table {
-                    $($number => rmp_serde::from_slice(bytes)
+                    $($number => shape::read(bytes, &Shape::OF_THE_SERVER)
                         .map(|row| Some(Self::$variant(row)))
                         .map_err(|error| error.to_string()),)*
                     _ => Ok(None),

@@ -8,6 +8,7 @@
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 
+use crate::frame::shape::{self, Shape};
 use crate::identity::{Boot, CaseId, Incarnation, Lsn, Seq, ServerEpoch, TaskId};
 use crate::quantity::{Quantity, UnitFactor};
 use crate::words::{
@@ -550,7 +551,7 @@ macro_rules! bodies {
             /// [`OperationError::Body`] where the fields are not those of the kind.
             pub fn decode(kind: &str, version: u16, bytes: &[u8]) -> Result<Self, OperationError> {
                 match (kind, version) {
-                    $(($kind, 1) => rmp_serde::from_slice(bytes).map(Self::$variant).map_err(
+                    $(($kind, 1) => shape::read(bytes, &Shape::OF_DEVICES).map(Self::$variant).map_err(
                         |error| OperationError::Body { reason: error.to_string() }),)*
                     _ => Err(OperationError::Unsupported { kind: kind.to_owned(), version }),
                 }
@@ -669,7 +670,9 @@ impl Recorded {
         let length = usize::from(u16::from_le_bytes(rest.take()?));
         let document = match rest.bytes(length)? {
             [] => None,
-            bytes => Some(rmp_serde::from_slice(bytes).map_err(|_bad| OperationError::Content)?),
+            bytes => Some(
+                shape::read(bytes, &Shape::OF_DEVICES).map_err(|_bad| OperationError::Content)?,
+            ),
         };
         let kind = rest.short_text()?.to_owned();
         let version = u16::from_le_bytes(rest.take()?);

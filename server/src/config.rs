@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use crate::backup::Schedule;
+use crate::secret::Masked;
 
 /// Whether and how connections are encrypted.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,6 +51,8 @@ pub struct Config {
     pub reserve_bytes: u64,
     /// Where and how often backups are made; none: never, and devices forget nothing.
     pub backup: Option<Schedule>,
+    /// What a scraper of `/metrics` on another machine shows as its bearer token.
+    pub metrics_key: Option<Masked>,
     /// A deliberate mistake of the machine, for the demo and the tests; no other command sets it.
     pub bug: Option<server_core::machine::Bug>,
 }
@@ -71,6 +74,7 @@ impl Config {
             admissions_per_s: 500,
             reserve_bytes: RESERVE_BYTES,
             backup: None,
+            metrics_key: None,
             bug: None,
         }
     }

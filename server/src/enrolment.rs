@@ -3,7 +3,7 @@
 use protocol::enrolment::{Invitation, InvitationError};
 use protocol::identity::ServerTime;
 use protocol::words::SiteCode;
-use qrcode::render::svg;
+use qrcode::render::{svg, unicode};
 use qrcode::{EcLevel, QrCode};
 
 use crate::secret;
@@ -67,6 +67,13 @@ pub fn qr_svg(text: &str) -> Option<String> {
         .build();
     // The declaration in front of the element may not stand inside a page.
     Some(svg.split_once("?>").map_or(svg.clone(), |(_declaration, rest)| rest.to_owned()))
+}
+
+/// `text` as a QR in characters, two rows of it in each line, with its quiet zone; none when it is
+/// too long. To be shown dark on light.
+pub fn qr_text(text: &str) -> Option<String> {
+    let code = QrCode::with_error_correction_level(text, EcLevel::L).ok()?;
+    Some(code.render::<unicode::Dense1x2>().quiet_zone(true).build())
 }
 
 #[cfg(test)]

@@ -5,19 +5,21 @@
 //!
 //! Order of reading: [`config`] and [`server`] (how it is put together), [`runtime`] (the machine
 //! at work), [`sockets`] (devices), [`desk`] and [`api`] (people and programs), [`view`] (what they
-//! are shown), [`import`] and [`export`] over [`exchange`] (files), [`store`], [`backup`] and
+//! are shown), [`import`] and [`export`] over [`exchange`] (files), [`control`], [`metrics`], [`store`], [`backup`] and
 //! [`verify`], [`clock`].
 
 pub mod api;
 pub mod backup;
 pub mod clock;
 pub mod config;
+pub mod control;
 pub mod dashboard;
 pub mod desk;
 pub mod enrolment;
 pub mod exchange;
 pub mod export;
 pub mod import;
+pub mod metrics;
 pub mod open;
 pub mod runtime;
 pub mod secret;

@@ -2,6 +2,28 @@
 
 use data_encoding::{BASE64URL_NOPAD, HEXLOWER_PERMISSIVE};
 
+/// A secret of the set-up, which shows itself to nobody who prints what holds it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Masked(String);
+
+impl Masked {
+    /// Hides `text`.
+    pub fn new(text: String) -> Self {
+        Self(text)
+    }
+
+    /// The secret.
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::fmt::Debug for Masked {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("***")
+    }
+}
+
 /// `N` random bytes from the operating system.
 ///
 /// # Panics

@@ -1,10 +1,11 @@
 //! The whole server: opened, listening, and stopped again.
 
 use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum_server::Handle;
-use axum_server::tls_rustls::RustlsConfig;
+use axum_server::tls_rustls::{RustlsAcceptor, RustlsConfig};
 use tokio::task::JoinHandle;
 
 use crate::backup::schedule::{Backups, Source};
@@ -16,15 +17,22 @@ use crate::desk::throttle::Throttle;
 use crate::enrolment::Address;
 use crate::open::{self, OpenError, Opened};
 use crate::runtime::{Health, Runtime};
+use crate::sockets::admission::Admission;
+use crate::sockets::gate::Gate;
 use crate::state::{AppState, Inner};
 use crate::storage::Storage;
 use crate::tls::{self, TlsError};
-use crate::{api, sockets};
+use crate::{api, control};
 
+/// Connections that the system keeps until they are accepted: after a restart thousands come at
+/// once, and each that is dropped tries again only after a second.
+const BACKLOG: i32 = 4_096;
 /// How long open requests are given when the server stops.
 const GRACE: Duration = Duration::from_secs(5);
+/// How long a peer may take for TLS.
+const HANDSHAKE: Duration = Duration::from_secs(10);
 /// How long a peer may take for the head of a request.
-const HEAD: Duration = Duration::from_secs(30);
+const HEAD: Duration = Duration::from_secs(10);
 /// How often expired desk sessions are taken away.
 const SWEEP: Duration = Duration::from_secs(3_600);
 
@@ -64,6 +72,7 @@ pub struct Running {
     handle: Handle<SocketAddr>,
     serving: JoinHandle<std::io::Result<()>>,
     tasks: [JoinHandle<()>; 3],
+    door: Option<control::Door>,
 }
 
 impl Server {
@@ -112,6 +121,10 @@ impl Server {
             server: opened.server,
             schedule: config.backup.clone(),
         });
+        let clock = opened.runtime.company().clock();
+        let (most, per_s) = (config.connections_max, config.admissions_per_s);
+        let gate = Gate::new(most, per_s, clock.clone());
+        let admission = Admission::new(most, per_s, clock.clone());
         let app = AppState::new(Inner {
             company: opened.runtime.company().clone(),
             passwords: Passwords::new(),
@@ -119,7 +132,8 @@ impl Server {
             first,
             address,
             tls,
-            admission: sockets::admission(config.connections_max, config.admissions_per_s),
+            admission: Arc::new(admission),
+            metrics_key: config.metrics_key.clone(),
             backups,
             storage: storage.clone(),
         });
@@ -127,26 +141,35 @@ impl Server {
         let service = api::router(app.clone()).into_make_service_with_connect_info::<SocketAddr>();
         let serving = match identity {
             Some(identity) => {
-                let config = RustlsConfig::from_config(identity.config);
+                let tls = RustlsAcceptor::new(RustlsConfig::from_config(identity.config));
+                let tls = tls.handshake_timeout(HANDSHAKE).acceptor(gate);
                 let mut server =
-                    axum_server::from_tcp_rustls(listener, config).map_err(listen_error)?;
+                    axum_server::from_tcp(listener).map_err(listen_error)?.acceptor(tls);
                 server.http_builder().http1().header_read_timeout(HEAD);
                 tokio::spawn(server.handle(handle.clone()).serve(service))
             }
             None => {
-                let mut server = axum_server::from_tcp(listener).map_err(listen_error)?;
+                let mut server =
+                    axum_server::from_tcp(listener).map_err(listen_error)?.acceptor(gate);
                 server.http_builder().http1().header_read_timeout(HEAD);
                 tokio::spawn(server.handle(handle.clone()).serve(service))
             }
         };
         let sweeping = tokio::spawn(sweep(app.clone()));
+        let door = match control::open(&app, &config.folder) {
+            Ok(door) => Some(door),
+            Err(error) => {
+                tracing::warn!(%error, "`tallyman enrol` cannot ask this server");
+                None
+            }
+        };
         tracing::info!(%url, "listening");
         let runtime = opened.runtime;
         let company = runtime.company().clone();
         let folder = config.store_folder();
         let watching = tokio::spawn(storage.watch(company, folder, config.reserve_bytes));
         let tasks = [sweeping, backing_up, watching];
-        Ok(Running { addr, app, first_link, runtime, handle, serving, tasks })
+        Ok(Running { addr, app, first_link, runtime, handle, serving, tasks, door })
     }
 }
 
@@ -154,6 +177,8 @@ fn listen(config: &Config) -> Result<TcpListener, StartError> {
     let listen_error = |source| StartError::Listen { listen: config.listen, source };
     let listener = TcpListener::bind(config.listen).map_err(listen_error)?;
     listener.set_nonblocking(true).map_err(listen_error)?;
+    // Listening again only makes the queue longer. The system caps it.
+    socket2::SockRef::from(&listener).listen(BACKLOG).map_err(listen_error)?;
     Ok(listener)
 }
 
@@ -165,7 +190,7 @@ fn first_link(runtime: &Runtime, url: &str) -> (FirstLink, Option<String>) {
     }
     let (first, token) = FirstLink::make();
     let link = format!("{url}/first/{token}");
-    tracing::warn!(link, "nobody administers this company yet: open the link, it works once");
+    tracing::info!(link, "nobody administers this company yet: open the link, it works once");
     (first, Some(link))
 }
 
@@ -220,7 +245,9 @@ impl Running {
     /// Stops: devices are told to come back, open requests may end, the last write is durable.
     pub async fn stop(self) -> Health {
         self.tasks.iter().for_each(JoinHandle::abort);
-        let health = self.runtime.stop().await;
+        drop(self.door);
+        let back_after_ms = self.app.admission().return_window();
+        let health = self.runtime.stop_with(back_after_ms).await;
         self.handle.graceful_shutdown(Some(GRACE));
         match self.serving.await {
             Ok(Ok(())) => {}

@@ -17,8 +17,10 @@ use crate::desk::first::FirstLink;
 use crate::desk::password::{Crowded, Passwords};
 use crate::desk::throttle::Throttle;
 use crate::enrolment::Address;
+use crate::metrics::Metrics;
 use crate::runtime::{Company, Judged, SubmitError};
-use crate::sockets::Admission;
+use crate::secret::Masked;
+use crate::sockets::admission::Admission;
 use crate::storage::Storage;
 
 /// What every page and endpoint shares. Cloning shares it.
@@ -45,6 +47,8 @@ pub struct Inner {
     pub backups: Backups,
     /// Room on the disk of the store.
     pub storage: Storage,
+    /// What a scraper on another machine shows.
+    pub metrics_key: Option<Masked>,
 }
 
 impl AppState {
@@ -81,6 +85,16 @@ impl AppState {
     /// Whether connections are encrypted: cookies are marked then.
     pub fn tls(&self) -> bool {
         self.0.tls
+    }
+
+    /// What a scraper on another machine shows to see what is counted.
+    pub fn metrics_key(&self) -> Option<&str> {
+        self.0.metrics_key.as_ref().map(Masked::reveal)
+    }
+
+    /// What is counted.
+    pub fn metrics(&self) -> &Metrics {
+        self.0.company.metrics()
     }
 
     /// Who may connect.

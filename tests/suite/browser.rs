@@ -131,11 +131,11 @@ async fn click(client: &Client, xpath: &str) {
     button.expect("the button is there").click().await.expect("it can be pressed");
 }
 
-/// Types into the field of the page, digit by digit, and presses its button.
+/// Types into the field of the page, digit by digit, and presses the primary button.
 async fn key_in(client: &Client, digits: &str) {
     let field = client.wait().at_most(PATIENCE).for_element(Locator::Css("#field")).await;
     field.expect("a field").send_keys(digits).await.expect("it takes digits");
-    click(client, "//form[contains(@class, 'field')]//button").await;
+    click(client, "//nav[contains(@class, 'bar')]//button[contains(@class, 'go')]").await;
 }
 
 /// Signs in at the desk, and looks at the bin: nothing is in it.

@@ -174,14 +174,17 @@ impl House {
         let (runtime, running) = self.server();
         let company = running.app().company();
         let snapshot = company.snapshot();
-        let plan = server::import::prepare(batch, &snapshot, &mut server::import::quietly)
+        let number = server::secret::random();
+        let quiet = &mut server::import::quietly;
+        let plan = server::import::prepare(batch, &snapshot, number, quiet)
             .unwrap_or_else(|faults| panic!("{faults:#?}"));
         let judge = server_core::ledger_judge::LedgerJudge;
         let now = company.now();
         let quiet = &mut server::import::quietly;
         server::import::rehearse(&plan, &snapshot, &judge, now, quiet)
             .unwrap_or_else(|faults| panic!("{faults:#?}"));
-        let by = (&word(ADMINISTRATOR.0), [1; 16]);
+        let origin = CommandOrigin::Import { user: word(ADMINISTRATOR.0) };
+        let by = (&origin, number);
         let quiet = &mut server::import::quietly;
         runtime
             .block_on(server::import::run(company, &plan, by, quiet))

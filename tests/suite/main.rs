@@ -6,6 +6,7 @@ mod discarded;
 mod disk;
 mod end_to_end;
 mod full_disk;
+mod fuzz;
 mod house;
 mod kill;
 mod readme;

@@ -120,9 +120,8 @@ fn what_is_no_frame_is_answered_with_its_fault_and_the_server_goes_on() {
         ("a header alone", good[..codec::HEADER_BYTES].to_vec(), Some(FaultCode::CHECKSUM)),
         ("no body of this frame", framed(0x01, b"\xC1"), Some(FaultCode::DECODE)),
         ("a list for a map", framed(0x01, b"\x91\x01"), Some(FaultCode::DECODE)),
-        // A stranger who sends more than strangers may is not worth an answer.
-        ("too much of a stranger", vec![0; stranger + 1], None),
-        ("more than a message may hold", vec![0; huge + 1], None),
+        ("too much of a stranger", vec![0; stranger + 1], Some(FaultCode::TOO_LARGE)),
+        ("more than a message may hold", vec![0; huge + 1], Some(FaultCode::TOO_LARGE)),
     ];
     let port = house.port();
     let (runtime, running) = house.server();

@@ -2,29 +2,34 @@
 // Everything works without it, too, one page load at a time.
 
 const BURST_MS = 80; // characters of one scan follow each other faster than a person types
+const PAUSE_MS = 500; // where nobody types into a field, a scanner may stop for breath: no scan is cut in two
 const SCAN_CHARACTERS_MIN = 3;
 const SAME_SCAN_MS = 400; // one trigger pull delivered twice
 const DIGIT_WAIT_MS = 150; // a lone digit is a choice when nothing follows it
+const LINK_SIGNAL_MS = 30000; // the network is heard at most so often
 const GROUP_SEPARATOR = "\u001d";
 
 const main = () => document.getElementById("main");
 
 // Signals: sound, vibration and words together, never one alone.
 
+// Frequency in Hz, start and length in milliseconds, and the wave where it is not square.
 const TONES = {
   good: [[1760, 0, 70]],
   complete: [[1320, 0, 70], [1760, 90, 90]],
   repeated: [[880, 0, 60], [880, 110, 60]],
   warning: [[660, 0, 300]],
-  stop: [[196, 0, 250], [147, 280, 350]],
+  stop: [[220, 0, 500]],
   attention: [[440, 0, 120], [440, 200, 120], [440, 400, 120]],
+  offline: [[660, 0, 90, "sine"], [440, 110, 140, "sine"]],
+  online: [[440, 0, 90, "sine"], [660, 110, 140, "sine"]],
 };
 const VIBRATIONS = {
   good: [40],
   complete: [40, 40, 40],
   repeated: [30, 60, 30],
   warning: [200],
-  stop: [300, 100, 300],
+  stop: [400, 100, 400],
   attention: [200, 100, 200],
 };
 let audio = null;
@@ -36,12 +41,12 @@ function unlock() {
   if (audio && audio.state === "suspended") audio.resume();
 }
 
-function tone([frequency, at, length]) {
+function tone([frequency, at, length, wave]) {
   const start = audio.currentTime + at / 1000;
   const end = start + length / 1000;
   const source = audio.createOscillator();
   const gain = audio.createGain();
-  source.type = "square";
+  source.type = wave || "square";
   source.frequency.value = frequency;
   gain.gain.setValueAtTime(0.25, start);
   gain.gain.linearRampToValueAtTime(0, end);
@@ -54,7 +59,10 @@ function signal(name) {
   if (!TONES[name]) return;
   unlock();
   if (audio) TONES[name].forEach(tone);
-  if (navigator.vibrate) navigator.vibrate(VIBRATIONS[name]);
+  // Before the first touch a browser refuses, and says so in its log.
+  const touched = !navigator.userActivation || navigator.userActivation.hasBeenActive;
+  if (touched && navigator.vibrate && VIBRATIONS[name]) navigator.vibrate(VIBRATIONS[name]);
+  if (name === "offline" || name === "online") return; // the chip says it
   const loud = name === "stop" || name === "warning" || name === "attention";
   const said = document.querySelector("#notice, #stopped, #remark, #question");
   document.getElementById(loud ? "alarm" : "heard").textContent = said ? said.textContent : "";
@@ -139,11 +147,24 @@ document.addEventListener("click", (event) => {
   if (!key || !field) return;
   if (key.dataset.key === "back") field.value = field.value.slice(0, -1);
   else field.value += key.dataset.key;
+  amount(field);
+});
+
+// The button that sends an amount says which.
+function amount(field) {
+  const go = document.querySelector(".bar .go[data-ok]");
+  if (!go) return;
+  const { ok, usual, unit } = go.dataset;
+  go.textContent = [ok, field.value.trim() || usual, unit].filter(Boolean).join(" ");
+}
+
+document.addEventListener("input", (event) => {
+  if (event.target.id === "field") amount(event.target);
 });
 
 // The wedge: a scanner types faster than a person, and ends with Enter or Tab.
 
-const wedge = { text: "", last: 0, field: null, before: "", alt: null, timer: 0, byKey: false };
+const wedge = { text: "", last: 0, typed: false, field: null, before: "", alt: null, timer: 0, byKey: false };
 let scanned = { text: "", at: 0 };
 
 function forget() {
@@ -152,9 +173,15 @@ function forget() {
   clearTimeout(wedge.timer);
 }
 
+// What began in a field may have been typed by a person; elsewhere only a scanner types.
+function pause() {
+  return wedge.typed ? BURST_MS : PAUSE_MS;
+}
+
 function take(character, now) {
-  if (wedge.text && now - wedge.last > BURST_MS) forget();
+  if (wedge.text && now - wedge.last > pause()) forget();
   if (!wedge.text) {
+    wedge.typed = isTyping();
     const field = document.activeElement;
     wedge.field = field && field.matches("input") ? field : null;
     wedge.before = wedge.field ? wedge.field.value : "";
@@ -166,7 +193,7 @@ function take(character, now) {
 // Ends a burst; false when what was typed was no scan.
 function finish(now) {
   const text = wedge.text;
-  const burst = [...text].length >= SCAN_CHARACTERS_MIN && now - wedge.last <= 2 * BURST_MS;
+  const burst = [...text].length >= SCAN_CHARACTERS_MIN && now - wedge.last <= 2 * pause();
   if (burst && wedge.field) wedge.field.value = wedge.before;
   forget();
   if (!burst) return false;
@@ -191,7 +218,10 @@ function toggle(id) {
 }
 
 const COMMANDS = {
-  Escape: () => press(".bar .back") || perform("back", ""),
+  Escape: () => {
+    if (document.querySelector("#problem[open]")) toggle("problem");
+    else if (!press(".bar .back")) perform("back", "");
+  },
   F1: () => COMMANDS.Escape(),
   F2: () => toggle("problem"),
   F3: () => (document.getElementById("keys") ? toggle("keys") : perform("keypad", "")),
@@ -238,9 +268,11 @@ document.addEventListener("keydown", (event) => {
   wedge.byKey = true;
   if (!isTyping() && /^\d$/.test(event.key) && wedge.text.length === 1) {
     wedge.timer = setTimeout(() => {
-      const lone = wedge.text;
+      const row = document.querySelector(`[data-digit="${wedge.text}"]`);
+      // Where there is nothing to choose, it may be the begin of a slow scan.
+      if (!row) return;
       forget();
-      press(`[data-digit="${lone}"]`);
+      row.click();
     }, DIGIT_WAIT_MS);
   }
 });
@@ -268,9 +300,29 @@ hidden.addEventListener("input", () => {
 // What changes by itself.
 
 const events = new EventSource("/events");
+let link = null; // what the chip said last
+let toldLink = 0;
+
+// The network comes and goes without a word from anybody: softly, and not in a row.
+function hearLink() {
+  const chip = document.getElementById("chip");
+  const word = chip && [...chip.classList].find((name) => name !== "chip");
+  const before = link;
+  link = word;
+  if (!before || !word || before === word) return;
+  if (word === "attention") {
+    signal("attention");
+  } else if ((word === "offline") !== (before === "offline") && before !== "attention" &&
+      performance.now() - toldLink > LINK_SIGNAL_MS) {
+    toldLink = performance.now();
+    signal(word === "offline" ? "offline" : "online");
+  }
+}
+
 events.addEventListener("chip", (event) => {
   document.getElementById("top").innerHTML = event.data;
   document.body.classList.remove("stale");
+  hearLink();
 });
 events.addEventListener("page", again);
 events.addEventListener("signal", (event) => signal(event.data));

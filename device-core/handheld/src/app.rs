@@ -166,9 +166,20 @@ impl App {
         }
     }
 
-    /// The locations of the site.
+    /// The locations of the site where people work.
     pub(crate) fn locations(&self) -> Vec<LocationRow> {
-        self.device.read(|core| core.replica().locations()).unwrap_or_default()
+        let site = self.device.status().site;
+        let mut rows = self.device.read(|core| core.replica().locations()).unwrap_or_default();
+        rows.retain(|row| !row.in_transit && site.as_ref().is_none_or(|site| *site == row.site));
+        rows
+    }
+
+    /// Where the person works; before that is said, any place of the site, for its time zone.
+    pub(crate) fn location_row(&self, desk: &Desk) -> Option<LocationRow> {
+        let rows = self.locations();
+        let chosen = desk.location.as_ref();
+        let found = rows.iter().find(|row| chosen == Some(&row.location));
+        found.or(rows.first()).cloned()
     }
 
     /// The people who may sign in here.
@@ -338,6 +349,8 @@ impl App {
             Page::Enrol | Page::Enrolling => self.enrol(desk, raw),
             Page::SignIn | Page::Pin => match badge {
                 Some(badge) => propose(desk, SignInWith::Badge(badge.clone()), &badge_name(&badge)),
+                // Somebody types as fast as a scanner.
+                None if page == Page::Pin && is_pin(raw) => self.sign_in(desk, raw),
                 None => self.refuse(desk, "sign-in-badge"),
             },
             Page::Stopped | Page::Location => Answer::of(Signal::Stop),
@@ -571,6 +584,13 @@ impl App {
         let mono_us = self.device.now_us();
         self.device.read(|core| core.server_time(mono_us))
     }
+}
+
+/// The longest PIN that a desk gives out.
+const PIN_DIGITS_MAX: usize = 12;
+
+fn is_pin(text: &str) -> bool {
+    text.len() <= PIN_DIGITS_MAX && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 fn is_online(core: &DeviceCore) -> bool {

@@ -40,6 +40,7 @@ mod tests {
             bin_mandatory: true,
             receipt_bin: None,
             shipment_bin: None,
+            in_transit: false,
         };
         let late = ServerTime(1_795_388_400_000_000); // 2026-11-22T23:00:00Z
         assert_eq!(day(late, None).to_string(), "2026-11-22");

@@ -234,6 +234,11 @@ impl Flow {
         matches!(self, Self::Count | Self::CountBin)
     }
 
+    /// Whether goods stay where they are: they are counted, corrected or looked at.
+    pub const fn stays(self) -> bool {
+        matches!(self, Self::Count | Self::CountBin | Self::Adjust | Self::LookUp)
+    }
+
     /// Whether goods go from one bin of the location to another.
     pub const fn is_move(self) -> bool {
         matches!(self, Self::PutAway | Self::Move)

@@ -13,7 +13,7 @@ use super::Capture;
 use super::flow::{Flow, Side};
 use super::line::{self, Target};
 use super::message::Message;
-use super::slots::{Paper, Slots};
+use super::slots::{Counted, Paper, Slots};
 use super::world::{World, sum};
 
 /// The most bins and lines that are proposed.
@@ -178,19 +178,32 @@ fn counted(slots: &Slots, world: &World<'_>) -> Vec<Message> {
 }
 
 /// Items that are listed in the bin and that nobody has touched in this count.
-pub(super) fn untouched(slots: &Slots, world: &World<'_>) -> Vec<ItemNo> {
+pub(super) fn untouched(slots: &Slots, world: &World<'_>) -> Vec<String> {
     let bin = slots.bin(Side::From);
-    let mut items: Vec<ItemNo> = Vec::new();
+    let mut names = BTreeSet::new();
     for row in world.catalogue.stock_in(world.location, bin) {
         let listed = row.quantity.is_none_or(|quantity| !quantity.is_zero());
         let on_closed = row.plate.as_ref().is_some_and(|plate| slots.seen_closed.contains(plate));
-        let seen = slots.counted.iter().any(|line| line.item == row.item);
-        if listed && !on_closed && !seen && !items.contains(&row.item) {
-            items.push(row.item);
+        if listed && !on_closed {
+            names.extend(untouched_name(&row, slots, world));
         }
     }
-    items.sort();
-    items
+    names.into_iter().collect()
+}
+
+/// What nobody has counted of `row`: its plate, its lot, or the item. Serials are counted one by
+/// one, and which of them are missing is told afterwards.
+fn untouched_name(row: &StockRow, slots: &Slots, world: &World<'_>) -> Option<String> {
+    let counted = |is: &dyn Fn(&Counted) -> bool| slots.counted.iter().any(is);
+    if let Some(plate) = &row.plate {
+        let touched = counted(&|line| line.plate.as_ref() == Some(plate));
+        return (!touched).then(|| plate.to_string());
+    }
+    let of_lot = row.tracking.lot.as_ref().filter(|_lot| row.tracking.serial.is_none());
+    let same = |line: &Counted| line.item == row.item && line.plate.is_none();
+    let touched = counted(&|line| same(line) && (of_lot.is_none() || line.lot.as_ref() == of_lot));
+    let lot = of_lot.map(|lot| format!(" {lot}")).unwrap_or_default();
+    (!touched).then(|| format!("{}{lot}", world.item_name(&row.item)))
 }
 
 fn looked_up(slots: &Slots, world: &World<'_>) -> Vec<Message> {

@@ -115,7 +115,9 @@ impl Capture {
         }
         acts.push(Message::new("choice-scan-again"), Act::Drop);
         let text = Message::new("stop-unknown").word("code", &shown);
-        self.notice = Some(Notice::stop("scan_unknown", text, "next-unknown").scanned(shown));
+        let next =
+            if self.takes_unidentified() { "next-unknown" } else { "next-unknown-elsewhere" };
+        self.notice = Some(Notice::stop("scan_unknown", text, next).scanned(shown));
         self.pending = Some(Pending::Unknown { acts });
         Step::of(Signal::Stop)
     }
@@ -280,9 +282,9 @@ impl Capture {
         if !self.slots.counted.is_empty() {
             acts.push(Message::new("choice-only-touched"), Act::OnlyTouched);
         }
-        let names: Vec<String> = untouched.iter().map(|item| world.item_name(item)).collect();
-        let text =
-            Message::new("warn-untouched").number("n", names.len()).word("items", names.join(", "));
+        let text = Message::new("warn-untouched")
+            .number("n", untouched.len())
+            .word("items", untouched.join(", "));
         let mut notice = Notice::stop("not_counted", text, "next-choose");
         notice.signal = Signal::Warning;
         self.notice = Some(notice);

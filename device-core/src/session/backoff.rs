@@ -36,6 +36,9 @@ impl Default for Patience {
     }
 }
 
+/// The longest wait that a server may name: a mistake there must not silence a hall for days.
+const NAMED_MS_MAX: u32 = 60 * 60 * 1_000;
+
 /// Failures so far.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Backoff {
@@ -80,7 +83,12 @@ impl Backoff {
     /// The server named a window.
     pub(super) fn within(window: Window, jitter: u32) -> u32 {
         let span = window.max_ms.saturating_sub(window.min_ms);
-        window.min_ms.saturating_add(part(span, jitter))
+        window.min_ms.saturating_add(part(span, jitter)).min(NAMED_MS_MAX)
+    }
+
+    /// The server named a wait, the same to everybody whom it told: up to once more is added.
+    pub(super) fn no_sooner_than(ms: u32, jitter: u32) -> u32 {
+        ms.saturating_add(part(ms, jitter)).min(NAMED_MS_MAX)
     }
 
     /// A long wait, for a device that is not wanted: the second half of it is random.
@@ -124,6 +132,13 @@ mod tests {
         assert_eq!(backoff.shortened(1 << 31), None);
         backoff.reset();
         assert!(backoff.shortened(0).is_some());
+    }
+
+    #[test]
+    fn those_who_were_told_the_same_wait_do_not_come_back_together() {
+        let waits = [0, 1 << 30, u32::MAX].map(|jitter| Backoff::no_sooner_than(2_000, jitter));
+        assert_eq!(waits, [2_000, 2_500, 3_999]);
+        assert_eq!(Backoff::no_sooner_than(u32::MAX, 7), 3_600_000, "no server silences a hall");
     }
 
     #[test]

@@ -7,7 +7,8 @@
 //! 2. No timer is the only way forward: a recorded operation, an acknowledgement and a frame each
 //!    move the conversation on by themselves.
 //! 3. Upload and download do not know each other: see [`Upload`] and [`Download`].
-//! 4. A new operation may shorten a wait once; only a healthy session resets the backoff.
+//! 4. A new operation may shorten a wait once, unless the server named it: where everybody was told
+//!    to go, everybody who works would come back at once. Only a healthy session resets the backoff.
 //!
 //! The session decides *what* happens; [`DeviceCore`](crate::engine::DeviceCore) does it with its
 //! memory and answers with further events. Never here: bytes, keys, rows.
@@ -283,6 +284,8 @@ pub struct Session {
     standing: Standing,
     /// Broken frames in a row.
     n_broken: u32,
+    /// The server named the wait: an operation does not shorten it.
+    is_told_to_wait: bool,
 }
 
 /// From so many broken frames in a row on: smaller frames, no compression.
@@ -300,6 +303,7 @@ impl Session {
             has_code: false,
             standing: Standing::default(),
             n_broken: 0,
+            is_told_to_wait: false,
         }
     }
 

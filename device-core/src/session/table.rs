@@ -107,6 +107,7 @@ impl Session {
 
     fn connect(&mut self) -> Vec<Action> {
         self.state = State::Connecting;
+        self.is_told_to_wait = false;
         vec![
             Action::Disarm(Timer::Reconnect),
             Action::Arm(Timer::Handshake, self.backoff.patience.handshake_ms),
@@ -211,7 +212,11 @@ impl Session {
     }
 
     fn on_window(&mut self, jitter: u32, window: Window) -> Vec<Action> {
-        if is_linked(&self.state) { self.wait(Backoff::within(window, jitter)) } else { Vec::new() }
+        if !is_linked(&self.state) {
+            return Vec::new();
+        }
+        self.is_told_to_wait = true;
+        self.wait(Backoff::within(window, jitter))
     }
 
     fn on_recorded(&mut self, jitter: u32, seq: Seq) -> Vec<Action> {
@@ -220,7 +225,7 @@ impl Session {
                 live.upload.recorded = live.upload.recorded.max(seq);
                 live.upload.pump().into_iter().collect()
             }
-            State::Waiting if self.standing == Standing::Good => {
+            State::Waiting if self.standing == Standing::Good && !self.is_told_to_wait => {
                 let shorter = self.backoff.shortened(jitter);
                 shorter.map(|ms| Action::Arm(Timer::Reconnect, ms)).into_iter().collect()
             }
@@ -371,7 +376,9 @@ impl Session {
                     _ => {}
                 }
                 let backoff_ms = self.backoff.failed(jitter);
-                let delay_ms = retry_after_ms.map_or(backoff_ms, |ms| ms.max(backoff_ms));
+                let named_ms = retry_after_ms.map(|ms| Backoff::no_sooner_than(ms, jitter));
+                self.is_told_to_wait = named_ms.is_some_and(|ms| ms > backoff_ms);
+                let delay_ms = named_ms.map_or(backoff_ms, |ms| ms.max(backoff_ms));
                 actions.extend(self.wait(delay_ms));
             }
         }

@@ -316,7 +316,19 @@ fn a_window_of_the_server_overrides_the_backoff() {
     assert_eq!(talk.wait_ms(), Some(6_000));
     talk.step(Event::Timer(Timer::Reconnect)).step(Event::Connected);
     talk.step(Event::Faulted { code: FaultCode::BUSY, retry_after_ms: Some(7_000) });
-    assert_eq!(talk.wait_ms(), Some(7_000));
+    assert_eq!(talk.wait_ms(), Some(10_500), "not all of those who were told so at once");
+}
+
+#[test]
+fn an_operation_does_not_shorten_a_wait_that_the_server_named() {
+    let window = Window { min_ms: 4_000, max_ms: 8_000 };
+    let mut talk = Talk::live(0, 0);
+    talk.step(Event::ToldToGo(window)).step(Event::Recorded(Seq(1)));
+    assert_eq!(talk.wait_ms(), None, "it stays as it is");
+    assert!(talk.armed.contains(&Timer::Reconnect));
+    talk.step(Event::Timer(Timer::Reconnect)).step(Event::Disconnected);
+    talk.step(Event::Recorded(Seq(2)));
+    assert_eq!(talk.wait_ms(), Some(1_000), "the next wait is its own again");
 }
 
 #[test]

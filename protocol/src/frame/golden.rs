@@ -4,11 +4,15 @@ use serde_bytes::ByteBuf;
 
 use super::*;
 use crate::code::Code;
-use crate::evidence::ClockSample;
+use crate::evidence::{BootEvidence, ClockSample};
 use crate::feed::{BinKind, BinRow, FeedRecord, FeedRow, StockRow};
+use crate::identity::{
+    Boot, DeviceId, Hash16, Incarnation, IntakeNo, Lsn, OperationId, Seq, ServerEpoch, ServerTime,
+};
 use crate::operation::*;
 use crate::outcome::{Change, Decision, Outcome, Reason, Settlement};
 use crate::quantity::UnitFactor;
+use crate::words::SiteCode;
 
 fn goods() -> Goods {
     Goods {

@@ -129,11 +129,18 @@ fn variables(code: &str, language: Language) -> impl Iterator<Item = String> {
     })
 }
 
-/// What is so, as a sentence: the figures in warehouse words.
+/// What is so, as a sentence: the figures in warehouse words. Where the reason does not carry all of
+/// them (a reader who may not see them, a list of codes), the code's sentence without figures, if it
+/// has one.
 ///
 /// A code of a later release reads as the code itself.
 pub fn sentence(reason: &Reason, language: Language) -> String {
-    render(reason, language, None).unwrap_or_else(|| reason.code.as_str().to_owned())
+    let carries = |name: String| reason.arguments.iter().any(|(given, _value)| *given == name);
+    let bare = (!variables(reason.code.as_str(), language).all(carries))
+        .then(|| render(reason, language, Some("bare")))
+        .flatten();
+    bare.or_else(|| render(reason, language, None))
+        .unwrap_or_else(|| reason.code.as_str().to_owned())
 }
 
 /// What to do now, as a sentence. Empty for a code of a later release.
@@ -194,6 +201,19 @@ mod tests {
             next_step(&reason, Language::English),
             "Count the bin, then take what is there."
         );
+    }
+
+    #[test]
+    fn a_reason_without_its_figures_reads_without_gaps() {
+        let whole = Reason::new(Code::CountConflict)
+            .word("item", "BOLT")
+            .word("bin", "A-01")
+            .quantity("counted", "3".parse().unwrap())
+            .quantity("other", "4".parse().unwrap());
+        assert!(sentence(&whole, Language::English).ends_with("differ: 3 and 4."));
+        let withheld = Reason { arguments: whole.arguments[..1].to_vec(), ..whole };
+        assert_eq!(sentence(&withheld, Language::English), "Two counts do not agree.");
+        assert_eq!(plain(&Code::CountConflict, Language::Danish), "To optællinger er ikke enige.");
     }
 
     #[test]

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | streams, links, boot clocks, command keys | a fold of the intake records |
 //! | feed index | a fold of the change records |
-//! | epochs, restorations, gaps, keys, orders, sign-in terms | change records, like every table of the ledger |
+//! | epochs, restorations, gaps, keys, orders, sign-in terms, API tokens | change records, like every table of the ledger |
 //! | leases, statements, storage reports, photos, safe point, feed floor | the conversation; no part of the book |
 
 use protocol::evidence::ClockSample;
@@ -189,6 +189,25 @@ pub struct FeedIndexRow {
     pub key: ByteBuf,
 }
 
+/// A key by which a program acts for a person, within its scopes and the rights of the person.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ApiToken {
+    /// What people call it.
+    pub name: String,
+    /// For whom it acts.
+    pub user: OperatorId,
+    /// What it may be used for: words of the skin.
+    pub scopes: Vec<String>,
+    /// Who made it.
+    pub by: OperatorId,
+    /// When it was made.
+    pub made: ServerTime,
+    /// Until when it works; none: until it is revoked.
+    pub expires: Option<ServerTime>,
+    /// When it was revoked.
+    pub revoked: Option<ServerTime>,
+}
+
 ledger::tables! {
     /// How far each incarnation has come.
     Streams = 100, "stream", (DeviceId, Incarnation) => Stream;
@@ -218,6 +237,8 @@ ledger::tables! {
     PreviousKeys = 112, "previous_key", DeviceId => PreviousKey;
     /// The last order to each device.
     Orders = 113, "order", DeviceId => OrderRow;
+    /// Keys of programs, by the SHA-256 of the key.
+    ApiTokens = 114, "api_token", [u8; 32] => ApiToken;
     /// What devices last said of their storage.
     DeviceStorages = 230, "device_storage", DeviceId => DeviceStorage;
     /// Photos and signatures, by SHA-256.

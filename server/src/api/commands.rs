@@ -3,7 +3,7 @@
 //! `POST /commands` `{"put_bin": {"location": "MAIN", "bin": "A-01"}}` → 200 [`JudgedView`] when the
 //! outcome is durable; 422, 409, 403 with the reason when it was refused whole. The names and fields
 //! are those of [`ledger::command::Command`]. Secrets (PIN, password, badge) are set through
-//! `/people` instead, and cases are decided through `/cases`.
+//! `/people` instead, cases are decided through `/cases`, and imports are made through `/import`.
 //!
 //! `POST /work` [`Work`] → the same: an adjustment, a move, a count and so on, done now at a desk.
 //!
@@ -36,6 +36,7 @@ use server_core::intake::command::CommandOrigin;
 use super::extract::Body;
 use super::problem::Problem;
 use crate::desk::session::SignedIn;
+use crate::desk::token::Scope;
 use crate::exchange::Batch;
 use crate::exchange::check::World;
 use crate::runtime::Judged;
@@ -314,7 +315,11 @@ pub(super) fn router() -> Router<AppState> {
 /// Whether a command holds a part that is given through an endpoint of its own.
 fn is_elsewhere(command: &Command) -> bool {
     match command {
-        Command::Settle(_) | Command::JudgeAgain(_) => true,
+        Command::Settle(_)
+        | Command::JudgeAgain(_)
+        | Command::StageImport(_)
+        | Command::ActivateImport(_)
+        | Command::DropImport(_) => true,
         Command::PutOperator(put) => {
             put.badge_hash.is_some()
                 || put.pin_verifier.is_some()
@@ -334,10 +339,22 @@ async fn command(
     if is_elsewhere(&command) {
         return Err(Problem::malformed("this is not given as a command"));
     }
+    if concerns_people(&command) {
+        signed_in.demand_scope(Some(Scope::People))?;
+    }
     let origin = desk_origin(&signed_in, &headers)?;
     let judged = app.command(origin, &command, None).await;
     let judged = judged.map_err(|problem| problem.in_language(signed_in.language))?;
     Ok(Json(JudgedView::of(&judged, signed_in.language)))
+}
+
+/// Whether a command changes who may do what: a key that may write may not give itself more.
+fn concerns_people(command: &Command) -> bool {
+    match command {
+        Command::PutOperator(_) | Command::GrantRole(_) | Command::RevokeRole(_) => true,
+        Command::Batch(batch) => batch.commands.iter().any(concerns_people),
+        _ => false,
+    }
 }
 
 async fn work(

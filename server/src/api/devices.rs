@@ -25,6 +25,7 @@ use protocol::words::SiteCode;
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 use server_core::identity::command::MachineCommand;
+use server_core::intake::command::CommandOrigin;
 
 use super::commands::desk_origin;
 use super::extract::{Body, Named};
@@ -36,7 +37,7 @@ use crate::view::device::{self, DeviceView};
 use crate::view::recovery::{self, GapView};
 
 /// An enrolment code.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CodeView {
     /// The text of the code, for devices that cannot scan.
     pub text: String,
@@ -193,17 +194,16 @@ async fn declare_gap_lost(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Makes an enrolment code for `site`; returns when a device may use it.
+/// Makes an enrolment code for `site`, as `origin`; returns when a device may use it.
 ///
 /// # Errors
 ///
 /// [`Problem`]: `right_missing`, `not_found`, or a fault of the store.
 pub async fn new_code(
     app: &AppState,
-    signed_in: &SignedIn,
+    origin: CommandOrigin,
     site: SiteCode,
 ) -> Result<CodeView, Problem> {
-    signed_in.demand(Role::Supervisor, None)?;
     let company = app.company();
     let id = company.snapshot().row::<SitesByCode>(&site);
     let id = id.ok_or_else(|| Problem::not_found(&site))?;
@@ -213,7 +213,7 @@ pub async fn new_code(
         site: id.0,
         expires: made.invitation.expires,
     };
-    machine_command(app, signed_in, &HeaderMap::new(), &command).await?;
+    app.raw_command(origin, command.encode(), None).await?;
     let (text, svg) = enrolment::show(&made.invitation).map_err(Problem::malformed)?;
     Ok(CodeView {
         text,
@@ -229,6 +229,8 @@ async fn enrolment_code(
     signed_in: SignedIn,
     Body(asked): Body<ForSite>,
 ) -> Result<(StatusCode, Json<CodeView>), Problem> {
-    let code = new_code(&app, &signed_in, asked.site).await?;
+    signed_in.demand(Role::Supervisor, None)?;
+    let origin = desk_origin(&signed_in, &HeaderMap::new())?;
+    let code = new_code(&app, origin, asked.site).await?;
     Ok((StatusCode::CREATED, Json(code)))
 }

@@ -3,7 +3,8 @@
 //! `POST /import` `{"files": {"items.csv": "item,description\n…"}, "dry_run": true, "number"?: hex}`
 //! → 200 [`ImportView`]. Every problem of every row is told, and nothing is changed then; `dry_run`
 //! ends before anything is changed in any case. `number` (32 hexadecimal digits) names the import:
-//! sent again with the same number, it is taken up where it stopped.
+//! sent again with the same number, it is taken up where it stopped. The rows are staged in parts and
+//! become visible together, or not at all.
 //! `GET /import/files` → list of [`FileView`]: the files and their columns.
 //! `GET /export/{file}` → the file as CSV.
 
@@ -14,17 +15,21 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
+use ledger::schema::book::ImportNo;
 use protocol::feed::Role;
+use protocol::text::{self, Language};
 use serde::{Deserialize, Serialize};
 
 use super::extract::{Body, Named};
 use super::problem::Problem;
 use crate::desk::session::SignedIn;
+use crate::exchange::check::check_readable;
 use crate::exchange::read::{ReadError, read_files};
 use crate::exchange::{RowFault, files, write};
 use crate::import::{self, RunError, quietly};
 use crate::state::AppState;
 use crate::{export, secret};
+use server_core::intake::command::CommandOrigin;
 use server_core::ledger_judge::LedgerJudge;
 
 /// The largest import over the network; larger ones are done at the command line.
@@ -107,10 +112,16 @@ enum Prepared {
     Ready { n_rows: usize, plan: import::Plan },
 }
 
-fn prepare(app: &AppState, files: Vec<(String, Vec<u8>)>) -> Prepared {
+fn prepare(app: &AppState, number: ImportNo, files: Vec<(String, Vec<u8>)>) -> Prepared {
+    let company = app.company();
+    let snapshot = company.snapshot();
     let batch = match read_files(files) {
         Ok(batch) => batch,
-        Err(ReadError::Rows { faults }) => return Prepared::Faults { n_rows: 0, faults },
+        Err(ReadError::Rows { mut faults, read }) => {
+            faults.extend(check_readable(&read, &snapshot, &faults));
+            faults.sort();
+            return Prepared::Faults { n_rows: read.n_rows(), faults };
+        }
         Err(error @ ReadError::Folder { .. }) => {
             let fault = RowFault {
                 file: String::new(),
@@ -123,9 +134,7 @@ fn prepare(app: &AppState, files: Vec<(String, Vec<u8>)>) -> Prepared {
         }
     };
     let n_rows = batch.n_rows();
-    let company = app.company();
-    let snapshot = company.snapshot();
-    let plan = match import::prepare(&batch, &snapshot, &mut quietly) {
+    let plan = match import::prepare(&batch, &snapshot, number, &mut quietly) {
         Ok(plan) => plan,
         Err(faults) => return Prepared::Faults { n_rows, faults },
     };
@@ -148,7 +157,7 @@ async fn run(
     };
     let files = asked.files.into_iter().map(|(name, text)| (name, text.into_bytes())).collect();
     let own = app.clone();
-    let prepared = tokio::task::spawn_blocking(move || prepare(&own, files)).await;
+    let prepared = tokio::task::spawn_blocking(move || prepare(&own, number, files)).await;
     let number_text = secret::hex(&number);
     let (n_rows, plan) = match prepared.map_err(|_ended| Problem::stopped())? {
         Prepared::Ready { n_rows, plan } => (n_rows, plan),
@@ -168,9 +177,19 @@ async fn run(
     if asked.dry_run {
         return Ok(Json(view));
     }
-    let done = import::run(app.company(), &plan, (&signed_in.user, number), &mut quietly).await;
+    let origin = CommandOrigin::Import { user: signed_in.user.clone() };
+    let done = import::run(app.company(), &plan, (&origin, number), &mut quietly).await;
     match done {
         Ok(_imported) => view.done = true,
+        Err(RunError::Refused { file, line, sentence, reason }) if !file.is_empty() => {
+            view.faults.push(RowFault {
+                file: file.to_owned(),
+                line,
+                column: String::new(),
+                reason: sentence.trim_end_matches('.').to_owned(),
+                remedy: text::next_step(&reason, Language::English),
+            });
+        }
         Err(RunError::Refused { reason, .. }) => return Err(Problem::refused(reason)),
         Err(RunError::Stopped { source, .. }) => return Err(source.into()),
     }

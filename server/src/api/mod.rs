@@ -1,7 +1,7 @@
 //! REST under `/api/v1`: JSON in, JSON out, problems as [`problem::ProblemBody`].
 //!
 //! Every endpoint but signing in and `/livez`, `/readyz` needs a session (cookie, or
-//! `Authorization: Bearer` with the same token). Lists take `limit` and `after` and answer
+//! `Authorization: Bearer` with the same token), or the key of a program as the bearer. Lists take `limit` and `after` and answer
 //! `{rows, next}`. Quantities are strings, instants microseconds since 1970.
 //!
 //! | endpoints | module |
@@ -16,12 +16,14 @@
 //! | `GET /documents`, `/documents/{kind}/{no}` | [`documents`] |
 //! | `GET /devices`, `POST /devices/{device}/state`, `/devices/{device}/lost`, `/devices/{device}/order`, `/gaps`, `/enrolment-codes` | [`devices`] |
 //! | `GET /people`, `PUT /people/{operator}` | [`people`] |
+//! | `GET POST /tokens`, `DELETE /tokens/{id}` | [`tokens`] |
 //! | `POST /commands`, `POST /work` | [`commands`] |
 //! | `POST /import`, `GET /export/{file}` | [`files`] |
 //! | `GET /backup`, `POST /backup`, `GET /recoveries` | [`backups`] |
-//! | `GET /status`, `/events`, `/livez`, `/readyz` | [`status`] |
+//! | `GET /status`, `/events`, `/livez`, `/readyz`, `/metrics` | [`status`] |
 
 pub mod backups;
+pub mod bodies;
 pub mod cases;
 pub mod commands;
 pub mod devices;
@@ -38,6 +40,7 @@ pub mod problem;
 pub mod session;
 pub mod status;
 pub mod stock;
+pub mod tokens;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -70,15 +73,18 @@ pub fn router(app: AppState) -> Router {
         .merge(files::router())
         .merge(status::router())
         .merge(backups::router())
+        .merge(tokens::router())
         .fallback(|| async { Problem::not_found("this address") });
     Router::new()
         .nest("/api/v1", v1)
         .route("/sync", get(sockets::sync))
         .route("/livez", get(status::livez))
         .route("/readyz", get(status::readyz))
+        .route("/metrics", get(status::metrics))
         .merge(dashboard::router())
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
+        .layer(middleware::from_fn_with_state(app.clone(), bodies::guard))
         .layer(middleware::from_fn(origin::guard))
-        .layer(middleware::from_fn(guard::guard))
+        .layer(middleware::from_fn_with_state(app.clone(), guard::guard))
         .with_state(app)
 }

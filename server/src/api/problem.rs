@@ -6,7 +6,7 @@ use axum::response::{IntoResponse, Response};
 use protocol::code::Code;
 use protocol::outcome::{Argument, Reason};
 use protocol::text::{self, Language};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Why a request was not done.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,7 +22,7 @@ pub struct Problem {
 }
 
 /// A problem as JSON.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProblemBody {
     /// The code, from the one list of reasons.
     pub code: String,
@@ -67,6 +67,12 @@ impl Problem {
     pub fn right_missing(operator: &protocol::words::OperatorId) -> Self {
         let reason = Reason::new(Code::RightMissing).word("operator", operator);
         Self::new(StatusCode::FORBIDDEN, reason)
+    }
+
+    /// The key of a program may not do this; `scope` would, where any would.
+    pub fn token_scope(scope: Option<crate::desk::token::Scope>) -> Self {
+        let word = scope.map_or("-", crate::desk::token::Scope::word);
+        Self::new(StatusCode::FORBIDDEN, Reason::new(Code::TokenScope).word("scope", word))
     }
 
     /// The request came from another site's page.

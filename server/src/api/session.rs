@@ -16,7 +16,7 @@ use std::net::SocketAddr;
 use axum::Json;
 use axum::Router;
 use axum::extract::{ConnectInfo, State};
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
 use ledger::command::people::{GrantRole, PutOperator};
@@ -108,9 +108,11 @@ pub fn cookie_header(app: &AppState, token: &str) -> (header::HeaderName, Header
 async fn sign_in(
     State(app): State<AppState>,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    headers: HeaderMap,
     Body(asked): Body<SignIn>,
 ) -> Result<Response, Problem> {
     let token = login::sign_in(&app, &asked.user, asked.password, peer.ip()).await?;
+    login::leave_former(&app, &headers).await?;
     let company = app.company();
     let signed_in = crate::desk::session::signed_in(&company.snapshot(), &token, company.now())
         .ok_or_else(Problem::sign_in_required)?;

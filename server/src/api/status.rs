@@ -2,14 +2,17 @@
 //!
 //! `GET /livez` → 200 `ok` while the process answers. `GET /readyz` → 200 `ready` while the machine
 //! takes work, 503 after a fault. Both without a session, outside `/api/v1`.
+//! `GET /metrics` → what is counted, for Prometheus.
 //! `GET /api/v1/status` → [`StatusView`], for whoever may look.
 //! `GET /api/v1/events` → server-sent events: `head` with the number of the last decision, at once
 //! and after every later one. A slow reader gets the newest number, never an old one.
 
 use std::convert::Infallible;
+use std::net::SocketAddr;
 
-use axum::extract::State;
-use axum::http::StatusCode;
+use axum::extract::{ConnectInfo, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::IntoResponse;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::routing::get;
 use axum::{Json, Router};
@@ -22,8 +25,9 @@ use server_core::machine::Alarm;
 use server_core::schema::SafePoints;
 
 use super::problem::Problem;
-use crate::desk::session::SignedIn;
+use crate::desk::session::{SignedIn, token_of};
 use crate::runtime::Health;
+use crate::secret;
 use crate::state::AppState;
 use crate::view::{case, device, task};
 
@@ -104,6 +108,29 @@ pub async fn readyz(State(app): State<AppState>) -> (StatusCode, &'static str) {
     } else {
         (StatusCode::SERVICE_UNAVAILABLE, "the machine has stopped\n")
     }
+}
+
+/// `GET /metrics`: for a scraper on this machine, or one that shows the key of the set-up.
+///
+/// # Errors
+///
+/// [`Problem`]: `sign_in_required` for everybody else.
+pub async fn metrics(
+    State(app): State<AppState>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    headers: HeaderMap,
+) -> Result<impl IntoResponse, Problem> {
+    // What a proxy carries here comes from elsewhere.
+    let is_carried =
+        ["forwarded", "x-forwarded-for"].iter().any(|name| headers.contains_key(*name));
+    let shown = token_of(&headers).unwrap_or_default();
+    let knows_key =
+        app.metrics_key().is_some_and(|key| secret::same(key.as_bytes(), shown.as_bytes()));
+    if !knows_key && (is_carried || !peer.ip().to_canonical().is_loopback()) {
+        return Err(Problem::sign_in_required());
+    }
+    let kind = [(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")];
+    Ok((kind, crate::metrics::render(&app)))
 }
 
 /// An alarm in a sentence, in English.

@@ -139,7 +139,14 @@ pub(super) async fn enrol(
     let Some(actor) = actor(&app, &preferences) else { return to_sign_in(&asked.address) };
     let form = Query::new(pairs);
     let made = match SiteCode::new(form.text("site")) {
-        Ok(site) => new_code(&app, &actor.signed_in, site).await,
+        Ok(site) => match actor.signed_in.demand(Role::Supervisor, None) {
+            Ok(()) => {
+                let user = actor.signed_in.user.clone();
+                let origin = CommandOrigin::Desk { user, idempotency: None };
+                new_code(&app, origin, site).await
+            }
+            Err(problem) => Err(problem),
+        },
         Err(error) => Err(Problem::malformed(error)),
     };
     let code = match made {

@@ -196,12 +196,14 @@ fn line(goods: &Goods, from: Option<&Place>, to: Option<&Place>) -> DeedLine {
 
 fn counted(line_: &CountedLine, place: &PlaceText) -> DeedLine {
     let plate = line_.plate.as_ref().map(ToString::to_string).unwrap_or_default();
-    DeedLine { to: Some(PlaceText { plate, ..place.clone() }), ..line(&line_.goods, None, None) }
+    let place = PlaceText { plate, ..place.clone() };
+    DeedLine { from: Some(place.clone()), to: Some(place), ..line(&line_.goods, None, None) }
 }
 
 fn read_body(deed: &mut Deed, body: &Body) {
     deed.lines = match body {
-        Body::Count(count) => vec![line(&count.goods, None, Some(&count.place))],
+        // Nothing goes anywhere: it was counted where it is.
+        Body::Count(count) => vec![line(&count.goods, Some(&count.place), Some(&count.place))],
         Body::CountBin(count) => {
             let place = PlaceText {
                 location: count.location.to_string(),
@@ -209,7 +211,7 @@ fn read_body(deed: &mut Deed, body: &Body) {
                 plate: String::new(),
             };
             if count.lines.is_empty() {
-                vec![DeedLine { to: Some(place), ..DeedLine::default() }]
+                vec![DeedLine { from: Some(place.clone()), to: Some(place), ..DeedLine::default() }]
             } else {
                 count.lines.iter().map(|line| counted(line, &place)).collect()
             }

@@ -51,7 +51,11 @@ pub(super) async fn sign_in(
     let back = forms::safe_back(form.text("back")).to_owned();
     // A password may start or end with a space: it is taken as it is.
     let password = form.untrimmed("password").to_owned();
-    match login::sign_in(&app, form.text("user"), password, peer.ip()).await {
+    let signed_in = match login::sign_in(&app, form.text("user"), password, peer.ip()).await {
+        Ok(token) => login::leave_former(&app, &headers).await.map(|()| token),
+        Err(problem) => Err(problem),
+    };
+    match signed_in {
         Ok(token) => ([cookie_header(&app, &token)], Redirect::to(&back)).into_response(),
         Err(problem) => refused(&app, &headers, (&back, &problem)),
     }

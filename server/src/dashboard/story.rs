@@ -18,7 +18,7 @@ use super::context::PageContext;
 use super::deed::Told;
 use super::format;
 use super::names;
-use super::page::entries::entry_reason;
+use super::page::entries::entry_why;
 use super::part::{self, Tone, fact};
 
 /// Acts before and after the case that are shown, each way.
@@ -116,7 +116,9 @@ fn act(
                 What::Entry(no, entry, after) => {
                     td { (names::person_if_any(view, entry.operator.as_ref())) }
                     td {
-                        a href=(names::warehouse_entry_address(*no)) { (entry_reason(context, entry.reason)) }
+                        a href=(names::warehouse_entry_address(*no)) {
+                            (entry_why(view, context, entry.reason, entry.written.operation))
+                        }
                         " " (names::operation_link(entry.written.operation))
                     }
                     td class="number" { (format::signed(context, entry.quantity)) }

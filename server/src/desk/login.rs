@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use axum::http::HeaderMap;
 use ledger::schema::identity::Operators;
 use ledger::tables::Read as _;
 use protocol::words::OperatorId;
@@ -40,15 +41,34 @@ pub async fn sign_in(
     let verifier = row.filter(|row| !row.disabled).map(|row| row.password_verifier.clone());
     let right = app.passwords().verify(password, verifier).await?;
     let Some(operator) = operator.filter(|_| right) else {
-        tracing::warn!(user, %address, "a sign-in failed");
+        app.metrics().sign_ins_failed.add(1);
+        // What was typed as a name may be a password: it is not written down.
+        tracing::warn!(%address, "a sign-in failed");
         return Err(Problem::sign_in_wrong());
     };
     app.throttle().right(&account);
     app.throttle().right(&source);
     let (token, hash, row) = session::open(&operator, company.now());
     company.begin_session(hash, row).await?;
-    tracing::info!(user, %address, "signed in");
+    app.metrics().signed_in.add(1);
+    tracing::info!(%operator, %address, "signed in");
     Ok(token)
+}
+
+/// Ends the session that a browser held before it signed in again: nobody who knew that one gets
+/// any further.
+///
+/// # Errors
+///
+/// [`Problem`]: a fault of the store.
+pub async fn leave_former(app: &AppState, headers: &HeaderMap) -> Result<(), Problem> {
+    let company = app.company();
+    let former = session::token_of(headers)
+        .and_then(|token| session::signed_in(&company.snapshot(), token, company.now()));
+    match former {
+        Some(former) => Ok(company.end_session(former.session).await?),
+        None => Ok(()),
+    }
 }
 
 /// Ends the session.

@@ -10,3 +10,4 @@ pub mod password;
 pub mod rights;
 pub mod session;
 pub mod throttle;
+pub mod token;

@@ -120,9 +120,14 @@ fn argon2id() -> Argon2<'static> {
 
 /// The verifier of `secret`, in PHC form, with a salt of its own. Takes tens of milliseconds.
 pub fn verifier(secret: &str) -> String {
-    let salt: [u8; 16] = secret::random();
+    verifier_with_salt(secret, &secret::random())
+}
+
+/// As [`verifier`], with a salt that was never used for another secret: an import that is taken up
+/// must say the same as before.
+pub fn verifier_with_salt(secret: &str, salt: &[u8; 16]) -> String {
     let hash: PasswordHash = argon2id()
-        .hash_password_with_salt(secret.as_bytes(), &salt)
+        .hash_password_with_salt(secret.as_bytes(), salt)
         .expect("the secret is short and the salt has the right length");
     hash.to_string()
 }

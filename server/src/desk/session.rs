@@ -1,7 +1,7 @@
 //! Sessions at desks: a random token in a cookie (or a bearer token for programs), of which the
 //! store keeps the SHA-256 until it expires.
 
-use axum::extract::FromRequestParts;
+use axum::extract::{FromRequestParts, OriginalUri};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
 use ledger::key::KeyRange;
@@ -14,6 +14,7 @@ use protocol::text::Language;
 use protocol::words::OperatorId;
 
 use super::rights::Roles;
+use super::token::{self, Scope};
 use crate::api::problem::{Problem, language_of};
 use crate::secret;
 use crate::state::AppState;
@@ -36,6 +37,8 @@ pub struct SignedIn {
     pub roles: Roles,
     /// SHA-256 of the token of this session.
     pub session: [u8; 32],
+    /// What the key of a program may be used for; none for a person at a desk.
+    pub scopes: Option<Vec<String>>,
 }
 
 impl SignedIn {
@@ -55,6 +58,19 @@ impl SignedIn {
     /// [`Problem`] with the code `right_missing`.
     pub fn demand_reading(&self, location: Option<LocationId>) -> Result<(), Problem> {
         if self.roles.allow_reading(location) { Ok(()) } else { Err(self.right_missing()) }
+    }
+
+    /// Refuses the key of a program without `scope`; a person at a desk needs none.
+    ///
+    /// # Errors
+    ///
+    /// [`Problem`] with the code `token_scope`; no scope at all is for people only.
+    pub fn demand_scope(&self, scope: Option<Scope>) -> Result<(), Problem> {
+        let Some(scopes) = &self.scopes else { return Ok(()) };
+        match scope {
+            Some(scope) if scopes.iter().any(|own| own == scope.word()) => Ok(()),
+            wanted => Err(Problem::token_scope(wanted).in_language(self.language)),
+        }
     }
 
     fn right_missing(&self) -> Problem {
@@ -89,6 +105,7 @@ pub fn signed_in(tables: &dyn Tables, token: &str, now: ServerTime) -> Option<Si
         language: Language::from_tag(&operator.language),
         roles: Roles::of(tables, &row.user, now),
         session,
+        scopes: None,
     })
 }
 
@@ -97,10 +114,19 @@ impl FromRequestParts<AppState> for SignedIn {
 
     async fn from_request_parts(parts: &mut Parts, app: &AppState) -> Result<Self, Problem> {
         let language = language_of(&parts.headers);
-        let company = app.company();
-        token_of(&parts.headers)
-            .and_then(|token| signed_in(&company.snapshot(), token, company.now()))
-            .ok_or_else(|| Problem::sign_in_required().in_language(language))
+        let (tables, now) = (app.company().snapshot(), app.company().now());
+        let token = token_of(&parts.headers).unwrap_or_default();
+        let known = if token.starts_with(token::PREFIX) {
+            token::signed_in(&tables, token, now)
+        } else {
+            signed_in(&tables, token, now)
+        };
+        let known = known.ok_or_else(|| Problem::sign_in_required().in_language(language))?;
+        // Within a nested router the address is shortened; the scope is that of the whole.
+        let whole = parts.extensions.get::<OriginalUri>().map(|uri| uri.0.path());
+        let path = whole.unwrap_or(parts.uri.path());
+        known.demand_scope(Scope::of(&parts.method, path))?;
+        Ok(known)
     }
 }
 

@@ -36,6 +36,32 @@ pub fn check(batch: &Batch, company: &dyn Tables) -> Vec<RowFault> {
     faults.0
 }
 
+/// What is wrong with the rows that could be read, beside the `faults` of those that could not. A
+/// code that such a row may have named is not called unknown.
+pub fn check_readable(read: &Batch, company: &dyn Tables, faults: &[RowFault]) -> Vec<RowFault> {
+    let broken = |file: &str| faults.iter().any(|fault| fault.file == file);
+    let mut found = check(read, company);
+    found.retain(|fault| fault.remedy != UNKNOWN_REMEDY || !named_by(&fault.column).any(broken));
+    found
+}
+
+/// The files whose rows name what stands in `column`.
+fn named_by(column: &str) -> impl Iterator<Item = &'static str> {
+    let files: &[&str] = match column {
+        "item" => &["items.csv"],
+        "unit" => &["items.csv", "item_units.csv"],
+        "variant" => &["variants.csv"],
+        "tracking_code" => &["tracking_codes.csv"],
+        "site" => &["sites.csv"],
+        "bin" | "receipt_bin" | "shipment_bin" => &["bins.csv", "locations.csv"],
+        _ => &["locations.csv", "items.csv"],
+    };
+    files.iter().copied()
+}
+
+/// The remedy of a code that is nowhere.
+const UNKNOWN_REMEDY: &str = "Correct the code, or add it to its own file.";
+
 struct Faults(Vec<RowFault>);
 
 impl Faults {
@@ -50,12 +76,8 @@ impl Faults {
     }
 
     fn unknown<L: Line>(&mut self, at: &At<L>, column: &str, code: &dyn std::fmt::Display) {
-        let remedy = "Correct the code, or add it to its own file.";
-        self.add(
-            at,
-            column,
-            (format!("'{code}' is neither in the files nor in the company"), remedy),
-        );
+        let reason = format!("'{code}' is neither in the files nor in the company");
+        self.add(at, column, (reason, UNKNOWN_REMEDY));
     }
 }
 

@@ -28,6 +28,9 @@ pub enum ReadError {
     Rows {
         /// Every one of them.
         faults: Vec<RowFault>,
+        /// The rows that could be read all the same: what else is wrong with them is told at once
+        /// (see [`super::check::check_readable`]).
+        read: Box<Batch>,
     },
 }
 
@@ -51,7 +54,7 @@ pub fn read_folder(folder: &Path) -> Result<Batch, ReadError> {
         }
         if path.metadata().map_err(io(&path))?.len() > FILE_BYTES_MAX {
             let fault = file_fault(name, "larger than 512 MiB", "Split it into several imports.");
-            return Err(ReadError::Rows { faults: vec![fault] });
+            return Err(ReadError::Rows { faults: vec![fault], read: Box::default() });
         }
         files.push((name.to_owned(), std::fs::read(&path).map_err(io(&path))?));
     }
@@ -76,7 +79,11 @@ pub fn read_files(files: Vec<(String, Vec<u8>)>) -> Result<Batch, ReadError> {
         }
     }
     faults.sort();
-    if faults.is_empty() { Ok(batch) } else { Err(ReadError::Rows { faults }) }
+    if faults.is_empty() {
+        Ok(batch)
+    } else {
+        Err(ReadError::Rows { faults, read: Box::new(batch) })
+    }
 }
 
 fn file_fault(file: &str, reason: &str, remedy: &str) -> RowFault {

@@ -44,7 +44,11 @@ fn small_company() -> Vec<(String, Vec<u8>)> {
 
 fn faults_of(files: Vec<(String, Vec<u8>)>) -> Vec<RowFault> {
     match read_files(files) {
-        Err(ReadError::Rows { faults }) => faults,
+        Err(ReadError::Rows { mut faults, read }) => {
+            faults.extend(check::check_readable(&read, &MemoryTables::new(), &faults));
+            faults.sort();
+            faults
+        }
         Err(error) => panic!("{error}"),
         Ok(batch) => check::check(&batch, &MemoryTables::new()),
     }
@@ -89,6 +93,24 @@ fn every_bad_row_is_told_with_its_place_and_a_remedy() {
         assert_eq!(fault.file, "opening_stock.csv");
         assert!(fault.remedy.ends_with('.') && !fault.reason.ends_with('.'), "{fault}");
     }
+}
+
+#[test]
+fn what_a_row_that_cannot_be_read_may_have_named_is_not_called_unknown() {
+    let mut files = with(
+        "items.csv",
+        "item,description,base_unit,precision,tracking_code\n\
+         BOLT-M8,Bolt,PCS,0.000001,\nMILK,Milk,L,,LOTS\n",
+    );
+    files.retain(|(name, _bytes)| name != "opening_stock.csv");
+    let stock = "location,bin,item,quantity\nMAIN,A-01,BOLT-M8,2\nMAIN,Z-99,BOLT-M8,3\n";
+    files.push(file("opening_stock.csv", stock));
+    let faults = faults_of(files);
+    let places: Vec<_> = (faults.iter())
+        .map(|fault| (fault.file.as_str(), fault.line, fault.column.as_str()))
+        .collect();
+    // The row of BOLT-M8 is there and cannot be read; Z-99 is nowhere.
+    assert_eq!(places, [("items.csv", 2, "precision"), ("opening_stock.csv", 3, "bin")]);
 }
 
 #[test]
@@ -169,7 +191,8 @@ fn secrets_are_checked_before_they_are_taken() {
          c,chief,,,short,zz,de\n",
     ));
     let places: Vec<_> = faults.iter().map(|fault| (fault.line, fault.column.as_str())).collect();
-    assert_eq!(places, [(4, "roles")], "a bad cell is told before rows are compared");
+    let others = [(2, "pin"), (2, "roles"), (3, "pin"), (3, "pin_verifier")];
+    assert_eq!(places, [&others[..], &[(4, "roles")]].concat(), "all in one go");
     let faults = faults_of(with(
         "operators.csv",
         "operator,roles,pin,pin_verifier,password,badge_hash,language\n\

@@ -4,12 +4,13 @@
 //!
 //! 1. **read** the files: every bad cell is told;
 //! 2. **check** the rows against each other and the company: every wrong reference is told;
-//! 3. **plan**: rows become commands, in parts that are each done together or not at all;
+//! 3. **plan**: rows become commands, in parts of a few hundred;
 //! 4. **rehearse**: every command is judged, by the same judgement as in earnest, over a scratch
 //!    layer that is thrown away: every refusal is told with its row;
-//! 5. **run**: the parts are handed to the machine in order, each as one command. A small import is
-//!    one part: all or nothing. Each part carries a key made from the import's number and its place,
-//!    so an import that was interrupted is taken up where it stopped and nothing is done twice.
+//! 5. **run**: the parts are staged in order, each as one command that does nothing but keep them,
+//!    so that what devices did is judged between them; then one command activates them all. All or
+//!    nothing: a server that dies on the way, and a row that cannot be done any more, leave nothing
+//!    that anybody sees. An import that was interrupted is taken up under its number.
 //!
 //! A dry run ends after the fourth step.
 
@@ -22,7 +23,8 @@ pub use rehearse::rehearse;
 pub use run::{Imported, RunError, run};
 
 use crate::exchange::{Batch, RowFault, check};
-use ledger::tables::Tables;
+use ledger::schema::book::{ImportNo, ImportState, Imports};
+use ledger::tables::{Read as _, Tables};
 
 /// What an import tells while it works: what it is doing, and how far it is.
 pub type Progress<'p> = &'p mut (dyn FnMut(Stage, usize, usize) + Send);
@@ -34,8 +36,10 @@ pub enum Stage {
     Plan,
     /// Every command is judged over a scratch layer.
     Rehearse,
-    /// The parts are done.
-    Run,
+    /// The parts are brought in; nobody sees anything of them.
+    Stage,
+    /// Everything becomes visible, in one decision.
+    Activate,
 }
 
 impl Stage {
@@ -44,7 +48,8 @@ impl Stage {
         match self {
             Self::Plan => "plan",
             Self::Rehearse => "rehearse",
-            Self::Run => "run",
+            Self::Stage => "stage",
+            Self::Activate => "activate",
         }
     }
 }
@@ -52,7 +57,12 @@ impl Stage {
 /// A progress that nobody looks at.
 pub fn quietly(_stage: Stage, _done: usize, _of: usize) {}
 
-/// Checks and plans `batch` for a company.
+/// Whether the import `number` was done before: what it would change is there.
+pub fn is_done(company: &dyn Tables, number: ImportNo) -> bool {
+    company.row::<Imports>(&number).is_some_and(|row| row.state == ImportState::Activated)
+}
+
+/// Checks and plans `batch` for a company, as the import `number`.
 ///
 /// # Errors
 ///
@@ -60,8 +70,9 @@ pub fn quietly(_stage: Stage, _done: usize, _of: usize) {}
 pub fn prepare(
     batch: &Batch,
     company: &dyn Tables,
+    number: ImportNo,
     progress: Progress<'_>,
 ) -> Result<Plan, Vec<RowFault>> {
     let faults = check::check(batch, company);
-    if faults.is_empty() { Ok(plan(batch, company, progress)) } else { Err(faults) }
+    if faults.is_empty() { Ok(plan(batch, company, number, progress)) } else { Err(faults) }
 }

@@ -1,5 +1,6 @@
 //! Rows to commands.
 
+use ledger::command::Command;
 use ledger::command::master::{
     PutIdentifier, PutItem, PutItemUnit, PutLot, PutTrackingCode, PutVariant,
 };
@@ -7,11 +8,12 @@ use ledger::command::papers::{PutDocument, PutLine};
 use ledger::command::people::{GrantRole, PutOperator};
 use ledger::command::places::{PutBin, PutLocation, PutSite};
 use ledger::command::stock::OpeningStock;
-use ledger::command::{Batch as Together, Command};
+use ledger::schema::book::ImportNo;
 use ledger::tables::Tables;
 use protocol::feed::TrackingRule;
 use protocol::operation::{DocumentKind, Goods, Place, Tracking};
 use protocol::quantity::{Quantity, base_quantity};
+use protocol::words::OperatorId;
 use serde_bytes::ByteBuf;
 
 use super::{Progress, Stage};
@@ -24,10 +26,8 @@ use crate::exchange::line::{
 use crate::exchange::{At, Batch};
 use crate::secret;
 
-/// Commands of one part: below a tenth of what one judgement may read and write.
+/// Commands of one part: about 50 KB, so that staging it holds nobody up.
 const COMMANDS_PER_PART: usize = 500;
-/// Opening stock posts entries and applications, so fewer of them make a part.
-const STOCK_PER_PART: usize = 100;
 
 /// A command and the row it comes from.
 #[derive(Debug, Clone, PartialEq)]
@@ -40,19 +40,11 @@ pub struct Planned {
     pub command: Command,
 }
 
-/// Commands that are done together or not at all.
+/// Commands that are staged together.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Part {
     /// The commands, in order.
     pub commands: Vec<Planned>,
-}
-
-impl Part {
-    /// The part as one command.
-    pub fn command(&self) -> Command {
-        let commands = self.commands.iter().map(|planned| planned.command.clone()).collect();
-        Command::Batch(Together { commands })
-    }
 }
 
 /// Everything that an import does, in order.
@@ -77,17 +69,18 @@ impl Plan {
 /// The commands for `batch`, which was checked against `company`. What one command needs comes
 /// before it: rules before items, items before barcodes, places before stock.
 ///
-/// Passwords and PINs in plain become verifiers here, which takes tens of milliseconds each.
-pub fn plan(batch: &Batch, company: &dyn Tables, progress: Progress<'_>) -> Plan {
+/// Passwords and PINs in plain become verifiers here, which takes tens of milliseconds each. The same
+/// rows under the same `number` give the same plan.
+pub fn plan(batch: &Batch, company: &dyn Tables, number: ImportNo, progress: Progress<'_>) -> Plan {
     let world = World::new(batch, company);
-    let mut master = Vec::new();
-    add(&mut master, &batch.tracking_codes, |row| Command::PutTrackingCode(tracking_code(row)));
-    add(&mut master, &batch.items, |row| Command::PutItem(item(row)));
-    add(&mut master, &batch.item_units, |row| {
+    let mut commands = Vec::new();
+    add(&mut commands, &batch.tracking_codes, |row| Command::PutTrackingCode(tracking_code(row)));
+    add(&mut commands, &batch.items, |row| Command::PutItem(item(row)));
+    add(&mut commands, &batch.item_units, |row| {
         let (item, unit) = (row.item.clone(), row.unit.clone());
         Command::PutItemUnit(PutItemUnit { item, unit, factor: row.factor })
     });
-    add(&mut master, &batch.variants, |row| {
+    add(&mut commands, &batch.variants, |row| {
         Command::PutVariant(PutVariant {
             item: row.item.clone(),
             variant: row.variant.clone(),
@@ -95,17 +88,17 @@ pub fn plan(batch: &Batch, company: &dyn Tables, progress: Progress<'_>) -> Plan
             blocked: row.blocked,
         })
     });
-    add(&mut master, &batch.identifiers, |row| Command::PutIdentifier(identifier(row)));
-    add(&mut master, &batch.sites, |row| {
+    add(&mut commands, &batch.identifiers, |row| Command::PutIdentifier(identifier(row)));
+    add(&mut commands, &batch.sites, |row| {
         Command::PutSite(PutSite {
             site: row.site.clone(),
             never_quantities: row.never_quantities,
             separator: row.separator.clone(),
         })
     });
-    add(&mut master, &batch.locations, |row| Command::PutLocation(location(row)));
-    add(&mut master, &batch.bins, |row| Command::PutBin(bin(row)));
-    add(&mut master, &batch.lots, |row| {
+    add(&mut commands, &batch.locations, |row| Command::PutLocation(location(row)));
+    add(&mut commands, &batch.bins, |row| Command::PutBin(bin(row)));
+    add(&mut commands, &batch.lots, |row| {
         Command::PutLot(PutLot {
             item: row.item.clone(),
             variant: row.variant.clone(),
@@ -114,31 +107,21 @@ pub fn plan(batch: &Batch, company: &dyn Tables, progress: Progress<'_>) -> Plan
             blocked: row.blocked,
         })
     });
-    people(&mut master, &batch.operators, progress);
-    documents(&mut master, batch);
-    let mut stock = Vec::new();
+    people(&mut commands, &batch.operators, number, progress);
+    documents(&mut commands, batch);
     for at in &batch.opening_stock {
         let command = opening(&at.row, &world).map(Command::OpeningStock);
-        stock.extend(command.map(|command| planned(at, command)));
+        commands.extend(command.map(|command| planned(at, command)));
     }
-    Plan { parts: parts(master, stock) }
+    Plan { parts: parts(commands) }
 }
 
-/// One part where that is possible: a small import is done wholly or not at all.
-fn parts(master: Vec<Planned>, stock: Vec<Planned>) -> Vec<Part> {
-    if master.len() + stock.len() * 5 <= COMMANDS_PER_PART {
-        let commands: Vec<_> = master.into_iter().chain(stock).collect();
-        return if commands.is_empty() { Vec::new() } else { vec![Part { commands }] };
-    }
-    let mut parts = Vec::new();
-    for (mut rest, size) in [(master, COMMANDS_PER_PART), (stock, STOCK_PER_PART)] {
-        while !rest.is_empty() {
-            let after = rest.split_off(size.min(rest.len()));
-            parts.push(Part { commands: rest });
-            rest = after;
-        }
-    }
-    parts
+fn parts(commands: Vec<Planned>) -> Vec<Part> {
+    let mut rest = commands.into_iter();
+    let mut next = || rest.by_ref().take(COMMANDS_PER_PART).collect::<Vec<_>>();
+    std::iter::from_fn(|| Some(next()).filter(|commands| !commands.is_empty()))
+        .map(|commands| Part { commands })
+        .collect()
 }
 
 fn planned<L: Line>(at: &At<L>, command: Command) -> Planned {
@@ -220,11 +203,25 @@ fn bin(row: &BinLine) -> PutBin {
     }
 }
 
-fn people(to: &mut Vec<Planned>, rows: &[At<OperatorLine>], progress: Progress<'_>) {
+/// A salt for one secret of one person in one import.
+fn salt(number: ImportNo, operator: &OperatorId, which: &str) -> [u8; 16] {
+    let text = format!("import salt\0{}\0{operator}\0{which}", secret::hex(&number));
+    let mut salt = [0; 16];
+    salt.iter_mut().zip(secret::sha256(text.as_bytes())).for_each(|(to, from)| *to = from);
+    salt
+}
+
+fn people(
+    to: &mut Vec<Planned>,
+    rows: &[At<OperatorLine>],
+    number: ImportNo,
+    progress: Progress<'_>,
+) {
     for (n, at) in rows.iter().enumerate() {
         let row = &at.row;
-        let verifier = |plain: Option<&String>, given: Option<&String>| {
-            plain.map(|plain| password::verifier(plain)).or_else(|| given.cloned())
+        let verifier = |which: &str, plain: Option<&String>, given: Option<&String>| {
+            let salt = salt(number, &row.operator, which);
+            plain.map(|plain| password::verifier_with_salt(plain, &salt)).or_else(|| given.cloned())
         };
         let badge = row.badge.as_deref().map(password::badge_hash);
         let badge_hash = badge.or_else(|| secret::from_hex::<32>(row.badge_hash.as_deref()?));
@@ -232,8 +229,12 @@ fn people(to: &mut Vec<Planned>, rows: &[At<OperatorLine>], progress: Progress<'
             operator: row.operator.clone(),
             name: row.name.clone(),
             badge_hash: badge_hash.map(ByteBuf::from),
-            pin_verifier: verifier(row.pin.as_ref(), row.pin_verifier.as_ref()),
-            password_verifier: verifier(row.password.as_ref(), row.password_verifier.as_ref()),
+            pin_verifier: verifier("pin", row.pin.as_ref(), row.pin_verifier.as_ref()),
+            password_verifier: verifier(
+                "password",
+                row.password.as_ref(),
+                row.password_verifier.as_ref(),
+            ),
             language: row.language.clone(),
             disabled: row.disabled,
         };

@@ -1,32 +1,33 @@
-//! Doing it: the parts, in order.
+//! Doing it: staged part by part, then activated by one command.
 
-use protocol::outcome::Reason;
+use ledger::command;
+use ledger::command::import::{self, ActivateImport, DropImport, StageImport};
+use protocol::identity::Hash16;
+use protocol::outcome::{Argument, Reason};
 use protocol::text::{self, Language};
-use protocol::words::OperatorId;
 use server_core::intake::command::{Command, CommandOrigin};
 
-use super::plan::Plan;
+use super::plan::{Plan, Planned};
 use super::{Progress, Stage};
-use crate::runtime::{Company, SubmitError};
-use crate::secret;
+use crate::runtime::{Company, Judged, SubmitError};
 
 /// What an import did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Imported {
     /// Commands.
     pub n_commands: usize,
-    /// Parts.
+    /// Parts in which they were staged.
     pub n_parts: usize,
 }
 
-/// Why an import stopped. The parts before it are done; the same import with the same number takes
-/// up there.
+/// Why an import was not done. Nothing of it is visible; the same files under the same number take
+/// up a stopped one.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
-    /// Something changed in the company after the rehearsal.
-    #[error("{file}, line {line} and following: {sentence}")]
+    /// Something changed in the company after the rehearsal. What was staged is gone.
+    #[error("{}{sentence}", place(.file, *.line))]
     Refused {
-        /// The file of the part's first row.
+        /// The file of the row that cannot be done; empty where it is the import as a whole.
         file: &'static str,
         /// Its line.
         line: u64,
@@ -35,11 +36,11 @@ pub enum RunError {
         /// Why.
         reason: Reason,
     },
-    /// The server is busy or stopped.
-    #[error("{n_done} of {n_parts} parts are done")]
+    /// The server is busy or stopped. With the same number the import is taken up where it was.
+    #[error("{n_staged} of {n_parts} parts are staged, and nothing is done")]
     Stopped {
-        /// Parts that are done.
-        n_done: usize,
+        /// Parts that are staged.
+        n_staged: usize,
         /// Parts in all.
         n_parts: usize,
         /// Why.
@@ -48,10 +49,57 @@ pub enum RunError {
     },
 }
 
-/// Hands the parts of `plan` to the machine, one after the other, as commands of `user`.
+fn place(file: &str, line: u64) -> String {
+    if file.is_empty() { String::new() } else { format!("{file}, line {line}: ") }
+}
+
+/// An import under way: whose, and which.
+struct Import<'a> {
+    company: &'a Company,
+    origin: &'a CommandOrigin,
+    number: [u8; 16],
+}
+
+impl Import<'_> {
+    async fn submit(&self, raw: Vec<u8>) -> Result<Judged, SubmitError> {
+        let local_date = self.company.now().utc().map(|now| now.date_naive());
+        let command = Command { origin: self.origin.clone(), raw, local_date };
+        self.company.submit(command).await.and_then(Judged::granted)
+    }
+
+    /// Stages a part; gives the digest of all parts up to it.
+    async fn stage(
+        &self,
+        part: u32,
+        commands: &[Planned],
+        before: Hash16,
+    ) -> Result<Hash16, SubmitError> {
+        let commands = commands.iter().map(|planned| planned.command.clone()).collect();
+        let part = StageImport { import: self.number, part, commands };
+        let raw = command::Command::StageImport(part).encode();
+        let digest = import::digest(before, &raw);
+        self.submit(raw).await.map(|_judged| digest)
+    }
+
+    async fn activate(&self, parts: u32, digest: Hash16) -> Result<Judged, SubmitError> {
+        let activate = ActivateImport { import: self.number, parts, digest };
+        self.submit(command::Command::ActivateImport(activate).encode()).await
+    }
+
+    /// Forgets what was staged. Where that fails too, it is forgotten when it has lain for a day.
+    async fn drop_staged(&self) {
+        let drop = command::Command::DropImport(DropImport { import: self.number });
+        if let Err(error) = self.submit(drop.encode()).await {
+            tracing::warn!(%error, "what a refused import had staged is left for later");
+        }
+    }
+}
+
+/// Stages the parts of `plan`, one after the other, and activates them together, as commands of
+/// `origin`: [`CommandOrigin::Import`], or the system where nobody administers the company yet. Until the activation nobody sees anything of it, and after it everything is there.
 ///
-/// `number` names this import: when it is run again with the same number, parts that are done are
-/// not done again.
+/// `number` names this import: run again with the same number, it stages nothing twice, and it does
+/// nothing twice.
 ///
 /// # Errors
 ///
@@ -59,42 +107,57 @@ pub enum RunError {
 pub async fn run(
     company: &Company,
     plan: &Plan,
-    (user, number): (&OperatorId, [u8; 16]),
+    (origin, number): (&CommandOrigin, [u8; 16]),
     progress: Progress<'_>,
 ) -> Result<Imported, RunError> {
+    let import = Import { company, origin, number };
     let n_parts = plan.parts.len();
-    for (n, part) in plan.parts.iter().enumerate() {
-        progress(Stage::Run, n, n_parts);
-        let origin =
-            CommandOrigin::Desk { user: user.clone(), idempotency: Some(part_key(number, n)) };
-        let local_date = company.now().utc().map(|now| now.date_naive());
-        let command = Command { origin, raw: part.command().encode(), local_date };
-        let judged = company.submit(command).await.and_then(crate::runtime::Judged::granted);
-        match judged {
-            Ok(_judged) => {}
-            Err(SubmitError::Refused(reason)) => {
-                let first = part.commands.first();
-                return Err(RunError::Refused {
-                    file: first.map_or("", |planned| planned.file),
-                    line: first.map_or(0, |planned| planned.line),
-                    sentence: text::sentence(&reason, Language::English),
-                    reason,
-                });
-            }
-            Err(source) => return Err(RunError::Stopped { n_done: n, n_parts, source }),
-        }
+    let done = Imported { n_commands: plan.n_commands(), n_parts };
+    if n_parts == 0 {
+        return Ok(done);
     }
-    progress(Stage::Run, n_parts, n_parts);
-    Ok(Imported { n_commands: plan.n_commands(), n_parts })
+    let (mut no, mut digest) = (0_u32, Hash16::default());
+    for (n_staged, part) in plan.parts.iter().enumerate() {
+        progress(Stage::Stage, n_staged, n_parts);
+        digest = match import.stage(no, &part.commands, digest).await {
+            Ok(digest) => digest,
+            Err(error) => return Err(stopped(&import, plan, n_staged, error).await),
+        };
+        no = no.saturating_add(1);
+    }
+    progress(Stage::Stage, n_parts, n_parts);
+    progress(Stage::Activate, 0, 1);
+    match import.activate(no, digest).await {
+        Ok(_judged) => progress(Stage::Activate, 1, 1),
+        Err(error) => return Err(stopped(&import, plan, n_parts, error).await),
+    }
+    Ok(done)
 }
 
-/// The idempotency key of part `n` of the import `number`.
-fn part_key(number: [u8; 16], n: usize) -> [u8; 16] {
-    let place = u64::try_from(n).unwrap_or(u64::MAX).to_le_bytes();
-    let hash = secret::sha256(&[b"import".as_slice(), &number, &place].concat());
-    let mut key = [0; 16];
-    for (to, from) in key.iter_mut().zip(hash) {
-        *to = from;
+async fn stopped(
+    import: &Import<'_>,
+    plan: &Plan,
+    n_staged: usize,
+    error: SubmitError,
+) -> RunError {
+    let SubmitError::Refused(reason) = error else {
+        return RunError::Stopped { n_staged, n_parts: plan.parts.len(), source: error };
+    };
+    import.drop_staged().await;
+    let row = row_of(&reason).and_then(|row| plan.commands().nth(row));
+    RunError::Refused {
+        file: row.map_or("", |planned| planned.file),
+        line: row.map_or(0, |planned| planned.line),
+        sentence: text::sentence(&reason, Language::English),
+        reason,
     }
-    key
+}
+
+/// The place among all commands of the one that was refused.
+fn row_of(reason: &Reason) -> Option<usize> {
+    let (_name, row) = reason.arguments.iter().find(|(name, _row)| name == "row")?;
+    match row {
+        Argument::Word(row) => row.parse().ok(),
+        Argument::Quantity(_) | Argument::Number(_) | Argument::Time(_) => None,
+    }
 }

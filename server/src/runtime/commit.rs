@@ -7,6 +7,8 @@ use ledger::draft::Changes;
 use server_core::store::{Batch, BatchNo};
 use tokio::sync::mpsc;
 
+use crate::clock::Clock;
+use crate::metrics::Metrics;
 use crate::store::{Store, StoreError};
 
 type Apply = dyn FnMut(&Arc<Changes>) -> Result<(), StoreError> + Send;
@@ -44,13 +46,19 @@ pub(super) struct Committer {
     pub(super) thread: std::thread::JoinHandle<()>,
 }
 
-pub(super) fn start(mut commit: Commit) -> std::io::Result<Committer> {
+pub(super) fn start(
+    mut commit: Commit,
+    (clock, metrics): (Clock, Arc<Metrics>),
+) -> std::io::Result<Committer> {
     // The machine has one batch under way: neither queue ever makes anybody wait.
     let (batches, waiting) = sync::sync_channel::<Batch>(1);
     let (done, committed) = mpsc::channel(2);
     let thread = std::thread::Builder::new().name("commit".to_owned()).spawn(move || {
         while let Ok(batch) = waiting.recv() {
-            let committed = match (commit.0)(&batch.changes) {
+            let begun = clock.now();
+            let applied = (commit.0)(&batch.changes);
+            metrics.commits.count(clock.now().us_since(begun).max(0).unsigned_abs());
+            let committed = match applied {
                 Ok(()) => Committed::Durable(batch.no),
                 Err(error) => Committed::Failed(chain(&error)),
             };

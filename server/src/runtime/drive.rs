@@ -23,6 +23,7 @@ use super::commit::{Committed, Committer};
 use super::said::Hearsay;
 use super::{ALARMS, Health, Input, Judged, SubmitError};
 use crate::clock::Clock;
+use crate::metrics::Metrics;
 use crate::secret;
 use crate::store::Store;
 
@@ -32,8 +33,6 @@ const OUTGOING: usize = 256;
 const INPUTS_PER_TURN: usize = 256;
 /// How long devices are given to leave when the server stops.
 const FAREWELL: Duration = Duration::from_secs(3);
-/// When devices should come back after a planned stop, in milliseconds.
-const BACK_AFTER_MS: (u32, u32) = (1_000, 15_000);
 
 /// What a connection's task is told.
 pub enum Outgoing {
@@ -65,6 +64,7 @@ pub(super) struct Parts {
     pub(super) hearsay: Arc<Hearsay>,
     pub(super) replicas: Arc<Mutex<ReplicaHealth>>,
     pub(super) alarms: Arc<Mutex<VecDeque<(ServerTime, Alarm)>>>,
+    pub(super) metrics: Arc<Metrics>,
     pub(super) tokio: tokio::runtime::Handle,
 }
 
@@ -85,7 +85,9 @@ struct Drive {
     commands: HashMap<Token, CommandAnswer>,
     last_token: Token,
     sessions: Vec<SessionWaits>,
-    stopping: bool,
+    metrics: Arc<Metrics>,
+    /// Set once it stops: when devices come back.
+    stopping: Option<(u32, u32)>,
 }
 
 /// A desk session that waits to be durable.
@@ -119,7 +121,8 @@ pub(super) fn run(parts: Parts) {
         commands: HashMap::new(),
         last_token: Token(0),
         sessions: Vec::new(),
-        stopping: false,
+        metrics: parts.metrics,
+        stopping: None,
     };
     let tokio = parts.tokio;
     let worked =
@@ -160,8 +163,8 @@ impl Drive {
             for input in taken.drain(..) {
                 self.input(input);
             }
-            if self.stopping {
-                return tokio.block_on(self.stop(inputs, committed));
+            if let Some(window_ms) = self.stopping {
+                return tokio.block_on(self.stop(window_ms, (inputs, committed)));
             }
             if self.machine.wants_work() {
                 self.step(Event::Work);
@@ -216,7 +219,7 @@ impl Drive {
                 }
                 // Nobody is left who could tell the machine anything.
                 None => {
-                    self.stopping = true;
+                    self.stopping = Some(super::BACK_AFTER_MS);
                     Turn::On
                 }
             },
@@ -251,7 +254,7 @@ impl Drive {
             }
             Input::Safe { intake } => self.step(Event::Safe { intake }),
             Input::Room { has_room } => self.step(Event::Room { has_room }),
-            Input::Stop => self.stopping = true,
+            Input::Stop { back_after_ms } => self.stopping = Some(back_after_ms),
         }
     }
 
@@ -284,6 +287,7 @@ impl Drive {
             Action::Close { connection } => self.send(connection, Outgoing::Close),
             Action::Authenticated { connection, device } => {
                 tracing::debug!(device = device.0, "connected");
+                self.metrics.authenticated.add(1);
                 self.hearsay.known(connection, device);
                 self.send(connection, Outgoing::Authenticated);
                 self.show_online();
@@ -353,6 +357,7 @@ impl Drive {
         let Some(queue) = self.sockets.get(&connection) else { return };
         if queue.try_send(outgoing).is_err() {
             self.sockets.remove(&connection);
+            self.metrics.unread.add(1);
             tracing::warn!(connection = connection.0, "a peer does not read what it is sent");
         }
     }
@@ -365,6 +370,7 @@ impl Drive {
 
     fn alarm(&self, alarm: Alarm) {
         tracing::error!(?alarm, "an alarm");
+        self.metrics.alarms.add(1);
         let mut alarms = self.alarms.lock().unwrap_or_else(PoisonError::into_inner);
         if alarms.len() >= ALARMS {
             alarms.pop_front();
@@ -375,11 +381,11 @@ impl Drive {
     /// Says farewell, waits for the connections to go and for the last batch.
     async fn stop(
         &mut self,
-        inputs: &mut mpsc::Receiver<Input>,
-        committed: &mut mpsc::Receiver<Committed>,
+        window_ms: (u32, u32),
+        (inputs, committed): (&mut mpsc::Receiver<Input>, &mut mpsc::Receiver<Committed>),
     ) -> Health {
         let reason = "the server is stopping".to_owned();
-        self.step(Event::GoAway { window_ms: BACK_AFTER_MS, reason });
+        self.step(Event::GoAway { window_ms, reason });
         let farewell = tokio::time::sleep(FAREWELL);
         tokio::pin!(farewell);
         while !self.sockets.is_empty() || self.machine.n_batches_under_way() > 0 {

@@ -30,6 +30,7 @@ use server_core::session::wire::{ConnectionNo, Incoming};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::clock::Clock;
+use crate::metrics::Metrics;
 use crate::store::{Snapshot, Store};
 
 pub use commit::Commit;
@@ -41,6 +42,8 @@ pub use said::{Hearsay, Said};
 const INBOX: usize = 4_096;
 /// How long a desk waits for a place in the inbox before it is told that the server is busy.
 const BUSY_AFTER: Duration = Duration::from_secs(5);
+/// When devices should come back after a planned stop, in milliseconds, where nobody says.
+const BACK_AFTER_MS: (u32, u32) = (1_000, 15_000);
 /// Alarms that are kept for the pages.
 const ALARMS: usize = 200;
 
@@ -66,8 +69,8 @@ pub(crate) enum Input {
     Safe { intake: IntakeNo },
     /// The disk has room for new work, or not.
     Room { has_room: bool },
-    /// The server stops.
-    Stop,
+    /// The server stops; devices come back in this window, in milliseconds.
+    Stop { back_after_ms: (u32, u32) },
 }
 
 /// What was decided about a command.
@@ -139,12 +142,33 @@ struct Inner {
     replicas: Arc<Mutex<ReplicaHealth>>,
     alarms: Arc<Mutex<VecDeque<(ServerTime, Alarm)>>>,
     connections: AtomicU64,
+    metrics: Arc<Metrics>,
 }
 
 impl Company {
     /// The tables as they are now, whole decisions only. Cheap; take one per request.
     pub fn snapshot(&self) -> Snapshot {
         self.0.store.snapshot()
+    }
+
+    /// What is counted.
+    pub fn metrics(&self) -> &Metrics {
+        &self.0.metrics
+    }
+
+    /// Messages that wait for the machine.
+    pub fn n_waiting(&self) -> usize {
+        INBOX.saturating_sub(self.0.inbox.capacity())
+    }
+
+    /// Whether so much waits for the machine that nobody new should come.
+    pub fn is_behind(&self) -> bool {
+        self.n_waiting() > INBOX / 4 * 3
+    }
+
+    /// The server's clock.
+    pub fn clock(&self) -> &Clock {
+        &self.0.clock
     }
 
     /// Server time.
@@ -290,7 +314,8 @@ impl Runtime {
         let hearsay = Arc::new(Hearsay::default());
         let alarms = Arc::new(Mutex::new(VecDeque::new()));
         let replicas = Arc::new(Mutex::new(ReplicaHealth::default()));
-        let committer = commit::start(commit)?;
+        let metrics = Arc::new(Metrics::default());
+        let committer = commit::start(commit, (clock.clone(), Arc::clone(&metrics)))?;
         let parts = drive::Parts {
             machine,
             store: store.clone(),
@@ -303,6 +328,7 @@ impl Runtime {
             hearsay: Arc::clone(&hearsay),
             replicas: Arc::clone(&replicas),
             alarms: Arc::clone(&alarms),
+            metrics: Arc::clone(&metrics),
             tokio: tokio::runtime::Handle::current(),
         };
         let machine = std::thread::Builder::new()
@@ -320,6 +346,7 @@ impl Runtime {
             replicas,
             alarms,
             connections,
+            metrics,
         };
         Ok(Self { company: Company(Arc::new(inner)), machine })
     }
@@ -331,8 +358,13 @@ impl Runtime {
 
     /// Stops taking anything, ends all connections, and returns when the last write is durable.
     pub async fn stop(self) -> Health {
+        self.stop_with(BACK_AFTER_MS).await
+    }
+
+    /// As [`Runtime::stop`]; devices come back in this window, in milliseconds.
+    pub async fn stop_with(self, back_after_ms: (u32, u32)) -> Health {
         // A machine that is gone already has nothing to be told.
-        self.company.tell(Input::Stop).await.unwrap_or_default();
+        self.company.tell(Input::Stop { back_after_ms }).await.unwrap_or_default();
         let machine = self.machine;
         let joined = tokio::task::spawn_blocking(move || machine.join()).await;
         if !matches!(joined, Ok(Ok(()))) {

@@ -1,14 +1,17 @@
 //! Devices on WebSockets at `/sync`, sub-protocol `hsp.1`: one task per connection, with bounded
 //! queues both ways.
 //!
-//! Admission comes first: when too many connect at once, or too many are connected, a newcomer gets
-//! RETRY with a window and is closed, before anything is read from it. A stranger has five seconds
-//! and 8 KiB to show who it is.
+//! The order of the doors: [`gate`] (connections, before TLS), a seat in the house, one message of
+//! at most 8 KiB within five seconds, [`admission`] by urgency. Whoever is not let in gets RETRY with
+//! a window, before anything is signed or written. Then [`pace`] on the way in and `lanes` on the way
+//! out.
 
-mod admission;
+pub mod admission;
+pub mod gate;
+mod lanes;
+mod pace;
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Bytes;
@@ -18,19 +21,27 @@ use axum::response::{IntoResponse as _, Response};
 use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt as _, StreamExt as _};
 use protocol::frame::{FaultCode, Frame, Limits, Retry, SUB_PROTOCOL, codec};
+use protocol::identity::Lsn;
 use server_core::session::wire::{ConnectionNo, Incoming};
 use tokio::sync::{mpsc, watch};
+use tokio_tungstenite::tungstenite;
 
 use crate::api::problem::Problem;
-use crate::runtime::{Company, Input, Outgoing, outgoing_queue};
+use crate::runtime::{Company, Health, Input, Outgoing, outgoing_queue};
 use crate::state::AppState;
 
-pub use admission::{Admission, Admitted};
+use admission::{Seat, Urgency, Window};
+use lanes::Lanes;
+use pace::Pace;
 
 /// How long a stranger may take to show who it is.
 const STRANGER: Duration = Duration::from_secs(5);
 /// How long one write may take; a peer that takes nothing for so long is gone.
 const WRITE: Duration = Duration::from_secs(30);
+/// When to come back while the machine is behind, or has stopped, in milliseconds.
+const BEHIND_MS: Window = (1_000, 10_000);
+/// Bytes that one read takes; the buffer is there for every connection, also for one that sleeps.
+const READ_BYTES: usize = 4 << 10;
 
 /// `GET /sync`: upgrades to the sync protocol.
 pub async fn sync(
@@ -38,24 +49,26 @@ pub async fn sync(
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
     upgrade: WebSocketUpgrade,
 ) -> Response {
-    let bytes_max = usize::try_from(Limits::DEFAULT.message_bytes_max).unwrap_or(1 << 20);
-    let upgrade = upgrade
-        .protocols([SUB_PROTOCOL])
-        .max_message_size(bytes_max)
-        .max_frame_size(bytes_max)
-        .max_write_buffer_size(4 * bytes_max);
+    let upgrade = within_limits(upgrade).protocols([SUB_PROTOCOL]);
     if upgrade.selected_protocol().is_none() {
         return Problem::malformed(format!("the sub-protocol is {SUB_PROTOCOL}")).into_response();
     }
-    upgrade.on_upgrade(move |socket| async move {
-        match app.admission().admit(app.company().now()) {
-            Ok(admitted) => serve(app.company().clone(), socket, peer, admitted).await,
-            Err(window) => turn_away(socket, window).await,
-        }
-    })
+    upgrade.on_upgrade(move |socket| receive(app, socket, peer))
 }
 
-async fn turn_away(mut socket: WebSocket, (after_min_ms, after_max_ms): (u32, u32)) {
+/// The same WebSocket with the limits of every socket of this server.
+pub fn within_limits(upgrade: WebSocketUpgrade) -> WebSocketUpgrade {
+    let bytes_max = usize::try_from(Limits::DEFAULT.message_bytes_max).unwrap_or(1 << 20);
+    upgrade
+        .read_buffer_size(READ_BYTES)
+        .write_buffer_size(0)
+        .max_message_size(bytes_max)
+        .max_frame_size(bytes_max)
+        .max_write_buffer_size(4 * bytes_max)
+}
+
+async fn turn_away(app: &AppState, mut socket: WebSocket, (after_min_ms, after_max_ms): Window) {
+    app.metrics().turned_away.add(1);
     let reason = "The server has too much to do at the moment.".to_owned();
     let retry = Frame::Retry(Retry { after_min_ms, after_max_ms, reason });
     let message = WsMessage::Binary(Bytes::from(codec::encode(&retry, false)));
@@ -67,42 +80,138 @@ async fn turn_away(mut socket: WebSocket, (after_min_ms, after_max_ms): (u32, u3
     drop(tokio::time::timeout(WRITE, polite).await);
 }
 
-async fn serve(company: Company, socket: WebSocket, peer: SocketAddr, admitted: Admitted) {
+/// Lets somebody in who has connected, or sends it away.
+async fn receive(app: AppState, mut socket: WebSocket, peer: SocketAddr) {
+    let is_at_work = *app.company().health().borrow() == Health::Running;
+    if !is_at_work || app.company().is_behind() {
+        app.admission().turn_away();
+        return turn_away(&app, socket, BEHIND_MS).await;
+    }
+    let seat = match app.admission().seat() {
+        Ok(seat) => seat,
+        Err(window) => return turn_away(&app, socket, window).await,
+    };
+    let Ok(Some((first, length))) = tokio::time::timeout(STRANGER, first(&mut socket)).await else {
+        app.metrics().strangers_gone.add(1);
+        return;
+    };
+    let head = *app.company().head().borrow();
+    match app.admission().admit(urgency(&first, head)).await {
+        Ok(()) => {
+            app.metrics().admitted.add(1);
+            serve(&app, socket, (peer, seat), (first, length)).await;
+        }
+        Err(window) => turn_away(&app, socket, window).await,
+    }
+}
+
+/// The first message, and its length; none where the peer has nothing to say.
+async fn first(socket: &mut WebSocket) -> Option<(Incoming, u64)> {
+    loop {
+        let message = match socket.recv().await? {
+            Ok(message) => message,
+            Err(error) if is_too_large(&error) => {
+                return Some((too_large(Limits::DEFAULT.message_bytes_max), 0));
+            }
+            Err(_broken) => return None,
+        };
+        match message {
+            WsMessage::Binary(bytes) => {
+                let length = u64::try_from(bytes.len()).ok()?;
+                let bytes_max = Limits::UNAUTHENTICATED_BYTES_MAX;
+                let incoming = if length <= u64::from(bytes_max) {
+                    Incoming::read(&bytes, &Limits::DEFAULT)
+                } else {
+                    too_large(bytes_max)
+                };
+                return Some((incoming, length));
+            }
+            WsMessage::Text(_) => return Some((text_is_no_frame(), 0)),
+            WsMessage::Ping(_) | WsMessage::Pong(_) => {}
+            WsMessage::Close(_) => return None,
+        }
+    }
+}
+
+fn too_large(bytes_max: u32) -> Incoming {
+    let detail = format!("at most {bytes_max} bytes may be sent here");
+    Incoming::Broken { fault: FaultCode::TOO_LARGE, detail }
+}
+
+fn text_is_no_frame() -> Incoming {
+    let detail = "only binary messages are frames".to_owned();
+    Incoming::Broken { fault: FaultCode::PROTOCOL, detail }
+}
+
+/// How urgent a peer is, by what it says of itself. It is not believed any further than this.
+fn urgency(first: &Incoming, head: Lsn) -> Urgency {
+    match first {
+        Incoming::Frame(frame) => match &frame.0 {
+            Frame::Hello(hello) if hello.pending > 0 => Urgency::Unsent,
+            Frame::Hello(hello) if hello.cursor > Lsn(0) => {
+                Urgency::Behind(head.0.saturating_sub(hello.cursor.0))
+            }
+            // A person stands beside it.
+            Frame::Enrol(_) => Urgency::Behind(0),
+            _ => Urgency::Everything,
+        },
+        Incoming::Push(_) | Incoming::Broken { .. } => Urgency::Everything,
+    }
+}
+
+async fn serve(
+    app: &AppState,
+    socket: WebSocket,
+    (peer, seat): (SocketAddr, Seat),
+    (first, length): (Incoming, u64),
+) {
+    let company = app.company();
     let connection = company.next_connection();
     let (outgoing, queue) = outgoing_queue();
     if company.tell(Input::Opened { connection, outgoing }).await.is_err() {
-        turn_away(socket, (5_000, 30_000)).await;
+        turn_away(app, socket, (5_000, 30_000)).await;
         return;
     }
     let (sink, stream) = socket.split();
     let (known, is_known) = watch::channel(false);
-    let reader = read(&company, connection, stream, is_known);
-    let writer = write(&company, connection, sink, (queue, known));
+    let is_too_much =
+        matches!(&first, Incoming::Broken { fault, .. } if *fault == FaultCode::TOO_LARGE);
+    let reader = async {
+        if company.tell(Input::Received { connection, incoming: first }).await.is_err() {
+            return "the server does not take it";
+        }
+        if is_too_much {
+            // Nothing more is read; the writer tells the peer why, and closes.
+            tokio::time::sleep(STRANGER).await;
+            return "the peer sent too much";
+        }
+        read(app, connection, stream, (is_known, length)).await
+    };
     // Both halves in one task: whichever ends first ends the connection, but what was to be written
     // before a close is written by the writer itself.
-    tokio::pin!(reader, writer);
     let why = tokio::select! {
-        why = &mut reader => why,
-        why = &mut writer => why,
+        why = reader => why,
+        why = write(app, connection, sink, (queue, known, &seat)) => why,
     };
     tracing::debug!(connection = connection.0, %peer, why, "a connection ended");
     // The machine must hear of it, however full the inbox is.
     while company.tell(Input::Closed { connection }).await == Err(crate::runtime::SubmitError::Busy)
     {
     }
-    drop(admitted);
+    drop(seat);
 }
 
 type Why = &'static str;
 
 async fn read(
-    company: &Company,
+    app: &AppState,
     connection: ConnectionNo,
     mut stream: SplitStream<WebSocket>,
-    mut is_known: watch::Receiver<bool>,
+    (mut is_known, mut stranger_bytes): (watch::Receiver<bool>, u64),
 ) -> Why {
+    let company = app.company();
     let stranger_bytes_max = u64::from(Limits::UNAUTHENTICATED_BYTES_MAX);
-    let mut stranger_bytes = 0_u64;
+    let mut pace = Pace::new(company.now());
     let deadline = tokio::time::sleep(STRANGER);
     tokio::pin!(deadline);
     loop {
@@ -115,71 +224,126 @@ async fn read(
         };
         let bytes = match message {
             Some(Ok(WsMessage::Binary(bytes))) => bytes,
-            Some(Ok(WsMessage::Ping(_) | WsMessage::Pong(_))) => continue,
+            Some(Ok(WsMessage::Ping(bytes) | WsMessage::Pong(bytes))) => {
+                tokio::time::sleep(pace.count(bytes.len(), company.now())).await;
+                continue;
+            }
             Some(Ok(WsMessage::Text(_))) => {
-                let detail = "only binary messages are frames".to_owned();
-                let incoming = Incoming::Broken { fault: FaultCode::PROTOCOL, detail };
+                let incoming = text_is_no_frame();
                 if company.tell(Input::Received { connection, incoming }).await.is_err() {
                     return "the server stopped";
                 }
                 continue;
             }
             Some(Ok(WsMessage::Close(_))) | None => return "the peer closed",
+            Some(Err(error)) if is_too_large(&error) => {
+                return refused(company, connection, Limits::DEFAULT.message_bytes_max).await;
+            }
             Some(Err(error)) => {
                 tracing::debug!(connection = connection.0, %error, "a connection broke");
                 return "the connection broke";
             }
         };
+        let length = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+        app.metrics().heard(length);
         if !known {
-            let length = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
             stranger_bytes = stranger_bytes.saturating_add(length);
             // It may have become known while this message was under way.
             if stranger_bytes > stranger_bytes_max && !*is_known.borrow() {
-                return "a stranger sent too much";
+                let bytes_max = Limits::UNAUTHENTICATED_BYTES_MAX;
+                return refused(company, connection, bytes_max).await;
             }
         }
         let incoming = Incoming::read(&bytes, &Limits::DEFAULT);
+        let pause = pace.count(bytes.len(), company.now());
+        drop(bytes);
         if company.tell(Input::Received { connection, incoming }).await.is_err() {
             return "the server does not take it";
+        }
+        if !pause.is_zero() {
+            app.metrics().paused.add(1);
+            tokio::time::sleep(pause).await;
         }
     }
 }
 
+/// Whether a message was refused for its size, before it was read.
+fn is_too_large(error: &axum::Error) -> bool {
+    let inner = std::error::Error::source(error);
+    inner
+        .and_then(|inner| inner.downcast_ref::<tungstenite::Error>())
+        .is_some_and(|inner| matches!(inner, tungstenite::Error::Capacity(_)))
+}
+
+/// Reads nothing more, and waits until the peer was told why and the writer has closed.
+async fn refused(company: &Company, connection: ConnectionNo, bytes_max: u32) -> Why {
+    let incoming = too_large(bytes_max);
+    if company.tell(Input::Received { connection, incoming }).await.is_ok() {
+        tokio::time::sleep(STRANGER).await;
+    }
+    "the peer sent too much"
+}
+
 async fn write(
-    company: &Company,
+    app: &AppState,
     connection: ConnectionNo,
     mut sink: SplitSink<WebSocket, WsMessage>,
-    (mut queue, known): (mpsc::Receiver<Outgoing>, watch::Sender<bool>),
+    (mut queue, known, seat): (mpsc::Receiver<Outgoing>, watch::Sender<bool>, &Seat),
 ) -> Why {
-    let mut why = "a peer does not read";
-    while let Some(outgoing) = queue.recv().await {
-        match outgoing {
-            Outgoing::Authenticated => {
-                known.send_replace(true);
-            }
-            Outgoing::Close => {
-                why = "the server closed";
-                break;
-            }
-            Outgoing::Message(message, compression) => {
-                let bytes = Bytes::copy_from_slice(message.bytes(compression));
-                let sent = tokio::time::timeout(WRITE, sink.send(WsMessage::Binary(bytes))).await;
-                if !matches!(sent, Ok(Ok(()))) {
-                    return "a peer does not read";
-                }
-                if company.tell(Input::Sent { connection }).await.is_err() {
-                    return "the server stopped";
-                }
+    let mut lanes = Lanes::default();
+    let mut why = None;
+    loop {
+        if lanes.is_empty() && why.is_none() {
+            match queue.recv().await {
+                Some(outgoing) => why = take(&mut lanes, outgoing, (&known, seat)),
+                None => why = Some("a peer does not read"),
             }
         }
+        while why.is_none()
+            && let Ok(outgoing) = queue.try_recv()
+        {
+            why = take(&mut lanes, outgoing, (&known, seat));
+        }
+        let Some((message, compression)) = lanes.next() else {
+            match why {
+                Some(_closing) => break,
+                None => continue,
+            }
+        };
+        let bytes = Bytes::copy_from_slice(message.bytes(compression));
+        let number = bytes.first().copied().unwrap_or_default();
+        app.metrics().said(number, u64::try_from(bytes.len()).unwrap_or_default());
+        let sent = tokio::time::timeout(WRITE, sink.send(WsMessage::Binary(bytes))).await;
+        if !matches!(sent, Ok(Ok(()))) {
+            return "a peer does not read";
+        }
+        if app.company().tell(Input::Sent { connection }).await.is_err() {
+            return "the server stopped";
+        }
     }
+    let why = why.unwrap_or("the server closed");
     let close = CloseFrame { code: 1000, reason: why.into() };
     // It is over either way.
     drop(tokio::time::timeout(WRITE, sink.send(WsMessage::Close(Some(close)))).await);
     why
 }
 
-/// The admission of a server with these limits.
-pub fn admission(connections_max: usize, admissions_per_s: u32) -> Arc<Admission> {
-    Arc::new(Admission::new(connections_max, admissions_per_s))
+/// Sorts what is to be written; why the connection ends after it, where it does.
+fn take(
+    lanes: &mut Lanes,
+    outgoing: Outgoing,
+    (known, seat): (&watch::Sender<bool>, &Seat),
+) -> Option<Why> {
+    match outgoing {
+        Outgoing::Authenticated => {
+            known.send_replace(true);
+            seat.known();
+            None
+        }
+        Outgoing::Close => Some("the server closed"),
+        Outgoing::Message(message, compression) => {
+            lanes.put((message, compression));
+            None
+        }
+    }
 }

@@ -83,3 +83,11 @@ fn a_store_of_a_later_release_is_refused_with_a_sentence() {
         assert!(matches!(error, StoreError::Format { .. }), "{error}");
     }
 }
+
+#[test]
+fn a_store_that_somebody_has_open_says_what_to_do() {
+    let folder = tempfile::tempdir().unwrap();
+    let _open = Store::open(folder.path()).unwrap();
+    let error = Store::open(folder.path()).err().unwrap();
+    assert!(error.to_string().contains("in use: a server runs"), "{error}");
+}

@@ -125,7 +125,10 @@ async fn a_stranger_may_not_send_much() {
     let mut socket = Socket::open(house.running.addr()).await;
     let n = usize::try_from(Limits::UNAUTHENTICATED_BYTES_MAX).unwrap();
     socket.send_raw(Message::Binary(vec![0; n + 1].into())).await;
-    assert_eq!(socket.next().await, None, "closed without an answer");
+    let (frame, _body) = socket.next().await.expect("an answer");
+    let Frame::Fault(fault) = frame else { panic!("{frame:?}") };
+    assert_eq!(fault.code, FaultCode::TOO_LARGE);
+    assert_eq!(socket.next().await, None, "and closed");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -2,11 +2,14 @@
 
 mod api;
 mod backup;
+mod control;
 mod device;
 mod disk;
 mod golden;
+mod guarded;
 mod house;
 mod http;
+mod import;
 mod pages;
 mod runtime;
 mod socket;

@@ -42,6 +42,7 @@ async fn the_certificate_that_is_served_is_the_one_that_the_code_pins() {
     // Some servers close without a farewell; what was read counts.
     drop(stream.read_to_string(&mut answer).await);
     assert!(answer.starts_with("HTTP/1.1 200") && answer.ends_with("ok\n"), "{answer}");
+    assert!(answer.contains("strict-transport-security: max-age="), "{answer}");
     let mut plain = TcpStream::connect(running.addr()).await.unwrap();
     plain.write_all(request).await.unwrap();
     let mut bytes = Vec::new();

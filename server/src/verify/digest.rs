@@ -89,9 +89,16 @@ impl Digests {
         self.0.values().map(|digest| digest.rows).sum()
     }
 
-    /// The first table in which the two differ, by name.
+    /// The first table in which the two differ, by name. A table that one of them does not know, because it
+    /// came later, is the same as one without rows.
     pub fn difference(&self, other: &Self) -> Option<&'static str> {
-        book_tables().find(|(table, _name)| self.get(*table) != other.get(*table)).map(|(_, n)| n)
+        let rows = |digests: &Self, table| digests.get(table).map_or(0, |digest| digest.rows);
+        book_tables()
+            .find(|(table, _name)| {
+                let (ours, theirs) = (self.get(*table), other.get(*table));
+                ours != theirs && (rows(self, *table), rows(other, *table)) != (0, 0)
+            })
+            .map(|(_table, name)| name)
     }
 
     /// One digest of all of them, in hexadecimal.

@@ -2,11 +2,14 @@
 
 use std::path::{Path, PathBuf};
 
+use protocol::feed::Role;
 use protocol::words::OperatorId;
-use server::config::Config;
+use server::desk::rights::{Roles, has_administrator};
 use server::exchange::RowFault;
 use server::import::Stage;
 use server::runtime::Company;
+use server::store::Snapshot;
+use server_core::intake::command::CommandOrigin;
 
 use crate::Problem;
 
@@ -16,14 +19,14 @@ pub(crate) struct ImportArguments {
     /// The data folder of the server, which must not be running.
     #[arg(long, default_value = "tallyman-data")]
     data: PathBuf,
-    /// The administrator who imports.
+    /// The administrator who imports. Needed as soon as somebody administers the company.
     #[arg(long)]
-    user: OperatorId,
+    user: Option<OperatorId>,
     /// See everything that is wrong, and change nothing.
     #[arg(long)]
     dry_run: bool,
     /// Number of this import: with the number that it showed, an interrupted import is taken up
-    /// where it stopped.
+    /// where it stopped. Until it is done, nothing of it is visible.
     #[arg(long)]
     number: Option<u64>,
     /// The folder with the CSV files.
@@ -44,13 +47,17 @@ pub(crate) struct ExportArguments {
 pub(crate) fn run_import(arguments: &ImportArguments) -> Result<(), Problem> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
-        let opened = server::open::open(&Config::local(&arguments.data)).await?;
+        let opened = server::open::open(&crate::existing(&arguments.data)?).await?;
         let number =
             arguments.number.unwrap_or_else(|| u64::from_le_bytes(server::secret::random()));
         println!("Import number {number}");
-        let by = (arguments.user.clone(), number);
         let company = opened.runtime.company().clone();
-        let done = import(&company, &arguments.files, by, arguments.dry_run).await;
+        let done = match origin(&company, arguments.user.as_ref()) {
+            Ok(origin) => {
+                import(&company, &arguments.files, (origin, number), arguments.dry_run).await
+            }
+            Err(problem) => Err(problem),
+        };
         opened.runtime.stop().await;
         let n_rows = done?;
         if arguments.dry_run {
@@ -62,11 +69,29 @@ pub(crate) fn run_import(arguments: &ImportArguments) -> Result<(), Problem> {
     })
 }
 
+/// Who imports: the person that was named, or the system where nobody administers the company yet.
+fn origin(company: &Company, user: Option<&OperatorId>) -> Result<CommandOrigin, Problem> {
+    match user {
+        Some(user) => {
+            let roles = Roles::of(&company.snapshot(), user, company.now());
+            if roles.include(Role::Administrator, None) {
+                Ok(CommandOrigin::Import { user: user.clone() })
+            } else {
+                Err(format!("{user} is no administrator of this company").into())
+            }
+        }
+        None if has_administrator(&company.snapshot(), company.now()) => {
+            Err("this company has an administrator: say who imports with --user".into())
+        }
+        None => Ok(CommandOrigin::System),
+    }
+}
+
 /// Exports from a data folder.
 pub(crate) fn run_export(arguments: &ExportArguments) -> Result<(), Problem> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
-        let opened = server::open::open(&Config::local(&arguments.data)).await?;
+        let opened = server::open::open(&crate::existing(&arguments.data)?).await?;
         let company = opened.runtime.company();
         let (batch, _skipped) = server::export::collect(&company.snapshot(), company.now());
         opened.runtime.stop().await;
@@ -82,16 +107,23 @@ pub(crate) fn run_export(arguments: &ExportArguments) -> Result<(), Problem> {
 pub(crate) async fn import(
     company: &Company,
     folder: &Path,
-    (user, number): (OperatorId, u64),
+    (origin, number): (CommandOrigin, u64),
     dry_run: bool,
 ) -> Result<usize, Problem> {
-    let batch = server::exchange::read::read_folder(folder).map_err(read_problem)?;
-    let n_rows = batch.n_rows();
     let snapshot = company.snapshot();
+    let batch = server::exchange::read::read_folder(folder)
+        .map_err(|error| read_problem(error, &snapshot))?;
+    let n_rows = batch.n_rows();
     let now = company.now();
+    let mut key = [0; 16];
+    key[..8].copy_from_slice(&number.to_le_bytes());
+    if server::import::is_done(&snapshot, key) {
+        eprintln!("Import {number} was done before: nothing is done again");
+        return Ok(0);
+    }
     let prepared = tokio::task::spawn_blocking(move || {
         let mut progress = show;
-        let plan = server::import::prepare(&batch, &snapshot, &mut progress)?;
+        let plan = server::import::prepare(&batch, &snapshot, key, &mut progress)?;
         let judge = server_core::ledger_judge::LedgerJudge;
         server::import::rehearse(&plan, &snapshot, &judge, now, &mut progress)?;
         Ok::<_, Vec<RowFault>>(plan)
@@ -101,9 +133,7 @@ pub(crate) async fn import(
     if dry_run {
         return Ok(n_rows);
     }
-    let mut key = [0; 16];
-    key[..8].copy_from_slice(&number.to_le_bytes());
-    server::import::run(company, &plan, (&user, key), &mut show).await?;
+    server::import::run(company, &plan, (&origin, key), &mut show).await?;
     eprintln!();
     Ok(n_rows)
 }
@@ -112,20 +142,29 @@ pub(crate) async fn import(
 fn show(stage: Stage, done: usize, of: usize) {
     use std::io::{IsTerminal as _, Write as _};
     let mut out = std::io::stderr();
-    if out.is_terminal() && (done.is_multiple_of(500) || done == of) {
+    let is_worth_a_line = match stage {
+        Stage::Plan | Stage::Stage | Stage::Activate => true,
+        Stage::Rehearse => done.is_multiple_of(500) || done == of,
+    };
+    if out.is_terminal() && is_worth_a_line {
         let word = match stage {
-            Stage::Plan => "planned",
-            Stage::Rehearse => "rehearsed",
-            Stage::Run => "imported",
+            Stage::Plan => "people prepared:",
+            Stage::Rehearse => "rows rehearsed:",
+            Stage::Stage => "parts staged:",
+            Stage::Activate => "activated:",
         };
         // Progress that cannot be shown is no reason to stop.
         let _shown = write!(out, "\r{word} {done} of {of}    ");
     }
 }
 
-fn read_problem(error: server::exchange::read::ReadError) -> Problem {
+fn read_problem(error: server::exchange::read::ReadError, company: &Snapshot) -> Problem {
     match error {
-        server::exchange::read::ReadError::Rows { faults } => faults_problem(&faults),
+        server::exchange::read::ReadError::Rows { mut faults, read } => {
+            faults.extend(server::exchange::check::check_readable(&read, company, &faults));
+            faults.sort();
+            faults_problem(&faults)
+        }
         other @ server::exchange::read::ReadError::Folder { .. } => other.into(),
     }
 }

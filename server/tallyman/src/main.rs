@@ -2,14 +2,20 @@
 
 mod backup;
 mod demo;
+mod enrol;
 mod import;
+mod logs;
 mod scan;
 mod serve;
+mod service;
+mod settings;
 mod verify;
 
+use std::path::Path;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+use server::config::Config;
 
 /// Rows are made on one thread and freed on another, by the hundred thousand each second: the
 /// system's allocator spent more time on that than the ledger on judging.
@@ -18,6 +24,16 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// Anything that ends a command early, with a sentence for the person who typed it.
 type Problem = Box<dyn std::error::Error + Send + Sync>;
+
+/// The set-up for a company that is there: a mistyped folder is not the begin of another one.
+fn existing(folder: &Path) -> Result<Config, Problem> {
+    let config = Config::local(folder);
+    if config.store_folder().exists() {
+        Ok(config)
+    } else {
+        Err(format!("{} holds no company: `tallyman init` begins one", folder.display()).into())
+    }
+}
 
 #[derive(Parser)]
 #[command(name = "tallyman", version, about = "The backend for handheld scanners in warehouses")]
@@ -29,13 +45,18 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Command {
     /// Serve devices and dashboard.
-    Serve(serve::ServeArguments),
+    Serve(Box<serve::ServeArguments>),
+    /// Show how the server is set up.
+    #[command(subcommand)]
+    Config(Box<serve::ConfigCommand>),
     /// Begin a company.
     Init(serve::InitArguments),
     /// Bring in CSV files: all rows or none.
     Import(import::ImportArguments),
     /// Write everything as CSV files that import reads.
     Export(import::ExportArguments),
+    /// Make a code by which one new device joins a site.
+    Enrol(enrol::Arguments),
     /// Make a backup now, whether the server runs or not.
     Backup(backup::BackupArguments),
     /// Put a company back from its backup.
@@ -49,15 +70,20 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    tracing_subscriber::fmt()
-        .with_max_level(tracing::Level::WARN)
-        .with_writer(std::io::stderr)
-        .init();
-    let done = match Arguments::parse().command {
-        Command::Serve(arguments) => serve::serve(&arguments).map(|()| true),
+    let matches = Arguments::command().get_matches();
+    let arguments = Arguments::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    let own = matches.subcommand().map_or(&matches, |(_name, own)| own);
+    // A server begins its log as it is set up; all others tell what went wrong.
+    if !matches!(arguments.command, Command::Serve(_)) {
+        logs::begin((logs::Form::Text, logs::Level::Warn));
+    }
+    let done = match arguments.command {
+        Command::Serve(arguments) => serve::serve(&arguments, own).map(|()| true),
+        Command::Config(command) => serve::config(&command, own).map(|()| true),
         Command::Init(arguments) => serve::init(&arguments).map(|()| true),
         Command::Import(arguments) => import::run_import(&arguments).map(|()| true),
         Command::Export(arguments) => import::run_export(&arguments).map(|()| true),
+        Command::Enrol(arguments) => enrol::run(&arguments).map(|()| true),
         Command::Backup(arguments) => backup::backup(&arguments).map(|()| true),
         Command::Restore(arguments) => backup::restore(&arguments).map(|()| true),
         Command::Verify(arguments) => verify::verify(&arguments),

@@ -1,52 +1,23 @@
-//! `tallyman serve` and `init`.
+//! `tallyman serve`, `config` and `init`.
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use server::backup::Schedule;
-use server::config::{Config, Tls};
+use clap::ArgMatches;
+use server::config::Config;
 use server::runtime::Health;
 use server::server::Server;
 
-use crate::Problem;
+use crate::settings::Sources;
+use crate::{Problem, logs, service};
 
 /// How to serve.
 #[derive(clap::Args)]
 pub(crate) struct ServeArguments {
-    /// The data folder.
-    #[arg(long, env = "TALLYMAN_DATA", default_value = "tallyman-data")]
-    data: PathBuf,
-    /// Where to listen.
-    #[arg(long, env = "TALLYMAN_LISTEN", default_value = "127.0.0.1:8480")]
-    listen: SocketAddr,
-    /// The address that devices and browsers use, when it is another.
-    #[arg(long, env = "TALLYMAN_PUBLIC_URL")]
-    public_url: Option<String>,
-    /// A certificate chain in PEM; needs the key too.
-    #[arg(long, requires = "key")]
-    certificate: Option<PathBuf>,
-    /// The private key of the certificate in PEM.
-    #[arg(long, requires = "certificate")]
-    key: Option<PathBuf>,
-    /// Make and keep a certificate for these names.
-    #[arg(long, value_delimiter = ',')]
-    self_signed: Vec<String>,
-    /// Serve beyond this machine without encryption. For trials only.
+    #[command(flatten)]
+    sources: Sources,
+    /// Print the settings and where each comes from, without secrets, and end.
     #[arg(long)]
-    insecure_lan: bool,
-    /// The name of a new company.
-    #[arg(long, default_value = "Tallyman")]
-    company: String,
-    /// The folder for backups, best on another disk. Else one beside the data folder.
-    #[arg(long, env = "TALLYMAN_BACKUP", conflicts_with = "no_backup")]
-    backup: Option<PathBuf>,
-    /// Minutes from one backup to the next.
-    #[arg(long, env = "TALLYMAN_BACKUP_MINUTES", default_value_t = 15,
-          value_parser = clap::value_parser!(u32).range(1..=1440))]
-    backup_minutes: u32,
-    /// Make no backups: devices then forget nothing.
-    #[arg(long)]
-    no_backup: bool,
+    print_config: bool,
 }
 
 /// How to begin a company.
@@ -60,43 +31,28 @@ pub(crate) struct InitArguments {
     company: String,
 }
 
-impl ServeArguments {
-    fn config(&self) -> Config {
-        let mut config = Config::local(&self.data);
-        config.listen = self.listen;
-        config.public_url.clone_from(&self.public_url);
-        config.company.clone_from(&self.company);
-        let folder = self.backup.clone().unwrap_or_else(|| Schedule::folder_beside(&self.data));
-        let schedule = Schedule { every_s: self.backup_minutes * 60, ..Schedule::usual(folder) };
-        config.backup = (!self.no_backup).then_some(schedule);
-        config.tls = match (&self.certificate, &self.key) {
-            (Some(certificate), Some(key)) => {
-                Tls::Files { certificate: certificate.clone(), key: key.clone() }
-            }
-            _ if !self.self_signed.is_empty() => {
-                Tls::SelfSigned { names: self.self_signed.clone() }
-            }
-            _ if self.insecure_lan => Tls::InsecureLan,
-            _ if self.listen.ip().is_loopback() => Tls::Off,
-            _ => Tls::SelfSigned { names: vec![self.listen.ip().to_string()] },
-        };
-        config
-    }
-}
-
 /// Serves until Ctrl-C, or until a fault of the store.
-pub(crate) fn serve(arguments: &ServeArguments) -> Result<(), Problem> {
+pub(crate) fn serve(arguments: &ServeArguments, matches: &ArgMatches) -> Result<(), Problem> {
+    let read = arguments.sources.read()?;
+    if arguments.print_config {
+        print!("{}", read.print(matches)?);
+        return Ok(());
+    }
+    logs::begin(read.log());
+    let config = read.config()?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
-        let running = Server::start(arguments.config()).await?;
+        let running = Server::start(config).await?;
         println!("Listening: {}", running.url());
         if let Some(link) = running.first_link() {
             println!("Nobody administers this company yet. Open this link, it works once: {link}");
         }
+        service::notify("READY=1");
         let health = tokio::select! {
             health = running.ended() => Some(health),
             () = asked_to_stop() => None,
         };
+        service::notify("STOPPING=1");
         let health = match health {
             Some(health) => health,
             None => running.stop().await,
@@ -106,6 +62,21 @@ pub(crate) fn serve(arguments: &ServeArguments) -> Result<(), Problem> {
             _ => Ok(()),
         }
     })
+}
+
+/// What to do with the settings.
+#[derive(clap::Subcommand)]
+pub(crate) enum ConfigCommand {
+    /// Print the settings and where each comes from, without secrets.
+    Print(Sources),
+}
+
+/// Shows the settings.
+pub(crate) fn config(command: &ConfigCommand, matches: &ArgMatches) -> Result<(), Problem> {
+    let ConfigCommand::Print(sources) = command;
+    let matches = matches.subcommand().map_or(matches, |(_name, matches)| matches);
+    print!("{}", sources.read()?.print(matches)?);
+    Ok(())
 }
 
 /// Waits until a person or the system wants this process to end.
@@ -133,12 +104,19 @@ pub(crate) fn init(arguments: &InitArguments) -> Result<(), Problem> {
     runtime.block_on(async {
         let mut config = Config::local(&arguments.data);
         config.company.clone_from(&arguments.company);
-        let running = Server::start(config).await?;
-        println!("The company {} begins in {}", arguments.company, arguments.data.display());
-        if running.first_link().is_some() {
-            println!("`tallyman serve` shows the link by which the first administrator is named");
+        if config.store_folder().exists() {
+            let data = arguments.data.display();
+            return Err(format!("{data} holds a company already: name a new folder").into());
         }
-        running.stop().await;
+        let opened = server::open::open(&config).await?;
+        opened.runtime.stop().await;
+        let data = arguments.data.display();
+        println!("The company {} begins in {data}", arguments.company);
+        println!(
+            "Next: `tallyman import --data {data} FILES` brings in CSV files, if you have any;"
+        );
+        println!("`tallyman serve --data {data}` serves, and shows the link by which the first");
+        println!("administrator is named.");
         Ok(())
     })
 }

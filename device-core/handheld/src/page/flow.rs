@@ -1,11 +1,14 @@
 //! A flow at work: one question, what is known, what can be chosen.
 
-use device_core::capture::screen::{Input, Question};
+use device_core::capture::screen::Input;
 use device_core::capture::{Capture, Notice, Screen, Signal, Slot};
 use maud::{Markup, html};
-use protocol::text::Language;
+use protocol::outcome::Argument;
+use protocol::text::{Language, argument_text};
 
-use super::frame::{Field, button, code, field, link, nothing, numbered, shape, signal_word};
+use super::frame::{
+    Field, button, code, enter, entry, field, link, nothing, numbered, shape, signal_word,
+};
 use super::picture;
 use crate::app::{Answer, App, Desk};
 use crate::words::{plain, say};
@@ -19,26 +22,33 @@ pub(super) fn flow(app: &App, desk: &mut Desk, answer: Option<&Answer>) -> Marku
     let Some(screen) = screen else { return nothing() };
     let frame = answer.map_or("quiet", |answer| signal_word(answer.signal));
     html! {
-        div class=(format!("flow {frame}")) {
+        div class=(format!("flow {frame}{}", if asks_amount(&screen) { " amount" } else { "" })) {
             h1 { (say(&screen.title, language)) }
             @if let Some(notice) = &screen.notice { (sheet(notice, language)) }
             (hints(&screen, language))
-            @if screen.notice.as_ref().is_none_or(|notice| notice.signal != Signal::Warning) {
-                (question(&screen.question, language))
-            }
-            (choices(&screen, language))
+            @if !is_warned(&screen) { (question(&screen, language)) }
+            @if !asks_amount(&screen) { (choices(&screen, language)) }
             (filled(&screen, language))
             (lines(&screen, language))
             @if let Some(item) = desk.capture.as_ref().and_then(Capture::looked_up) {
                 (link(&picture::elsewhere_of(item), &plain("button-elsewhere", language), "secondary"))
             }
-            (exceptions(&screen, language))
             @if screen.flow.is_count() && screen.is_blind && app.may_open_book() {
                 (button("open-book", "", &plain("button-open-book", language), "secondary"))
             }
             (bar(&screen, language))
         }
     }
+}
+
+/// Whether a warning waits for an answer: nothing else is asked then.
+fn is_warned(screen: &Screen) -> bool {
+    screen.notice.as_ref().is_some_and(|notice| notice.signal == Signal::Warning)
+}
+
+/// Whether an amount is typed on the keypad.
+fn asks_amount(screen: &Screen) -> bool {
+    !is_warned(screen) && matches!(screen.question.input, Input::Quantity { .. })
 }
 
 /// Why the screen is yellow or red: what was scanned, what is needed, what to do.
@@ -66,7 +76,10 @@ fn sheet(notice: &Notice, language: Language) -> Markup {
 /// A text with the characters underlined in which it differs from another.
 fn differing(text: &str, other: &str) -> Markup {
     let mut others = other.chars();
-    let marked: Vec<(char, bool)> = text.chars().map(|c| (c, others.next() != Some(c))).collect();
+    // In names nearly all of it would differ, and that says nothing.
+    let is_code = !text.contains(' ') && !other.contains(' ');
+    let marked: Vec<(char, bool)> =
+        text.chars().map(|c| (c, others.next() != Some(c) && is_code)).collect();
     html! {
         bdi dir="ltr" translate="no" class="code big" {
             @for (c, differs) in marked {
@@ -88,7 +101,8 @@ fn hints(screen: &Screen, language: Language) -> Markup {
     }
 }
 
-fn question(question: &Question, language: Language) -> Markup {
+fn question(screen: &Screen, language: Language) -> Markup {
+    let question = &screen.question;
     let scans = matches!(
         question.slot,
         Some(
@@ -118,22 +132,36 @@ fn question(question: &Question, language: Language) -> Markup {
                         &plain("button-ok", language)))
                 }
             }
-            Input::Date => {
-                (field("key", &plain("field-date", language), Field::Text,
-                    &plain("button-ok", language)))
-            }
-            Input::Quantity { unit, decimals } => {
-                (field("key", &plain("field-quantity", language),
-                    if *decimals { Field::Decimal } else { Field::Whole },
-                    &ok_with(unit.as_ref().map_or("", |unit| unit.as_str()), language)))
+            Input::Date => { (entry("key", &plain("field-date", language), Field::Text)) }
+            Input::Quantity { decimals, .. } => {
+                (entry("key", &plain("field-quantity", language),
+                    if *decimals { Field::Decimal } else { Field::Whole }))
+                (choices(screen, language))
                 (keypad(*decimals, Some(language)))
             }
         }
     }
 }
 
-fn ok_with(unit: &str, language: Language) -> String {
-    format!("{} {unit}", plain("button-ok", language)).trim().to_owned()
+/// The button that sends an amount says what it sends.
+fn ok_with(screen: &Screen, unit: &str, language: Language) -> Markup {
+    let ok = plain("button-ok", language);
+    let usual = screen.filled.iter().find(|filled| filled.slot == Slot::Quantity);
+    let usual = usual.and_then(|filled| {
+        filled.value.arguments.iter().find_map(|(name, argument)| {
+            matches!(argument, Argument::Quantity(_))
+                .then(|| argument_text(argument, language))
+                .filter(|_| *name == "quantity")
+        })
+    });
+    let usual = usual.unwrap_or_default();
+    let label = [ok.as_str(), &usual, unit]
+        .iter()
+        .filter(|part| !part.is_empty())
+        .copied()
+        .collect::<Vec<_>>()
+        .join(" ");
+    enter(&label, Some((&ok, &usual, unit)))
 }
 
 /// The keys of the screen; they write into the field above.
@@ -171,15 +199,20 @@ fn choices(screen: &Screen, language: Language) -> Markup {
 }
 
 fn filled(screen: &Screen, language: Language) -> Markup {
+    let may_change = !is_warned(screen) && !asks_amount(screen);
     html! {
         @if !screen.filled.is_empty() {
             dl class="filled" {
                 @for filled in &screen.filled {
                     div class=(if filled.usual { "usual" } else { "named" }) {
-                        dt { (plain(slot_text(filled.slot), language)) }
+                        dt { (plain(slot_text(filled.slot, screen), language)) }
                         dd { (code(&say(&filled.value, language)))
                             @if filled.usual {
                                 " " span class="muted small" { (plain("filled-usual", language)) }
+                            }
+                            @if filled.slot == Slot::Quantity && may_change {
+                                (button("keypad", "", &plain("button-change", language),
+                                    "secondary small keys"))
                             }
                         }
                     }
@@ -189,9 +222,11 @@ fn filled(screen: &Screen, language: Language) -> Markup {
     }
 }
 
-const fn slot_text(slot: Slot) -> &'static str {
+const fn slot_text(slot: Slot, screen: &Screen) -> &'static str {
     match slot {
         Slot::Document => "slot-document",
+        // Nothing goes anywhere where it is counted or corrected.
+        Slot::From if screen.flow.stays() => "slot-bin",
         Slot::From => "slot-from",
         Slot::Item => "slot-item",
         Slot::Variant => "slot-variant",
@@ -218,28 +253,27 @@ fn lines(screen: &Screen, language: Language) -> Markup {
     }
 }
 
-fn exceptions(screen: &Screen, language: Language) -> Markup {
+/// What can go wrong at this step, and the way out. It opens over the bar.
+fn problem(screen: &Screen, language: Language) -> Markup {
     html! {
-        @if !screen.exceptions.is_empty() {
-            details id="problem" class="problem" {
-                summary { (plain("button-problem", language)) }
-                div class="list" {
-                    @for choice in &screen.exceptions {
-                        form method="post" action="/do/choose" {
-                            input type="hidden" name="text" value=(choice.id);
-                            button type="submit" class="row" { (say(&choice.text, language)) }
-                        }
+        details id="problem" class="problem" {
+            summary { (plain("button-problem", language)) }
+            div class="list" {
+                @for choice in &screen.exceptions {
+                    form method="post" action="/do/choose" {
+                        input type="hidden" name="text" value=(choice.id);
+                        button type="submit" class="row" { (say(&choice.text, language)) }
                     }
                 }
+                (button("leave", "", &plain("button-menu", language), "row menu"))
             }
         }
     }
 }
 
-/// At most three buttons, always in the same place: back or undo, keys, the primary one.
+/// At most three buttons, always in the same place: back or undo, problem, the primary one.
 fn bar(screen: &Screen, language: Language) -> Markup {
-    let counts = screen.question.slot != Some(Slot::Quantity)
-        && screen.filled.iter().any(|filled| filled.slot == Slot::Quantity);
+    let stopped = screen.notice.as_ref().is_some_and(|notice| notice.signal == Signal::Stop);
     html! {
         nav class="bar" {
             @if screen.can_undo {
@@ -247,15 +281,25 @@ fn bar(screen: &Screen, language: Language) -> Markup {
             } @else {
                 (button("back", "", &plain("button-back", language), "secondary back"))
             }
-            @if counts {
-                (button("keypad", "", &plain("field-quantity", language), "secondary keys"))
-            } @else {
+            @if screen.exceptions.is_empty() {
                 (button("leave", "", &plain("button-menu", language), "secondary menu"))
+            } @else {
+                (problem(screen, language))
             }
-            @if let Some(primary) = &screen.primary {
-                (button("confirm", "", &say(primary, language), "primary go"))
-            } @else if screen.notice.is_some() {
-                (button("back", "", &plain("button-ok", language), "primary go"))
+            @match (&screen.question.input, &screen.primary) {
+                // A warning is answered by its own choices.
+                _ if is_warned(screen) => {}
+                (Input::Quantity { unit, .. }, _) => {
+                    (ok_with(screen, unit.as_ref().map_or("", |unit| unit.as_str()), language))
+                }
+                (Input::Date, _) => { (enter(&plain("button-ok", language), None)) }
+                (_, Some(primary)) => {
+                    (button("confirm", "", &say(primary, language), "primary go"))
+                }
+                (_, None) if stopped => {
+                    (button("back", "", &plain("button-ok", language), "primary go"))
+                }
+                (_, None) => {}
             }
         }
     }

@@ -41,7 +41,8 @@ pub(super) fn whole(language: Language, chip: &Markup, middle: &Markup) -> Marku
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 title { "Tallyman" }
                 link rel="icon" href="/icon.svg";
-                link rel="manifest" href="/manifest.webmanifest";
+                // Behind the guard like everything: it is asked for with the session.
+                link rel="manifest" href="/manifest.webmanifest" crossorigin="use-credentials";
                 link rel="stylesheet" href="/app.css";
                 script type="module" src="/app.js" {}
             }
@@ -114,21 +115,49 @@ pub(super) fn numbered(n: usize, deed: &str, text: &str, label: &str) -> Markup 
 
 /// A field with one button.
 pub(super) fn field(deed: &str, label: &str, kind: Field, button: &str) -> Markup {
+    html! {
+        form method="post" action=(format!("/do/{deed}")) class="field" {
+            label for="field" { (label) }
+            (input(kind))
+            button type="submit" class="primary" { (button) }
+        }
+    }
+}
+
+fn input(kind: Field) -> Markup {
     let mode = match kind {
         Field::Text => "text",
         Field::Decimal => "decimal",
         Field::Whole | Field::Secret => "numeric",
     };
-    let secret = kind == Field::Secret;
     html! {
-        form method="post" action=(format!("/do/{deed}")) class="field" {
+        input id="field" name="text" autocomplete="off" autocapitalize="off"
+            spellcheck="false" inputmode=(mode)
+            type=(if kind == Field::Secret { "password" } else { "text" })
+            data-keep=(if kind == Field::Text { "scan" } else { "key" });
+    }
+}
+
+/// The id of the form whose button is in the bar.
+const ENTRY: &str = "entry";
+
+/// A field that is sent by the primary button of the bar: see [`enter`].
+pub(super) fn entry(deed: &str, label: &str, kind: Field) -> Markup {
+    html! {
+        form id=(ENTRY) method="post" action=(format!("/do/{deed}")) class="field" {
             label for="field" { (label) }
-            input id="field" name="text" autocomplete="off" autocapitalize="off"
-                spellcheck="false" inputmode=(mode)
-                type=(if secret { "password" } else { "text" })
-                data-keep=(if kind == Field::Text { "scan" } else { "key" });
-            button type="submit" class="primary" { (button) }
+            (input(kind))
         }
+    }
+}
+
+/// The primary button that sends what was typed. Where it says an amount, the script keeps it at
+/// what is typed: `usual` is what an empty field stands for.
+pub(super) fn enter(label: &str, amount: Option<(&str, &str, &str)>) -> Markup {
+    let (ok, usual, unit) = amount.unwrap_or_default();
+    html! {
+        button type="submit" form=(ENTRY) class="primary go" data-ok=[amount.map(|_| ok)]
+            data-usual=[amount.map(|_| usual)] data-unit=[amount.map(|_| unit)] { (label) }
     }
 }
 
@@ -170,9 +199,7 @@ pub(crate) fn chip_of(app: &App, desk: &mut Desk, status: &Status) -> Markup {
         ("online", "●", plain("chip-online", language))
     };
     let person = status.operator.as_ref().map(ToString::to_string).unwrap_or_default();
-    let row = desk.location.as_ref().and_then(|location| {
-        app.device.read(|core| core.replica().location(location)).ok().flatten()
-    });
+    let row = app.location_row(desk);
     let age = (status.as_of.0 > 0).then(|| clock::hour(status.as_of, app.now(), row.as_ref()));
     html! {
         @if let Some((sign, text)) = storage_of(status, language) {

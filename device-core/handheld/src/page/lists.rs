@@ -27,7 +27,7 @@ pub(super) fn menu(app: &App, desk: &mut Desk, status: &Status) -> Markup {
     }
     html! {
         h1 { (plain("page-menu", language)) }
-        div class="list" {
+        div class="list menu" {
             a href="/tasks" class="button row" {
                 span { (plain("menu-tasks", language)) }
                 span class="count" { (n_tasks) }
@@ -228,7 +228,12 @@ fn reasons(outcome: &Outcome, sees_book: bool, language: Language) -> Vec<String
         }
     }
     for change in &outcome.changes {
-        sentences.push(format!("{}: {} → {}", change.field, change.from, change.to));
+        let field = match change.field.as_str() {
+            "difference" => plain("change-difference", language),
+            "expiry" => plain("slot-expiry", language),
+            _ => change.field.clone(),
+        };
+        sentences.push(format!("{field}: {} → {}", change.from, change.to));
     }
     sentences
 }

@@ -74,6 +74,8 @@ fn other(
     let mut desk = app.desk();
     let desk = &mut *desk;
     let (due, status) = app.page(desk);
+    // What was said about the last deed belongs to where it was done.
+    desk.remark = None;
     // The red page stands before all others.
     let (page, main) = if due == Page::Stopped {
         (due.word(), still::stopped(app, desk))

@@ -3,7 +3,7 @@
 use device_core::engine::Status;
 use maud::{Markup, html};
 
-use super::frame::{Field, button, field, link, numbered};
+use super::frame::{Field, button, enter, entry, field, link, numbered};
 use crate::app::{App, Desk};
 use crate::words::{plain, with_word};
 
@@ -85,10 +85,14 @@ pub(super) fn pin(app: &App, desk: &Desk) -> Markup {
     let name = desk.candidate.as_ref().map_or("", |(_, name)| name.as_str());
     html! {
         h1 { (with_word("sign-in-pin", "name", name, language)) }
-        (field("pin", &plain("field-pin", language), Field::Secret,
-            &plain("button-sign-in", language)))
-        (super::flow::keypad(false, None))
-        nav class="bar" { (button("back", "", &plain("button-back", language), "secondary back")) }
+        div class="amount" {
+            (entry("pin", &plain("field-pin", language), Field::Secret))
+            (super::flow::keypad(false, None))
+        }
+        nav class="bar" {
+            (button("back", "", &plain("button-back", language), "secondary back"))
+            (enter(&plain("button-sign-in", language), None))
+        }
     }
 }
 

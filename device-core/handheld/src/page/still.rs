@@ -9,6 +9,7 @@ use protocol::text::screens;
 use super::frame::{button, link};
 use super::picture;
 use crate::app::{App, Desk};
+use crate::clock;
 use crate::words::{plain, with_number, with_word};
 
 /// The newest operations that are counted.
@@ -52,10 +53,13 @@ pub(super) fn sync(app: &App, desk: &Desk, status: &Status) -> Markup {
         p class="big" id="waiting" {
             (with_number("sync-waiting", "n", status.n_unsent, language))
         }
+        @if let Some(age) = status.oldest_unsent_us {
+            p id="oldest" { (with_word("sync-oldest", "time", oldest(app, desk, age), language)) }
+        }
         p { (screens::sentence("sync-parked",
             [("parked", &parked), ("refused", &refused)], language)) }
         @if let Some(text) = standing(status.standing) {
-            p class="remark stop" { (with_word("sync-reason", "reason", text, language)) }
+            p class="remark stop" { (plain(text, language)) }
         }
         (picture::waiting(app, language))
         @if status.storage.n_lost > 0 {
@@ -75,14 +79,21 @@ pub(super) fn sync(app: &App, desk: &Desk, status: &Status) -> Markup {
     }
 }
 
+/// When the oldest operation that only this device has was recorded.
+fn oldest(app: &App, desk: &Desk, age_us: u64) -> String {
+    let now = app.now();
+    let at = now.plus_us(i64::try_from(age_us).unwrap_or(i64::MAX).saturating_neg());
+    clock::hour(at, now, app.location_row(desk).as_ref())
+}
+
 const fn standing(standing: Standing) -> Option<&'static str> {
     match standing {
         Standing::Good => None,
-        Standing::UpdateNeeded => Some("update needed"),
-        Standing::Unknown => Some("unknown device"),
-        Standing::Unproven => Some("signature refused"),
-        Standing::Suspended => Some("suspended"),
-        Standing::Revoked => Some("revoked"),
+        Standing::UpdateNeeded => Some("standing-update"),
+        Standing::Unknown => Some("standing-unknown"),
+        Standing::Unproven => Some("standing-unproven"),
+        Standing::Suspended => Some("standing-suspended"),
+        Standing::Revoked => Some("standing-revoked"),
     }
 }
 

@@ -270,7 +270,21 @@ fn snapshot(book: &Book) -> Vec<Frame> {
     frames
 }
 
-/// One location with bins, three items, stock, an order each way, a task, and Ana with PIN 1234.
+/// A location where nobody of the site MAIN works.
+fn elsewhere(location: &str, site: &str, in_transit: bool) -> FeedRow {
+    FeedRow::Location(LocationRow {
+        location: location.try_into().unwrap(),
+        name: location.to_lowercase(),
+        site: site.try_into().unwrap(),
+        time_zone: "UTC".try_into().unwrap(),
+        bin_mandatory: !in_transit,
+        receipt_bin: None,
+        shipment_bin: None,
+        in_transit,
+    })
+}
+
+/// One location with bins, two where nobody of its site works, three items, stock, an order each way, a task, and Ana with PIN 1234.
 pub(super) fn rows() -> Vec<FeedRow> {
     let mut rows = vec![
         FeedRow::Site(SiteRow {
@@ -287,7 +301,10 @@ pub(super) fn rows() -> Vec<FeedRow> {
             bin_mandatory: true,
             receipt_bin: Some("DOCK".try_into().unwrap()),
             shipment_bin: Some("OUT".try_into().unwrap()),
+            in_transit: false,
         }),
+        elsewhere("AWAY", "OTHER", false),
+        elsewhere("WAY", "MAIN", true),
     ];
     for (bin, kind) in [
         ("DOCK", BinKind::Receipt),

@@ -118,6 +118,11 @@ fn each_signal_has_a_sound_a_vibration_and_a_colour() {
         assert!(tones.contains(&format!("  {signal}: [[")), "{signal}");
         assert!(vibrations.contains(&format!("  {signal}: [")), "{signal}");
     }
+    // The network is heard softly, and seen on the chip; nobody is shaken for it.
+    for signal in ["offline", "online"] {
+        assert!(tones.contains(&format!("  {signal}: [[")), "{signal}");
+        assert!(!vibrations.contains(signal), "{signal}");
+    }
     for signal in ["good", "complete", "warning", "stop"] {
         assert!(style.contains(&format!(".remark.{signal}")), "{signal}");
     }
@@ -135,6 +140,43 @@ async fn the_keys_of_the_device_find_their_buttons() {
     let page = browser.press("scan", "4006381333931").await;
     assert!(page.contains("class=\"primary go\"") && page.contains("OK 1 PCS"), "{page}");
     assert!(!page.contains("data-key=\".\""), "whole pieces have no decimal key: {page}");
+    served.stop().await;
+}
+
+#[tokio::test]
+async fn one_button_sends_an_amount_and_says_which() {
+    let (_folder, served, browser, _house) = at_work(Settings::default()).await;
+    browser.press("start", "count").await;
+    browser.press("scan", "B:A-01").await;
+    let page = browser.press("scan", "4006381333931").await;
+    assert_eq!(page.matches("class=\"primary").count(), 1, "{page}");
+    let button =
+        "form=\"entry\" class=\"primary go\" data-ok=\"OK\" data-usual=\"1\" data-unit=\"PCS\"";
+    assert!(page.contains(button), "{page}");
+    // What is typed counts, and an empty field stands for what the button says.
+    let typed = browser.press("key", "7").await;
+    assert!(text_of(&typed).contains("7 PCS"), "{typed}");
+    browser.press("undo", "").await;
+    let empty = browser.press("key", "").await;
+    assert!(empty.contains("data-signal=\"complete\""), "{empty}");
+    let mine = browser.get("/mine").await.body;
+    assert!(mine.contains("BOLT 1 PCS"), "{mine}");
+    served.stop().await;
+}
+
+#[tokio::test]
+async fn a_warning_is_answered_by_its_own_choices() {
+    let (_folder, served, browser, _house) = at_work(Settings::default()).await;
+    browser.press("start", "move").await;
+    browser.press("scan", "B:A-01").await;
+    browser.press("scan", "4006381333931").await;
+    let page = browser.press("key", "9000").await;
+    let page =
+        if page.contains("sheet warning") { page } else { browser.press("scan", "B:A-02").await };
+    let page =
+        if page.contains("sheet warning") { page } else { browser.press("confirm", "").await };
+    assert!(page.contains("sheet warning") && page.contains("Go on"), "{page}");
+    assert!(!page.contains("primary go"), "an OK could mean yes or no: {page}");
     served.stop().await;
 }
 

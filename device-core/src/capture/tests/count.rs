@@ -142,6 +142,21 @@ fn what_was_not_touched_is_asked_about_before_it_is_zero() {
 }
 
 #[test]
+fn a_plate_and_a_lot_that_nobody_touched_are_asked_about_by_name() {
+    let mut shelf = stocked();
+    shelf.stock("A-01", "NUT", Some("4")).plate = Some("P-1".try_into().unwrap());
+    for lot in ["L1", "L2"] {
+        shelf.lot("MILK", lot, "2027-01-31");
+        shelf.stock("A-01", "MILK", Some("4")).tracking.lot = Some(lot.try_into().unwrap());
+    }
+    let mut hand = Hand::new(shelf, Flow::CountBin);
+    hand.all(&["B:A-01", "4006381333931", "=5", "OK", "NUT", "=3", "OK", "OK"]);
+    assert_eq!(hand.code(), "not_counted");
+    let told = hand.json();
+    assert!(told.contains("Milk (MILK) L1, Milk (MILK) L2, P-1"), "{told}");
+}
+
+#[test]
 fn only_what_was_touched_can_be_recorded_and_the_rest_stays_unknown() {
     let mut hand = Hand::new(stocked(), Flow::CountBin);
     hand.all(&["B:A-01", "4006381333931", "=5", "OK", "OK"]);

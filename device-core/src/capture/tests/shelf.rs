@@ -50,6 +50,7 @@ impl Catalogue for Shelf {
             bin_mandatory: true,
             receipt_bin: bin(BinKind::Receipt),
             shipment_bin: bin(BinKind::Shipment),
+            in_transit: false,
         })
     }
     fn meanings(&self, code: &str) -> Vec<IdentifierMeaning> {

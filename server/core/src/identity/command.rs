@@ -4,8 +4,11 @@
 //! Encoded as one byte that no MessagePack value starts with, then a MessagePack map.
 
 use ledger::draft::Draft;
+use ledger::key::KeyRange;
 use ledger::schema::book::{Companies, Company, Counters, Intake, Origin};
-use ledger::schema::identity::{Device, DeviceState, Devices, Enrolment, Enrolments, Incarnations};
+use ledger::schema::identity::{
+    Device, DeviceState, Devices, Enrolment, Enrolments, Incarnations, Operators,
+};
 use ledger::schema::{Counter, LocationId, SiteId, next_number, place};
 use ledger::tables::Read as _;
 use protocol::code::Code;
@@ -22,8 +25,8 @@ use crate::identity::gap::{self, GapKey};
 use crate::identity::rights_at;
 use crate::poster::judge::{Poison, Request, write_outcome};
 use crate::schema::{
-    Declared, Epochs, OrderRow, Orders, PreviousKey, PreviousKeys, Restoration, Restorations,
-    SignInTerms, Streams,
+    ApiToken, ApiTokens, Declared, Epochs, OrderRow, Orders, PreviousKey, PreviousKeys,
+    Restoration, Restorations, SignInTerms, Streams,
 };
 
 /// No MessagePack value starts with this byte (MessagePack specification, "never used").
@@ -132,6 +135,24 @@ pub enum MachineCommand {
         /// The instant.
         until: ServerTime,
     },
+    /// A program may act for a person.
+    AllowToken {
+        /// SHA-256 of the key; the key itself is stored nowhere.
+        token_hash: ByteBuf,
+        /// What people call it.
+        name: String,
+        /// For whom it acts.
+        user: OperatorId,
+        /// What it may be used for.
+        scopes: Vec<String>,
+        /// Until when; none: until it is revoked.
+        expires: Option<ServerTime>,
+    },
+    /// A key of a program works no longer.
+    RevokeToken {
+        /// SHA-256 of the key.
+        token_hash: ByteBuf,
+    },
     /// The store was restored from a backup: a new generation of the server begins. What the lost
     /// log decided after `fork` is not what this one decides.
     BeginEpoch {
@@ -149,6 +170,27 @@ impl MachineCommand {
         let body = rmp_serde::to_vec_named(self);
         let body = body.expect("writing to memory cannot fail, and no command is unsized");
         std::iter::once(MARK).chain(body).collect()
+    }
+
+    /// Its name, for lists.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::AllowEnrolment { .. } => "allow_enrolment",
+            Self::Enrol { .. } => "enrol",
+            Self::Incarnate { .. } => "incarnate",
+            Self::SetDevice { .. } => "set_device",
+            Self::Order { .. } => "order",
+            Self::OrderDone { .. } => "order_done",
+            Self::RotateKey { .. } => "rotate_key",
+            Self::NoteGap { .. } => "note_gap",
+            Self::DeclareGapLost { .. } => "declare_gap_lost",
+            Self::NoteLostLog { .. } => "note_lost_log",
+            Self::DeclareLost { .. } => "declare_lost",
+            Self::ExtendSignIn { .. } => "extend_sign_in",
+            Self::BeginEpoch { .. } => "begin_epoch",
+            Self::AllowToken { .. } => "allow_token",
+            Self::RevokeToken { .. } => "revoke_token",
+        }
     }
 
     /// The site of an invitation, where `raw` is one.
@@ -170,7 +212,9 @@ impl MachineCommand {
             | Self::NoteLostLog { .. }
             | Self::DeclareLost { .. }
             | Self::ExtendSignIn { .. }
-            | Self::BeginEpoch { .. } => None,
+            | Self::BeginEpoch { .. }
+            | Self::AllowToken { .. }
+            | Self::RevokeToken { .. } => None,
         }
     }
 
@@ -214,12 +258,12 @@ fn may(draft: &Draft<'_>, request: &Request<'_>, command: &MachineCommand) -> Re
             return Err(Refusal(Reason::new(Code::RightMissing)));
         }
     };
-    let roles: &[Role] = match command {
-        MachineCommand::AllowEnrolment { .. }
-        | MachineCommand::SetDevice { .. }
-        | MachineCommand::Order { .. } => &[Role::Administrator],
-        MachineCommand::DeclareLost { .. } | MachineCommand::DeclareGapLost { .. } => {
-            &[Role::Administrator, Role::Supervisor]
+    let site = match command {
+        MachineCommand::AllowEnrolment { site, .. } => Some(SiteId(*site)),
+        MachineCommand::SetDevice { device, .. }
+        | MachineCommand::DeclareLost { device }
+        | MachineCommand::DeclareGapLost { device, .. } => {
+            draft.row::<Devices>(device).map(|device| device.site)
         }
         // Only the machine knows when these are due.
         MachineCommand::Enrol { .. }
@@ -229,15 +273,42 @@ fn may(draft: &Draft<'_>, request: &Request<'_>, command: &MachineCommand) -> Re
         | MachineCommand::RotateKey { .. }
         | MachineCommand::NoteGap { .. }
         | MachineCommand::NoteLostLog { .. }
-        | MachineCommand::BeginEpoch { .. } => &[],
+        | MachineCommand::BeginEpoch { .. }
+        // An order can wipe a device, and a key of a program acts everywhere: that is for administrators of all.
+        | MachineCommand::Order { .. }
+        | MachineCommand::AllowToken { .. }
+        | MachineCommand::RevokeToken { .. } => None,
     };
     let tau = request.intake.timing.tau;
-    let holds = roles.iter().any(|role| rights_at(draft, (user, *role), LocationId(0), tau));
-    if holds {
-        Ok(())
-    } else {
-        Err(Refusal(Reason::new(Code::RightMissing).word("operator", user)))
-    }
+    let may = site.is_some_and(|site| may_manage(draft, user, site, tau))
+        // What is not there is told apart by whoever may do anything.
+        || rights_at(draft, (user, Role::Administrator), LocationId(0), tau) && is_for_people(command);
+    if may { Ok(()) } else { Err(Refusal(Reason::new(Code::RightMissing).word("operator", user))) }
+}
+
+const fn is_for_people(command: &MachineCommand) -> bool {
+    matches!(
+        command,
+        MachineCommand::AllowEnrolment { .. }
+            | MachineCommand::SetDevice { .. }
+            | MachineCommand::DeclareLost { .. }
+            | MachineCommand::DeclareGapLost { .. }
+            | MachineCommand::Order { .. }
+            | MachineCommand::AllowToken { .. }
+            | MachineCommand::RevokeToken { .. }
+    )
+}
+
+/// Whether `user` may manage the devices of `site`: administrators and supervisors, of all locations
+/// or of one that the site has.
+fn may_manage(draft: &Draft<'_>, user: &OperatorId, site: SiteId, tau: ServerTime) -> bool {
+    let locations = draft.list::<place::Locations>(&KeyRange::all());
+    let here = locations.into_iter().filter(|(_id, row)| row.site == site).map(|(id, _row)| id);
+    std::iter::once(LocationId(0)).chain(here).any(|location| {
+        [Role::Administrator, Role::Supervisor]
+            .into_iter()
+            .any(|role| rights_at(draft, (user, role), location, tau))
+    })
 }
 
 fn apply(
@@ -306,6 +377,48 @@ fn apply(
         MachineCommand::BeginEpoch { fork, backup_at } => {
             begin_epoch(draft, request, (fork, backup_at))
         }
+        token @ (MachineCommand::AllowToken { .. } | MachineCommand::RevokeToken { .. }) => {
+            apply_token(draft, request, token)
+        }
+    }
+}
+
+/// Keys of programs come and go.
+fn apply_token(
+    draft: &mut Draft<'_>,
+    request: &Request<'_>,
+    command: MachineCommand,
+) -> Result<(), Refusal> {
+    match command {
+        MachineCommand::AllowToken { token_hash, name, user, scopes, expires } => {
+            let token = ApiToken {
+                name,
+                user,
+                scopes,
+                by: giver(request.intake),
+                made: request.intake.received,
+                expires,
+                revoked: None,
+            };
+            allow_token(draft, sha256_of(&token_hash, "token")?, token)
+        }
+        MachineCommand::RevokeToken { token_hash } => {
+            let hash = sha256_of(&token_hash, "token")?;
+            revoke_token(draft, hash, request.intake.received)
+        }
+        MachineCommand::AllowEnrolment { .. }
+        | MachineCommand::Enrol { .. }
+        | MachineCommand::Incarnate { .. }
+        | MachineCommand::SetDevice { .. }
+        | MachineCommand::Order { .. }
+        | MachineCommand::OrderDone { .. }
+        | MachineCommand::RotateKey { .. }
+        | MachineCommand::NoteGap { .. }
+        | MachineCommand::DeclareGapLost { .. }
+        | MachineCommand::NoteLostLog { .. }
+        | MachineCommand::DeclareLost { .. }
+        | MachineCommand::ExtendSignIn { .. }
+        | MachineCommand::BeginEpoch { .. } => Ok(()),
     }
 }
 
@@ -319,7 +432,33 @@ fn giver(intake: &Intake) -> OperatorId {
 }
 
 fn code_key(hash: &[u8]) -> Result<[u8; 32], Refusal> {
-    hash.try_into().map_err(|_length| Refusal::new(Code::MalformedRequest, "enrolment code"))
+    sha256_of(hash, "enrolment code")
+}
+
+fn sha256_of(hash: &[u8], what: &str) -> Result<[u8; 32], Refusal> {
+    hash.try_into().map_err(|_length| Refusal::new(Code::MalformedRequest, what))
+}
+
+/// A key is made once, for somebody who is there and not disabled.
+fn allow_token(draft: &mut Draft<'_>, hash: [u8; 32], token: ApiToken) -> Result<(), Refusal> {
+    let is_known = draft.row::<Operators>(&token.user).is_some_and(|operator| !operator.disabled);
+    if !is_known {
+        return Err(Refusal::new(Code::NotFound, token.user.as_str()));
+    }
+    if draft.has::<ApiTokens>(&hash) {
+        return Err(Refusal::new(Code::AlreadyExists, "token"));
+    }
+    draft.put::<ApiTokens>(&hash, token);
+    Ok(())
+}
+
+/// Revoking twice leaves the first instant.
+fn revoke_token(draft: &mut Draft<'_>, hash: [u8; 32], at: ServerTime) -> Result<(), Refusal> {
+    let token =
+        draft.row::<ApiTokens>(&hash).ok_or_else(|| Refusal::new(Code::NotFound, "token"))?;
+    let revoked = token.revoked.or(Some(at));
+    draft.put::<ApiTokens>(&hash, ApiToken { revoked, ..(*token).clone() });
+    Ok(())
 }
 
 fn with_device(

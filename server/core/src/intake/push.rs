@@ -74,6 +74,12 @@ fn within(n: usize, max: u32) -> bool {
 }
 
 impl PreparedPush {
+    /// Operations and bytes.
+    pub(crate) fn cost(&self) -> (u64, u64) {
+        let count = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
+        (count(self.operations.len()), count(self.bytes))
+    }
+
     /// Reads `push`, whose body had `bytes` bytes, and hashes its operations.
     ///
     /// # Errors

@@ -24,6 +24,8 @@ use crate::poster::Decided;
 use crate::poster::judge::Judge;
 use crate::schema::{SafePoint, SafePoints, Stream};
 use crate::session::check::Compared;
+use crate::session::budget::Budgets;
+use crate::session::turns::Turns;
 use crate::session::wire::ConnectionNo;
 use crate::store::{BatchNo, Cut, Store};
 use crate::watermark::Watch;
@@ -65,6 +67,10 @@ pub(crate) struct Core {
     pub(crate) incarnating: BTreeMap<IntakeNo, ConnectionNo>,
     /// What devices have found when they compared their replica.
     pub(crate) compared: Vec<Compared>,
+    /// What is left to each device.
+    pub(crate) budgets: Budgets,
+    /// Who may be sent a snapshot.
+    pub(crate) turns: Turns,
     pub(crate) watch: Watch,
     pub(crate) safe: SafePoint,
     /// Whether the disk has room for new work.
@@ -75,6 +81,8 @@ pub(crate) struct Core {
     /// The scope of each site, as of the durable rows.
     scopes: BTreeMap<SiteId, u64>,
     pub(super) housekeeping_due: ServerTime,
+    /// When imports that were given up are looked for next.
+    pub(super) imports_due: ServerTime,
     commands: BTreeMap<IntakeNo, Waiting>,
     /// The slice of long work that was asked for last.
     working: Option<IntakeNo>,
@@ -103,7 +111,10 @@ impl Core {
             feed_later: BTreeSet::new(),
             scopes: BTreeMap::new(),
             compared: Vec::new(),
+            budgets: Budgets::default(),
+            turns: Turns::default(),
             housekeeping_due: now,
+            imports_due: now,
             commands: BTreeMap::new(),
             working: None,
             wall_clocks: bug::WallClocks::default(),

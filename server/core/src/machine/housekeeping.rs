@@ -2,7 +2,11 @@
 
 use std::collections::BTreeSet;
 
+use ledger::command::Command;
+use ledger::command::import::DropImport;
+use ledger::key::KeyRange;
 use ledger::schema::SiteId;
+use ledger::schema::book::{ImportNo, ImportRow, ImportState, Imports};
 use ledger::tables::Read as _;
 use protocol::identity::ServerTime;
 
@@ -17,6 +21,9 @@ use crate::store::Store;
 use crate::watermark;
 
 const SECOND_US: i64 = 1_000_000;
+const HOUR_US: i64 = 3_600 * SECOND_US;
+/// An import that nobody went on with for so long is given up.
+const STAGED_KEPT_US: i64 = 24 * HOUR_US;
 
 impl Core {
     pub(super) fn wake_at(&self) -> ServerTime {
@@ -32,6 +39,26 @@ impl Core {
         let changes = self.view(store, |view| floor.drop_slice(view));
         self.floor = floor;
         self.pipeline.write(changes, None);
+    }
+
+    /// Drops what imports have staged that nobody goes on with.
+    fn drop_old_imports(&mut self, store: &dyn Store) {
+        let now = self.now();
+        if now < self.imports_due {
+            return;
+        }
+        self.imports_due = now.plus_us(HOUR_US);
+        let old: Vec<ImportNo> = self.view(store, |view| {
+            let is_old = |row: &ImportRow| {
+                row.state == ImportState::Staging && now.us_since(row.last) >= STAGED_KEPT_US
+            };
+            let rows = view.list::<Imports>(&KeyRange::all());
+            rows.into_iter().filter(|(_no, row)| is_old(row)).map(|(no, _row)| no).collect()
+        });
+        for import in old {
+            let drop = Command::DropImport(DropImport { import });
+            self.system_command(store, drop.encode());
+        }
     }
 
     /// People can go on signing in without the server: the term is moved when half of it is over.
@@ -59,6 +86,7 @@ impl Machine {
                 session::check_silence(&mut self.core, *connection, session);
             }
             self.core.extend_sign_in(store);
+            self.core.drop_old_imports(store);
             watermark::flush(&mut self.core, store);
             watermark::settle(&mut self.core, store, self.judge.as_ref());
             self.core.ask_for_work(store, self.judge.as_ref());

@@ -61,6 +61,7 @@ use crate::poster::change;
 use crate::poster::judge::{Judge, Poison, Request};
 use crate::poster::rebuild::BookFault;
 use crate::poster::{Decided, GroupLimit};
+use crate::session::budget::Allowance;
 use crate::session::lease::LeaseSecret;
 use crate::session::order::OrderKey;
 use crate::session::wire::{ConnectionNo, Incoming};
@@ -100,6 +101,8 @@ pub struct Config {
     pub sign_in_offline_us: u64,
     /// A replica is compared with what it should be once in so many microseconds.
     pub check_interval_us: u64,
+    /// How much one device may send.
+    pub allowance: Allowance,
     /// Rows of a snapshot that are read in one slice of work.
     pub snapshot_slice_rows: usize,
     /// A deliberate mistake, for the proof that it would be noticed. None in every server.
@@ -122,6 +125,7 @@ impl Config {
             settle_interval_us: 5 * SECOND_US,
             sign_in_offline_us: 72 * HOUR_US,
             check_interval_us: HOUR_US,
+            allowance: Allowance::DEFAULT,
             snapshot_slice_rows: 1_000,
             bug: None,
         }
@@ -205,6 +209,7 @@ impl Machine {
             Event::Tick => self.housekeep(store),
             Event::Work => self.work(store),
         }
+        self.take_turns();
         self.core.pipeline.hand_over();
         self.core.take_actions()
     }
@@ -242,6 +247,11 @@ impl Machine {
         self.core.by_device.iter().map(|(device, connection)| (*device, *connection))
     }
 
+    /// Devices that are being sent a snapshot now.
+    pub fn n_sending(&self) -> usize {
+        self.core.turns.n_sending()
+    }
+
     /// Batches that were handed over and not reported, 0 or 1.
     pub fn n_batches_under_way(&self) -> usize {
         usize::from(self.core.pipeline.is_busy())
@@ -270,6 +280,7 @@ impl Machine {
         self.sessions.remove(&connection);
         self.checks.forget(connection);
         self.core.by_device.retain(|_device, held| *held != connection);
+        self.core.turns.leave(connection);
     }
 
     /// Says what may be said now that batches are durable.
@@ -384,6 +395,13 @@ impl Machine {
         if let Some(session) = self.sessions.get_mut(&connection) {
             let feeds = (&mut self.rings, &mut self.snapshots, &mut self.checks);
             session::feed::pump(&mut self.core, (connection, session), feeds);
+        }
+    }
+
+    /// Places that became free go to those who waited for one.
+    fn take_turns(&mut self) {
+        while let Some(next) = self.core.turns.next(self.core.now()) {
+            self.feed(next);
         }
     }
 

@@ -10,6 +10,8 @@ use protocol::identity::{Hash16, IntakeNo, Lsn, OperationId, ServerTime};
 use protocol::operation::Recorded;
 use protocol::outcome::{Decision, Outcome, Reason};
 
+use crate::identity::command::MachineCommand;
+
 /// An operation that is to be judged.
 #[derive(Debug, Clone, Copy)]
 pub struct Request<'a> {
@@ -78,6 +80,10 @@ pub(crate) fn write_outcome(
             recorded.as_ref().and_then(|recorded| recorded.envelope.operator.clone())
         }
     };
+    let of_machine = || {
+        let command = MachineCommand::of(intake).and_then(Result::ok);
+        command.map(|command| command.name().to_owned())
+    };
     let row = OutcomeRow {
         outcome: Outcome {
             operation: id,
@@ -96,7 +102,7 @@ pub(crate) fn write_outcome(
         intake: request.intake_no,
         site,
         hash,
-        kind: recorded.map(|recorded| recorded.kind).unwrap_or_default(),
+        kind: recorded.map(|recorded| recorded.kind).or_else(of_machine).unwrap_or_default(),
         operator,
     };
     put_outcome(draft, id, row);

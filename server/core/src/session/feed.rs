@@ -96,6 +96,7 @@ pub(super) fn subscribe(
 ) {
     let head = super::head(core);
     let low = core.floor_low();
+    core.turns.leave(connection);
     let Some(open) = session.open() else { return };
     if open.is_suspended {
         let complaint = Complaint::new(FaultCode::SUSPENDED, "this device may only upload");
@@ -121,18 +122,28 @@ fn too_old(core: &mut Core, (connection, session): (ConnectionNo, &mut Session))
     complain(core, connection, session, complaint.retry_after(0));
 }
 
-pub(super) fn resume(session: &mut Session, resume: SnapResume) {
+pub(super) fn resume(
+    core: &mut Core,
+    (connection, session): (ConnectionNo, &mut Session),
+    resume: SnapResume,
+) {
+    core.turns.leave(connection);
     if let Some(open) = session.open() {
         open.feed.state = State::Resumed(resume);
     }
 }
 
 /// A device that cannot apply a record stops its feed; its upload goes on.
-pub(super) fn device_fault(core: &mut Core, session: &mut Session, fault: &Fault) {
+pub(super) fn device_fault(
+    core: &mut Core,
+    (connection, session): (ConnectionNo, &mut Session),
+    fault: &Fault,
+) {
     if fault.code == FaultCode::APPLY
         && let Some(open) = session.open()
     {
         open.feed.state = State::Silent;
+        core.turns.leave(connection);
         let device = open.sender.device;
         core.alarm(Alarm::FeedRejected { device, detail: fault.detail.clone() });
     }
@@ -294,6 +305,9 @@ fn begin_snapshot(
     let head = core.pipeline.durable_head();
     let scope = (open.sender.site, scope_version, open.feed.at_least);
     let snapshot = snapshots.wanted((&cut, head), scope, Some(connection))?;
+    if !core.turns.enter(connection, core.now()) {
+        return None;
+    }
     open.scope_version = snapshot.scope_version;
     let begin = SnapBegin {
         snapshot: snapshot.number,
@@ -353,9 +367,13 @@ fn go_on(
         .numbered(resume.snapshot, open.sender.site)
         .filter(|snapshot| snapshot.scope_version == current && snapshot.lsn >= core.floor_low());
     if let Some(snapshot) = found {
+        if !core.turns.enter(connection, core.now()) {
+            return None;
+        }
         open.feed.state = State::Sending { snapshot, next: resume.next_index };
     } else {
         open.feed.state = State::Silent;
+        core.turns.leave(connection);
         let complaint = Complaint::new(FaultCode::SNAPSHOT_GONE, "subscribe anew");
         complain(core, connection, session, complaint.retry_after(0));
     }
@@ -368,12 +386,22 @@ fn send_chunk(
     snapshot: &Arc<Snapshot>,
     next: u32,
 ) -> Option<Stepped> {
+    let now = core.now();
     let open = session.open()?;
+    if core.turns.is_over(connection, now) {
+        // It goes on where it is when its next turn comes.
+        core.turns.leave(connection);
+        let resume = SnapResume { snapshot: snapshot.number, next_index: next };
+        open.feed.state = State::Resumed(resume);
+        core.turns.enter(connection, now);
+        return None;
+    }
     let message = if let Some(chunk) = snapshot.chunk(next) {
         let next = next.saturating_add(1);
         open.feed.state = State::Sending { snapshot: Arc::clone(snapshot), next };
         Arc::clone(chunk)
     } else {
+        core.turns.leave(connection);
         let position = Position { told: snapshot.lsn, scanned: snapshot.lsn };
         open.feed.state = State::Following(position);
         let end = SnapEnd { snapshot: snapshot.number, lsn: snapshot.lsn };

@@ -9,15 +9,18 @@
 //!
 //! Order of reading: [`wire`] (messages), this module (stages), `hello` (who are you), `upload`
 //! (acks, heartbeats), [`feed`] (what comes back), [`check`] (is it what should be there), [`beside`]
-//! (photos, questions), [`lease`], [`proof`].
+//! (photos, questions), [`lease`], [`proof`], [`budget`] (how much one device may send), `turns` (who
+//! may be sent a snapshot).
 
 pub mod beside;
+pub mod budget;
 pub mod check;
 pub mod feed;
 mod hello;
 pub mod lease;
 pub mod order;
 pub mod proof;
+pub(crate) mod turns;
 mod upload;
 pub mod wire;
 
@@ -197,6 +200,7 @@ impl Session {
         if !self.is_ended() {
             self.stage = Stage::Ended;
             core.by_device.retain(|_device, held| *held != connection);
+            core.turns.leave(connection);
             core.act(Action::Close { connection });
         }
     }
@@ -359,7 +363,7 @@ fn take_frame(
             feed::subscribe(core, (connection, session), subscribe);
         }
         (Stage::Open(open), Frame::SnapResume(resume)) if !open.is_suspended => {
-            feed::resume(session, resume);
+            feed::resume(core, (connection, session), resume);
         }
         (Stage::Open(_), Frame::DeltaAck(_)) => {}
         (Stage::Open(_), Frame::BlobPut(put)) => {
@@ -371,7 +375,9 @@ fn take_frame(
         (Stage::Open(_), Frame::RepairRequest(request)) => {
             check::answered(core, (connection, session), request);
         }
-        (Stage::Open(_), Frame::Fault(fault)) => feed::device_fault(core, session, &fault),
+        (Stage::Open(_), Frame::Fault(fault)) => {
+            feed::device_fault(core, (connection, session), &fault);
+        }
         (_stage, _frame) => out_of_place(core, connection, session, name),
     }
 }

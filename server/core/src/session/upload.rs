@@ -50,6 +50,12 @@ pub(super) fn push(
         return refuse(core, connection, session, complaint.retry_after(2_000));
     }
     let sender = open.sender;
+    let allowance = core.config.allowance;
+    let asked = push.cost();
+    if let Err(wait) = core.budgets.take((sender.device, core.now()), &allowance, asked) {
+        let complaint = Complaint::new(FaultCode::RATE, "this device sends more than it may");
+        return refuse(core, connection, session, complaint.retry_after(wait.0));
+    }
     let gaps = core.view(store, |view| push.left_out(view, sender));
     match core.take_push(store, (sender, &open.learnt), push) {
         Ok(taken) if taken.n_operations == 0 => {

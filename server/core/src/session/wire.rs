@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use std::sync::OnceLock;
 
 use protocol::frame::codec::{self, FrameError};
+use protocol::frame::shape::Shape;
 use protocol::frame::{FaultCode, Frame, Limits};
 
 use crate::intake::push::{PrepareError, PreparedPush};
@@ -33,7 +34,7 @@ impl Incoming {
     /// Reads one binary message. Pure; costs the time of decompression and hashing.
     pub fn read(bytes: &[u8], limits: &Limits) -> Self {
         let bytes_max = usize::try_from(limits.message_bytes_max).unwrap_or(usize::MAX);
-        match codec::decode(bytes, bytes_max) {
+        match codec::decode_shaped(bytes, bytes_max, &Shape::OF_DEVICES) {
             Err(error) => Self::broken(&error),
             Ok((Frame::Push(push), body)) => match PreparedPush::new(&push, body.len(), limits) {
                 Ok(push) => Self::Push(Box::new(push)),

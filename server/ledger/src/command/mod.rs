@@ -9,9 +9,10 @@
 //! judgement (`operation`).
 //!
 //! Order of reading: this file, then [`master`] (items), [`places`], [`papers`] (documents),
-//! [`people`] (operators, rights), [`stock`].
+//! [`people`] (operators, rights), [`stock`], [`import`].
 
 pub mod costing;
+pub mod import;
 pub mod journal;
 pub mod ledger;
 pub mod master;
@@ -180,6 +181,12 @@ commands! {
     EnterCounts(EnterCounts) = "enter_counts";
     /// See [`Batch`].
     Batch(Batch) = "batch";
+    /// See [`import::StageImport`].
+    StageImport(import::StageImport) = "stage_import";
+    /// See [`import::ActivateImport`].
+    ActivateImport(import::ActivateImport) = "activate_import";
+    /// See [`import::DropImport`].
+    DropImport(import::DropImport) = "drop_import";
     /// Judge the counts that are due; drawn by the system from what devices last said.
     Settle(stock::Settle) = "settle";
     /// Judge again what an earlier release could not read; drawn by the system after an upgrade.
@@ -307,8 +314,8 @@ pub(crate) fn out_of_range(field: &str) -> Stop {
     Stop::Refuse(Reason::new(Code::NumberOutOfRange).word("field", field))
 }
 
-/// Does `command`, except [`Command::Settle`], [`Command::Decide`] and [`Command::Handle`], which
-/// are judged beside it.
+/// Does `command`, except [`Command::Settle`], [`Command::Decide`], [`Command::Handle`] and
+/// [`Command::ActivateImport`], which are judged beside it.
 ///
 /// # Errors
 ///
@@ -395,9 +402,13 @@ pub fn run(posting: &mut Posting<'_, '_>, command: &Command) -> Result<(), Stop>
         Command::CloseInventoryPeriod(of) => inventory::close(posting, *of),
         Command::ReopenInventoryPeriod(of) => inventory::reopen(posting, *of),
         Command::DeleteInventoryPeriod(of) => inventory::delete(posting, *of),
-        Command::Handle(_) | Command::Settle(_) | Command::JudgeAgain(_) | Command::Decide(_) => {
-            Err(Stop::refuse(Code::ChoiceNotOffered))
-        }
+        Command::StageImport(part) => import::stage(posting, part),
+        Command::DropImport(drop) => import::drop_staged(posting, drop),
+        Command::Handle(_)
+        | Command::Settle(_)
+        | Command::JudgeAgain(_)
+        | Command::Decide(_)
+        | Command::ActivateImport(_) => Err(Stop::refuse(Code::ChoiceNotOffered)),
     }
 }
 

@@ -23,7 +23,7 @@ use crate::movement::carry::{Motion, Terms};
 use crate::movement::goods::{self, Flow};
 use crate::movement::spot::End;
 use crate::period;
-use crate::posting::{EntryLine, Posting, Stop, add, subtract};
+use crate::posting::{Posting, Stop, add, subtract};
 use crate::schema::document::{Document, DocumentLine, DocumentLines, Documents};
 use crate::schema::entry::{EntryReason, EntryType, LineField};
 use crate::schema::item::Item;
@@ -747,12 +747,14 @@ pub(crate) fn put_terms(posting: &mut Posting<'_, '_>, put: &PutLineTerms) -> Re
 
 pub(crate) fn undo(posting: &mut Posting<'_, '_>, put: &UndoPosted) -> Result<(), Stop> {
     let key = (put.kind, put.no.clone(), put.posting, put.line);
-    let row = posting
+    let mut row = posting
         .draft
         .row::<PostedLines>(&key)
-        .filter(|row| !row.undone)
+        .map(|row| (*row).clone())
         .ok_or_else(|| not_found(&put.no))?;
-    let mut row = (*row).clone();
+    if row.undone {
+        return Err(Stop::refuse(Code::AlreadyUndone));
+    }
     for entry in &row.entries {
         undo_one(posting, *entry, None)?;
     }
@@ -801,26 +803,25 @@ fn undo_one(
     let key = posting.place_of_entry(no).ok_or_else(|| not_found(&no))?;
     let incoming = entry.quantity.is_positive();
     let order = posting.next_order();
-    let correction = EntryLine {
-        entry_type: entry.entry_type,
-        reason: EntryReason::Undo,
-        key,
-        delta: entry.quantity.negated(),
-        order,
-        document: entry.document.clone(),
+    let quantity = entry.quantity.abs();
+    let motion = if incoming {
+        Motion::out_of_stock(entry.entry_type, key, quantity, order)
+    } else {
+        Motion::into_stock(entry.entry_type, key, quantity, order)
+    };
+    let terms = Terms {
+        posting_date: Some(date),
         applies_to: if incoming { no } else { EntryNo(0) },
         applies_from: if incoming { EntryNo(0) } else { no },
         correction: true,
-        posting_date: date,
         value: LineValue { document_no: document.clone(), ..LineValue::default() },
     };
-    let delta = correction.delta;
-    let made = posting.post_entry(correction).map_err(|stop| match stop {
+    let reason = EntryReason::Undo;
+    let motion = Motion { reason, document: entry.document.clone(), terms, ..motion };
+    posting.carry(&motion).map_err(|stop| match stop {
         Stop::Refuse(reason) if incoming && reason.code != Code::PeriodClosed => {
             Stop::Refuse(Reason::new(Code::UndoStockConsumed).word("document", &document))
         }
         other => other,
-    })?;
-    posting.remember(key, delta, order, made);
-    crate::count::movement(posting, key, delta, order, made)
+    })
 }

@@ -325,6 +325,35 @@ fn mark_dirty(
     posting.draft.put::<DirtyPeriods>(&key, row);
 }
 
+/// Opens the periods of a pool that end before `open` with what the ones before them carry on, in their
+/// order; answers the last of them and what it leaves.
+///
+/// # Errors
+///
+/// [`Stop::Overflow`].
+pub(crate) fn reopen_until(
+    posting: &mut Posting<'_, '_>,
+    pool: AveragePool,
+    open: NaiveDate,
+) -> Result<Option<(NaiveDate, Quantity, Money)>, Stop> {
+    let range = KeyRange::prefix_before(&(pool,), &(pool, open));
+    let mut last = None;
+    for ((_pool, end), row) in posting.draft.list::<AveragePeriods>(&range) {
+        let fresh = opened(posting, pool, end)?;
+        let row = AveragePeriodRow {
+            opening_quantity: fresh.opening_quantity,
+            opening_value: fresh.opening_value,
+            last_value: fresh.last_value,
+            last_quantity: fresh.last_quantity,
+            ..*row
+        };
+        posting.draft.put::<AveragePeriods>(&(pool, end), row);
+        let (quantity, value) = closing(posting, pool, end, &row)?;
+        last = Some((end, quantity, value));
+    }
+    Ok(last)
+}
+
 /// What a pool holds at the end of a period that is adjusted: quantity and value.
 ///
 /// # Errors

@@ -15,7 +15,8 @@ use crate::schema::money::{
 use crate::tables::{Read as _, Tables};
 
 /// The last day of the average cost period that `date` lies in (COSTING 9.1). A week ends on its
-/// Sunday; without accounting periods, that period is the day.
+/// Sunday; without accounting periods, that period is the day. No period reaches from a fiscal year that keeps
+/// its averages into one that does not.
 pub fn period_end(
     tables: &(impl Tables + ?Sized),
     setup: &InventorySetup,
@@ -36,7 +37,11 @@ pub fn period_end(
             .and_then(|range| tables.first::<AccountingPeriods>(&range))
             .and_then(|(start, _row)| start.pred_opt()),
     };
-    end.unwrap_or(date)
+    let end = end.unwrap_or(date);
+    match setup.averages_kept_before {
+        Some(open) if date < open && end >= open => open.pred_opt().unwrap_or(end),
+        _ => end,
+    }
 }
 
 /// The last day of the span of `months` months, counted from January, that `date` lies in.

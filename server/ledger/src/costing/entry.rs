@@ -168,22 +168,36 @@ impl Posting<'_, '_> {
     /// The card remembers its last decreases: the unit cost of an item without stock (COSTING 20.2).
     fn remember_decrease(&mut self, no: EntryNo, entry: &ItemLedgerEntry) {
         let average = method_of(&*self.draft, entry.item) == CostingMethod::Average;
+        let counts_from = self.state(no).valuation_date;
+        let later = |before: EntryNo| {
+            let state = self.draft.row::<ItemLedgerStates>(&before);
+            state.is_none_or(|before| before.valuation_date <= counts_from)
+        };
+        // The last is the one that counts latest, not the one that was posted last.
         let remember = |last: &mut LastDecreases| {
-            last.any = no;
-            if !entry.correction {
+            if later(last.any) {
+                last.any = no;
+            }
+            if entry.correction {
+                return;
+            }
+            if later(last.ordinary) {
                 last.ordinary = no;
-                if average && entry.applies_to.0 == 0 {
-                    last.by_average = no;
-                }
+            }
+            if average && entry.applies_to.0 == 0 && later(last.by_average) {
+                last.by_average = no;
             }
         };
         let mut card = (*item_cost(&*self.draft, entry.item)).clone();
         remember(&mut card.last);
-        self.draft.put::<ItemCosts>(&entry.item, card);
         let place = (entry.item, entry.location, entry.variant);
-        if let Some(unit) = self.draft.row::<StockkeepingUnits>(&place) {
+        let unit = self.draft.row::<StockkeepingUnits>(&place).map(|unit| {
             let mut unit = *unit;
             remember(&mut unit.last);
+            unit
+        });
+        self.draft.put::<ItemCosts>(&entry.item, card);
+        if let Some(unit) = unit {
             self.draft.put::<StockkeepingUnits>(&place, unit);
         }
     }

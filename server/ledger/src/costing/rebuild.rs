@@ -8,18 +8,20 @@
 use std::ops::ControlFlow;
 
 use chrono::NaiveDate;
+use protocol::quantity::Quantity;
 
 use crate::costing::average::{self, pool_of};
 use crate::costing::value::{state_of, values_of};
-use crate::costing::{date, method_of, minus, plus, setup};
+use crate::costing::{date, fits, method_of, minus, plus, setup};
 use crate::key::KeyRange;
+use crate::money::{Money, Step};
 use crate::posting::{Posting, Stop, add};
 use crate::schema::entry::ItemLedgerByItem;
 use crate::schema::gl::{AverageRebuild, AverageRebuilds, RebuildPhase};
 use crate::schema::item::CostingMethod;
 use crate::schema::money::{
-    AverageDecrease, AverageDecreases, AveragePeriodRow, AveragePeriods, AveragePool, DirtyPeriods,
-    EntryPoints, UnadjustedFrom,
+    AverageDecrease, AverageDecreases, AveragePeriodRow, AveragePeriods, AveragePool, AverageType,
+    DirtyPeriods, EntryPoints, UnadjustedFrom,
 };
 use crate::schema::{EntryNo, ItemId};
 use crate::tables::{Read as _, Table, Tables};
@@ -82,6 +84,7 @@ pub(crate) fn step(posting: &mut Posting<'_, '_>) -> Result<bool, Stop> {
         RebuildPhase::Keeping(place) => match keep(posting, item, place)? {
             Some(place) => RebuildPhase::Keeping(Some(place)),
             None => {
+                spread_kept(posting, item)?;
                 finish(posting, item);
                 return Ok(true);
             }
@@ -89,6 +92,47 @@ pub(crate) fn step(posting: &mut Posting<'_, '_>) -> Result<bool, Stop> {
     };
     posting.draft.put::<AverageRebuilds>(&(), AverageRebuild { item, phase });
     Ok(true)
+}
+
+/// Where closed years were averaged over the item and the open ones are by place, each place begins at the
+/// average of the item: what they hold together is spread over them by quantity. Costs what the kept years
+/// have in periods.
+fn spread_kept(posting: &mut Posting<'_, '_>, item: ItemId) -> Result<(), Stop> {
+    let setup = setup(&*posting.draft);
+    let Some(open) = setup.averages_kept_before else { return Ok(()) };
+    if setup.averages_kept_type != AverageType::Item
+        || setup.average_type != AverageType::ItemLocationVariant
+    {
+        return Ok(());
+    }
+    let mut pools = Vec::new();
+    let (mut whole, mut worth) = (Quantity::ZERO, Money::ZERO);
+    let mut range = KeyRange::prefix(&(item,));
+    while let Some(((pool, _end), _row)) = posting.draft.first::<AveragePeriods>(&range) {
+        range = KeyRange::prefix_after(&(item,), &(pool,));
+        if let Some((last, quantity, value)) = average::reopen_until(posting, pool, open)? {
+            whole = add(whole, quantity)?;
+            worth = plus(worth, value)?;
+            pools.push((pool, last, quantity, value));
+        }
+    }
+    if !whole.is_positive() {
+        return Ok(());
+    }
+    let (mut sum, mut given) = (Quantity::ZERO, Money::ZERO);
+    for (pool, last, quantity, value) in pools {
+        sum = add(sum, quantity)?;
+        // Finer than amounts: what is carried in is no entry, and its unit cost is not rounded.
+        let up_to = fits(worth.share(sum, whole, Step::unit_amount()))?;
+        let change = minus(minus(up_to, given)?, value)?;
+        given = up_to;
+        if !change.is_zero() {
+            let row = average::period_row(posting, pool, last)?;
+            let row = AveragePeriodRow { aside: plus(row.aside, change)?, ..row };
+            posting.draft.put::<AveragePeriods>(&(pool, last), row);
+        }
+    }
+    Ok(())
 }
 
 /// The item is done: it is adjusted again, and the next one begins.

@@ -1,7 +1,9 @@
 //! Unit costs on item cards and stockkeeping units (COSTING 20).
 
+use chrono::NaiveDate;
 use protocol::quantity::Quantity;
 
+use crate::costing::average::{self, pool_of};
 use crate::costing::{item_cost, method_of, plus, setup};
 use crate::key::KeyRange;
 use crate::money::{Money, UnitAmount};
@@ -127,6 +129,18 @@ impl Posting<'_, '_> {
             open = true;
             quantity = subtract(quantity, self.entry(no).quantity)?;
             value = crate::costing::minus(value, self.cost_of(no)?)?;
+        }
+        if let Some((variant, location)) = place
+            && !open
+            && setup(&*self.draft).averages_kept_before.is_some()
+            && method_of(&*self.draft, item) == CostingMethod::Average
+        {
+            // Where kept years were spread over places, a place is worth what its pool is.
+            let pool = pool_of(&setup(&*self.draft), (item, variant, location));
+            let held = average::held_at(self, pool, NaiveDate::MAX.pred_opt().unwrap_or_default())?;
+            if held.0 == quantity {
+                value = held.1;
+            }
         }
         if quantity.is_zero() && !open {
             let last = match place {

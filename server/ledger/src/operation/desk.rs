@@ -42,7 +42,7 @@ pub(crate) fn judge(
     let mut posting = Posting::new(draft, act);
     let judged = match &command {
         Ok(command) => may(&posting, &request.intake.origin, command)
-            .and_then(|()| run(&mut posting, command))
+            .and_then(|()| run(&mut posting, &request.intake.origin, command))
             .and_then(|()| complete(&mut posting)),
         Err(reason) => Err(Stop::Refuse(reason.clone())),
     };
@@ -82,8 +82,13 @@ const fn books_what_was_done(command: &Command) -> bool {
     )
 }
 
-fn run(posting: &mut Posting<'_, '_>, command: &Command) -> Result<(), Stop> {
+fn run(posting: &mut Posting<'_, '_>, origin: &Origin, command: &Command) -> Result<(), Stop> {
     match command {
+        Command::ActivateImport(activate) => {
+            command::import::activate(posting, activate, |posting, command| {
+                may(posting, origin, command).and_then(|()| command::run(posting, command))
+            })
+        }
         Command::Handle(handle) => handled(posting, handle),
         Command::Settle(settle) => count::settle(posting, &settle.sites).map(|_more| ()),
         Command::JudgeAgain(again) => {
@@ -117,8 +122,13 @@ fn may(posting: &Posting<'_, '_>, origin: &Origin, command: &Command) -> Result<
     if *origin == Origin::System {
         return Ok(());
     }
-    if let Command::Batch(batch) = command {
-        return batch.commands.iter().try_for_each(|part| may(posting, origin, part));
+    match command {
+        Command::Batch(batch) => {
+            return batch.commands.iter().try_for_each(|part| may(posting, origin, part));
+        }
+        // What an import holds is asked for when it is done, each command for itself.
+        Command::ActivateImport(_) => return Ok(()),
+        _ => {}
     }
     let location = place::of_command(&*posting.draft, command);
     right::claim(posting, roles_for(command), location)

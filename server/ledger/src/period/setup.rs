@@ -39,13 +39,19 @@ pub(crate) fn put(
     }
     let averages_change =
         (before.average_period, before.average_type) != (new.average_period, new.average_type);
-    let mut row =
-        InventorySetup { averages_kept_before: before.averages_kept_before, ..new.clone() };
+    let mut row = InventorySetup {
+        averages_kept_before: before.averages_kept_before,
+        averages_kept_type: before.averages_kept_type,
+        ..new.clone()
+    };
     if averages_change {
         if checked {
             check_averages(&*posting.draft).map_err(Stop::Refuse)?;
         }
         row.averages_kept_before = kept_before(&*posting.draft);
+        if row.averages_kept_before != before.averages_kept_before {
+            row.averages_kept_type = before.average_type;
+        }
     }
     posting.draft.put::<InventorySetups>(&(), row);
     if averages_change {

@@ -212,6 +212,44 @@ pub struct Head {
     pub hash: Hash16,
 }
 
+/// Number of an import: drawn by who begins it.
+pub type ImportNo = [u8; 16];
+
+/// How far an import is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ImportState {
+    /// Parts are brought in; nobody sees anything of it.
+    Staging,
+    /// Everything of it was done, by one decision.
+    Activated,
+    /// It was given up, and nothing of it was done.
+    Dropped,
+}
+
+/// An import.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ImportRow {
+    /// How far it is.
+    pub state: ImportState,
+    /// Who began it; none: the system.
+    pub by: Option<OperatorId>,
+    /// Parts that were staged.
+    pub parts: u32,
+    /// Commands in them.
+    pub commands: u64,
+    /// What they say.
+    pub digest: Hash16,
+    /// When something was done about it last.
+    pub last: ServerTime,
+}
+
+/// A part of an import that waits for its activation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StagedPart {
+    /// The intake record that brought it.
+    pub intake: IntakeNo,
+}
+
 crate::tables! {
     /// The one company of this store, under `()`.
     Companies = 1, "company", () => Company;
@@ -231,4 +269,8 @@ crate::tables! {
     Heads = 8, "head", () => Head;
     /// Desk operations by idempotency key.
     Idempotency = 9, "idempotency", [u8; 16] => OperationId;
+    /// Imports, by their number.
+    Imports = 97, "import", ImportNo => ImportRow;
+    /// What imports have staged, by import and part.
+    StagedParts = 98, "staged_part", (ImportNo, u32) => StagedPart;
 }

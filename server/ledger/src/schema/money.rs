@@ -392,6 +392,9 @@ pub struct InventorySetup {
     /// at.
     #[serde(default)]
     pub averages_kept_before: Option<NaiveDate>,
+    /// What averages were made for in the fiscal years that keep theirs.
+    #[serde(default)]
+    pub averages_kept_type: AverageType,
 }
 
 impl InventorySetup {
@@ -425,6 +428,7 @@ impl Default for InventorySetup {
             allow_posting_to: None,
             work_date: None,
             averages_kept_before: None,
+            averages_kept_type: AverageType::Item,
         }
     }
 }

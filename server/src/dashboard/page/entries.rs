@@ -2,6 +2,7 @@
 
 use ledger::key::KeyRange;
 use ledger::schema::EntryNo;
+use ledger::schema::book::Outcomes;
 use ledger::schema::entry::{
     Applications, ApplicationsByInbound, ApplicationsByOutbound, EntryReason, EntryType,
     ItemApplication, ItemLedger, ItemLedgerEntry, ItemLedgerStates, PostedBy, WarehouseEntry,
@@ -51,6 +52,21 @@ pub fn entry_reason(context: &PageContext, of: EntryReason) -> String {
     })
 }
 
+/// Why an entry was posted; for an ordinary one what was done.
+pub fn entry_why(
+    view: &dyn Tables,
+    context: &PageContext,
+    of: EntryReason,
+    operation: OperationId,
+) -> String {
+    let kind = view.row::<Outcomes>(&operation).map(|row| row.kind.clone()).unwrap_or_default();
+    if of == EntryReason::Ordinary && !kind.is_empty() {
+        context.word("kind", &kind)
+    } else {
+        entry_reason(context, of)
+    }
+}
+
 fn warehouse_type(context: &PageContext, of: WarehouseEntryType) -> String {
     context.t(match of {
         WarehouseEntryType::Positive => "warehouse-in",
@@ -81,7 +97,9 @@ fn item_facts(
         h2 { (context.t("entry")) }
         dl class="facts" {
             (fact(&context.t("entry-type"), &html! { (entry_type(context, entry.entry_type)) }))
-            (fact(&context.t("reason"), &html! { (entry_reason(context, entry.reason)) }))
+            (fact(&context.t("reason"), &html! {
+                (entry_why(view, context, entry.reason, entry.written.operation))
+            }))
             (fact(&context.t("item"), &html! {
                 (names::item_link(view, entry.item)) " " (code(&names::variant(view, entry.variant)))
                 " " (code(&names::tracking(view, entry.tracking)))
@@ -184,7 +202,9 @@ fn warehouse_facts(view: &dyn Tables, context: &PageContext, entry: &WarehouseEn
         h2 { (context.t("entry")) }
         dl class="facts" {
             (fact(&context.t("entry-type"), &html! { (warehouse_type(context, entry.entry_type)) }))
-            (fact(&context.t("reason"), &html! { (entry_reason(context, entry.reason)) }))
+            (fact(&context.t("reason"), &html! {
+                (entry_why(view, context, entry.reason, entry.written.operation))
+            }))
             (fact(&context.t("item"), &html! {
                 (names::item_link(view, entry.key.item)) " " (names::key_rest(view, &entry.key))
             }))

@@ -316,9 +316,12 @@ fn place(place: &PlaceText) -> Markup {
     }
 }
 
-/// From where to where.
+/// From where to where; one place where nothing went anywhere.
 pub fn way(line: Option<&DeedLine>) -> Markup {
     let Some(line) = line else { return html! {} };
+    if let Some(here) = line.from.as_ref().filter(|from| line.to.as_ref() == Some(from)) {
+        return place(here);
+    }
     html! {
         @if let Some(from) = &line.from { (place(from)) }
         @if line.from.is_some() || line.to.is_some() { " → " }

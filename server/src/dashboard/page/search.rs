@@ -7,10 +7,10 @@ use ledger::key::KeyRange;
 use ledger::schema::LocationId;
 use ledger::schema::book::Outcomes;
 use ledger::schema::case::Cases;
-use ledger::schema::document::Documents;
+use ledger::schema::document::{Document, Documents};
 use ledger::schema::identity::{Device, Devices};
 use ledger::schema::item::{Identifiers, Items, ItemsByNo};
-use ledger::schema::place::{Bins, BinsByCode, LocationsByCode, Plates, PlatesByNo};
+use ledger::schema::place::{Bin, Bins, BinsByCode, LocationsByCode, Plates, PlatesByNo};
 use ledger::tables::{Read as _, Tables, each_of};
 use maud::html;
 use protocol::identity::CaseId;
@@ -22,7 +22,7 @@ use crate::dashboard::context::PageContext;
 use crate::dashboard::names;
 use crate::dashboard::part::{self, code};
 
-/// Items and devices that are looked through for a part of their name.
+/// Things of one kind that are looked through for a part of their name.
 const EXAMINED_MAX: usize = 20_000;
 /// Things that are listed.
 const FOUND_MAX: usize = 50;
@@ -162,7 +162,40 @@ fn by_name(view: &dyn Tables, text: &str) -> Vec<Found> {
             ControlFlow::Break(())
         }
     });
+    bins_and_papers(view, text, &mut found);
     found
+}
+
+/// Bins and documents with `text` in their code or number.
+fn bins_and_papers(view: &dyn Tables, text: &str, found: &mut Vec<Found>) {
+    let mut examined = 0;
+    let mut goes_on = |found: &Vec<Found>| {
+        examined += 1;
+        if examined < EXAMINED_MAX && found.len() < FOUND_MAX {
+            ControlFlow::Continue(())
+        } else {
+            ControlFlow::Break(())
+        }
+    };
+    each_of::<Bins>(view, &KeyRange::all(), false, &mut |_id, bin: Arc<Bin>| {
+        if !bin.deleted && contains(bin.code.as_str(), text) {
+            let at = names::location_code(view, bin.location);
+            let address = names::bin_address(&at, bin.code.as_str());
+            found.push(Found { kind: "bin", code: bin.code.to_string(), name: at, address });
+        }
+        goes_on(found)
+    });
+    each_of::<Documents>(view, &KeyRange::all(), false, &mut |(kind, no), row: Arc<Document>| {
+        if contains(no.as_str(), text) || contains(&row.partner_name, text) {
+            found.push(Found {
+                kind: "document",
+                code: no.to_string(),
+                name: row.partner_name.clone(),
+                address: names::document_address(kind, &no),
+            });
+        }
+        goes_on(found)
+    });
 }
 
 /// Where a search for `text` leads at once: to the one thing with this number or code.
@@ -173,7 +206,7 @@ pub fn straight_to(view: &dyn Tables, text: &str) -> Option<String> {
     }
 }
 
-/// Everything that was found.
+/// Everything that was found: what has this number first, then what has it in its name.
 pub fn page(view: &dyn Tables, context: &PageContext, text: &str) -> PageResult {
     let mut found = if text.is_empty() { Vec::new() } else { exact(view, text) };
     if !text.is_empty() {

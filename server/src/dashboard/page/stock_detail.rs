@@ -248,7 +248,7 @@ fn key_entry(view: &dyn Tables, context: &PageContext, line: &Line<WarehouseEntr
         tr id={ "entry-" (line.no) } data-row {
             td { (format::instant(context, entry.order.tau)) }
             td { a data-open href=(names::warehouse_entry_address(line.no)) { (line.no) } }
-            td { (entries::entry_reason(context, entry.reason)) }
+            td { (entries::entry_why(view, context, entry.reason, entry.written.operation)) }
             td class="number" { (format::signed(context, entry.quantity)) }
             td class="number" { (format::quantity(context, line.after)) }
             td {
@@ -472,7 +472,7 @@ fn item_entries(
                                 td { (format::date(context, line.entry.posting_date)) }
                                 td { a data-open href=(names::item_entry_address(line.no)) { (line.no) } }
                                 td { (entries::entry_type(context, line.entry.entry_type)) }
-                                td { (entries::entry_reason(context, line.entry.reason)) }
+                                td { (entries::entry_why(view, context, line.entry.reason, line.entry.written.operation)) }
                                 td { (code(&names::location_code(view, line.entry.location))) }
                                 td { (code(&names::tracking(view, line.entry.tracking))) }
                                 td class="number" { (format::signed(context, line.entry.quantity)) }

@@ -132,9 +132,9 @@ async fn set_up(
     let batch = company::batch(seed, today);
     server::exchange::write::write_folder(&batch, &files)?;
     println!("The company's files: {}", files.display());
-    let n_rows =
-        crate::import::import(server.app().company(), &files, (user.try_into()?, seed), false)
-            .await?;
+    let origin = CommandOrigin::Import { user: user.try_into()? };
+    let company = server.app().company();
+    let n_rows = crate::import::import(company, &files, (origin, seed), false).await?;
     println!("Imported {n_rows} rows");
     Ok(Floor::of(&batch))
 }

@@ -7,6 +7,9 @@
 //! | `busy` | scan to outcome with many devices over sockets |
 //! | `drain` | a day offline, sent over a slow network |
 //! | `snapshot` | the first replica of a large company over a slow network |
+//! | `idle` | memory and threads of a server with many quiet devices |
+//! | `reconnect` | a planned restart and a killed server, with everybody coming back |
+//! | `hostile` | a server under attack: alive, its devices served, its memory flat |
 //!
 //! Each prints what it saw and ends with one line of JSON. A run in which something was not done
 //! as asked ends with an error: figures of broken work are not figures.
@@ -16,7 +19,12 @@ mod client;
 mod company;
 mod drain;
 mod figures;
+mod hostile;
+mod house;
+mod idle;
+mod light;
 mod post;
+mod reconnect;
 mod relay;
 mod scan;
 mod snapshot;
@@ -51,6 +59,15 @@ enum Load {
     Drain(drain::Arguments),
     /// The first replica of a large company, over a slow network.
     Snapshot(snapshot::Arguments),
+    /// Memory and threads with many quiet devices.
+    Idle(idle::Arguments),
+    /// Everybody comes back after a restart.
+    Reconnect(reconnect::Arguments),
+    /// A server under attack.
+    Hostile(hostile::Arguments),
+    /// The server that the loads start in a process of its own.
+    #[command(hide = true)]
+    House(house::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -69,6 +86,10 @@ fn main() -> ExitCode {
             Load::Busy(busy) => busy::run(&busy).await,
             Load::Drain(drain) => drain::run(&drain).await,
             Load::Snapshot(snapshot) => snapshot::run(&snapshot).await,
+            Load::Idle(idle) => idle::run(&idle).await,
+            Load::Reconnect(reconnect) => reconnect::run(&reconnect).await,
+            Load::Hostile(hostile) => hostile::run(&hostile).await,
+            Load::House(house) => house::run(&house).await,
         }
     });
     match figures {

@@ -31,6 +31,7 @@ impl SiteView<'_> {
             bin_mandatory: location.bin_mandatory,
             receipt_bin: self.bin_code(location.receipt_bin).flatten(),
             shipment_bin: self.bin_code(location.shipment_bin).flatten(),
+            in_transit: location.in_transit,
         })
     }
 

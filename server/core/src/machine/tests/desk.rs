@@ -1,10 +1,18 @@
 //! Commands of desks enter by the same door.
 
+use ledger::command::Command;
+use ledger::command::import::StageImport;
+use ledger::key::KeyRange;
+use ledger::schema::book::{ImportState, Imports, StagedParts};
 use ledger::schema::identity::DeskSession;
 use ledger::tables::Read as _;
+use protocol::feed::Role;
 use protocol::identity::IntakeNo;
+use protocol::outcome::Decision;
 
-use super::world::World;
+use super::company::put_operator;
+use super::world::{World, config};
+use crate::identity::command::MachineCommand;
 use crate::identity::{digest, session_user};
 use crate::machine::{Action, Event, Token};
 
@@ -82,4 +90,49 @@ fn a_desk_session_lasts_as_long_as_it_says() {
     world.settle();
     assert!(session_user(world.tables(), token, world.now).is_none());
     assert!(!world.tables().has::<ledger::schema::identity::DeskSessions>(&digest(token)));
+}
+
+#[test]
+fn an_import_that_nobody_goes_on_with_is_dropped_after_a_day() {
+    const HOUR_US: i64 = 3_600_000_000;
+    let mut world = World::with_ledger(config());
+    let import = [5; 16];
+    let stage = |part| Command::StageImport(StageImport { import, part, commands: Vec::new() });
+    world.system(&stage(0));
+    world.wait_us(20 * HOUR_US);
+    // Somebody goes on with it.
+    world.system(&stage(1));
+    world.wait_us(20 * HOUR_US);
+    let staged = |world: &World| world.tables().list::<StagedParts>(&KeyRange::all()).len();
+    assert_eq!(staged(&world), 2);
+    world.wait_us(5 * HOUR_US);
+    assert_eq!(staged(&world), 0);
+    let row = world.tables().row::<Imports>(&import).unwrap();
+    assert_eq!(row.state, ImportState::Dropped);
+}
+
+#[test]
+fn supervisors_manage_the_devices_of_their_site_and_of_no_other() {
+    let mut world = World::with_ledger(config());
+    put_operator(&mut world, "SVEN", Role::Supervisor, Some("MAIN"));
+    let mut granted = |user: &str, site: u32, code: u8| {
+        let command = MachineCommand::AllowEnrolment {
+            code_hash: digest(&[code]).to_vec().into(),
+            site,
+            expires: world.now.plus_us(600_000_000),
+        };
+        let token = world.command_of(user, command.encode(), None);
+        world.settle();
+        let judged = world.said.iter().find_map(|said| match said {
+            Action::CommandJudged { token: found, operation, .. } if *found == token => {
+                Some(*operation)
+            }
+            _ => None,
+        });
+        world.decision(judged.unwrap()) == Some(Decision::Accepted)
+    };
+    assert!(granted("SVEN", 1, 1));
+    assert!(!granted("SVEN", 2, 2), "SOUTH has no location of his");
+    assert!(!granted("BEN", 1, 3), "operators manage nothing");
+    assert!(granted("ANNA", 2, 4));
 }

@@ -1,20 +1,26 @@
 //! Broken, misplaced, oversized and hostile input.
 
+use protocol::evidence::BootEvidence;
 use protocol::frame::{
     DeltaAck, Fault, FaultCode, Frame, Heartbeat, Hello, Limits, SnapResume, Subscribe, codec,
 };
-use protocol::identity::{DeviceId, Incarnation, Lsn, Seq};
+use protocol::identity::{Boot, DeviceId, Incarnation, Lsn, Seq};
 use protocol::outcome::Decision;
 use serde_bytes::ByteBuf;
 
 use super::world::{Device, World};
 use crate::identity::command::MachineCommand;
-use crate::machine::{Action, Alarm, Event};
+use crate::machine::{Action, Alarm, Config, Event};
+use crate::session::budget::Allowance;
+use crate::session::turns::AT_ONCE_MAX;
 use crate::session::wire::{ConnectionNo, Incoming};
-use ledger::schema::SiteId;
+use ledger::draft::Draft;
+use ledger::memory::MemoryTables;
 use ledger::schema::book::Outcomes;
 use ledger::schema::identity::DeviceState;
+use ledger::schema::item::Items;
 use ledger::schema::place::Sites;
+use ledger::schema::{ItemId, SiteId};
 use ledger::tables::Read as _;
 
 fn fault_of(frames: &[Frame]) -> &Fault {
@@ -64,9 +70,21 @@ fn broken_and_oversized_frames_are_refused_with_their_code() {
     assert_refused(&mut world, device.connection, FaultCode::CHECKSUM);
 
     let connection = world.connect();
-    let hello = Hello { app_version: "x".repeat(9_000), ..device.hello(world.now) };
+    let boot = |n| BootEvidence {
+        boot: Boot(n),
+        last_us: u64::MAX,
+        samples: Vec::new(),
+        wall_at_start: Some(i64::MAX),
+    };
+    let boots = (0..400).map(boot).collect();
+    let hello = Hello { boots, ..device.hello(world.now) };
     world.receive(connection, Frame::Hello(hello));
     assert_refused(&mut world, connection, FaultCode::TOO_LARGE);
+
+    let connection = world.connect();
+    let hello = Hello { app_version: "x".repeat(5_000), ..device.hello(world.now) };
+    world.receive(connection, Frame::Hello(hello));
+    assert_refused(&mut world, connection, FaultCode::DECODE);
 }
 
 #[test]
@@ -401,6 +419,102 @@ fn a_device_that_pushes_faster_than_the_disk_is_told_to_wait() {
     assert_refused(&mut world, device.connection, FaultCode::RATE);
     world.settle();
     assert_eq!(device.come_in(&mut world).accepted_seq, Seq(500), "nothing was lost");
+}
+
+#[test]
+fn a_device_that_sends_more_than_it_may_is_told_to_wait_and_loses_nothing() {
+    let allowance =
+        Allowance { operations: 3, operations_per_s: 1, bytes: 1 << 20, bytes_per_s: 1 << 10 };
+    let config = Config { allowance, ..super::world::config() };
+    let mut world = World::over(super::world::small_company(), config);
+    let (mut greedy, mut other) = (world.enrolled(7), world.enrolled(8));
+    greedy.come_in(&mut world);
+    other.come_in(&mut world);
+    for _scan in 0..3 {
+        greedy.record(&mut world, 1, "A-01");
+    }
+    greedy.push(&mut world, 1);
+    world.settle();
+    world.take(greedy.connection);
+    for _scan in 0..2 {
+        greedy.record(&mut world, 1, "A-01");
+    }
+    greedy.push(&mut world, 1);
+    let frames = world.take(greedy.connection);
+    let fault = fault_of(&frames);
+    assert_eq!((fault.code, fault.retryable), (FaultCode::RATE, true));
+    let wait_ms = fault.retry_after_ms.unwrap();
+    assert!((1_000..=5_000).contains(&wait_ms), "{wait_ms}");
+    assert!(world.closed.contains(&greedy.connection));
+    // Connecting again gives nothing back; time does.
+    greedy.come_in(&mut world);
+    greedy.push(&mut world, 1);
+    assert_refused(&mut world, greedy.connection, FaultCode::RATE);
+    other.record(&mut world, 1, "A-01");
+    other.push(&mut world, 1);
+    world.settle();
+    assert!(!world.closed.contains(&other.connection), "the others do not notice");
+    world.wait_us(i64::from(wait_ms) * 1_000);
+    greedy.come_in(&mut world);
+    greedy.push(&mut world, 4);
+    world.settle();
+    let frames = world.take(greedy.connection);
+    assert!(frames.iter().any(|f| matches!(f, Frame::Ack(ack) if ack.accepted_seq == Seq(5))));
+}
+
+#[test]
+fn a_few_are_sent_a_snapshot_at_a_time_and_the_others_wait_for_their_turn() {
+    // More than the few chunks that may be on their way at once.
+    let mut tables = super::world::small_company();
+    let empty = MemoryTables::new();
+    let mut draft = Draft::over(&empty);
+    for n in 0..6_000 {
+        draft.put::<Items>(&ItemId(1_000 + n), super::world::item(&format!("ITEM-{n}")));
+    }
+    tables.apply(draft.finish());
+    let mut world = World::over(tables, super::world::config());
+    let n = u8::try_from(AT_ONCE_MAX).unwrap() + 2;
+    let mut devices: Vec<_> = (1..=n).map(|seed| world.enrolled(seed)).collect();
+    for device in &mut devices {
+        device.come_in(&mut world);
+    }
+    world.sockets_read = false;
+    for device in &devices {
+        world.receive(device.connection, Frame::Subscribe(Subscribe { cursor: None }));
+    }
+    world.settle();
+    let began = |world: &mut World, device: &Device| {
+        let frames = world.take(device.connection);
+        frames.iter().any(|frame| matches!(frame, Frame::SnapBegin(_)))
+    };
+    let (waiting, served) = devices.split_last().unwrap();
+    let (next, served) = served.split_last().unwrap();
+    for device in served {
+        assert!(began(&mut world, device));
+    }
+    assert_eq!(world.machine.n_sending(), AT_ONCE_MAX);
+    assert!(!began(&mut world, next) && !began(&mut world, waiting), "there is no place");
+    world.step(Event::Closed { connection: served[0].connection });
+    world.step(Event::Closed { connection: served[1].connection });
+    assert!(began(&mut world, next) && began(&mut world, waiting), "their turn has come");
+}
+
+#[test]
+fn depth_beyond_measure_in_an_operation_is_parked_and_the_next_goes_on() {
+    let mut world = World::with_ledger(super::world::config());
+    let mut device = world.enrolled(7);
+    device.come_in(&mut world);
+    device.record(&mut world, 1, "A-01");
+    let (mut deep, _hash, _origin) = device.recorder.pop().unwrap();
+    // The body of a receipt with a key that nobody knows, and under it eight thousand levels.
+    let body = std::mem::take(&mut deep.body);
+    deep.body = [&[body[0] + 1][..], &body[1..], b"\xa1\x7f", &vec![0x91; 7_900], &[0xc0]].concat();
+    let deep = device.append(deep, None);
+    let after = device.record(&mut world, 2, "A-01");
+    device.push(&mut world, 1);
+    world.settle();
+    assert_eq!(world.decision(deep), Some(Decision::Parked));
+    assert!(world.decision(after).is_some_and(|decision| decision != Decision::Parked));
 }
 
 #[test]

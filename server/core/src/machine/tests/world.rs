@@ -351,9 +351,18 @@ impl World {
     }
 
     pub(crate) fn command(&mut self, raw: Vec<u8>, idempotency: Option<[u8; 16]>) -> Token {
+        self.command_of("ANNA", raw, idempotency)
+    }
+
+    pub(crate) fn command_of(
+        &mut self,
+        user: &str,
+        raw: Vec<u8>,
+        idempotency: Option<[u8; 16]>,
+    ) -> Token {
         self.next_token += 1;
         let token = Token(self.next_token);
-        let user = "ANNA".try_into().unwrap();
+        let user = user.try_into().unwrap();
         let origin = CommandOrigin::Desk { user, idempotency };
         let command = Command { origin, raw, local_date: None };
         self.step(Event::Command { token, command });

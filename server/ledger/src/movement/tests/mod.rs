@@ -1,12 +1,17 @@
 //! What devices report, judged through the one door.
 
+mod direct;
+
 use protocol::code::Code;
 use protocol::feed::{DocumentStatus, TaskKind};
 use protocol::operation::{DocumentKind, Tracking};
 use protocol::outcome::Decision;
 use protocol::quantity::Quantity;
 
+use crate::command::journal::JournalTracking;
+use crate::command::post_document::{PostDocument, PostLine, UndoPosted};
 use crate::command::{Command, master, papers};
+use crate::schema::EntryNo;
 use crate::world::{
     World, codes, count, goods, in_any_order, lot, move_plate, moved, pick, q, receive, serial,
     ship, transfer_receive, transfer_ship, undo,
@@ -233,6 +238,63 @@ fn case_30_a_serial_received_twice_belongs_to_the_first_whichever_arrived_first(
     let order = crate::world::order(PO, "PO1");
     assert_eq!(late.line(&order, 10_000).handled, q("1"));
     assert_eq!(late.open_cases().len(), 1);
+}
+
+/// A document with one line of the drill `S1`, posted at the desk.
+fn drill_posted(kind: DocumentKind, no: &str) -> Command {
+    let tracking = JournalTracking {
+        tracking: serial("S1").tracking,
+        quantity: Quantity::ONE,
+        expiry: None,
+        new_lot: None,
+        new_expiry: None,
+    };
+    let line = PostLine {
+        line: 10_000,
+        item: "DRILL".try_into().unwrap(),
+        variant: None,
+        location: Some("MAIN".try_into().unwrap()),
+        bin: Some("A".try_into().unwrap()),
+        unit: None,
+        ordered: Some(Quantity::ONE),
+        handle: Quantity::ONE,
+        invoice: Quantity::ZERO,
+        unit_amount: None,
+        tracking: vec![tracking],
+        applies_to: EntryNo(0),
+        applies_from: EntryNo(0),
+    };
+    Command::PostDocument(PostDocument {
+        kind,
+        no: no.try_into().unwrap(),
+        date: crate::world::date(1, 15),
+        partner: None,
+        business_group: String::new(),
+        lines: vec![line],
+        charges: Vec::new(),
+    })
+}
+
+#[test]
+fn what_a_desk_takes_back_is_told_to_the_history_of_the_serial() {
+    let mut world = World::new();
+    let undone = |kind, no: &str| {
+        let no = no.try_into().unwrap();
+        Command::UndoPosted(UndoPosted { kind, no, posting: 1, line: 10_000 })
+    };
+    let codes_of = |world: &mut World, command: &Command| codes(&world.desk(command));
+    assert_eq!(codes_of(&mut world, &drill_posted(PO, "PO1")), []);
+    assert_eq!(codes_of(&mut world, &undone(PO, "PO1")), []);
+    assert_eq!(codes_of(&mut world, &undone(PO, "PO1")), [Code::AlreadyUndone]);
+    assert!(world.stocks().is_empty());
+    assert_eq!(codes_of(&mut world, &drill_posted(PO, "PO2")), []);
+    assert_eq!(world.stock("MAIN/A DRILL S1"), q("1"));
+
+    assert_eq!(codes_of(&mut world, &drill_posted(SO, "SO1")), []);
+    assert_eq!(codes_of(&mut world, &undone(PO, "PO2")), [Code::UndoStockConsumed]);
+    assert_eq!(codes_of(&mut world, &drill_posted(PO, "PO3")), []);
+    assert_eq!(codes_of(&mut world, &undone(SO, "SO1")), [Code::SerialAlreadyInStock]);
+    assert_eq!(world.stock("MAIN/A DRILL S1"), q("1"));
 }
 
 #[test]

@@ -6,19 +6,29 @@
 //! does not arrive stays on its way until somebody closes it (39); what arrives beyond the order is
 //! on hold (37).
 //!
+//! A direct order names no location between the two: what leaves is at once in the receipt bin of the
+//! receiver, by two entries, and posting the shipment posts both sides of the line (WAREHOUSE 13.1).
+//! Arriving is then a move from that bin into the one that was scanned, and everything else is as
+//! above, with the receipt bin in the place of the location between.
+//!
 //! For each line and tracking key, either something is on its way or something was received
 //! provisionally, never both: which one follows from the sums alone, not from the order of arrival.
+
+mod close;
+mod provisional;
 
 use protocol::code::Code;
 use protocol::feed::DocumentStatus;
 use protocol::operation::{DocumentKind, DocumentRef, Place, TransferReceive, TransferShip};
-use protocol::outcome::{Decision, Reason};
+use protocol::outcome::Reason;
 use protocol::quantity::Quantity;
 use protocol::words::DocumentNo;
 
-use crate::conflict;
+pub(crate) use self::close::close_remainder;
+use self::provisional::{
+    provisional_handled, provisional_parts, ship_provisionally, take_place_of,
+};
 use crate::document::{DocumentKey, Wanted};
-use crate::key::KeyRange;
 use crate::lookup;
 use crate::movement::carry::Motion;
 use crate::movement::goods::{self, Flow, Named};
@@ -27,12 +37,10 @@ use crate::movement::receive::hold_named;
 use crate::movement::spot::{self, End, Spot};
 use crate::posting::{Posting, Stop, add, subtract};
 use crate::schema::case::Choice;
-use crate::schema::document::{
-    Document, DocumentLine, DocumentLines, OnTheWay, ProvisionalShipment, ProvisionalShipments,
-};
-use crate::schema::entry::{EntryReason, EntryType, LineField, PostedBy};
+use crate::schema::document::Document;
+use crate::schema::entry::{EntryType, LineField};
 use crate::schema::place::Locations;
-use crate::schema::{BinId, LocationId, OrderKey, PlateId, StockKey, TrackingId, UnitId};
+use crate::schema::{BinId, LocationId, PlateId, StockKey};
 use crate::tables::Read as _;
 use crate::tracking::serial;
 
@@ -41,13 +49,19 @@ struct Order {
     key: DocumentKey,
     reference: DocumentRef,
     header: Document,
-    through: LocationId,
+    through: (LocationId, BinId),
 }
 
 impl Order {
-    /// Where goods like `key` are between the two locations.
+    /// Where goods like `key` are after the one and before the other has handled them.
     const fn between(&self, key: StockKey) -> StockKey {
-        StockKey { location: self.through, bin: BinId(0), plate: PlateId(0), ..key }
+        let (location, bin) = self.through;
+        StockKey { location, bin, plate: PlateId(0), ..key }
+    }
+
+    /// Whether what leaves is at the receiver at once.
+    const fn is_direct(&self) -> bool {
+        self.header.in_transit.is_none()
     }
 
     fn line(&self, line: u32) -> Option<(DocumentKind, DocumentNo, u32)> {
@@ -63,8 +77,15 @@ fn order_of(posting: &Posting<'_, '_>) -> Result<Order, Reason> {
         return Err(unknown);
     }
     let Some(header) = posting.document(&reference) else { return Err(unknown) };
-    let Some(through) = header.in_transit else {
-        return Err(Reason::new(Code::LocationRequired).word("document", &reference.no));
+    let through = match (header.in_transit, header.to_location) {
+        (Some(between), _) => (between, BinId(0)),
+        (None, Some(to)) => {
+            let row = posting.draft.row::<Locations>(&to).filter(|row| row.bin_mandatory);
+            (to, row.map_or(BinId(0), |row| row.receipt_bin))
+        }
+        (None, None) => {
+            return Err(Reason::new(Code::LocationRequired).word("document", &reference.no));
+        }
     };
     Ok(Order { key: (reference.kind, reference.no.clone()), reference, header, through })
 }
@@ -91,7 +112,7 @@ pub fn ship(posting: &mut Posting<'_, '_>, body: &TransferShip) -> Result<(), St
     let mut stood_for = Quantity::ZERO;
     for part in &replaced {
         stood_for = add(stood_for, part.quantity)?;
-        provisional_handled(posting, &order.key, part.line, part.quantity.negated())?;
+        provisional_handled(posting, &order, part.line, part.quantity.negated())?;
     }
     ship_lines(posting, &order, &named, key)?;
     for part in &replaced {
@@ -128,7 +149,7 @@ fn ship_lines(
     for portion in &attribution.portions {
         let line = portion.line.unwrap_or(0);
         on_the_way(posting, order, key, (line, portion.quantity))?;
-        posting.add_to_line(&order.key, line, LineField::Handled, portion.quantity)?;
+        shipped(posting, order, line, portion.quantity)?;
     }
     if !attribution.surplus.is_positive() {
         return Ok(());
@@ -144,9 +165,23 @@ fn ship_lines(
     posting.decision.changed(reason.clone());
     let line = over_line(posting, order, wanted);
     on_the_way(posting, order, key, (line, attribution.surplus))?;
-    posting.add_to_line(&order.key, line, LineField::Handled, attribution.surplus)?;
+    shipped(posting, order, line, attribution.surplus)?;
     let through = order.between(key);
     open_case(posting, vec![reason], through, vec![Choice::ApproveOver, Choice::Return]);
+    Ok(())
+}
+
+/// The line was shipped, and where the order is direct received with it.
+fn shipped(
+    posting: &mut Posting<'_, '_>,
+    order: &Order,
+    line: u32,
+    quantity: Quantity,
+) -> Result<(), Stop> {
+    posting.add_to_line(&order.key, line, LineField::Handled, quantity)?;
+    if order.is_direct() {
+        posting.add_to_line(&order.key, line, LineField::Received, quantity)?;
+    }
     Ok(())
 }
 
@@ -168,115 +203,6 @@ fn on_the_way(
     };
     posting.carry(&motion)?;
     posting.change_on_the_way((&order.key.1, line, key.tracking), quantity)
-}
-
-/// A part of a provisional shipment that a shipment takes the place of.
-struct Part {
-    line: u32,
-    at: OrderKey,
-    row: ProvisionalShipment,
-    quantity: Quantity,
-}
-
-/// What of the shipment has been received already.
-fn provisional_parts(
-    posting: &Posting<'_, '_>,
-    order: &Order,
-    named: &Named,
-) -> Result<Vec<Part>, Stop> {
-    let mut rest = named.base;
-    let mut parts = Vec::new();
-    let wanted = Wanted { item: named.item, variant: named.variant, tracking: named.tracking };
-    for (line, _row) in posting.lines_for(&order.reference, wanted) {
-        let prefix = (order.key.1.clone(), line, named.tracking);
-        let rows = posting.draft.list::<ProvisionalShipments>(&KeyRange::prefix(&prefix));
-        for ((_no, line, _tracking, at), row) in rows {
-            let quantity = row.quantity.min(rest);
-            if quantity.is_positive() {
-                parts.push(Part { line, at, row: *row, quantity });
-                rest = subtract(rest, quantity)?;
-            }
-        }
-    }
-    Ok(parts)
-}
-
-/// The provisional shipment gives way: what it took is brought back at its own instant, so that a
-/// count in between sees nothing of it.
-fn take_place_of(posting: &mut Posting<'_, '_>, order: &Order, part: &Part) -> Result<(), Stop> {
-    if serial::of(posting.draft, part.row.from.tracking).is_some() {
-        serial::forget(posting, part.row.through, part.at)?;
-    } else {
-        let motion = Motion {
-            reason: EntryReason::ProvisionalTransfer,
-            document: order.line(part.line),
-            ..Motion::between(part.row.through, part.row.from, part.quantity, part.at)
-        };
-        posting.carry_forgotten(&motion)?;
-    }
-    let way = (order.key.1.clone(), part.line, part.row.from.tracking);
-    posting.change_on_the_way((&way.0, way.1, way.2), part.quantity.negated())?;
-    posting.posted.on_the_way.pop();
-    forget_part(posting, part, way)?;
-    let key = (order.key.1.clone(), part.line, part.row.from.tracking, part.at);
-    let quantity = subtract(part.row.quantity, part.quantity)?;
-    if quantity.is_positive() {
-        posting
-            .draft
-            .put::<ProvisionalShipments>(&key, ProvisionalShipment { quantity, ..part.row });
-        return Ok(());
-    }
-    posting.draft.delete::<ProvisionalShipments>(&key);
-    conflict::restate(posting, part.at.operation(), |row| {
-        let outcome = &mut row.outcome;
-        outcome.reasons.retain(|reason| reason.code != Code::ProvisionalTransfer);
-        if outcome.reasons.is_empty() && outcome.decision == Decision::Changed {
-            outcome.decision = Decision::Accepted;
-        }
-    });
-    Ok(())
-}
-
-/// The receipt no longer stands for that part: an undo of it has that much less to take back.
-fn forget_part(
-    posting: &mut Posting<'_, '_>,
-    part: &Part,
-    way: (DocumentNo, u32, TrackingId),
-) -> Result<(), Stop> {
-    let operation = part.at.operation();
-    let Some(posted) = posting.draft.row::<PostedBy>(&operation) else { return Ok(()) };
-    let mut posted = (*posted).clone();
-    for leg in posted.legs.iter_mut().filter(|leg| leg.order == part.at) {
-        leg.delta = if leg.delta.is_negative() {
-            add(leg.delta, part.quantity)?
-        } else {
-            subtract(leg.delta, part.quantity)?
-        };
-    }
-    posted.legs.retain(|leg| !leg.delta.is_zero());
-    let standing: Vec<_> = posted
-        .standing
-        .iter()
-        .copied()
-        .filter(|(entry, _key)| posting.entry(*entry).order != part.at)
-        .collect();
-    posted.standing = standing;
-    for effect in posted
-        .lines
-        .iter_mut()
-        .filter(|effect| effect.line == part.line && effect.field == LineField::Handled)
-    {
-        effect.quantity = subtract(effect.quantity, part.quantity)?;
-    }
-    posted.serials.retain(|key| key.3 != part.at);
-    let shipped = posted.on_the_way.iter_mut().find(|(no, line, tracking, delta)| {
-        (no, *line, *tracking) == (&way.0, way.1, way.2) && delta.is_positive()
-    });
-    if let Some((_no, _line, _tracking, delta)) = shipped {
-        *delta = subtract(*delta, part.quantity)?;
-    }
-    posting.draft.put::<PostedBy>(&operation, posted);
-    Ok(())
 }
 
 /// Posts what arrived from the other location.
@@ -326,6 +252,9 @@ fn arrived(
     };
     posting.carry(&motion)?;
     posting.change_on_the_way((&order.key.1, line, key.tracking), quantity.negated())?;
+    if order.is_direct() {
+        return Ok(());
+    }
     posting.add_to_line(&order.key, line, LineField::Received, quantity)
 }
 
@@ -374,60 +303,6 @@ fn through(
 ) -> Result<(), Stop> {
     ship_provisionally(posting, order, key, (line, quantity))?;
     arrived(posting, order, key, (line, quantity))
-}
-
-fn ship_provisionally(
-    posting: &mut Posting<'_, '_>,
-    order: &Order,
-    key: StockKey,
-    (line, quantity): (u32, Quantity),
-) -> Result<(), Stop> {
-    let location = order.header.location;
-    let bin = posting
-        .draft
-        .row::<Locations>(&location)
-        .filter(|row| row.bin_mandatory)
-        .map_or(BinId(0), |row| row.shipment_bin);
-    let from = StockKey { location, bin, plate: PlateId(0), ..key };
-    let through = order.between(key);
-    let at = posting.next_order();
-    let motion = Motion {
-        reason: EntryReason::ProvisionalTransfer,
-        document: order.line(line),
-        ..Motion::between(from, through, quantity, at)
-    };
-    posting.carry(&motion)?;
-    posting.change_on_the_way((&order.key.1, line, key.tracking), quantity)?;
-    posting.add_to_line(&order.key, line, LineField::Handled, quantity)?;
-    provisional_only(posting, &order.key, line, quantity)?;
-    let row_key = (order.key.1.clone(), line, key.tracking, at);
-    let row = ProvisionalShipment { from, through, quantity };
-    posting.draft.put::<ProvisionalShipments>(&row_key, row);
-    Ok(())
-}
-
-fn provisional_only(
-    posting: &mut Posting<'_, '_>,
-    key: &DocumentKey,
-    line: u32,
-    quantity: Quantity,
-) -> Result<(), Stop> {
-    let line_key = (key.0, key.1.clone(), line);
-    let Some(row) = posting.draft.row::<DocumentLines>(&line_key) else { return Ok(()) };
-    let provisional = add(row.provisional, quantity)?;
-    posting.draft.put::<DocumentLines>(&line_key, DocumentLine { provisional, ..(*row).clone() });
-    Ok(())
-}
-
-/// The shipment itself is counted on the line instead of what stood for it.
-fn provisional_handled(
-    posting: &mut Posting<'_, '_>,
-    key: &DocumentKey,
-    line: u32,
-    quantity: Quantity,
-) -> Result<(), Stop> {
-    provisional_only(posting, key, line, quantity)?;
-    posting.change_line((&key.0, &key.1), line, LineField::Handled, quantity)
 }
 
 fn wrong_destination(posting: &mut Posting<'_, '_>, order: &Order, spot: &Spot, key: StockKey) {
@@ -488,86 +363,4 @@ fn without_order(
     let choices = vec![Choice::Accept, Choice::Correct, Choice::Return, Choice::Dismiss];
     let case = open_case(posting, vec![why, unordered], key, choices);
     posting.hold_free(key, named.base, &code, Some(case))
-}
-
-/// Ends the waiting for what is still on its way on a line: it was found in a place, or it is lost.
-/// What is lost arrives in the receiver's missing bin and is written off there.
-///
-/// # Errors
-///
-/// Refuses an unknown order or place, and a line with nothing on its way.
-pub(crate) fn close_remainder(
-    posting: &mut Posting<'_, '_>,
-    (no, line): (&DocumentNo, u32),
-    found: Option<&Place>,
-) -> Result<(), Stop> {
-    let kind = DocumentKind::TransferOrder;
-    posting.act.document = Some(DocumentRef { kind, no: no.clone(), line: Some(line) });
-    let order = order_of(posting).map_err(Stop::Refuse)?;
-    let spot = match found {
-        Some(place) => spot::resolve(posting, place, End::To)?,
-        None => missing_at_receiver(posting, &order)?,
-    };
-    let Some(row) = posting.draft.row::<DocumentLines>(&(kind, no.clone(), line)) else {
-        let reason = Reason::new(Code::DocumentLineUnknown).word("document", no);
-        return Err(Stop::Refuse(reason.word("line", line)));
-    };
-    let waiting = posting.draft.list::<OnTheWay>(&KeyRange::prefix(&(no.clone(), line)));
-    if waiting.is_empty() {
-        return Err(Stop::Refuse(Reason::new(Code::NotShipped).word("document", no)));
-    }
-    for ((_no, _line, tracking), quantity) in waiting {
-        let key = StockKey {
-            location: spot.location,
-            bin: spot.bin,
-            plate: spot.plate,
-            item: row.item,
-            variant: row.variant,
-            unit: UnitId(0),
-            tracking,
-        };
-        close_one(posting, &order, (line, key, *quantity), found.is_none())?;
-    }
-    Ok(())
-}
-
-fn close_one(
-    posting: &mut Posting<'_, '_>,
-    order: &Order,
-    (line, key, quantity): (u32, StockKey, Quantity),
-    lost: bool,
-) -> Result<(), Stop> {
-    if key.location != order.header.location {
-        arrived(posting, order, key, (line, quantity))?;
-    } else {
-        let at = posting.next_order();
-        let motion = Motion {
-            document: order.line(line),
-            ..Motion::between(order.between(key), key, quantity, at)
-        };
-        posting.carry(&motion)?;
-        let way = (&order.key.1, line, key.tracking);
-        posting.change_on_the_way(way, quantity.negated())?;
-        // Back at the sender it was never shipped.
-        let back = quantity.negated();
-        posting.add_to_line(&order.key, line, LineField::Handled, back)?;
-    }
-    if !lost {
-        return Ok(());
-    }
-    let at = posting.next_order();
-    let motion = Motion {
-        reason: EntryReason::CaseDecision,
-        document: order.line(line),
-        ..Motion::out_of_stock(EntryType::NegativeAdjustment, key, quantity, at)
-    };
-    posting.carry(&motion)
-}
-
-fn missing_at_receiver(posting: &Posting<'_, '_>, order: &Order) -> Result<Spot, Stop> {
-    let unknown = || Stop::refuse(Code::LocationRequired);
-    let location = order.header.to_location.ok_or_else(unknown)?;
-    let row = posting.draft.row::<Locations>(&location).ok_or_else(unknown)?;
-    let bin = if row.bin_mandatory { row.missing_bin } else { BinId(0) };
-    Ok(Spot { location, row, bin, plate: PlateId(0) })
 }

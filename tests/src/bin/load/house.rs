@@ -1,0 +1,276 @@
+//! A server in a process of its own, so that what is measured is the server: the company, and
+//! devices that are enrolled already.
+
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, Command, Stdio};
+
+use device_core::engine::Address;
+use ledger::schema::place::SitesByCode;
+use ledger::tables::Read as _;
+use protocol::frame::KeyAlgorithm;
+use serde_bytes::ByteBuf;
+use serde_json::{Value, json};
+use server::config::{Config, Tls};
+use server::server::{Running, Server};
+use server_core::identity::command::MachineCommand;
+use server_core::intake::command::CommandOrigin;
+use sha2::{Digest as _, Sha256};
+use tokio::sync::mpsc;
+
+use crate::{Problem, company, light};
+
+/// Devices that are enrolled at the same time.
+const AT_ONCE: usize = 64;
+
+/// How to serve.
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    /// The data folder.
+    #[arg(long)]
+    data: PathBuf,
+    /// The port; 0 takes a free one.
+    #[arg(long)]
+    port: u16,
+    /// Devices that are enrolled.
+    #[arg(long)]
+    devices: u32,
+    /// Connections that are let in each second.
+    #[arg(long)]
+    admissions_per_s: u32,
+    /// With TLS.
+    #[arg(long)]
+    tls: bool,
+}
+
+impl Arguments {
+    fn config(&self) -> Config {
+        let mut config = Config::local(&self.data);
+        config.listen.set_port(self.port);
+        config.admissions_per_s = self.admissions_per_s;
+        // An idle device is silent for five minutes: nothing is measured but that it is there.
+        config.heartbeat_s = 300;
+        if self.tls {
+            config.tls = Tls::SelfSigned { names: Vec::new() };
+        }
+        config
+    }
+}
+
+/// Serves until it is told to end: `restart` in a line of its own stops in good order and starts
+/// again on the same port, the end of the input ends it.
+pub(crate) async fn run(arguments: &Arguments) -> Result<Value, Problem> {
+    let mut config = arguments.config();
+    let mut running = Server::start(config.clone()).await?;
+    config.listen = running.addr();
+    enrol(&running, arguments.devices).await?;
+    say(&running);
+    let (told, mut orders) = mpsc::unbounded_channel();
+    std::thread::spawn(move || {
+        for line in std::io::stdin().lines() {
+            // It ends with the input, and with whoever listens.
+            if line.map_or(true, |line| told.send(line).is_err()) {
+                return;
+            }
+        }
+    });
+    while let Some(order) = orders.recv().await {
+        if order == "restart" {
+            running.stop().await;
+            running = Server::start(config.clone()).await?;
+            say(&running);
+        }
+    }
+    running.stop().await;
+    Ok(json!({"load": "house"}))
+}
+
+fn say(running: &Running) {
+    let pin = running.app().address().pin.map(|pin| server::secret::hex(&pin));
+    println!("{}", json!({"url": running.url(), "pin": pin}));
+}
+
+/// Enrols the devices that are not there yet, by their keys.
+async fn enrol(running: &Running, devices: u32) -> Result<(), Problem> {
+    use futures_util::{StreamExt as _, TryStreamExt as _};
+    let company = running.app().company();
+    let there = company.snapshot().list_devices();
+    if there >= devices {
+        return Ok(());
+    }
+    company::set_up(company, 1, 10).await?;
+    let site = company.snapshot().row::<SitesByCode>(&company::word("MAIN000"));
+    let site = site.ok_or("the site is there")?.0;
+    let expires = company.now().plus_us(3_600_000_000);
+    // One after the other, so that device `n` gets number `n`.
+    let codes = |n: u32| ByteBuf::from(Sha256::digest(n.to_le_bytes()).to_vec());
+    futures_util::stream::iter(1..=devices)
+        .map(|n| {
+            let allow = MachineCommand::AllowEnrolment { code_hash: codes(n), site, expires };
+            company::submit(company, CommandOrigin::System, allow.encode())
+        })
+        .buffered(AT_ONCE)
+        .try_for_each(|_judged| async { Ok(()) })
+        .await?;
+    futures_util::stream::iter(1..=devices)
+        .map(|n| {
+            let enrol = MachineCommand::Enrol {
+                code_hash: codes(n),
+                algorithm: KeyAlgorithm::Ed25519,
+                public_key: ByteBuf::from(light::key(n).verifying_key().to_bytes()),
+                name: format!("H-{n:05}"),
+                model: "load".to_owned(),
+            };
+            company::submit(company, CommandOrigin::System, enrol.encode())
+        })
+        .buffered(AT_ONCE)
+        .try_for_each(|_judged| async { Ok(()) })
+        .await
+}
+
+trait ListDevices {
+    fn list_devices(&self) -> u32;
+}
+
+impl<T: ledger::tables::Tables> ListDevices for T {
+    fn list_devices(&self) -> u32 {
+        let range = ledger::key::KeyRange::all();
+        let devices = self.list::<ledger::schema::identity::Devices>(&range);
+        u32::try_from(devices.len()).unwrap_or(u32::MAX)
+    }
+}
+
+/// The process with the server; ended when it is dropped.
+pub(crate) struct House {
+    child: Child,
+    orders: Option<ChildStdin>,
+    told: Told,
+    folder: PathBuf,
+    devices: u32,
+    admissions_per_s: u32,
+    is_tls: bool,
+    /// Where devices find it.
+    pub(crate) address: Address,
+}
+
+impl House {
+    /// Starts it over `folder`, and returns when it listens.
+    pub(crate) async fn start(
+        folder: &Path,
+        devices: u32,
+        admissions_per_s: u32,
+        is_tls: bool,
+    ) -> Result<Self, Problem> {
+        let (child, orders, told) = spawn(folder, (0, devices), (admissions_per_s, is_tls))?;
+        let mut house = Self {
+            child,
+            orders: Some(orders),
+            told,
+            folder: folder.to_owned(),
+            devices,
+            admissions_per_s,
+            is_tls,
+            address: Address { url: String::new(), pin: None },
+        };
+        house.address = house.listens().await?;
+        Ok(house)
+    }
+
+    /// The port it listens on.
+    pub(crate) fn port(&self) -> Result<u16, Problem> {
+        let port = self.address.url.trim_end_matches("/sync").rsplit(':').next();
+        Ok(port.ok_or("an address has a port")?.parse()?)
+    }
+
+    /// Stops it in good order and starts it again; returns when it listens again.
+    pub(crate) async fn restart(&mut self) -> Result<(), Problem> {
+        self.orders.as_mut().ok_or("it runs")?.write_all(b"restart\n")?;
+        self.listens().await.map(|_address| ())
+    }
+
+    /// Kills it and starts it again; returns when it listens again.
+    pub(crate) async fn kill(&mut self) -> Result<(), Problem> {
+        let port = self.port()?;
+        self.child.kill()?;
+        self.child.wait()?;
+        let (child, orders, told) =
+            spawn(&self.folder, (port, self.devices), (self.admissions_per_s, self.is_tls))?;
+        (self.child, self.orders, self.told) = (child, Some(orders), told);
+        self.listens().await.map(|_address| ())
+    }
+
+    /// KiB of memory, threads and open files of the server.
+    pub(crate) fn size(&self) -> Result<Size, Problem> {
+        let pid = self.child.id();
+        let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
+        let figure = |name: &str| {
+            let line = status.lines().find_map(|line| line.strip_prefix(name));
+            line.and_then(|line| line.split_whitespace().next()?.parse().ok())
+        };
+        Ok(Size {
+            resident_kib: figure("VmRSS:").ok_or("the system says how much memory there is")?,
+            threads: figure("Threads:").ok_or("the system counts threads")?,
+            files: std::fs::read_dir(format!("/proc/{pid}/fd"))?.count(),
+        })
+    }
+
+    /// Ends it; an error where it does not end well.
+    pub(crate) fn end(mut self) -> Result<(), Problem> {
+        drop(self.orders.take());
+        let ended = self.child.wait()?;
+        if ended.success() { Ok(()) } else { Err(format!("the server ended with {ended}").into()) }
+    }
+
+    /// Where it listens, when it says so.
+    async fn listens(&mut self) -> Result<Address, Problem> {
+        let line = self.told.recv().await.ok_or("the server did not start")?;
+        let told: Value = serde_json::from_str(&line)?;
+        let url = told["url"].as_str().ok_or("an address")?;
+        let pin = told["pin"].as_str().and_then(server::secret::from_hex);
+        Ok(Address { url: protocol::enrolment::sync_url(url), pin })
+    }
+}
+
+impl Drop for House {
+    fn drop(&mut self) {
+        // It has ended already where all went well.
+        let _ended = self.child.kill().and_then(|()| self.child.wait());
+    }
+}
+
+/// What the server takes of the machine.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Size {
+    pub(crate) resident_kib: u64,
+    pub(crate) threads: u64,
+    pub(crate) files: usize,
+}
+
+/// What the process says, line by line.
+type Told = mpsc::UnboundedReceiver<String>;
+
+fn spawn(
+    folder: &Path,
+    (port, devices): (u16, u32),
+    (admissions_per_s, is_tls): (u32, bool),
+) -> Result<(Child, ChildStdin, Told), Problem> {
+    let mut command = Command::new(std::env::current_exe()?);
+    command.arg("house").arg("--data").arg(folder);
+    command.args(["--port", &port.to_string(), "--devices", &devices.to_string()]);
+    command.args(["--admissions-per-s", &admissions_per_s.to_string()]);
+    if is_tls {
+        command.arg("--tls");
+    }
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
+    let orders = child.stdin.take().ok_or("it is told what to do")?;
+    let out = child.stdout.take().ok_or("it says where it is")?;
+    let (says, told) = mpsc::unbounded_channel();
+    std::thread::spawn(move || {
+        for line in BufReader::new(out).lines() {
+            if line.map_or(true, |line| says.send(line).is_err()) {
+                return;
+            }
+        }
+    });
+    Ok((child, orders, told))
+}

@@ -1,0 +1,42 @@
+//! The kept inputs of every decoder, and a bounded number of mutations of them. The binary `fuzz`
+//! goes on for as long as it is told.
+
+use tests::fuzz::{Fuzzer, TARGETS};
+
+/// Mutations of each target; the machine is opened anew for each of its inputs.
+const N: u64 = 2_000;
+const N_MACHINE: u64 = 150;
+
+#[test]
+fn no_decoder_breaks_its_promise_at_bytes_that_are_almost_right() {
+    for target in TARGETS {
+        let n = if target.name == "machine" { N_MACHINE } else { N };
+        let mut fuzzer = Fuzzer::open(target, 11).unwrap_or_else(|failure| {
+            panic!("{}: {} ({})", target.name, failure.why, failure.path.display())
+        });
+        if let Err(failure) = fuzzer.go_on(n) {
+            panic!("{}: {} ({})", target.name, failure.why, failure.path.display());
+        }
+        let played = fuzzer.played();
+        assert!(played.n_inputs > n && played.n_kinds >= 5, "{}: {played:?}", target.name);
+    }
+}
+
+#[test]
+fn a_broken_promise_is_noticed_and_its_input_is_kept() {
+    use tests::fuzz::{Answer, Target};
+    let target = Target {
+        name: "noticed",
+        samples: || vec![b"good".to_vec()],
+        run: |input| {
+            assert!(!input.contains(&0xff), "a byte that must not be");
+            Answer::of("fine")
+        },
+    };
+    let mut fuzzer = Fuzzer::open(target, 1).expect("the sample is good");
+    let failure = fuzzer.go_on(10_000).expect_err("some mutation has that byte");
+    assert!(failure.why.contains("must not be"), "{}", failure.why);
+    let kept = std::fs::read(&failure.path).expect("it is kept");
+    std::fs::remove_dir_all(failure.path.parent().expect("a folder")).expect("it can go again");
+    assert!(kept.contains(&0xff));
+}
