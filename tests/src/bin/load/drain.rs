@@ -20,7 +20,7 @@ use tests::prng::Prng;
 use tokio::time::Instant;
 
 use crate::client::Client;
-use crate::figures::{per_second, round};
+use crate::figures::{cpu, per_second, round};
 use crate::relay::Relay;
 use crate::{Problem, company};
 
@@ -102,6 +102,7 @@ async fn drain(
     client.tally = crate::client::Tally::default();
     relay.set_up(true);
     let begin = Instant::now();
+    let cpu_before = cpu()?;
     client.handle(Event::TryNow);
     let end = begin + Duration::from_secs(arguments.patience_s);
     let mut acked = None;
@@ -115,6 +116,7 @@ async fn drain(
             acked = Some(begin.elapsed());
         }
     }
+    let cpu_s = cpu()?.saturating_sub(cpu_before).as_secs_f64();
     let answered = client.answered_at.map_or(Duration::ZERO, |at| at - begin);
     let acked = acked.ok_or("outcomes came, and no acknowledgement")?;
     let (up, down) = relay.bytes();
@@ -122,7 +124,8 @@ async fn drain(
     let per_operation = |bytes: f64| round(bytes / n as f64);
     let tally = &client.tally;
     println!(
-        "{n} operations at {} Mbit/s: acknowledged after {:.2} s, answered after {:.2} s",
+        "{n} operations at {} Mbit/s: acknowledged after {:.2} s, answered after {:.2} s, {cpu_s:.2} s \
+         of CPU on both sides",
         arguments.mbit,
         acked.as_secs_f64(),
         answered.as_secs_f64()
@@ -139,6 +142,7 @@ async fn drain(
         "mbit": arguments.mbit,
         "acked_s": round(acked.as_secs_f64()),
         "answered_s": round(answered.as_secs_f64()),
+        "cpu_s": round(cpu_s),
         "acks_per_s": per_second(n, acked),
         "socket_bytes_per_operation": per_operation(up as f64),
         "push_bytes_per_operation": per_operation(tally.push_bytes as f64),

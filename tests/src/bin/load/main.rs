@@ -10,6 +10,7 @@
 //! | `idle` | memory and threads of a server with many quiet devices |
 //! | `reconnect` | a planned restart and a killed server, with everybody coming back |
 //! | `hostile` | a server under attack: alive, its devices served, its memory flat |
+//! | `soak` | flaps, restarts, a kill, backups and a restored server for as long as it is told |
 //!
 //! Each prints what it saw and ends with one line of JSON. A run in which something was not done
 //! as asked ends with an error: figures of broken work are not figures.
@@ -28,6 +29,7 @@ mod reconnect;
 mod relay;
 mod scan;
 mod snapshot;
+mod soak;
 
 use std::process::ExitCode;
 
@@ -65,6 +67,8 @@ enum Load {
     Reconnect(reconnect::Arguments),
     /// A server under attack.
     Hostile(hostile::Arguments),
+    /// Everything at once, for an hour.
+    Soak(soak::Arguments),
     /// The server that the loads start in a process of its own.
     #[command(hide = true)]
     House(house::Arguments),
@@ -89,6 +93,7 @@ fn main() -> ExitCode {
             Load::Idle(idle) => idle::run(&idle).await,
             Load::Reconnect(reconnect) => reconnect::run(&reconnect).await,
             Load::Hostile(hostile) => hostile::run(&hostile).await,
+            Load::Soak(soak) => soak::run(&soak).await,
             Load::House(house) => house::run(&house).await,
         }
     });
