@@ -4,7 +4,7 @@
 
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, ChildStdout, Command, Output, Stdio};
 
 use serde_json::Value;
 
@@ -33,7 +33,11 @@ fn refused(arguments: &[&str]) -> String {
 }
 
 /// A server at work, which is ended when the test is.
-struct Serving(Child);
+struct Serving {
+    child: Child,
+    /// What it says goes somewhere for as long as it runs.
+    _out: BufReader<ChildStdout>,
+}
 
 impl Serving {
     fn over(data: &str) -> Self {
@@ -42,24 +46,25 @@ impl Serving {
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn();
-        let mut serving = Self(child.expect("it runs"));
-        let out = serving.0.stdout.take().expect("it was asked for");
-        let line = BufReader::new(out).lines().next().expect("it says where it is").unwrap();
+        let mut child = child.expect("it runs");
+        let mut out = BufReader::new(child.stdout.take().expect("it was asked for"));
+        let mut line = String::new();
+        out.read_line(&mut line).expect("it says where it is");
         assert!(line.starts_with("Listening: "), "{line}");
-        serving
+        Self { child, _out: out }
     }
 
     fn kill(mut self) {
-        self.0.kill().expect("it can be killed");
-        self.0.wait().expect("it is our child");
+        self.child.kill().expect("it can be killed");
+        self.child.wait().expect("it is our child");
     }
 }
 
 impl Drop for Serving {
     fn drop(&mut self) {
         // It has ended already where the test went well.
-        drop(self.0.kill());
-        drop(self.0.wait());
+        drop(self.child.kill());
+        drop(self.child.wait());
     }
 }
 
