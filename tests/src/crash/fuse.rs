@@ -58,6 +58,10 @@ impl Fuse {
     /// A durable step of the server: says whether it dies before it.
     pub fn strikes(&self, what: &str) -> bool {
         let mut inner = self.lock();
+        if inner.phase.is_empty() {
+            // The company is being set up: the script has not begun.
+            return false;
+        }
         let name = format!("server, {}: {what}", inner.phase);
         let strikes = inner.at == Some(inner.names.len());
         inner.names.push(name);

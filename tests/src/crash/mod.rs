@@ -13,6 +13,8 @@ mod live;
 mod mutant;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use device_core::engine::Event as DeviceEvent;
 use device_core::engine::Work;
@@ -100,10 +102,8 @@ fn begin(hall: &mut Hall) -> Result<(), String> {
     let is_enrolled = |hall: &Hall| hall.device().is_some_and(|device| device.status(0).is_ready);
     hall.phase("enrolment and first replica");
     for _attempt in 0..3 {
-        let enrolled = hall.device().is_some_and(|device| device.identity().is_some());
-        if !enrolled {
-            hall.device_event(DeviceEvent::Enrol(company::invitation(0)));
-        }
+        // Whoever sees that the device did not join scans the code again.
+        hall.device_event(DeviceEvent::Enrol(company::invitation(0)));
         if hall.run_until(1_200, is_enrolled) {
             return Ok(());
         }
@@ -158,11 +158,26 @@ fn play(hall: &mut Hall) -> Result<(), String> {
     records(hall, 2);
     come_to_rest(hall)?;
     hall.phase("an old image of the device");
+    hall.set_offline(true);
     hall.replace_device(early_image, true);
+    // Where the process had died, its next boot had the number that this one has now: what it recorded at
+    // the same microsecond of it would be the same operation.
+    hall.run_until(7, |_hall| false);
     records(hall, 2);
+    hall.set_offline(false);
     come_to_rest(hall)?;
     hall.run_until(1_200, |_hall| false);
-    come_to_rest(hall)
+    come_to_rest(hall)?;
+    // Rows are counted page by page after a start.
+    let is_counted = |hall: &Hall| {
+        let replica = hall.device().map(device_core::engine::DeviceCore::replica);
+        replica.is_some_and(|replica| replica.sums_at(replica.cursor()).is_some())
+    };
+    if hall.run_until(3_600, is_counted) {
+        Ok(())
+    } else {
+        Err("its rows are not counted".to_owned())
+    }
 }
 
 /// One bit of the recorder is wrong: it is put right, and everything is written anew.
@@ -185,7 +200,11 @@ fn damage(hall: &mut Hall) {
 fn destroy(hall: &mut Hall) {
     use device_core::recorder::Disk as _;
     hall.set_offline(true);
-    records(hall, 3);
+    for _scan in 0..3 {
+        records(hall, 1);
+        // Each at its own time: what is looked for below is there once.
+        hall.run_until(1, |_hall| false);
+    }
     let folders = hall.folders.clone();
     if let Some((name, content)) = last_but_one(hall) {
         let segments = folders.recorder.list().unwrap_or_default();
@@ -258,6 +277,10 @@ fn judge(hall: &Hall) -> Result<(), String> {
         .map(|(_key, row)| row.quantity.units())
         .sum();
     if received.len() + hall.lost.len() < hall.n_acts {
+        let n = hall.n_acts;
+        return Err(format!("{n} receipts were confirmed, {} are in the book", received.len()));
+    }
+    if received.len() > hall.n_acts + hall.n_unsure {
         let n = hall.n_acts;
         return Err(format!("{n} receipts were confirmed, {} are in the book", received.len()));
     }
@@ -350,6 +373,7 @@ fn play_for_mutants(hall: &mut Hall) -> Result<(), String> {
     hall.replace_server(backup);
     hall.system(MachineCommand::BeginEpoch { fork, backup_at: None }.encode());
     come_to_rest(hall)?;
+    old_copy(hall)?;
     // The last pieces leave a bin: a row is gone.
     hall.record_other(&[carry("B", "C", 20)]);
     come_to_rest(hall)?;
@@ -365,6 +389,29 @@ fn play_for_mutants(hall: &mut Hall) -> Result<(), String> {
     slow_reader(hall)?;
     hall.run_until(1_500, |_hall| false);
     come_to_rest(hall)
+}
+
+/// A copy of the store that is older than the last contact is noticed, even where nothing was recorded in
+/// between.
+fn old_copy(hall: &mut Hall) -> Result<(), String> {
+    let incarnation = |hall: &Hall| {
+        hall.device().and_then(|device| device.identity()).map(|(_device, incarnation)| incarnation)
+    };
+    let image = hall.folders.image();
+    for _contact in 0..2 {
+        hall.break_wire();
+        hall.run_until(120, |_hall| false);
+    }
+    come_to_rest(hall)?;
+    let before = incarnation(hall);
+    hall.replace_device(image, false);
+    hall.run_until(300, |_hall| false);
+    come_to_rest(hall)?;
+    if incarnation(hall) > before {
+        Ok(())
+    } else {
+        Err("an old copy of a store went on, and nobody noticed".to_owned())
+    }
 }
 
 /// A device that does not read while much happens costs no more than a few messages.
@@ -425,6 +472,20 @@ pub fn steps() -> Vec<String> {
     fuse.names()
 }
 
+/// Ends the process before one step.
+///
+/// # Errors
+///
+/// What broke.
+pub fn end_at(step: usize, end: End) -> Result<(), String> {
+    trial(Some(step), end).1
+}
+
+/// Whether a panic with this payload is the end of a process of the script.
+pub fn is_end(payload: &dyn std::any::Any) -> bool {
+    payload.is::<fuse::Died>()
+}
+
 /// Which steps are tried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Which {
@@ -434,8 +495,9 @@ pub enum Which {
     Named,
 }
 
-/// Ends the process before each step, in every way; `each` hears of every trial.
-pub fn enumerate(which: Which, ends: &[End], mut each: impl FnMut(&Trial)) {
+/// Ends the process before each step, in every way, as many scripts at a time as there are cores; `each`
+/// hears of every trial.
+pub fn enumerate(which: Which, ends: &[End], each: impl FnMut(&Trial) + Send) {
     let names = steps();
     let mut ends_of: BTreeMap<&str, (usize, usize)> = BTreeMap::new();
     for (step, name) in names.iter().enumerate() {
@@ -443,13 +505,24 @@ pub fn enumerate(which: Which, ends: &[End], mut each: impl FnMut(&Trial)) {
     }
     let named: BTreeSet<usize> =
         ends_of.values().flat_map(|(first, last)| [*first, *last]).collect();
-    for (step, name) in names.iter().enumerate() {
-        if which == Which::Named && !named.contains(&step) {
-            continue;
+    let is_wanted = |step: &usize| which == Which::All || named.contains(step);
+    let steps = (0..names.len()).filter(is_wanted);
+    let trials: Vec<(usize, End)> =
+        steps.flat_map(|step| ends.iter().map(move |end| (step, *end))).collect();
+    let next = AtomicUsize::new(0);
+    let each = Mutex::new(each);
+    let work = || {
+        while let Some((step, end)) = trials.get(next.fetch_add(1, Ordering::Relaxed)).copied() {
+            let broke = trial(Some(step), end).1.err();
+            let point = names.get(step).cloned().unwrap_or_default();
+            let mut each = each.lock().unwrap_or_else(PoisonError::into_inner);
+            each(&Trial { point, step, end, broke });
         }
-        for end in ends {
-            let (_fuse, done) = trial(Some(step), *end);
-            each(&Trial { point: name.clone(), step, end: *end, broke: done.err() });
+    };
+    let n_threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    std::thread::scope(|scope| {
+        for _thread in 0..n_threads {
+            scope.spawn(work);
         }
-    }
+    });
 }

@@ -1,15 +1,13 @@
-//! Deliberate mistakes, each made where the two sides meet, and each to be noticed by what is checked
-//! at the end of a script. A check that notices none of them proves nothing.
+//! Deliberate mistakes, most of them made where the two sides meet, the others in the machine, and each to
+//! be noticed by what is checked at the end of a script. A check that notices none of them proves nothing.
 //!
 //! Those that a wire cannot make (raw clock, no causality) are played by the worlds.
 
-use device_core::engine::DeviceCore;
 use ledger::draft::Draft;
 use ledger::memory::MemoryTables;
 use ledger::tables::Read as _;
 use protocol::frame::{Frame, codec};
-use protocol::identity::{Hash16, Seq};
-use server_core::schema::Streams;
+use server_core::machine::Bug;
 use server_core::store::MemoryStore;
 
 /// A deliberate mistake.
@@ -64,26 +62,30 @@ impl Mutant {
         }
     }
 
+    /// The mistake of the machine that it is.
+    pub(super) const fn bug(self) -> Option<Bug> {
+        match self {
+            Self::AckBeforeSync => Some(Bug::AckBeforeSync),
+            Self::NoHash => Some(Bug::NoHash),
+            Self::NoLease => Some(Bug::NoLease),
+            Self::PruneAtAck
+            | Self::NoOrigin
+            | Self::DoubleApply
+            | Self::LostTombstone
+            | Self::FeedWithoutOutcome
+            | Self::UnboundedQueue => None,
+        }
+    }
+
     /// What the device gets instead of `bytes`.
-    pub(super) fn down(self, bytes: Vec<u8>, device: Option<&DeviceCore>) -> Vec<u8> {
+    pub(super) fn down(self, bytes: Vec<u8>) -> Vec<u8> {
         let Ok((mut frame, _body)) = codec::decode(&bytes, usize::MAX) else { return bytes };
-        let own = |seq: Seq, hash: Hash16| {
-            let recorder = device.and_then(DeviceCore::recorder);
-            let known = recorder.and_then(|recorder| recorder.read(seq.0).ok());
-            known.map_or(hash, |operation| Hash16(operation.hash.0))
-        };
         match (self, &mut frame) {
             (Self::PruneAtAck, Frame::Ack(ack)) => ack.safe_seq = ack.accepted_seq,
             (Self::PruneAtAck, Frame::Welcome(welcome)) => {
                 welcome.safe_seq = welcome.accepted_seq;
             }
             (Self::PruneAtAck, Frame::HeartbeatAck(ack)) => ack.safe_seq = ack.accepted_seq,
-            (Self::NoHash, Frame::Ack(ack)) => {
-                ack.accepted_hash = own(ack.accepted_seq, ack.accepted_hash);
-            }
-            (Self::NoHash, Frame::Welcome(welcome)) => {
-                welcome.accepted_hash = own(welcome.accepted_seq, welcome.accepted_hash);
-            }
             (Self::LostTombstone, Frame::Delta(delta)) => {
                 for group in &mut delta.groups {
                     group.records.retain(|record| record.row.is_some());
@@ -100,22 +102,10 @@ impl Mutant {
     }
 
     /// What the server gets instead of `bytes`.
-    pub(super) fn up(
-        self,
-        bytes: Vec<u8>,
-        store: &MemoryStore,
-        device: Option<&DeviceCore>,
-    ) -> Vec<u8> {
+    pub(super) fn up(self, bytes: Vec<u8>) -> Vec<u8> {
         let Ok((mut frame, _body)) = codec::decode(&bytes, usize::MAX) else { return bytes };
         match (self, &mut frame) {
             (Self::NoOrigin, Frame::Push(push)) => push.origins.clear(),
-            (Self::NoHash, Frame::Push(push)) => {
-                let identity = device.and_then(DeviceCore::identity);
-                let stream = identity.and_then(|identity| store.row::<Streams>(&identity));
-                if let Some(stream) = stream.filter(|row| row.accepted.next() == push.base_seq) {
-                    push.previous_hash = stream.hash;
-                }
-            }
             _ => return bytes,
         }
         codec::encode(&frame, false)
@@ -123,17 +113,10 @@ impl Mutant {
 
     /// What the server's disk holds instead, when its process begins.
     pub(super) fn at_rest(self, store: &mut MemoryStore) {
-        use ledger::key::KeyRange;
         use ledger::schema::book::{ChangesTable, Head, Heads};
-        use server_core::schema::Leases;
         let nothing = MemoryTables::new();
         let mut draft = Draft::over(&nothing);
         match self {
-            Self::NoLease => {
-                for (key, _row) in store.list::<Leases>(&KeyRange::all()) {
-                    draft.delete::<Leases>(&key);
-                }
-            }
             Self::DoubleApply => {
                 let head = store.row::<Heads>(&()).map(|head| *head).unwrap_or_default();
                 let before = protocol::identity::Lsn(head.lsn.0.saturating_sub(1));

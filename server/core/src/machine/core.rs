@@ -23,8 +23,8 @@ use crate::intake::push::{PreparedPush, PushFault, Sender, Taken, take_push};
 use crate::poster::Decided;
 use crate::poster::judge::Judge;
 use crate::schema::{SafePoint, SafePoints, Stream};
-use crate::session::check::Compared;
 use crate::session::budget::Budgets;
+use crate::session::check::Compared;
 use crate::session::turns::Turns;
 use crate::session::wire::ConnectionNo;
 use crate::store::{BatchNo, Cut, Store};
@@ -212,7 +212,8 @@ impl Core {
         let push = if self.config.bug.is_none() {
             push
         } else {
-            spoilt = bug::believed(self.config.bug, push);
+            let bug = self.config.bug;
+            spoilt = self.view(store, |view| bug::believed(bug, push, (view, sender.device)));
             &spoilt
         };
         let mut taken =

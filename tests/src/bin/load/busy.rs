@@ -61,8 +61,7 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<Value, Problem> {
     let mut config = Config::local(&folder.path().join("server"));
     if arguments.backups {
         let second = folder.path().join("backup");
-        config.backup =
-            Some(Schedule { every_s: 1, full_every_s: 1, ..Schedule::usual(second) });
+        config.backup = Some(Schedule { every_s: 1, full_every_s: 1, ..Schedule::usual(second) });
     }
     let running = Server::start(config).await?;
     let app = running.app();

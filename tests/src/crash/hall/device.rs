@@ -190,7 +190,7 @@ impl Hall {
         let recorded = self.with_device(|device, at| device.record_many(at, works));
         match recorded {
             // It died at it: nobody was told that it is recorded.
-            None => {}
+            None => self.n_unsure += works.len(),
             Some(Ok((names, actions))) => {
                 self.n_acts += names.len();
                 self.confirmed.extend(names);
@@ -237,7 +237,7 @@ impl Hall {
             self.now_us += 500;
             let bytes = match self.mutant {
                 None => bytes,
-                Some(mutant) => mutant.down(bytes, self.device.as_ref()),
+                Some(mutant) => mutant.down(bytes),
             };
             if self.mutant != Some(Mutant::UnboundedQueue) {
                 self.step(Event::Sent { connection: no });

@@ -145,6 +145,8 @@ pub struct Hall {
     pub violations: Vec<String>,
     /// Receipts that were confirmed.
     pub n_acts: usize,
+    /// Receipts during which the process died: nobody knows whether they were recorded.
+    pub n_unsure: usize,
     /// Messages that waited for the device at most.
     pub n_waiting_max: usize,
     nudge_us: i64,
@@ -152,8 +154,7 @@ pub struct Hall {
 
 fn config(mutant: Option<Mutant>) -> Config {
     let usual = Config::new(LeaseSecret::new([7; 32]), OrderKey::new([8; 32]));
-    let bug =
-        (mutant == Some(Mutant::AckBeforeSync)).then_some(server_core::machine::Bug::AckBeforeSync);
+    let bug = mutant.and_then(Mutant::bug);
     // Comparisons are a part of the script; people's terms are not.
     Config { check_interval_us: 600_000_000, silence_max_us: u64::MAX, bug, ..usual }
 }
@@ -193,6 +194,7 @@ impl Hall {
             missing: None,
             violations: Vec::new(),
             n_acts: 0,
+            n_unsure: 0,
             n_waiting_max: 0,
             nudge_us: BEGIN_US,
         };
@@ -333,7 +335,7 @@ impl Hall {
             self.now_us += 500;
             let bytes = match self.mutant {
                 None => bytes,
-                Some(mutant) => mutant.up(bytes, &self.store, self.device.as_ref()),
+                Some(mutant) => mutant.up(bytes),
             };
             let incoming = Incoming::read(&bytes, &Limits::DEFAULT);
             self.step(Event::Received { connection: no, incoming });
