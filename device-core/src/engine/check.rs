@@ -84,7 +84,9 @@ impl DeviceCore {
 /// The tables whose sums are other ones, with all their buckets.
 fn differing(sums: &Sums, digest: &Digest) -> Vec<TableBuckets> {
     let mut wanted = sums.totals();
-    wanted.values_mut().for_each(|total| *total = 0);
+    for total in wanted.values_mut() {
+        *total = 0;
+    }
     wanted.extend(digest.tables.iter().map(|table| (table.table, table.sum)));
     let own = sums.totals();
     wanted

@@ -144,7 +144,6 @@ fn failed_io(error: &std::io::Error) -> StoreError {
     }
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "errors are handed over by map_err")]
 fn failed_sled(error: sled::Error) -> StoreError {
     match &error {
         sled::Error::Io(error) => failed_io(error),

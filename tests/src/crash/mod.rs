@@ -185,7 +185,7 @@ fn damage(hall: &mut Hall) {
     use device_core::recorder::Disk as _;
     let folders = hall.folders.clone();
     let names = folders.recorder.list().unwrap_or_default();
-    let segment = names.iter().find(|name| name.ends_with(".seg"));
+    let segment = names.iter().find(|name| name.strip_suffix(".seg").is_some());
     if let Some(name) = segment {
         let bytes = folders.recorder.bytes_of(name).unwrap_or_default();
         let at = bytes.windows(3).position(|window| window == b"NUT");
@@ -208,7 +208,7 @@ fn destroy(hall: &mut Hall) {
     let folders = hall.folders.clone();
     if let Some((name, content)) = last_but_one(hall) {
         let segments = folders.recorder.list().unwrap_or_default();
-        for segment in segments.iter().filter(|segment| segment.ends_with(".seg")) {
+        for segment in segments.iter().filter(|segment| segment.strip_suffix(".seg").is_some()) {
             let bytes = folders.recorder.bytes_of(segment).unwrap_or_default();
             let at = bytes.windows(content.len()).position(|window| window == content);
             for bit in at.iter().flat_map(|at| (0..5_u8).map(move |bit| (at, bit))) {
@@ -395,7 +395,9 @@ fn play_for_mutants(hall: &mut Hall) -> Result<(), String> {
 /// between.
 fn old_copy(hall: &mut Hall) -> Result<(), String> {
     let incarnation = |hall: &Hall| {
-        hall.device().and_then(|device| device.identity()).map(|(_device, incarnation)| incarnation)
+        hall.device()
+            .and_then(device_core::engine::DeviceCore::identity)
+            .map(|(_device, incarnation)| incarnation)
     };
     let image = hall.folders.image();
     for _contact in 0..2 {

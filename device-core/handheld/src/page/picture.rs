@@ -1,6 +1,6 @@
 //! A photo or a signature for an operation that was recorded; and what only the server can tell.
 
-use device_core::engine::{AskError, Status};
+use device_core::engine::{AskError, DeviceCore, Status};
 use maud::{Markup, html};
 use protocol::frame::beside::Answer as Told;
 use protocol::outcome::Argument;
@@ -35,7 +35,7 @@ pub(super) fn picture(app: &App, desk: &Desk, name: &str) -> Markup {
 
 /// How many pictures wait to be sent; nothing when there are none.
 pub(super) fn waiting(app: &App, language: Language) -> Markup {
-    let n = app.device.read(|core| core.n_blobs());
+    let n = app.device.read(DeviceCore::n_blobs);
     let n = u64::try_from(n).unwrap_or(u64::MAX);
     html! {
         @if n > 0 {
@@ -48,12 +48,14 @@ pub(super) fn waiting(app: &App, language: Language) -> Markup {
 
 /// The address of the page that tells what other sites have of `item`.
 pub(super) fn elsewhere_of(item: &ItemNo) -> String {
+    use std::fmt::Write as _;
     let mut address = "/elsewhere/".to_owned();
     for byte in item.as_str().bytes() {
         if byte.is_ascii_alphanumeric() {
             address.push(char::from(byte));
         } else {
-            address.push_str(&format!("%{byte:02X}"));
+            // Writing to a text cannot fail.
+            let _ = write!(address, "%{byte:02X}");
         }
     }
     address

@@ -71,7 +71,7 @@ fn an_operation_never_waits_for_more_than_one_part_of_a_photo() {
             world.record(&receive("A-01", "BOLT", 1));
             n_recorded += 1;
         }
-        if !(world.deliver_up() || world.deliver_down() || world.post()) && !world.ring() {
+        if !(world.deliver_up() || world.deliver_down() || world.post() || world.ring()) {
             break;
         }
         if world.core.n_blobs() == 0 {

@@ -33,7 +33,7 @@ impl World {
     /// The segment that holds the operation, and where in it.
     fn place_of(&self, needle: &[u8]) -> (String, usize) {
         let mut names = self.folders.recorder.list().unwrap();
-        names.retain(|name| name.ends_with(".seg"));
+        names.retain(|name| name.strip_suffix(".seg").is_some());
         let found = names.into_iter().find_map(|name| {
             let bytes = self.folders.recorder.bytes_of(&name).unwrap();
             let at = bytes.windows(needle.len()).position(|window| window == needle)?;
