@@ -8,19 +8,22 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use protocol::enrolment::Invitation;
 use protocol::feed::OperatorRow;
+use protocol::frame::beside::Answer;
 use protocol::identity::OperationId;
+use protocol::operation::AttachmentKind;
 use protocol::words::OperatorId;
 use tokio::sync::{broadcast, mpsc, watch};
 
 use crate::boot::{Monotonic, SystemMonotonic};
 use crate::driver::Driver;
 use crate::engine::{
-    Action, Config, DeviceCore, Event, ListError, Moment, MyOperation, News, OpenError, Opened,
-    Opening, Parts, RecordError, SignInError, SignInWith, Status, UndoError, Work,
+    Action, AskError, AttachError, Config, DeviceCore, Event, ListError, Moment, MyOperation, News,
+    OpenError, Opened, Opening, Parts, Question, RecordError, SignInError, SignInWith, Status,
+    UndoError, Work,
 };
 use crate::key::DeviceKey;
-use crate::recorder::{Disk, FolderDisk, RecorderError};
-use crate::store::{SledStore, StoreName};
+use crate::recorder::{Disk, FolderDisk, RecorderError, release_ballast};
+use crate::store::{SledStore, Store, StoreError, StoreName};
 use crate::transport::PlainText;
 
 /// How an app wants its device.
@@ -166,20 +169,38 @@ fn key_path(folder: &Path) -> PathBuf {
     folder.join("key")
 }
 
+/// Opens a store. Where the disk is too full for that, the reserve of the recorder is given up: a
+/// device that opens and warns is better than one that does not open.
+fn open_store(
+    folder: &Path,
+    name: StoreName,
+    news: &mut Vec<News>,
+) -> Result<Box<dyn Store>, OpenError> {
+    let failed = |error| OpenError::Store(name, error);
+    let place = folder.join(name.folder());
+    let opened = match SledStore::open(&place) {
+        Err(StoreError::Full) if folder.join("recorder").is_dir() => {
+            let recorder = FolderDisk::open(&folder.join("recorder")).map_err(OpenError::Folder)?;
+            release_ballast(&recorder)?;
+            news.push(News::DiskFull);
+            SledStore::open(&place)
+        }
+        other => other,
+    };
+    let opened = opened.map_err(failed)?;
+    news.extend(opened.set_aside.map(|what| News::StoreSetAside(name, what)));
+    Ok(Box::new(opened.store))
+}
+
 fn parts(folder: &Path) -> Result<(Parts, Vec<News>), OpenError> {
     let mut news = Vec::new();
     std::fs::create_dir_all(folder).map_err(OpenError::Folder)?;
     if crate::wipe::finish(folder).map_err(OpenError::Folder)? {
         news.push(News::Wiped);
     }
-    let mut store = |name: StoreName| {
-        let opened = SledStore::open(&folder.join(name.folder()))
-            .map_err(|error| OpenError::Store(name, error))?;
-        news.extend(opened.set_aside.map(|what| News::StoreSetAside(name, what)));
-        Ok::<_, OpenError>(Box::new(opened.store))
-    };
     let state_disk = state_disk(folder).map_err(OpenError::Folder)?;
-    let (queue, replica) = (store(StoreName::Queue)?, store(StoreName::Replica)?);
+    let queue = open_store(folder, StoreName::Queue, &mut news)?;
+    let replica = open_store(folder, StoreName::Replica, &mut news)?;
     let mut store_name = [0; 16];
     getrandom::fill(&mut store_name)
         .map_err(|error| OpenError::Folder(std::io::Error::other(error)))?;
@@ -189,6 +210,7 @@ fn parts(folder: &Path) -> Result<(Parts, Vec<News>), OpenError> {
         state_disk,
         queue,
         replica,
+        blob_disk: Box::new(FolderDisk::open(&folder.join("photos")).map_err(OpenError::Folder)?),
         key: DeviceKey::open(&key_path(folder)).map_err(OpenError::Folder)?,
         store_name,
     };
@@ -204,6 +226,7 @@ impl Device {
     /// | `recorder/` | operations: the only thing that must not be lost |
     /// | `device/` | boot, clock evidence, address of the server |
     /// | `queue/`, `replica/` | sled: rebuilt when lost |
+    /// | `photos/` | photos and signatures that the server does not have yet |
     /// | `key`, `key.next` | the key of the device, and the next one, for this user only |
     ///
     /// # Errors
@@ -216,7 +239,8 @@ impl Device {
             mono_us: settings.clock.now_us(),
             wall_us: settings.clock.wall_us(),
         };
-        let Opened { core, news: more } = DeviceCore::open(settings.config, parts, opening)?;
+        let Opened { mut core, news: more } = DeviceCore::open(settings.config, parts, opening)?;
+        core.count_set_aside(&news);
         news.extend(more);
         for news in &news {
             tracing::warn!(?news, "while the device was opened");
@@ -322,6 +346,46 @@ impl Device {
     /// [`UndoError`].
     pub fn undo(&self, name: OperationId) -> Result<OperationId, UndoError> {
         self.shared.with(|core, at| split(core.undo(at, name)))
+    }
+
+    /// Keeps a photo or a signature of an earlier operation, and records that it belongs to it.
+    ///
+    /// # Errors
+    ///
+    /// [`AttachError`]: nothing is recorded.
+    pub fn attach(
+        &self,
+        target: OperationId,
+        kind: AttachmentKind,
+        bytes: &[u8],
+    ) -> Result<OperationId, AttachError> {
+        self.shared.with(|core, at| split(core.attach(at, target, (kind, bytes))))
+    }
+
+    /// Asks the server something that is not here, and waits no longer than `within`. Never needed
+    /// to record something.
+    ///
+    /// # Errors
+    ///
+    /// [`AskError`].
+    pub async fn ask(
+        &self,
+        question: &Question,
+        within: std::time::Duration,
+    ) -> Result<Answer, AskError> {
+        let mut news = self.news();
+        let within_ms = u32::try_from(within.as_millis()).unwrap_or(u32::MAX);
+        let id = self.shared.with(|core, _at| split(core.ask(question, within_ms)))?;
+        let answer = async {
+            loop {
+                match news.recv().await {
+                    Ok(News::Answered(answer)) if answer.id == id => return Ok(answer),
+                    Ok(_) | Err(broadcast::error::RecvError::Lagged(_)) => {}
+                    Err(broadcast::error::RecvError::Closed) => return Err(AskError::Offline),
+                }
+            }
+        };
+        tokio::time::timeout(within, answer).await.unwrap_or(Err(AskError::Late))
     }
 
     /// Opens the recorder again after it has failed.

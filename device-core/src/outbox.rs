@@ -77,6 +77,29 @@ fn read_entry_key(key: &[u8]) -> Result<Seq, StoreError> {
     bytes.map(|bytes| Seq(u64::from_be_bytes(bytes))).ok_or(StoreError::Damaged)
 }
 
+/// What the store has of the operation with this number: a second copy of the recorder's.
+pub(crate) fn copy_of(
+    store: &dyn Store,
+    (device, incarnation): (u32, u32),
+    seq: u64,
+) -> Option<Vec<u8>> {
+    let owner = [device.to_be_bytes(), incarnation.to_be_bytes()].concat();
+    store.get(OWNER).ok().flatten().filter(|known| *known == owner)?;
+    store.get(&entry_key(Seq(seq))).ok().flatten()
+}
+
+/// Forgets operations that the recorder has lost: what is shown is what will be sent.
+pub(crate) fn forget(
+    store: &mut dyn Store,
+    lost: impl Iterator<Item = u64>,
+) -> Result<(), StoreError> {
+    let mut batch = Batch::new();
+    for seq in lost {
+        batch.delete(entry_key(Seq(seq)));
+    }
+    if batch.is_empty() { Ok(()) } else { store.apply(batch) }
+}
+
 impl Entry {
     fn new(seq: Seq, first: OperationId, content: &[u8]) -> Option<Self> {
         let recorded = Recorded::from_content(content).ok()?;
@@ -298,13 +321,29 @@ impl Outbox {
     pub fn set_aside(&mut self) -> Result<String, StoreError> {
         let place = self.store.set_aside()?;
         self.doomed.clear();
+        self.write_all()?;
+        Ok(place)
+    }
+
+    fn write_all(&mut self) -> Result<(), StoreError> {
         let mut batch = Batch::new();
         batch.put(OWNER.to_vec(), self.owner());
         for entry in self.entries.values() {
             batch.put(entry_key(entry.seq), entry.recorded.to_content());
         }
-        self.store.apply(batch)?;
-        Ok(place)
+        self.store.apply(batch)
+    }
+
+    /// Goes on after the disk was full: the store is opened again and written anew from what is known.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Full`]: as before; any other: the store is to be set aside.
+    pub fn reopen(&mut self) -> Result<(), StoreError> {
+        self.store.reopen()?;
+        self.clear_store()?;
+        self.doomed.clear();
+        self.write_all()
     }
 
     /// Takes the new numbers of `recorder` over after it has re-labelled its operations.

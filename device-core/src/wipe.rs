@@ -7,7 +7,7 @@ use std::path::Path;
 
 /// Says that everything is to be deleted; the last file to go.
 const MARKER: &str = "wiped";
-const FOLDERS: [&str; 4] = ["recorder", "device", "queue", "replica"];
+const FOLDERS: [&str; 5] = ["recorder", "device", "queue", "replica", "photos"];
 const FILES: [&str; 4] = ["key", "key.next", "key.new", "key.next.new"];
 
 /// Deletes everything in the folder of a device.
@@ -70,7 +70,7 @@ mod tests {
     fn nothing_of_ours_remains_and_nothing_else_is_touched() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path();
-        for name in ["recorder", "device", "queue", "replica", "queue.aside-1", "photos"] {
+        for name in ["recorder", "device", "queue", "replica", "queue.aside-1", "photos", "music"] {
             fs::create_dir(path.join(name)).unwrap();
             fs::write(path.join(name).join("file"), "x").unwrap();
         }
@@ -78,7 +78,7 @@ mod tests {
             fs::write(path.join(name), "x").unwrap();
         }
         begin(path).unwrap();
-        assert_eq!(left(path), ["notes.txt", "photos"]);
+        assert_eq!(left(path), ["music", "notes.txt"]);
         assert!(!finish(path).unwrap(), "it is done");
     }
 

@@ -8,14 +8,17 @@
 //!
 //! Order of reading: [`identity`] (who said what, in which order), [`operation`] (what a device
 //! asks for), [`outcome`] and [`code`] (what became of it), [`feed`] (what comes back),
-//! [`evidence`] (what is known of a device's clock), [`frame`] (how all of it travels).
+//! [`evidence`] (what is known of a device's clock), [`health`] (and of its storage), [`digest`]
+//! (whether two sides hold the same rows), [`frame`] (how all of it travels).
 
 pub mod barcode;
 pub mod code;
+pub mod digest;
 pub mod enrolment;
 pub mod evidence;
 pub mod feed;
 pub mod frame;
+pub mod health;
 pub mod identity;
 pub mod operation;
 pub mod outcome;

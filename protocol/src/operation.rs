@@ -450,6 +450,76 @@ pub struct Answer {
     pub answer: ReasonText,
 }
 
+/// What an attachment is, in the words of the person who made it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AttachmentKind {
+    /// A photo.
+    Photo,
+    /// A signature, drawn on the screen.
+    Signature,
+}
+
+/// How an attachment is encoded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MediaType {
+    /// `image/jpeg`.
+    Jpeg,
+    /// `image/png`.
+    Png,
+    /// `image/webp`.
+    Webp,
+}
+
+impl MediaType {
+    /// The name in a `Content-Type`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Jpeg => "image/jpeg",
+            Self::Png => "image/png",
+            Self::Webp => "image/webp",
+        }
+    }
+
+    /// The type of the bytes of a file, by how they begin; none for all that is not an image.
+    pub fn of_bytes(bytes: &[u8]) -> Option<Self> {
+        let is_webp = bytes.starts_with(b"RIFF")
+            && bytes.get(8..12).is_some_and(|signature| signature == b"WEBP");
+        if bytes.starts_with(&[0xFF, 0xD8, 0xFF]) {
+            Some(Self::Jpeg)
+        } else if bytes.starts_with(b"\x89PNG\r\n\x1a\n") {
+            Some(Self::Png)
+        } else {
+            is_webp.then_some(Self::Webp)
+        }
+    }
+}
+
+/// Fact: a photo or a signature belongs to an earlier operation of this device. Its bytes travel
+/// beside the operations, by their hash; nothing waits for them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Attach {
+    /// The incarnation in which that operation was first recorded.
+    #[serde(rename = "i")]
+    pub incarnation: Incarnation,
+    /// Its number there.
+    #[serde(rename = "s")]
+    pub seq: Seq,
+    /// SHA-256 of the bytes.
+    #[serde(rename = "h")]
+    pub hash: serde_bytes::ByteBuf,
+    /// Their length.
+    #[serde(rename = "n")]
+    pub length: u32,
+    /// How they are encoded.
+    #[serde(rename = "m")]
+    pub media: MediaType,
+    /// What they show.
+    #[serde(rename = "k")]
+    pub kind: AttachmentKind,
+}
+
 /// Harmless: an operation without fields ([`Body::SignOut`], [`Body::Void`]).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Nothing {}
@@ -527,6 +597,8 @@ bodies! {
     SignIn(SignIn) = "sign_in";
     /// The person of the envelope gave the device back.
     SignOut(Nothing) = "sign_out";
+    /// See [`Attach`].
+    Attach(Attach) = "attach";
     /// Stands where the recorder lost an operation, so that the loss is counted and visible.
     Void(Nothing) = "void";
 }

@@ -357,6 +357,31 @@ standing-revoked = Denne enhed må ikke længere arbejde med serveren. Spørg di
 page-stop = Scanning er stoppet
 stop-storage = Det sidste scan er IKKE gemt: { $reason }
 stop-storage-next = Fortsæt ikke. Kald på din leder. Det, der blev gemt før, er sikkert.
+stop-reason-full = enhedens lager er fuldt
+storage-low = Enhedens lager er næsten fuldt. Sig det til din leder; scan gemmes stadig.
+storage-full = Enhedens lager er fuldt. Der kan ikke gemmes mere.
+sync-lost = { $n ->
+    [one] Enhedens lager har ødelagt 1 scan. Din leder kan se det.
+   *[other] Enhedens lager har ødelagt { $n } scan. Din leder kan se det.
+}
+page-picture = Foto eller underskrift
+picture-photo = Tag et foto
+picture-sign = Skriv under her
+picture-kept = Gemt her. Det sendes, når intet andet venter.
+picture-refused = Det kunne ikke gemmes
+button-picture = Foto
+button-sign = Gem underskriften
+sync-pictures = { $n ->
+    [one] 1 billede venter, til intet andet skal sendes
+   *[other] { $n } billeder venter, til intet andet skal sendes
+}
+page-elsewhere = { $item } andre steder
+button-elsewhere = Andre steder
+elsewhere-offline = Det ved kun serveren, og den kan ikke spørges nu
+elsewhere-late = Serveren svarede ikke i tide
+elsewhere-none = Ingen andre steder har noget
+elsewhere-hidden = vises ikke
+elsewhere-cut = Der er mere, end der vises her
 page-out = Vagten slut
 out-waiting = { $n ->
     [0] Alt er sendt.
@@ -382,5 +407,6 @@ kind-unidentified = Ukendt label
 kind-answer = Svar
 kind-sign_in = Logget på
 kind-sign_out = Logget af
+kind-attach = Billede
 kind-void = Tabt
 page-not-found = Den side findes ikke

@@ -357,6 +357,31 @@ standing-revoked = This device may not work with the server any more. Ask your s
 page-stop = Scanning has stopped
 stop-storage = The last scan is NOT saved: { $reason }
 stop-storage-next = Do not go on. Call your supervisor. What was saved before is safe.
+stop-reason-full = the storage of this device is full
+storage-low = The storage of this device is nearly full. Tell your supervisor; scans are still saved.
+storage-full = The storage of this device is full. Nothing more can be saved.
+sync-lost = { $n ->
+    [one] The storage of this device has destroyed 1 scan. Your supervisor sees that.
+   *[other] The storage of this device has destroyed { $n } scans. Your supervisor sees that.
+}
+page-picture = Photo or signature
+picture-photo = Take a photo
+picture-sign = Sign here
+picture-kept = Saved here. It is sent when nothing else waits.
+picture-refused = That could not be saved
+button-picture = Photo
+button-sign = Save the signature
+sync-pictures = { $n ->
+    [one] 1 picture waits until nothing else is to be sent
+   *[other] { $n } pictures wait until nothing else is to be sent
+}
+page-elsewhere = { $item } at other sites
+button-elsewhere = Other sites
+elsewhere-offline = Only the server knows that, and it cannot be asked now
+elsewhere-late = The server did not answer in time
+elsewhere-none = No other site has any
+elsewhere-hidden = not shown
+elsewhere-cut = There is more than is shown here
 page-out = End of shift
 out-waiting = { $n ->
     [0] Everything is sent.
@@ -382,5 +407,6 @@ kind-unidentified = Unknown label
 kind-answer = Answer
 kind-sign_in = Signed in
 kind-sign_out = Signed out
+kind-attach = Picture
 kind-void = Lost
 page-not-found = There is no such page

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 
 use device_core::device::{Device, Settings};
@@ -74,15 +75,17 @@ pub(crate) fn runtime() -> Runtime {
 }
 
 /// A port below those that the system gives to whoever connects: nobody takes it while the server
-/// is away.
+/// is away, nor does another test of this process.
 fn free_port() -> u16 {
-    // Each house looks in a range of its own: two that look at once would find the same port free.
-    static HOUSES: std::sync::atomic::AtomicU16 = std::sync::atomic::AtomicU16::new(0);
-    let house = HOUSES.fetch_add(100, std::sync::atomic::Ordering::Relaxed) % 2_000;
+    static TAKEN: AtomicU16 = AtomicU16::new(0);
     let first = 20_000 + u16::try_from(std::process::id() % 10_000).expect("below ten thousand");
-    (first + house..32_000)
-        .find(|port| std::net::TcpListener::bind(("127.0.0.1", *port)).is_ok())
-        .expect("some port is free")
+    loop {
+        let port = first + TAKEN.fetch_add(1, Ordering::Relaxed);
+        assert!(port < 32_000, "some port is free");
+        if std::net::TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
 }
 
 /// The company. Its server may be away.

@@ -3,6 +3,7 @@
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -20,33 +21,39 @@ const PACE_MS: u64 = 4;
 const PIECE: i128 = 100_000;
 
 /// Lines that a device has written: the names of confirmed operations.
-type Confirmed = Arc<Mutex<Vec<OperationId>>>;
+pub(crate) type Confirmed = Arc<Mutex<Vec<OperationId>>>;
+/// The last operation of which a device has said that the server has it.
+pub(crate) type Acked = Arc<AtomicU64>;
 
 /// A process that is killed when nobody holds it any more.
-struct Process {
+pub(crate) struct Process {
     child: Child,
     reader: Option<JoinHandle<bool>>,
 }
 
 impl Process {
-    fn server(folder: &Path, port: u16) -> Self {
+    pub(crate) fn server(folder: &Path, port: u16) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_kill"));
         command.arg("server").arg(folder).arg(port.to_string());
         let child = command.spawn().expect("the server starts");
         Self { child, reader: None }
     }
 
-    fn device(folder: &Path, confirmed: &Confirmed) -> Self {
+    fn device(folder: &Path, (confirmed, acked): (&Confirmed, &Acked)) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_kill"));
         command.arg("device").arg(folder).arg(PACE_MS.to_string());
         command.stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut child = command.spawn().expect("the device starts");
         let lines = BufReader::new(child.stdout.take().expect("it was asked for")).lines();
-        let confirmed = Arc::clone(confirmed);
+        let (confirmed, acked) = (Arc::clone(confirmed), Arc::clone(acked));
         let reader = std::thread::spawn(move || {
             for line in lines.map_while(Result::ok) {
                 if line == "drained" {
                     return true;
+                }
+                if let Some(seq) = line.strip_prefix("acked ").and_then(|seq| seq.parse().ok()) {
+                    acked.fetch_max(seq, Ordering::SeqCst);
+                    continue;
                 }
                 // A line that the kill has cut short was confirmed to nobody.
                 if let Some(name) = name_of(&line) {
@@ -59,7 +66,7 @@ impl Process {
     }
 
     /// SIGKILL. A process that ended before has failed.
-    fn kill(mut self) {
+    pub(crate) fn kill(mut self) {
         let ended = self.child.try_wait().expect("it is our child");
         assert_eq!(ended, None, "a process ended by itself");
         self.child.kill().expect("it can be killed");
@@ -70,7 +77,7 @@ impl Process {
     }
 
     /// Lets a device finish. Says whether everything had an outcome.
-    fn finish(mut self) -> bool {
+    pub(crate) fn finish(mut self) -> bool {
         drop(self.child.stdin.take());
         let reader = self.reader.take().expect("a device");
         until("the device drains", || reader.is_finished().then_some(()));
@@ -94,8 +101,12 @@ fn name_of(line: &str) -> Option<OperationId> {
     Some(OperationId { device, incarnation, seq: Seq(seq) })
 }
 
-fn at_work(folder: &Path, confirmed: &Confirmed, n_before: usize) -> Process {
-    let device = Process::device(folder, confirmed);
+pub(crate) fn at_work(
+    folder: &Path,
+    (confirmed, acked): (&Confirmed, &Acked),
+    n_before: usize,
+) -> Process {
+    let device = Process::device(folder, (confirmed, acked));
     until("the device works", || {
         let n = confirmed.lock().expect("nobody panics with it").len();
         (n > n_before).then_some(())
@@ -114,11 +125,11 @@ fn what_was_confirmed_outlives_every_kill_and_counts_once() {
     house.stop();
 
     let (server_folder, device_folder) = (house.server_folder(), house.device_folder());
-    let confirmed = Confirmed::default();
+    let (confirmed, acked) = (Confirmed::default(), Acked::default());
     let count = || confirmed.lock().expect("nobody panics with it").len();
     let mut prng = Prng::new(20_261_123);
     let mut server = Process::server(&server_folder, house.port());
-    let mut device = at_work(&device_folder, &confirmed, 0);
+    let mut device = at_work(&device_folder, (&confirmed, &acked), 0);
     for _round in 0..ROUNDS {
         // The moment of the kill, not a wait for anything.
         let moment = u64::try_from(prng.between(20, 700)).expect("above zero");
@@ -130,13 +141,13 @@ fn what_was_confirmed_outlives_every_kill_and_counts_once() {
             }
             2 | 3 => {
                 device.kill();
-                device = at_work(&device_folder, &confirmed, count());
+                device = at_work(&device_folder, (&confirmed, &acked), count());
             }
             _ => {
                 server.kill();
                 device.kill();
                 server = Process::server(&server_folder, house.port());
-                device = at_work(&device_folder, &confirmed, count());
+                device = at_work(&device_folder, (&confirmed, &acked), count());
             }
         }
     }

@@ -1,7 +1,11 @@
 //! The suite: what holds for the whole, seen from outside.
 
 mod browser;
+mod crash;
+mod discarded;
+mod disk;
 mod end_to_end;
+mod full_disk;
 mod fuzz;
 mod house;
 mod kill;

@@ -330,3 +330,53 @@ events.addEventListener("error", () => document.body.classList.add("stale"));
 
 document.addEventListener("pointerdown", unlock);
 listen();
+
+// Pictures: a photo is made smaller here, a signature is drawn; both are sent as they are.
+
+const PICTURE_SIDE_MAX = 1600;
+const PICTURE_QUALITY = 0.8;
+
+async function keepPicture(name, kind, canvas, type) {
+  const said = document.getElementById("picture-said");
+  const blob = await new Promise((done) => canvas.toBlob(done, type, PICTURE_QUALITY));
+  const answer = await fetch(`/picture/${name}/${kind}`, { method: "POST", body: blob });
+  said.textContent = answer.ok ? said.dataset.kept : said.dataset.refused;
+  signal(answer.ok ? "complete" : "stop");
+}
+
+document.addEventListener("change", async (event) => {
+  const form = event.target.closest("#photo");
+  if (!form || !event.target.files.length) return;
+  const image = await createImageBitmap(event.target.files[0]);
+  const scale = Math.min(1, PICTURE_SIDE_MAX / Math.max(image.width, image.height));
+  const canvas = document.createElement("canvas");
+  canvas.width = Math.round(image.width * scale);
+  canvas.height = Math.round(image.height * scale);
+  canvas.getContext("2d").drawImage(image, 0, 0, canvas.width, canvas.height);
+  await keepPicture(form.dataset.picture, "photo", canvas, "image/jpeg");
+});
+
+document.addEventListener("pointermove", (event) => {
+  const pad = event.target.closest("#pad");
+  if (!pad || event.pressure === 0) return;
+  event.preventDefault();
+  const place = pad.getBoundingClientRect();
+  const [x, y] = [(event.clientX - place.left) * pad.width / place.width,
+    (event.clientY - place.top) * pad.height / place.height];
+  const pen = pad.getContext("2d");
+  pen.lineWidth = 4;
+  pen.lineCap = "round";
+  pen.beginPath();
+  pen.moveTo(x - event.movementX * pad.width / place.width,
+    y - event.movementY * pad.height / place.height);
+  pen.lineTo(x, y);
+  pen.stroke();
+});
+
+document.addEventListener("click", (event) => {
+  const sign = event.target.closest("#sign");
+  if (!sign) return;
+  const pad = document.getElementById("pad");
+  const name = sign.closest("[data-picture]").dataset.picture;
+  keepPicture(name, "signature", pad, "image/png");
+});

@@ -127,6 +127,7 @@ fn status_of(status: &Status, desk: &Desk) -> Value {
         "site": status.site,
         "device": status.identity.map(|(device, _)| device.0),
         "stopped": desk.stopped,
+        "storage": status.storage,
     })
 }
 

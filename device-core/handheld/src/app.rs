@@ -16,7 +16,7 @@ use device_core::engine::{
 use protocol::barcode::{self, Meaning, ScanProfile};
 use protocol::feed::{LocationRow, OperatorRow, Role, TaskRow};
 use protocol::identity::{Incarnation, OperationId, Seq, ServerTime, TaskId};
-use protocol::operation::{Answer as AnswerBody, Body, DocumentKind};
+use protocol::operation::{Answer as AnswerBody, AttachmentKind, Body, DocumentKind};
 use protocol::text::Language;
 use protocol::words::{LocationCode, OperatorId, ReasonText};
 use tokio::sync::broadcast;
@@ -468,8 +468,12 @@ impl App {
     /// Nothing was recorded: red, and no further scanning.
     fn not_recorded(&self, desk: &mut Desk, error: &RecordError) -> Answer {
         tracing::error!(%error, "not recorded");
+        let reason = match error {
+            RecordError::Full => plain("stop-reason-full", self.language(desk)),
+            error => error.to_string(),
+        };
         if !matches!(error, RecordError::TooLarge { .. }) {
-            desk.stopped = Some(error.to_string());
+            desk.stopped = Some(reason);
         }
         desk.remark = Some(Remark { signal: Signal::Stop, text: error.to_string() });
         drop(self.changes.send(Change::Page));
@@ -496,13 +500,30 @@ impl App {
         Answer { signal: Signal::Complete, recorded }
     }
 
-    fn undo_operation(&self, desk: &mut Desk, text: &str) -> Answer {
+    /// The operation that `incarnation-seq` names.
+    fn named(&self, text: &str) -> Option<OperationId> {
         let device = self.device.status().identity.map(|(device, _)| device).unwrap_or_default();
-        let name = text.split_once('-').and_then(|(incarnation, seq)| {
-            let incarnation = Incarnation(incarnation.parse().ok()?);
-            Some(OperationId { device, incarnation, seq: Seq(seq.parse().ok()?) })
-        });
-        let Some(name) = name else { return Answer::of(Signal::Stop) };
+        let (incarnation, seq) = text.split_once('-')?;
+        let incarnation = Incarnation(incarnation.parse().ok()?);
+        Some(OperationId { device, incarnation, seq: Seq(seq.parse().ok()?) })
+    }
+
+    /// Keeps a picture for an operation; says why not, where not.
+    pub(crate) fn take_picture(
+        &self,
+        name: &str,
+        kind: AttachmentKind,
+        bytes: &[u8],
+    ) -> Result<OperationId, String> {
+        let target = self.named(name).ok_or_else(|| format!("{name} names no operation"))?;
+        self.device.attach(target, kind, bytes).map_err(|error| {
+            tracing::warn!(%error, "a picture was not taken");
+            error.to_string()
+        })
+    }
+
+    fn undo_operation(&self, desk: &mut Desk, text: &str) -> Answer {
+        let Some(name) = self.named(text) else { return Answer::of(Signal::Stop) };
         match self.device.undo(name) {
             Ok(id) => Answer { signal: Signal::Complete, recorded: vec![id] },
             Err(UndoError::Record(error)) => self.not_recorded(desk, &error),

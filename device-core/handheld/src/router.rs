@@ -2,12 +2,15 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Form, Path, State};
+use axum::extract::{DefaultBodyLimit, Form, Path, State};
 use axum::http::header::{CONTENT_TYPE, LOCATION};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Router, middleware};
+use device_core::engine::Question;
+use protocol::operation::AttachmentKind;
+use protocol::words::ItemNo;
 
 use crate::app::App;
 use crate::deed::{Deed, Fields};
@@ -30,6 +33,12 @@ pub(crate) fn routes(app: Arc<App>, port: u16, token: String) -> Router {
         .route("/mine", get(mine))
         .route("/tasks", get(tasks))
         .route("/out", get(out))
+        .route("/elsewhere/{item}", get(elsewhere))
+        .route("/picture/{name}", get(picture))
+        .route(
+            "/picture/{name}/{kind}",
+            post(take_picture).layer(DefaultBodyLimit::max(PICTURE_BYTES_MAX)),
+        )
         .route("/events", get(events::stream))
         .route("/do/{deed}", post(deed))
         .route("/api/state", get(api::state))
@@ -86,6 +95,59 @@ async fn tasks(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
 async fn out(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
     let part = is_part(&headers);
     drawn(app, move |app| page::out(app, part)).await
+}
+
+/// Room for a picture that is too long: it is refused with a sentence.
+const PICTURE_BYTES_MAX: usize = 8 << 20;
+/// How long a person waits for what only the server can tell.
+const ASKED_WITHIN: std::time::Duration = std::time::Duration::from_secs(2);
+
+async fn picture(
+    State(app): State<Arc<App>>,
+    Path(name): Path<String>,
+    headers: HeaderMap,
+) -> Response {
+    let part = is_part(&headers);
+    drawn(app, move |app| page::picture(app, part, &name)).await
+}
+
+/// Takes the bytes of a picture, as they are.
+async fn take_picture(
+    State(app): State<Arc<App>>,
+    Path((name, kind)): Path<(String, String)>,
+    bytes: axum::body::Bytes,
+) -> Response {
+    let kind = match kind.as_str() {
+        "photo" => AttachmentKind::Photo,
+        "signature" => AttachmentKind::Signature,
+        _ => return StatusCode::NOT_FOUND.into_response(),
+    };
+    let taken = tokio::task::spawn_blocking(move || app.take_picture(&name, kind, &bytes)).await;
+    match taken {
+        Ok(Ok(id)) => {
+            let recorded = serde_json::json!({ "incarnation": id.incarnation.0, "seq": id.seq.0 });
+            axum::Json(serde_json::json!({ "recorded": recorded })).into_response()
+        }
+        Ok(Err(why)) => {
+            let refused = serde_json::json!({ "message": why });
+            (StatusCode::UNPROCESSABLE_ENTITY, axum::Json(refused)).into_response()
+        }
+        Err(error) => {
+            tracing::error!(%error, "a picture could not be taken");
+            StatusCode::INTERNAL_SERVER_ERROR.into_response()
+        }
+    }
+}
+
+async fn elsewhere(
+    State(app): State<Arc<App>>,
+    Path(item): Path<String>,
+    headers: HeaderMap,
+) -> Response {
+    let part = is_part(&headers);
+    let Ok(item) = ItemNo::new(&item) else { return StatusCode::NOT_FOUND.into_response() };
+    let answer = app.device.ask(&Question::Elsewhere(item.clone()), ASKED_WITHIN).await;
+    drawn(app, move |app| page::elsewhere(app, part, (item.as_str(), &answer))).await
 }
 
 /// Whether the script asks, which replaces only the middle of the page.

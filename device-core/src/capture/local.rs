@@ -84,6 +84,7 @@ fn goods_of(body: &Body) -> Vec<&Goods> {
         | Body::Answer(_)
         | Body::SignIn(_)
         | Body::SignOut(_)
+        | Body::Attach(_)
         | Body::Void(_) => Vec::new(),
     }
 }

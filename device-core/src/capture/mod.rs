@@ -43,6 +43,7 @@ mod world;
 use protocol::feed::{TaskKind, TaskRow};
 use protocol::identity::{OperationId, TaskId};
 use protocol::operation::{Body, Place};
+use protocol::words::ItemNo;
 
 pub use act::Choice;
 pub use body::Ready;
@@ -211,6 +212,11 @@ impl Capture {
     /// What has been collected.
     pub const fn slots(&self) -> &Slots {
         &self.slots
+    }
+
+    /// The item that is looked up; none in every other flow.
+    pub fn looked_up(&self) -> Option<&ItemNo> {
+        self.slots.item.as_ref().filter(|_item| self.flow == Flow::LookUp)
     }
 
     /// Whether something is in hand that would be lost by leaving the flow.

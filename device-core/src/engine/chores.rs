@@ -13,18 +13,26 @@ use crate::store::{StoreError, StoreName};
 const SWEEP_AFTER_US: u64 = 50_000;
 
 impl DeviceCore {
-    /// Syncs, trims, sweeps; arms the next time.
+    /// Syncs and trims when it is time; sweeps and counts a page; arms the next time.
     pub(super) fn on_chores(&mut self, at: Moment, actions: &mut Vec<Action>) {
-        self.sync_all(at, actions);
-        let has_more = match self.replica.sweep() {
+        let usual_us = u64::from(self.config.chores_ms) * 1_000;
+        if !self.is_paging || at.mono_us >= self.chores_due_us {
+            self.chores_due_us = at.mono_us.saturating_add(usual_us);
+            self.retry_stores(at, actions);
+            self.sync_all(at, actions);
+            self.recount_when_due(at);
+        }
+        let has_more = self.replica.sweep().and_then(|more| Ok(self.replica.count_rows()? || more));
+        let has_more = match has_more {
             Ok(has_more) => has_more,
             Err(error) => {
                 self.replica_failed(at, &error, actions);
                 false
             }
         };
-        let usual_us = u64::from(self.config.chores_ms) * 1_000;
-        let after_us = if has_more { SWEEP_AFTER_US } else { usual_us };
+        self.is_paging = has_more;
+        let until_due_us = self.chores_due_us.saturating_sub(at.mono_us);
+        let after_us = if has_more { SWEEP_AFTER_US } else { until_due_us };
         actions.push(Action::Arm(Timer::Chores, after_us));
     }
 
@@ -58,11 +66,11 @@ impl DeviceCore {
             done = recorder.safe(safe).and_then(|()| recorder.trim().map(drop));
         }
         let prepared = done.and_then(|()| recorder.prepare().map(drop));
-        // Best effort: while the disk is full there is no room for a reserve.
-        let _ = recorder.restore_ballast();
-        match prepared {
-            Ok(()) => {}
-            Err(RecorderError::Full) => self.news.push(News::DiskFull),
+        // First the next segment, then the reserve: while the disk is full there is no room for it.
+        let done = prepared.and_then(|()| recorder.restore_ballast().map(drop));
+        match done {
+            Ok(()) => self.note_room(),
+            Err(RecorderError::Full) => self.note_low(),
             Err(error) => self.note_stopped(&error),
         }
     }
@@ -94,14 +102,23 @@ impl DeviceCore {
     }
 
     /// The replica's store failed: it is set aside, and its rows are fetched anew. The outbox stays
-    /// as it is; what the snapshot has judged puts it in step.
+    /// as it is; what the snapshot has judged puts it in step. For want of room nothing is given up:
+    /// the rows stay as they are, and the feed waits.
     pub(super) fn replica_failed(
         &mut self,
         at: Moment,
         error: &StoreError,
         actions: &mut Vec<Action>,
     ) {
-        match self.replica.set_aside() {
+        if *error == StoreError::Full {
+            self.store_full(StoreName::Replica);
+            self.drive(at, session::Event::ReplicaFailed, actions);
+            return;
+        }
+        let set_aside = self.replica.set_aside();
+        self.storage.store_lost();
+        self.is_state_dirty = true;
+        match set_aside {
             Ok(place) => {
                 let what = format!("{place}: {error}");
                 self.news.push(News::StoreSetAside(StoreName::Replica, what));
@@ -109,20 +126,33 @@ impl DeviceCore {
                 self.drive(at, session::Event::ReplicaLost, actions);
             }
             Err(second) => {
+                if second == StoreError::Full {
+                    self.store_full(StoreName::Replica);
+                }
                 self.news.push(News::Trouble(format!("the replica cannot be written: {second}")));
                 self.drive(at, session::Event::ReplicaFailed, actions);
             }
         }
     }
 
-    /// The queue's store failed: it is set aside and written anew from what is known.
+    /// The queue's store failed: it is set aside and written anew from what is known. For want of room
+    /// it is left as it is: its entries are in memory, and in the recorder.
     pub(super) fn queue_failed(&mut self, error: &StoreError) {
-        match self.outbox.set_aside() {
+        if *error == StoreError::Full {
+            return self.store_full(StoreName::Queue);
+        }
+        let set_aside = self.outbox.set_aside();
+        self.storage.store_lost();
+        self.is_state_dirty = true;
+        match set_aside {
             Ok(place) => {
                 let what = format!("{place}: {error}");
                 self.news.push(News::StoreSetAside(StoreName::Queue, what));
             }
             Err(second) => {
+                if second == StoreError::Full {
+                    self.store_full(StoreName::Queue);
+                }
                 self.news.push(News::Trouble(format!("the queue cannot be written: {second}")));
             }
         }

@@ -51,6 +51,10 @@ impl DeviceCore {
             Frame::SnapChunk(chunk) => self.on_snap_chunk(at, &chunk, actions),
             Frame::SnapEnd(end) => self.on_snap_end(at, &end, actions),
             Frame::Delta(delta) => self.on_delta(at, &delta, actions),
+            Frame::Digest(digest) => self.on_digest(&digest, actions),
+            Frame::Repair(repair) => self.on_repair(at, &repair, actions),
+            Frame::BlobAck(ack) => self.on_blob_ack(&ack),
+            Frame::Answer(answer) => self.on_answer(answer),
             Frame::HeartbeatAck(ack) => self.on_heartbeat_ack(at, &ack, actions),
             Frame::Hello(_)
             | Frame::Auth(_)
@@ -63,6 +67,9 @@ impl DeviceCore {
             | Frame::Subscribe(_)
             | Frame::SnapResume(_)
             | Frame::DeltaAck(_)
+            | Frame::BlobPut(_)
+            | Frame::RepairRequest(_)
+            | Frame::Query(_)
             | Frame::Heartbeat(_) => {
                 self.drive(at, session::Event::BadFrame(FaultCode::PROTOCOL), actions);
             }
@@ -415,7 +422,12 @@ impl DeviceCore {
         self.drive(at, session::Event::Applied(cursor), actions);
     }
 
-    fn feed_failed(&mut self, at: Moment, error: &ReplicaError, actions: &mut Vec<Action>) {
+    pub(super) fn feed_failed(
+        &mut self,
+        at: Moment,
+        error: &ReplicaError,
+        actions: &mut Vec<Action>,
+    ) {
         match error {
             ReplicaError::Gap { .. } | ReplicaError::Chunk { .. } => {
                 self.drive(at, session::Event::FeedGap, actions);

@@ -12,8 +12,12 @@
 //! 4. The effect of an operation is shown exactly once, from its recording on, until it is refused.
 //!
 //! Order of reading: [`DeviceCore`], `open`, `record`, `conversation` (what arrives), `uplink` (what
-//! is sent), `push`, `people`, `chores`, `status`.
+//! is sent), `push`, `people`, `chores`, `storage`, `check`
+//! (is the replica what it should be), `blobs` and `ask` (beside the queue), `status`.
 
+mod ask;
+mod blobs;
+mod check;
 mod chores;
 mod conversation;
 mod open;
@@ -23,6 +27,7 @@ mod push;
 mod record;
 mod state_file;
 mod status;
+mod storage;
 mod uplink;
 
 #[cfg(test)]
@@ -41,11 +46,14 @@ use crate::clock_evidence::ClockEvidence;
 use crate::key::DeviceKey;
 use crate::outbox::Outbox;
 use crate::recorder::{self, Disk, Recorder};
-use crate::replica::{Replica, SnapshotProgress};
+use crate::replica::{Repaired, Replica, SnapshotProgress};
 use crate::session::{LinkState, Patience, Session, Standing, Timer};
 use crate::store::{Store, StoreName};
 use crate::view::{Fold, View};
 
+pub use ask::{AskError, Question};
+pub use blobs::AttachError;
+pub use check::ReplicaHealth;
 pub use open::{OpenError, Opened};
 pub use people::{SignInError, SignInWith, WRONG_PINS_MAX};
 pub use record::{RecordError, UndoError, Work};
@@ -95,6 +103,8 @@ pub struct Parts {
     pub queue: Box<dyn Store>,
     /// Rows of the server.
     pub replica: Box<dyn Store>,
+    /// The folder of photos that the server does not have yet.
+    pub blob_disk: Box<dyn Disk>,
     /// The key of the device.
     pub key: DeviceKey,
     /// 16 random bytes: the name of the recorder that may be begun here.
@@ -216,6 +226,12 @@ pub enum News {
     Withdrawn,
     /// Everything was deleted, by an order of the server.
     Wiped,
+    /// The server has answered a question.
+    Answered(protocol::frame::beside::Answer),
+    /// The server has a photo: SHA-256 of its bytes.
+    BlobTaken([u8; 32]),
+    /// Some rows were not what they should be, and were put right.
+    Repaired(Repaired),
     /// The server has something to say.
     Notice(String),
     /// Something is wrong that a person has to look at.
@@ -262,6 +278,14 @@ pub struct DeviceCore {
     /// Whether the server has said that the snapshot that is arriving is gone.
     is_snapshot_gone: bool,
     battery: Option<u8>,
+    storage: storage::Storage,
+    /// When stores are synced next, in monotonic microseconds.
+    chores_due_us: u64,
+    /// Whether the chores are in the middle of something that is done page by page.
+    is_paging: bool,
+    health: check::Health,
+    blobs: blobs::Blobs,
+    asked: ask::Asked,
     /// What is to be told with the next answer.
     news: Vec<News>,
 }

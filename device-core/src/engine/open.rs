@@ -1,18 +1,25 @@
 //! Opening: from folders, however they were left, to a device that works.
 
 use protocol::evidence::BootEvidence;
+use protocol::health::{StorageReport, StorageState};
 use protocol::identity::{Boot, DeviceId, Incarnation, Lsn, OperationId, ServerEpoch};
 use protocol::operation::{Body, Envelope, Nothing, Recorded};
 
+use super::ask::Asked;
+use super::blobs::Blobs;
+use super::check::Health;
+use super::orders::Orders;
 use super::people::People;
-use super::state_file::StateFile;
+use super::state_file::{Place, StateFile};
+use super::storage::Storage;
 use super::uplink::Handshake;
 use super::{
     Config, Connection, DeviceCore, DiskMaker, Made, News, Opening, Parts, StateFileError,
 };
 use crate::clock_evidence::ClockEvidence;
-use crate::outbox::{Outbox, OutboxError};
-use crate::recorder::{Recorder, RecorderError, Recovery, release_ballast};
+use crate::key::DeviceKey;
+use crate::outbox::{self, Outbox, OutboxError};
+use crate::recorder::{Disk, Identity, Recorder, RecorderError, Recovery, release_ballast};
 use crate::replica::Replica;
 use crate::session::Session;
 use crate::store::{Store, StoreError, StoreName};
@@ -69,7 +76,8 @@ impl DeviceCore {
     pub fn open(mut config: Config, parts: Parts, opening: Opening) -> Result<Opened, OpenError> {
         config.recorder.void_content = void_content();
         let mut news = Vec::new();
-        let Parts { recorder_disk, state_disk, queue, replica, key, store_name } = parts;
+        let Parts { recorder_disk, state_disk, queue, replica, blob_disk, key, store_name } = parts;
+        let blobs = Blobs::open(blob_disk).map_err(OpenError::Folder)?;
         let (state, is_damaged) = match StateFile::read(&*state_disk) {
             Ok(state) => (state.unwrap_or_default(), false),
             Err(StateFileError::Damaged) => (StateFile::default(), true),
@@ -78,7 +86,10 @@ impl DeviceCore {
         if is_damaged {
             news.push(News::Trouble("the state file was damaged and is begun anew".to_owned()));
         }
-        let recorder = open_recorder(&config, &recorder_disk, &mut news)?;
+        let mut storage = Storage::new(state.storage);
+        let mut queue = queue;
+        let recorder =
+            open_recorder_beside(&config, &recorder_disk, (&mut *queue, &mut storage), &mut news)?;
         let replica = open_replica(replica, &mut news)?;
         let outbox = open_outbox(queue, recorder.as_ref(), &replica, &mut news)?;
         let boot = boot_of(&state, is_damaged, &opening, recorder.as_ref())?;
@@ -95,22 +106,69 @@ impl DeviceCore {
             wrong_pins: state.wrong_pins,
             server_time: state.server_time,
         };
-        let is_enrolled = recorder.is_some();
-        let mut core = Self {
-            session: Session::new(config.patience, is_enrolled),
+        let orders =
+            Orders { server_key: state.server_key, draining: state.draining, ..Orders::default() };
+        let (place, boot_id) = (state.place, opening.boot_id);
+        let found = Found {
+            recorder,
+            outbox,
+            replica,
+            blobs,
+            clock,
+            people,
+            storage,
+            place,
+            orders,
+            boot_id,
+        };
+        let mut core =
+            Self::assemble(config, (key, store_name), (recorder_disk, state_disk), found);
+        core.clock.touch(opening.mono_us);
+        core.count_set_aside(&news);
+        // Before the first operation of this boot, so that no boot number is used twice.
+        core.write_state()?;
+        core.floor_marks().map_err(|error| OpenError::Store(StoreName::Replica, error))?;
+        core.rebuild_view();
+        Ok(Opened { core, news })
+    }
+}
+
+/// What was found in the folders.
+struct Found {
+    recorder: Option<Recorder>,
+    outbox: Outbox,
+    replica: Replica,
+    blobs: Blobs,
+    clock: ClockEvidence,
+    people: People,
+    storage: Storage,
+    place: Place,
+    orders: Orders,
+    boot_id: String,
+}
+
+impl DeviceCore {
+    fn assemble(
+        config: Config,
+        (key, store_name): (DeviceKey, [u8; 16]),
+        (recorder_disk, state_disk): (DiskMaker, Box<dyn Disk>),
+        found: Found,
+    ) -> Self {
+        Self {
+            session: Session::new(config.patience, found.recorder.is_some()),
             config,
             key,
             store_name,
             recorder_disk: Made(recorder_disk),
             state_disk,
-            recorder,
-            outbox,
-            replica,
+            recorder: found.recorder,
+            outbox: found.outbox,
+            replica: found.replica,
             view: View::default(),
-            clock,
-            people,
-            place: state.place,
-            boot_id: opening.boot_id,
+            clock: found.clock,
+            people: found.people,
+            place: found.place,
+            boot_id: found.boot_id,
             is_state_dirty: true,
             connection: Connection::default(),
             handshake: Handshake::default(),
@@ -120,46 +178,62 @@ impl DeviceCore {
             address_index: 0,
             stopped: None,
             safe_told: protocol::identity::Seq(0),
-            orders: super::orders::Orders {
-                server_key: state.server_key,
-                draining: state.draining,
-                ..super::orders::Orders::default()
-            },
+            orders: found.orders,
             redirect: None,
             is_snapshot_gone: false,
             battery: None,
+            storage: found.storage,
+            chores_due_us: 0,
+            is_paging: false,
+            health: Health::default(),
+            blobs: found.blobs,
+            asked: Asked::default(),
             news: Vec::new(),
-        };
-        core.clock.touch(opening.mono_us);
-        // Before the first operation of this boot, so that no boot number is used twice.
-        core.write_state()?;
-        core.floor_marks().map_err(|error| OpenError::Store(StoreName::Replica, error))?;
-        core.rebuild_view();
-        Ok(Opened { core, news })
+        }
     }
+}
+
+/// Opens the recorder; what it has lost is taken from the queue where that has it.
+fn open_recorder_beside(
+    config: &Config,
+    disk: &DiskMaker,
+    (queue, storage): (&mut dyn Store, &mut Storage),
+    news: &mut Vec<News>,
+) -> Result<Option<Recorder>, OpenError> {
+    let Some((recorder, recovery)) = open_recorder(config, disk, queue, news)? else {
+        return Ok(None);
+    };
+    news.extend(told(&recovery));
+    storage.found(&recovery);
+    // A queue that cannot do this is set aside when it is read.
+    let _ = outbox::forget(queue, recovery.holes.iter().cloned().flatten());
+    Ok(Some(recorder))
 }
 
 fn open_recorder(
     config: &Config,
     disk: &DiskMaker,
+    queue: &dyn Store,
     news: &mut Vec<News>,
-) -> Result<Option<Recorder>, OpenError> {
+) -> Result<Option<(Recorder, Recovery)>, OpenError> {
     let make = || disk().map_err(OpenError::Folder);
-    let opened = match Recorder::open(make()?, config.recorder.clone()) {
-        Err(RecorderError::Full) => {
+    let second = |identity: Identity, seq| {
+        outbox::copy_of(queue, (identity.device, identity.incarnation), seq)
+    };
+    let open =
+        || Recorder::open_with(make()?, config.recorder.clone(), &second).map_err(OpenError::from);
+    let opened = match open() {
+        Err(OpenError::Recorder(RecorderError::Full)) => {
             release_ballast(&*make()?)?;
             news.push(News::DiskFull);
-            Recorder::open(make()?, config.recorder.clone())
+            open()
         }
         other => other,
     };
     match opened {
-        Ok((recorder, recovery)) => {
-            news.extend(told(&recovery));
-            Ok(Some(recorder))
-        }
-        Err(RecorderError::Missing) => Ok(None),
-        Err(error) => Err(error.into()),
+        Ok(opened) => Ok(Some(opened)),
+        Err(OpenError::Recorder(RecorderError::Missing)) => Ok(None),
+        Err(error) => Err(error),
     }
 }
 
@@ -257,6 +331,7 @@ impl DeviceCore {
             server_time: self.people.server_time,
             server_key: self.orders.server_key.clone(),
             draining: self.orders.draining,
+            storage: StorageReport { state: StorageState::Good, ..self.storage.counts },
         };
         state.write(&*self.state_disk)?;
         self.is_state_dirty = false;

@@ -142,7 +142,9 @@ impl DeviceCore {
     pub(super) fn check_drained(&mut self, actions: &mut Vec<Action>) {
         let Some(id) = self.orders.draining.filter(|_| !self.orders.is_wiped) else { return };
         let head = self.recorder.as_ref().map_or(0, |recorder| recorder.head().seq);
-        let is_drained = self.n_unsent() == 0 && self.safe_told >= Seq(head);
+        // Pictures go with the operations, where the server takes them.
+        let has_pictures = self.n_blobs() > 0 && self.sends_blobs();
+        let is_drained = self.n_unsent() == 0 && self.safe_told >= Seq(head) && !has_pictures;
         if is_drained && self.session.live().is_some() {
             self.wipe(id, actions);
         }

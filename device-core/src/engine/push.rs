@@ -105,10 +105,17 @@ impl DeviceCore {
     }
 
     fn packed(&mut self, picked: Picked) -> Option<Push> {
-        let identity = self.recorder.as_ref()?.state().identity;
+        let state = self.recorder.as_ref()?.state();
+        let identity = state.identity;
         let (first, one) = picked.operations.first()?;
         let (base_seq, epoch) = (Seq(first.seq), one.envelope.epoch);
-        let previous_hash = hash16(first.prev);
+        // The contents no longer give the hashes that are behind them. The server would compute a
+        // chain of its own from them, and later take what follows for other facts: it must order a
+        // new incarnation before it takes anything, and does so at a link that does not fit.
+        let mut previous_hash = hash16(first.prev);
+        if state.needs_reincarnation {
+            previous_hash.0.iter_mut().for_each(|byte| *byte = !*byte);
+        }
         let boots = self.boots_for_push(&picked.boots);
         let mut origins = Vec::new();
         let mut recorded = Vec::with_capacity(picked.operations.len());

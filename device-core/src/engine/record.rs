@@ -112,6 +112,7 @@ impl DeviceCore {
         if let Some(last) = appended.last() {
             self.drive(at, session::Event::Recorded(Seq(last.seq)), &mut actions);
         }
+        self.tell_storage(at, &mut actions);
         self.tell(&mut actions);
         Ok((names, actions))
     }
@@ -156,14 +157,16 @@ impl DeviceCore {
         let appended = match recorder.append_many(&contents) {
             Err(RecorderError::Full) => match recorder.release_ballast() {
                 Ok(true) => {
-                    self.news.push(News::DiskFull);
-                    recorder.append_many(&contents)
+                    let again = recorder.append_many(&contents);
+                    self.note_low();
+                    again
                 }
-                Ok(false) => return Err(RecordError::Full),
+                Ok(false) => Err(RecorderError::Full),
                 Err(error) => Err(error),
             },
             other => other,
         };
+        self.note_refusal(matches!(appended, Err(RecorderError::Full)));
         appended.map_err(|error| match error {
             RecorderError::Full => RecordError::Full,
             RecorderError::TooLarge { bytes, bytes_max } => {
@@ -195,9 +198,12 @@ impl DeviceCore {
     pub fn reopen_recorder(&mut self) -> Result<(), RecorderError> {
         let Some(recorder) = self.recorder.as_mut() else { return Ok(()) };
         if recorder.is_stopped() {
-            recorder.reopen()?;
+            let recovery = recorder.reopen()?;
+            self.storage.found(&recovery);
+            self.is_state_dirty = true;
         }
         self.stopped = None;
+        self.note_refusal(false);
         Ok(())
     }
 
@@ -213,7 +219,11 @@ impl DeviceCore {
     ) -> Result<(OperationId, Vec<Action>), UndoError> {
         let body = self.body_of(name).ok_or(UndoError::NotHere)?;
         match body {
-            Body::Undo(_) | Body::SignIn(_) | Body::SignOut(_) | Body::Void(_) => {
+            Body::Undo(_)
+            | Body::SignIn(_)
+            | Body::SignOut(_)
+            | Body::Attach(_)
+            | Body::Void(_) => {
                 return Err(UndoError::NothingToUndo);
             }
             Body::Count(_)

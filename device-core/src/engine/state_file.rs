@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::io;
 
 use protocol::evidence::BootEvidence;
+use protocol::health::StorageReport;
 use protocol::identity::{Boot, ServerTime};
 use protocol::words::{OperatorId, SiteCode};
 use serde::{Deserialize, Serialize};
@@ -65,6 +66,9 @@ pub(super) struct StateFile {
     /// The order to upload everything and then to delete it.
     #[serde(rename = "d", default, skip_serializing_if = "Option::is_none")]
     pub(super) draining: Option<u64>,
+    /// What storage has done so far; its state is not kept.
+    #[serde(rename = "h", default, skip_serializing_if = "StorageReport::is_good")]
+    pub(super) storage: StorageReport,
 }
 
 /// Why the state file could not be read or written.

@@ -1,5 +1,6 @@
 //! How the device is doing, and what became of its operations.
 
+use protocol::health::StorageReport;
 use protocol::identity::{DeviceId, Incarnation, Lsn, OperationId, Seq, ServerTime};
 use protocol::operation::{Body, Envelope, Recorded};
 use protocol::outcome::Outcome;
@@ -62,6 +63,8 @@ pub struct Status {
     pub operator: Option<OperatorId>,
     /// How many operations storage has destroyed since the last incarnation began.
     pub n_lost: u64,
+    /// How the storage is, and what it has done since the folder was begun.
+    pub storage: StorageReport,
 }
 
 /// What became of an operation.
@@ -153,6 +156,7 @@ impl DeviceCore {
             is_clock_known: self.clock.is_sampled(),
             operator: self.people.operator.clone(),
             n_lost: self.recorder.as_ref().map_or(0, |recorder| recorder.state().n_void),
+            storage: self.storage(),
         }
     }
 

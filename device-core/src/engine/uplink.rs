@@ -141,6 +141,8 @@ impl DeviceCore {
             self.replica_failed(at, &error, &mut actions);
         }
         self.check_drained(&mut actions);
+        self.tell_storage(at, &mut actions);
+        self.pump_blobs(&mut actions);
         self.tell(&mut actions);
         actions
     }
@@ -174,6 +176,8 @@ impl DeviceCore {
     fn connect(&mut self, actions: &mut Vec<Action>) -> Option<session::Event> {
         self.connection = Connection(self.connection.0 + 1);
         self.handshake = Handshake::default();
+        self.forget_told_storage();
+        self.blobs.forget_connection();
         self.told.clear();
         let address = match (&self.invitation, self.redirect.take()) {
             (Some(invitation), _) => {
@@ -313,8 +317,9 @@ impl DeviceCore {
         None
     }
 
-    fn send_heartbeat(&mut self, at: Moment, actions: &mut Vec<Action>) {
+    pub(super) fn send_heartbeat(&mut self, at: Moment, actions: &mut Vec<Action>) {
         self.handshake.heartbeat_us = Some(at.mono_us);
+        self.look_after_blobs();
         let heartbeat = Heartbeat {
             sent_us: at.mono_us,
             boot: self.clock.current(),
@@ -324,6 +329,7 @@ impl DeviceCore {
             battery: self.battery,
             operator: self.people.operator.clone(),
             sample: self.sample_due.take(),
+            storage: self.storage_for_heartbeat(),
         };
         self.send(&Frame::Heartbeat(heartbeat), actions);
     }

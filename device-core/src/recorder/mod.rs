@@ -247,8 +247,22 @@ impl Recorder {
     ///
     /// If the options are out of range.
     pub fn open(disk: Box<dyn Disk>, options: Options) -> Result<(Self, Recovery), RecorderError> {
+        Self::open_with(disk, options, &|_identity, _seq| None)
+    }
+
+    /// The same, with second copies of operations for those that storage has destroyed: they are
+    /// taken where the hashes before and behind prove them.
+    ///
+    /// # Errors
+    ///
+    /// As [`Recorder::open`].
+    pub fn open_with(
+        disk: Box<dyn Disk>,
+        options: Options,
+        second: &dyn Fn(Identity, u64) -> Option<Vec<u8>>,
+    ) -> Result<(Self, Recovery), RecorderError> {
         options.check();
-        let (files, recovery) = recovery::recover(&*disk, &options, None)?;
+        let (files, recovery) = recovery::recover(&*disk, &options, (None, second))?;
         Ok((Self::over(disk, options, files), recovery))
     }
 
@@ -262,7 +276,11 @@ impl Recorder {
         self.is_stopped = true;
         self.spare = None;
         let confirmed = Confirmed { generation: self.files.generation, seq: self.files.head.seq };
-        let (files, recovery) = recovery::recover(&*self.disk, &self.options, Some(confirmed))?;
+        let (files, recovery) = recovery::recover(
+            &*self.disk,
+            &self.options,
+            (Some(confirmed), &|_identity, _seq| None),
+        )?;
         self.files = files;
         (self.is_clean, self.is_stopped) = (true, false);
         Ok(recovery)

@@ -23,6 +23,9 @@ pub struct Recovery {
     pub torn_bytes: u64,
     /// Operations that storage damage destroyed; void operations stand in for them now.
     pub holes: Vec<RangeInclusive<u64>>,
+    /// Destroyed operations of which a second copy was at hand that fits the chain: nothing is lost
+    /// by them.
+    pub n_healed: u64,
     /// Records that were wrong by one bit and are right again.
     pub n_mended: u32,
     /// Whether anything but a torn end was found: report the storage of this device.
@@ -41,9 +44,23 @@ pub(super) struct Confirmed {
 /// Where an operation is to be taken from.
 #[derive(Debug)]
 enum Slot {
-    Kept { scan: usize, item: usize },
-    Void { seq: u64, hash: Option<ChainHash> },
+    Kept {
+        scan: usize,
+        item: usize,
+    },
+    Void {
+        seq: u64,
+        hash: Option<ChainHash>,
+    },
+    /// Destroyed, and known from elsewhere.
+    Healed {
+        seq: u64,
+        content: Vec<u8>,
+    },
 }
+
+/// What an operation was, by its number, where another copy of it exists.
+pub(super) type SecondCopy<'a> = &'a dyn Fn(Identity, u64) -> Option<Vec<u8>>;
 
 /// The operations of all segments in order.
 #[derive(Debug)]
@@ -93,6 +110,59 @@ impl Collation {
         self.head = Head { seq, hash: hash.unwrap_or_default() };
     }
 
+    /// Takes second copies of what is lost, where they fit between the hashes before and behind.
+    fn heal(
+        &mut self,
+        identity: Identity,
+        second: SecondCopy<'_>,
+        hashes: &[Vec<ChainHash>],
+    ) -> u64 {
+        let mut n_healed = 0;
+        let mut prev = self.start.map(|start| start.hash).unwrap_or_default();
+        let mut at = 0;
+        while at < self.slots.len() {
+            let run: Vec<(u64, Option<ChainHash>)> = self.slots[at..]
+                .iter()
+                .map_while(|slot| match slot {
+                    Slot::Void { seq, hash } => Some((*seq, *hash)),
+                    Slot::Kept { .. } | Slot::Healed { .. } => None,
+                })
+                .scan(false, |is_over, (seq, hash)| {
+                    // A known hash ends what can be proved by it.
+                    (!std::mem::replace(is_over, hash.is_some())).then_some((seq, hash))
+                })
+                .collect();
+            if run.is_empty() {
+                if let Slot::Kept { scan, item } = &self.slots[at] {
+                    prev = hashes[*scan][*item];
+                }
+                at += 1;
+                continue;
+            }
+            let contents: Option<Vec<Vec<u8>>> =
+                run.iter().map(|(seq, _hash)| second(identity, *seq)).collect();
+            let known = run.last().and_then(|(_seq, hash)| *hash);
+            if let (Some(contents), Some(known)) = (contents, known) {
+                let pairs = run.iter().zip(&contents);
+                let end = pairs.fold(prev, |prev, ((seq, _), content)| prev.then(*seq, content));
+                if end == known {
+                    n_healed += run.len() as u64;
+                    for (slot, (content, (seq, _hash))) in
+                        self.slots[at..].iter_mut().zip(contents.into_iter().zip(&run))
+                    {
+                        *slot = Slot::Healed { seq: *seq, content };
+                    }
+                }
+            }
+            prev = known.unwrap_or_default();
+            at += run.len();
+        }
+        if n_healed > 0 {
+            self.holes = holes_of(&self.slots);
+        }
+        n_healed
+    }
+
     fn keep(&mut self, scan: usize, item: usize, prev: Head, next: Head) {
         self.reach(prev);
         if next.seq != self.head.seq + 1 {
@@ -105,11 +175,24 @@ impl Collation {
     }
 }
 
+/// The runs of numbers that are lost.
+fn holes_of(slots: &[Slot]) -> Vec<RangeInclusive<u64>> {
+    let mut holes: Vec<RangeInclusive<u64>> = Vec::new();
+    for slot in slots {
+        let Slot::Void { seq, .. } = slot else { continue };
+        match holes.last_mut() {
+            Some(last) if last.end() + 1 == *seq => *last = *last.start()..=*seq,
+            Some(_) | None => holes.push(*seq..=*seq),
+        }
+    }
+    holes
+}
+
 /// Opens the recorder on `disk`; `confirmed` drops what an earlier recorder refused to confirm.
 pub(super) fn recover(
     disk: &dyn Disk,
     options: &Options,
-    confirmed: Option<Confirmed>,
+    (confirmed, second): (Option<Confirmed>, SecondCopy<'_>),
 ) -> Result<(Files, Recovery), RecorderError> {
     let failed = RecorderError::at("read the recorder");
     let names = disk.list().map_err(&failed)?;
@@ -140,7 +223,10 @@ pub(super) fn recover(
     let identity = current.map(|(_, identity)| identity);
     let mut state = newest_state(&scans, identity)?;
     drop_trimmed(&mut scans, state.trimmed_seq);
-    let collation = collate(&scans, &state)?;
+    let mut collation = collate(&scans, &state)?;
+    let hashes: Vec<Vec<ChainHash>> =
+        scans.iter().map(|scan| scan.items.iter().map(|item| item.hash).collect()).collect();
+    recovery.n_healed = collation.heal(state.identity, second, &hashes);
     recovery.n_mended = scans.iter().map(|scan| scan.n_mended).sum();
     recovery.is_damaged = collation.is_damaged || scans.iter().any(is_damaged);
     recovery.holes.clone_from(&collation.holes);
@@ -316,6 +402,10 @@ fn repair(
     let operations = collation.slots.iter().map(|slot| {
         let operation = match slot {
             Slot::Void { seq, hash } => void(options, *seq, prev, *hash),
+            Slot::Healed { seq, content } => {
+                let (hash, content) = (prev.then(*seq, content), content.clone());
+                Operation { seq: *seq, prev, hash, content, origin: None, is_void: false }
+            }
             Slot::Kept { scan, item } => {
                 if loaded.as_ref().is_none_or(|(of, _)| of != scan) {
                     let bytes = read_all(disk, &scans[*scan].id.name())

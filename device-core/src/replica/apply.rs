@@ -52,8 +52,10 @@ impl Replica {
         }
         let mut meta = self.meta.clone();
         let mut marks = self.marks.clone();
-        let mut draft = Draft::over(&*self.store);
+        let mut draft = Draft::over(&*self.store).counting(meta.live);
         let mut n_outcomes = self.n_outcomes;
+        let new = delta.groups.iter().map(|group| group.lsn).filter(|lsn| *lsn > meta.cursor);
+        let first = new.min().unwrap_or(delta.to);
         for group in &delta.groups {
             // Outcomes at or before the cursor are told again where a snapshot could not tell them.
             for outcome in &group.outcomes {
@@ -81,8 +83,10 @@ impl Replica {
         meta.cursor = meta.cursor.max(delta.to);
         meta.epoch = epoch;
         draft.put(META.to_vec(), encoded(&meta));
+        let moved = std::mem::take(&mut draft.moved);
         let batch = draft.into_batch();
         self.store.apply(batch)?;
+        self.counting.take(meta.live, moved, (first, meta.cursor));
         (self.meta, self.marks, self.n_outcomes) = (meta, marks, n_outcomes);
         self.trim_outcomes()?;
         Ok(applied)

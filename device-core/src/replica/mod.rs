@@ -22,7 +22,9 @@ mod apply;
 mod index;
 mod marks;
 mod read;
+mod repair;
 mod snapshot;
+mod sums;
 
 #[cfg(test)]
 mod tests;
@@ -39,7 +41,10 @@ use crate::store::{Batch, Store, StoreError, for_each};
 pub use apply::Applied;
 pub use index::Index;
 pub use marks::Marks;
+pub use repair::Repaired;
 pub use snapshot::{Judged, SnapshotProgress};
+
+use sums::{Counting, Moved};
 
 /// Why something could not be applied to the replica.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -130,6 +135,7 @@ pub struct Replica {
     n_outcomes: usize,
     /// What a read said that failed: readers cannot set the store aside.
     suspect: RefCell<Option<StoreError>>,
+    counting: Counting,
 }
 
 /// How many own outcomes are kept for "my last scans".
@@ -175,11 +181,20 @@ fn decoded<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, StoreError> {
 struct Draft<'a> {
     store: &'a dyn Store,
     changes: BTreeMap<Vec<u8>, Option<Vec<u8>>>,
+    /// The generation whose sums are to be kept in step.
+    counted: Option<u32>,
+    moved: Vec<Moved>,
 }
 
 impl<'a> Draft<'a> {
     fn over(store: &'a dyn Store) -> Self {
-        Self { store, changes: BTreeMap::new() }
+        Self { store, changes: BTreeMap::new(), counted: None, moved: Vec::new() }
+    }
+
+    /// Keeps what rows of `generation` add to the sums.
+    fn counting(mut self, generation: u32) -> Self {
+        self.counted = Some(generation);
+        self
     }
 
     fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
@@ -220,6 +235,9 @@ impl<'a> Draft<'a> {
         let before = self.get(&place)?;
         if before.as_deref() == row {
             return Ok(true);
+        }
+        if self.counted == Some(generation) {
+            self.moved.push(Moved::new(table, key, before.as_deref(), row));
         }
         let keys_before = before.map(|bytes| indexed(table, &bytes)).unwrap_or_default();
         let keys_after = row.map(|bytes| indexed(table, bytes)).unwrap_or_default();
@@ -267,7 +285,8 @@ impl Replica {
     pub fn open(store: Box<dyn Store>) -> Result<Self, (StoreError, Box<dyn Store>)> {
         match load(&*store) {
             Ok((meta, marks, n_outcomes)) => {
-                Ok(Self { store, meta, marks, n_outcomes, suspect: RefCell::new(None) })
+                let (suspect, counting) = (RefCell::new(None), Counting::default());
+                Ok(Self { store, meta, marks, n_outcomes, suspect, counting })
             }
             Err(error) => Err((error, store)),
         }
@@ -283,7 +302,21 @@ impl Replica {
         self.marks = Marks::default();
         self.n_outcomes = 0;
         self.suspect.replace(None);
+        self.counting.restart();
         self.store.set_aside()
+    }
+
+    /// Goes on after the disk was full. What was not synced may be gone: the cursor says so.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Full`]: as before; any other: the store is to be set aside.
+    pub fn reopen(&mut self) -> Result<(), StoreError> {
+        self.store.reopen()?;
+        let (meta, marks, n_outcomes) = load(&*self.store)?;
+        (self.meta, self.marks, self.n_outcomes) = (meta, marks, n_outcomes);
+        self.counting.restart();
+        Ok(())
     }
 
     /// The last decision applied: where the feed goes on. 0 while there are no complete rows.

@@ -144,6 +144,7 @@ impl Replica {
         let batch = draft.into_batch();
         self.store.apply(batch)?;
         (self.meta, self.marks) = (meta, marks);
+        self.counting.restart();
         self.store.sync()?;
         Ok(())
     }

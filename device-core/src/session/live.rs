@@ -153,6 +153,11 @@ impl Upload {
         self.sent = Seq(wanted.0.saturating_sub(1));
     }
 
+    /// Whether the server has everything.
+    pub fn is_idle(&self) -> bool {
+        self.acked >= self.recorded && !self.is_waiting()
+    }
+
     /// Whether something was sent and not acknowledged.
     pub(super) fn is_waiting(&self) -> bool {
         !self.in_flight.is_empty()

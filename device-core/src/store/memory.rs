@@ -24,6 +24,7 @@ struct Inner {
     unsynced: Vec<Vec<Before>>,
     n_set_aside: u32,
     is_failing: bool,
+    is_full: bool,
 }
 
 impl MemoryStore {
@@ -69,6 +70,20 @@ impl MemoryStore {
         self.lock().is_failing = true;
     }
 
+    /// There is no room for anything, or there is again.
+    pub fn set_full(&self, is_full: bool) {
+        self.lock().is_full = is_full;
+    }
+
+    /// Loses one value, wherever its key ends with `end`, without anybody noticing.
+    pub fn lose(&self, end: &[u8]) {
+        let mut inner = self.lock();
+        let key = inner.live.keys().find(|key| key.ends_with(end)).cloned();
+        if let Some(key) = key {
+            inner.live.remove(&key);
+        }
+    }
+
     /// How often the store was set aside.
     pub fn n_set_aside(&self) -> u32 {
         self.lock().n_set_aside
@@ -83,6 +98,7 @@ impl MemoryStore {
             unsynced: inner.unsynced.clone(),
             n_set_aside: inner.n_set_aside,
             is_failing: inner.is_failing,
+            is_full: inner.is_full,
         };
         Self { inner: Arc::new(Mutex::new(copy)) }
     }
@@ -94,6 +110,10 @@ impl Inner {
             return Err(StoreError::Failed { reason: "told to fail".to_owned() });
         }
         Ok(())
+    }
+
+    fn check_room(&self) -> Result<(), StoreError> {
+        if self.is_full { Err(StoreError::Full) } else { self.check() }
     }
 }
 
@@ -132,7 +152,7 @@ impl Store for MemoryStore {
 
     fn apply(&mut self, batch: Batch) -> Result<(), StoreError> {
         let mut inner = self.lock();
-        inner.check()?;
+        inner.check_room()?;
         let mut before = Vec::with_capacity(batch.len());
         for (key, value) in batch.into_changes() {
             let old = match value {
@@ -147,8 +167,14 @@ impl Store for MemoryStore {
 
     fn sync(&mut self) -> Result<(), StoreError> {
         let mut inner = self.lock();
-        inner.check()?;
+        inner.check_room()?;
         inner.unsynced.clear();
+        Ok(())
+    }
+
+    fn reopen(&mut self) -> Result<(), StoreError> {
+        self.lock().check_room()?;
+        self.cut_power(0);
         Ok(())
     }
 

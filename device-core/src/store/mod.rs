@@ -43,7 +43,8 @@ impl StoreName {
     }
 }
 
-/// Why a store could not do what it was asked. Either way it is to be set aside and rebuilt.
+/// Why a store could not do what it was asked. But for [`StoreError::Full`] it is to be set aside and
+/// rebuilt.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum StoreError {
     /// The engine failed.
@@ -55,6 +56,10 @@ pub enum StoreError {
     /// A value is not what was written.
     #[error("a value of the store is damaged")]
     Damaged,
+    /// There is no room. Nothing is harmed: what was applied before can still be read, and the store
+    /// goes on after [`Store::reopen`].
+    #[error("the disk is full")]
+    Full,
 }
 
 /// Changes that are applied together.
@@ -131,6 +136,15 @@ pub trait Store: Debug + Send {
     ///
     /// [`StoreError`]: any batch since the last sync may be lost at a power cut.
     fn sync(&mut self) -> Result<(), StoreError>;
+
+    /// Goes on after [`StoreError::Full`], when there is room again. What was not synced may be gone,
+    /// as after a power cut.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Full`]: there is still no room, and what was there can still be read; any other:
+    /// the store is to be set aside.
+    fn reopen(&mut self) -> Result<(), StoreError>;
 
     /// Puts the present content out of the way, where somebody may look at it later, and begins
     /// empty. Says where it went, in words for the log.

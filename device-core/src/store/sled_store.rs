@@ -4,6 +4,8 @@
 //!   through a descriptor of our own.
 //! - Opening a damaged folder may panic inside sled, so it happens inside `catch_unwind`, and a
 //!   folder that will not open is renamed, never deleted, and a new one begins.
+//! - A full disk makes it stop writing for good, while it still reads: it is opened again when there
+//!   is room. Opening needs room, too, so it is tried first whether there is some.
 //! - Every value carries a version and a checksum over key and value.
 
 use std::fs::{self, File};
@@ -17,8 +19,10 @@ use super::{Batch, Pair, Store, StoreError};
 #[derive(Debug)]
 pub struct SledStore {
     folder: PathBuf,
-    /// None only between setting aside and beginning anew.
+    /// None only between closing and opening anew.
     open: Option<Open>,
+    /// Whether it is closed because there was no room to open it again.
+    is_out_of_room: bool,
 }
 
 #[derive(Debug)]
@@ -43,6 +47,11 @@ const VALUE_VERSION: u8 = 1;
 const VALUE_LEAD: usize = 5;
 /// Memory for pages.
 const CACHE_BYTES: u64 = 16 << 20;
+/// Room that must be there before a store is opened, in bytes.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+const ROOM_BYTES: u64 = 2 << 20;
+/// Folders that would not open and are kept, the newest ones.
+const ASIDE_KEPT: u32 = 2;
 /// How often sled writes by itself. Not durable; keeps what a killed process loses small.
 const FLUSH_EVERY_MS: u64 = 500;
 
@@ -53,21 +62,92 @@ impl SledStore {
     ///
     /// [`StoreError::Failed`]: not even an empty store can be made there.
     pub fn open(folder: &Path) -> Result<Opened, StoreError> {
+        let mut store = Self { folder: folder.to_owned(), open: None, is_out_of_room: false };
+        store.demand_room()?;
         match open(folder) {
             Ok(open) => {
-                let store = Self { folder: folder.to_owned(), open: Some(open) };
+                store.open = Some(open);
                 Ok(Opened { store, set_aside: None })
             }
-            Err(reason) => {
-                let mut store = Self { folder: folder.to_owned(), open: None };
+            Err(StoreError::Full) => Err(StoreError::Full),
+            Err(error) => {
                 let place = store.set_aside()?;
-                Ok(Opened { store, set_aside: Some(format!("{place}: {reason}")) })
+                Ok(Opened { store, set_aside: Some(format!("{place}: {error}")) })
             }
         }
     }
 
+    fn opened(&self) -> Result<&Open, StoreError> {
+        self.open.as_ref().ok_or_else(|| {
+            if self.is_out_of_room { StoreError::Full } else { failed("the store is closed") }
+        })
+    }
+
     fn db(&self) -> Result<&sled::Db, StoreError> {
-        self.open.as_ref().map(|open| &open.db).ok_or_else(|| failed("the store is closed"))
+        self.opened().map(|open| &open.db)
+    }
+
+    /// Where the store goes that is set aside as number `no`.
+    fn aside(&self, no: u32) -> PathBuf {
+        self.folder.with_file_name(format!("{}.aside-{no}", self.name()))
+    }
+
+    fn name(&self) -> String {
+        let name = self.folder.file_name();
+        name.map_or_else(|| "store".to_owned(), |name| name.to_string_lossy().into_owned())
+    }
+
+    /// Deletes what was set aside under the numbers up to `last`. Best effort: it only takes room.
+    fn forget_aside(&self, last: u32) {
+        for no in (1..=last).rev().map(|no| self.aside(no)).take_while(|place| place.exists()) {
+            let _ = fs::remove_dir_all(no);
+        }
+    }
+
+    /// The number under which a store is set aside next.
+    fn next_aside(&self) -> u32 {
+        // Older ones were deleted, so the first free number may lie below those that are there.
+        (1..=u32::MAX)
+            .find(|no| !self.aside(*no).exists() && !self.aside(no.saturating_add(1)).exists())
+            .expect("a folder has fewer than four thousand million names")
+    }
+
+    /// Whether there is room to open a store; what was set aside is given up for it.
+    fn demand_room(&self) -> Result<(), StoreError> {
+        let parent = self.folder.parent().unwrap_or(&self.folder);
+        if has_room(parent) {
+            return Ok(());
+        }
+        self.forget_aside(self.next_aside().saturating_sub(1));
+        if has_room(parent) { Ok(()) } else { Err(StoreError::Full) }
+    }
+}
+
+/// Whether the file system of `folder` has room to open a store. Where nobody can tell, it has: the
+/// opening itself will say so if not.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn has_room(folder: &Path) -> bool {
+    rustix::fs::statvfs(folder)
+        .map_or(true, |state| state.f_bavail.saturating_mul(state.f_frsize) >= ROOM_BYTES)
+}
+
+/// Nobody can tell: the opening itself says when there is none.
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+const fn has_room(_folder: &Path) -> bool {
+    true
+}
+
+fn failed_io(error: &std::io::Error) -> StoreError {
+    match error.kind() {
+        std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => StoreError::Full,
+        _ => failed(error),
+    }
+}
+
+fn failed_sled(error: sled::Error) -> StoreError {
+    match &error {
+        sled::Error::Io(error) => failed_io(error),
+        _ => failed(error),
     }
 }
 
@@ -82,7 +162,7 @@ fn sync_folder(folder: &Path) -> std::io::Result<()> {
 }
 
 /// Opens sled and a descriptor of our own on its file.
-fn open(folder: &Path) -> Result<Open, String> {
+fn open(folder: &Path) -> Result<Open, StoreError> {
     let is_new = !folder.join("db").exists();
     let config = sled::Config::new()
         .path(folder)
@@ -92,15 +172,15 @@ fn open(folder: &Path) -> Result<Open, String> {
     let opened = catch_unwind(AssertUnwindSafe(|| config.open()));
     let db = match opened {
         Ok(Ok(db)) => db,
-        Ok(Err(error)) => return Err(error.to_string()),
-        Err(_panic) => return Err("opening panicked".to_owned()),
+        Ok(Err(error)) => return Err(failed_sled(error)),
+        Err(_panic) => return Err(failed("opening panicked")),
     };
-    let file = File::open(folder.join("db")).map_err(|error| error.to_string())?;
+    let file = File::open(folder.join("db")).map_err(|error| failed_io(&error))?;
     if is_new {
         // sled does not sync the names it makes.
-        sync_folder(folder).map_err(|error| error.to_string())?;
+        sync_folder(folder).map_err(|error| failed_io(&error))?;
         if let Some(parent) = folder.parent().filter(|parent| !parent.as_os_str().is_empty()) {
-            sync_folder(parent).map_err(|error| error.to_string())?;
+            sync_folder(parent).map_err(|error| failed_io(&error))?;
         }
     }
     Ok(Open { db, file })
@@ -129,7 +209,7 @@ fn collect(
     pairs
         .take(limit)
         .map(|pair| {
-            let (key, value) = pair.map_err(failed)?;
+            let (key, value) = pair.map_err(failed_sled)?;
             let value = unframed(&key, &value)?;
             Ok((key.to_vec(), value))
         })
@@ -138,7 +218,7 @@ fn collect(
 
 impl Store for SledStore {
     fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
-        let value = self.db()?.get(key).map_err(failed)?;
+        let value = self.db()?.get(key).map_err(failed_sled)?;
         value.map(|value| unframed(key, &value)).transpose()
     }
 
@@ -166,30 +246,50 @@ impl Store for SledStore {
                 None => changes.remove(key),
             }
         }
-        self.db()?.apply_batch(changes).map_err(failed)
+        self.db()?.apply_batch(changes).map_err(failed_sled)
     }
 
     fn sync(&mut self) -> Result<(), StoreError> {
-        let open = self.open.as_ref().ok_or_else(|| failed("the store is closed"))?;
+        let open = self.opened()?;
         // Both, in this order: flush hands the bytes to the file, sync_data to the disk.
-        open.db.flush().map_err(failed)?;
-        open.file.sync_data().map_err(failed)
+        open.db.flush().map_err(failed_sled)?;
+        open.file.sync_data().map_err(|error| failed_io(&error))
+    }
+
+    fn reopen(&mut self) -> Result<(), StoreError> {
+        self.demand_room()?;
+        // From here on the old handle is gone: it would refuse every write for good.
+        self.open = None;
+        self.is_out_of_room = false;
+        match open(&self.folder) {
+            Ok(open) => {
+                self.open = Some(open);
+                Ok(())
+            }
+            Err(StoreError::Full) => {
+                self.is_out_of_room = true;
+                Err(StoreError::Full)
+            }
+            Err(error) => Err(error),
+        }
     }
 
     fn set_aside(&mut self) -> Result<String, StoreError> {
         self.open = None;
-        let name = self
-            .folder
-            .file_name()
-            .map_or_else(|| "store".to_owned(), |name| name.to_string_lossy().into_owned());
-        let place = (1..=u32::MAX)
-            .map(|no| self.folder.with_file_name(format!("{name}.aside-{no}")))
-            .find(|place| !place.exists())
-            .expect("a folder has fewer than four thousand million names");
+        let no = self.next_aside();
+        let place = self.aside(no);
         if self.folder.exists() {
-            fs::rename(&self.folder, &place).map_err(failed)?;
+            fs::rename(&self.folder, &place).map_err(|error| failed_io(&error))?;
         }
-        self.open = Some(open(&self.folder).map_err(failed)?);
+        self.forget_aside(no.saturating_sub(ASIDE_KEPT));
+        self.is_out_of_room = false;
+        match open(&self.folder) {
+            Ok(open) => self.open = Some(open),
+            Err(error) => {
+                self.is_out_of_room = error == StoreError::Full;
+                return Err(error);
+            }
+        }
         Ok(place.display().to_string())
     }
 }

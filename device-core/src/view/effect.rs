@@ -164,7 +164,11 @@ impl Effects {
             Body::Reclassify(reclassify) => effects.reclassify(reclassify),
             Body::Undo(undo) => effects.undoes = Some((undo.incarnation, undo.seq)),
             Body::Answer(answer) => effects.task = answer.task,
-            Body::Unidentified(_) | Body::SignIn(_) | Body::SignOut(_) | Body::Void(_) => {}
+            Body::Unidentified(_)
+            | Body::SignIn(_)
+            | Body::SignOut(_)
+            | Body::Attach(_)
+            | Body::Void(_) => {}
         }
         effects
     }

@@ -285,6 +285,7 @@ fn working_frames() -> Vec<Frame> {
             battery: Some(40),
             operator: Some("MK".try_into().unwrap()),
             sample: evidence().samples.first().copied(),
+            storage: None,
         }),
         Frame::HeartbeatAck(HeartbeatAck {
             sent_us,
@@ -309,9 +310,80 @@ fn working_frames() -> Vec<Frame> {
     ]
 }
 
+/// Frames that came later, in the order in which they came: their bytes stand behind the others.
+fn later_frames() -> Vec<Frame> {
+    let hash = ByteBuf::from([8; 32]);
+    let meaning = crate::feed::IdentifierMeaning {
+        item: "BOLT-M8".try_into().unwrap(),
+        variant: None,
+        unit: Some("BOX".try_into().unwrap()),
+    };
+    let elsewhere = beside::ElsewhereRow {
+        site: "AARHUS".try_into().unwrap(),
+        location: "WEST".try_into().unwrap(),
+        variant: Some("ZN".try_into().unwrap()),
+        quantity: Some("12.5".parse().unwrap()),
+    };
+    let storage = crate::health::StorageReport {
+        state: crate::health::StorageState::Low,
+        n_lost: 1,
+        n_damaged: 2,
+        n_set_aside: 3,
+    };
+    vec![
+        Frame::BlobPut(beside::BlobPut {
+            hash: hash.clone(),
+            length: 100_000,
+            offset: 65_536,
+            bytes: ByteBuf::from([9; 5]),
+        }),
+        Frame::BlobAck(beside::BlobAck { hash, offset: 65_541, state: beside::BlobState::Wanted }),
+        Frame::Digest(check::Digest {
+            lsn: Lsn(5010),
+            tables: vec![check::TableSum { table: 7, sum: u64::MAX }],
+        }),
+        Frame::RepairRequest(check::RepairRequest {
+            lsn: Lsn(5010),
+            tables: vec![check::TableBuckets { table: 7, sums: vec![0, 1, u64::MAX] }],
+            is_unknown: true,
+        }),
+        Frame::Repair(check::Repair {
+            from: Lsn(5010),
+            lsn: Lsn(5012),
+            table: 7,
+            buckets: ByteBuf::from([3, 200]),
+            rows: rows().into_iter().skip(1).take(1).collect(),
+        }),
+        Frame::Query(beside::Query {
+            id: 4,
+            deadline_ms: 2_000,
+            item: Some("BOLT-M8".try_into().unwrap()),
+            code: Some("4006381333931".to_owned()),
+        }),
+        Frame::Answer(beside::Answer {
+            id: 4,
+            elsewhere: vec![elsewhere],
+            meanings: vec![meaning],
+            is_cut: true,
+        }),
+        Frame::Heartbeat(Heartbeat {
+            sent_us: 9_000,
+            boot: Boot(3),
+            applied: Lsn(5010),
+            pending: 0,
+            oldest_pending_us: None,
+            battery: None,
+            operator: None,
+            sample: None,
+            storage: Some(storage),
+        }),
+    ]
+}
+
 fn frames() -> Vec<Frame> {
     let mut frames = handshake_frames();
     frames.extend(working_frames());
+    frames.extend(later_frames());
     frames
 }
 
@@ -324,8 +396,9 @@ const DOCUMENT: &str = include_str!("../../WIRE.md");
 
 #[test]
 fn every_frame_kind_has_a_sample_that_reads_back() {
-    let sampled: Vec<_> = frames().iter().map(|frame| (frame.number(), frame.name())).collect();
-    assert_eq!(sampled, Frame::ALL);
+    let sampled: std::collections::BTreeSet<_> =
+        frames().iter().map(|frame| (frame.number(), frame.name())).collect();
+    assert_eq!(sampled, Frame::ALL.iter().copied().collect());
     for frame in frames() {
         for compress in [false, true] {
             let bytes = codec::encode(&frame, compress);

@@ -32,6 +32,9 @@ pub struct Heartbeat {
     /// A completed sample that the server has not seen yet.
     #[serde(rename = "cs", default, skip_serializing_if = "Option::is_none")]
     pub sample: Option<crate::evidence::ClockSample>,
+    /// How its storage is; none: nothing is wrong with it and never was.
+    #[serde(rename = "st", default, skip_serializing_if = "Option::is_none")]
+    pub storage: Option<crate::health::StorageReport>,
 }
 
 /// 41, server → device.

@@ -7,6 +7,8 @@
 //! Order of reading: this file, `session`, `upload`, `feed`, `liveness`, `enrol`, `fault`, [`order`],
 //! then [`codec`] and [`push`] (the columns of PUSH).
 
+pub mod beside;
+pub mod check;
 pub mod codec;
 mod enrol;
 mod fault;
@@ -50,8 +52,14 @@ pub mod capability {
     pub const ORIGIN: u64 = 1 << 2;
     /// Orders of the server, and keys that change: see [`super::order`].
     pub const ORDERS: u64 = 1 << 3;
+    /// Replicas are compared by sums and repaired bucket by bucket.
+    pub const DIGEST: u64 = 1 << 4;
+    /// Photos and signatures travel beside the operations.
+    pub const BLOBS: u64 = 1 << 5;
+    /// The server answers questions.
+    pub const QUERY: u64 = 1 << 6;
     /// Everything that this build can do.
-    pub const ALL: u64 = ZSTD | SNAPSHOT_RESUME | ORIGIN | ORDERS;
+    pub const ALL: u64 = ZSTD | SNAPSHOT_RESUME | ORIGIN | ORDERS | DIGEST | BLOBS | QUERY;
 }
 
 /// The limits that the server announces; never lower than any released device may produce.
@@ -167,6 +175,10 @@ frames! {
     Ack(Ack) = 0x21, "ACK";
     /// See [`Nack`].
     Nack(Nack) = 0x22, "NACK";
+    /// See [`BlobPut`](beside::BlobPut).
+    BlobPut(beside::BlobPut) = 0x23, "BLOB_PUT";
+    /// See [`BlobAck`](beside::BlobAck).
+    BlobAck(beside::BlobAck) = 0x24, "BLOB_ACK";
     /// See [`Subscribe`].
     Subscribe(Subscribe) = 0x30, "SUBSCRIBE";
     /// See [`SnapBegin`].
@@ -181,6 +193,16 @@ frames! {
     Delta(Delta) = 0x35, "DELTA";
     /// See [`DeltaAck`].
     DeltaAck(DeltaAck) = 0x36, "DELTA_ACK";
+    /// See [`Digest`](check::Digest).
+    Digest(check::Digest) = 0x37, "DIGEST";
+    /// See [`RepairRequest`](check::RepairRequest).
+    RepairRequest(check::RepairRequest) = 0x38, "REPAIR_REQ";
+    /// See [`Repair`](check::Repair).
+    Repair(check::Repair) = 0x39, "REPAIR";
+    /// See [`Query`](beside::Query).
+    Query(beside::Query) = 0x3B, "QUERY";
+    /// See [`Answer`](beside::Answer).
+    Answer(beside::Answer) = 0x3C, "RESULT";
     /// See [`Heartbeat`].
     Heartbeat(Heartbeat) = 0x40, "HB";
     /// See [`HeartbeatAck`].

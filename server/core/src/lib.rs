@@ -12,7 +12,7 @@
 //! events; everything that decides anything lies in the tables.
 //!
 //! Order of reading: [`machine`] (the contract), [`schema`] (its tables), [`session`], [`intake`],
-//! [`clock`], [`poster`], [`feed`], [`snapshot`], [`identity`], [`watermark`], [`store`].
+//! [`clock`], [`poster`], [`feed`], [`snapshot`], [`check`], [`identity`], [`watermark`], [`store`].
 
 #![cfg_attr(
     test,
@@ -23,6 +23,7 @@
     )
 )]
 
+pub mod check;
 pub mod clock;
 pub mod feed;
 mod hot;

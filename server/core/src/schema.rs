@@ -5,11 +5,12 @@
 //! | streams, links, boot clocks, command keys | a fold of the intake records |
 //! | feed index | a fold of the change records |
 //! | epochs, restorations, gaps, keys, orders, sign-in terms, API tokens | change records, like every table of the ledger |
-//! | leases, statements, safe point, feed floor | the conversation; no part of the book |
+//! | leases, statements, storage reports, photos, safe point, feed floor | the conversation; no part of the book |
 
 use protocol::evidence::ClockSample;
 use protocol::frame::KeyAlgorithm;
 use protocol::frame::order::Order;
+use protocol::health::StorageReport;
 use protocol::identity::{
     Boot, DeviceId, Hash16, Incarnation, IntakeNo, Lsn, Seq, ServerEpoch, ServerTime,
 };
@@ -85,6 +86,24 @@ pub struct Statement {
     pub complete_to: ServerTime,
     /// Battery in percent.
     pub battery: Option<u8>,
+}
+
+/// What a device last said of its storage, while that is not only good.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct DeviceStorage {
+    /// When it said so for the first time.
+    pub at: ServerTime,
+    /// What.
+    pub report: StorageReport,
+}
+
+/// How far a photo has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct BlobRow {
+    /// Its length.
+    pub length: u32,
+    /// Bytes that are here, from its beginning.
+    pub received: u32,
 }
 
 /// What no failure of this server can take away any more.
@@ -220,15 +239,29 @@ ledger::tables! {
     Orders = 113, "order", DeviceId => OrderRow;
     /// Keys of programs, by the SHA-256 of the key.
     ApiTokens = 114, "api_token", [u8; 32] => ApiToken;
+    /// What devices last said of their storage.
+    DeviceStorages = 230, "device_storage", DeviceId => DeviceStorage;
+    /// Photos and signatures, by SHA-256.
+    Blobs = 231, "blob", [u8; 32] => BlobRow;
+    /// Their bytes, by offset.
+    BlobParts = 232, "blob_part", ([u8; 32], u32) => ByteBuf;
     /// What each site's feed shows, in order of decisions; site 0 stands for all sites.
     FeedIndex = 120, "feed_index", (SiteId, Lsn, u32) => FeedIndexRow;
 }
 
-/// The tables of the conversation: no part of the book, so that no rebuild has them. All others
+/// The tables of the conversation and of what lies beside the operations: no part of the book, so that no rebuild has them. All others
 /// follow from intake and change records, byte for byte; of the feed index, what lies above its
 /// floor.
-pub const APART: &[TableId] =
-    &[Leases::ID, Statements::ID, SafePoints::ID, FeedFloors::ID, DeskSessions::ID];
+pub const APART: &[TableId] = &[
+    Leases::ID,
+    Statements::ID,
+    SafePoints::ID,
+    FeedFloors::ID,
+    DeskSessions::ID,
+    DeviceStorages::ID,
+    Blobs::ID,
+    BlobParts::ID,
+];
 
 /// Numbers and names of all tables of a company's store.
 pub fn all_tables() -> Vec<(TableId, &'static str)> {

@@ -29,7 +29,7 @@ use crate::desk::session::{SignedIn, token_of};
 use crate::runtime::Health;
 use crate::secret;
 use crate::state::AppState;
-use crate::view::{case, task};
+use crate::view::{case, device, task};
 
 /// How the server is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -64,8 +64,23 @@ pub struct StatusView {
     pub safe: Option<IntakeNo>,
     /// Since when.
     pub safe_since: Option<ServerTime>,
+    /// How the replicas of devices were found when they were compared, since the server was started.
+    pub replicas: ReplicasView,
     /// The latest alarms, the newest first.
     pub alarms: Vec<AlarmView>,
+}
+
+/// How replicas were found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct ReplicasView {
+    /// Compared, and the same.
+    pub n_agreed: u64,
+    /// Compared, and not the same: zero is the aim.
+    pub n_differed: u64,
+    /// Not compared: busy, or not counted yet.
+    pub n_unknown: u64,
+    /// Rows that were sent again.
+    pub n_rows_sent: u64,
 }
 
 /// An alarm.
@@ -139,6 +154,14 @@ pub fn sentence(alarm: &Alarm) -> String {
         Alarm::OrderRefused { device, detail } => {
             format!("Device {device} did not do what it was told: {detail}.")
         }
+        Alarm::ReplicaDiffers { device, n_buckets } => format!(
+            "{n_buckets} groups of rows on device {device} were not what they should be and were \
+             sent again."
+        ),
+        Alarm::DeviceStorage { device, report } => format!(
+            "The storage of device {device} needs somebody to look at it: {}.",
+            device::storage_sentence(report)
+        ),
         Alarm::OperationsMissing { device, n_operations } => format!(
             "{n_operations} operations of device {device} that were accepted once are neither here \
              nor on the device any more."
@@ -154,6 +177,7 @@ pub fn status_of(app: &AppState) -> StatusView {
     let head = snapshot.row::<Heads>(&()).map(|head| *head).unwrap_or_default();
     let safe = snapshot.row::<SafePoints>(&());
     let alarms = company.alarms().into_iter();
+    let replicas = company.replicas();
     StatusView {
         company: row.as_ref().map(|row| row.name.clone()).unwrap_or_default(),
         epoch: row.map(|row| row.epoch),
@@ -170,6 +194,12 @@ pub fn status_of(app: &AppState) -> StatusView {
         refusing: app.storage().is_refusing(),
         safe: safe.as_ref().map(|safe| safe.intake),
         safe_since: safe.map(|safe| safe.at),
+        replicas: ReplicasView {
+            n_agreed: replicas.n_agreed,
+            n_differed: replicas.n_differed,
+            n_unknown: replicas.n_unknown,
+            n_rows_sent: replicas.n_rows_sent,
+        },
         alarms: alarms.map(|(at, alarm)| AlarmView { at, text: sentence(&alarm) }).collect(),
     }
 }

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use chrono_tz::Tz;
 use ledger::schema::LocationId;
 use protocol::feed::Role;
+use protocol::health::StorageReport;
 use protocol::identity::{DeviceId, Lsn, ServerTime};
 use protocol::text::Language;
 use protocol::words::OperatorId;
@@ -107,6 +108,8 @@ pub struct DeviceNow {
     pub operator: Option<OperatorId>,
     /// Everything that it did before this instant has arrived.
     pub complete_to: Option<ServerTime>,
+    /// What it says of its storage, where that is not only good.
+    pub storage: Option<StorageReport>,
 }
 
 /// Devices by number.

@@ -79,6 +79,7 @@ impl Editable {
             | Body::Answer(_)
             | Body::SignIn(_)
             | Body::SignOut(_)
+            | Body::Attach(_)
             | Body::Void(_) => None,
         }
     }
@@ -375,6 +376,7 @@ fn put(
         | Body::Answer(_)
         | Body::SignIn(_)
         | Body::SignOut(_)
+        | Body::Attach(_)
         | Body::Void(_) => {}
     }
 }

@@ -255,6 +255,6 @@ fn read_body(deed: &mut Deed, body: &Body) {
             deed.note = answer.answer.to_string();
             Vec::new()
         }
-        Body::SignIn(_) | Body::SignOut(_) | Body::Void(_) => Vec::new(),
+        Body::SignIn(_) | Body::SignOut(_) | Body::Attach(_) | Body::Void(_) => Vec::new(),
     };
 }

@@ -23,6 +23,7 @@ pub mod live;
 pub mod names;
 pub mod page;
 pub mod part;
+mod pictures;
 pub mod present;
 pub mod preview;
 pub mod query;

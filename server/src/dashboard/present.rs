@@ -10,7 +10,7 @@ use ledger::tables::{Read as _, Tables};
 use protocol::evidence::{BootEvidence, ClockSample};
 use protocol::identity::{DeviceId, OperationId};
 use protocol::words::OperatorId;
-use server_core::schema::{BootClocks, Statements};
+use server_core::schema::{BootClocks, DeviceStorages, Statements};
 
 use super::context::{DeviceNow, DevicesNow};
 use crate::runtime::Said;
@@ -36,7 +36,9 @@ pub fn devices_now(
         });
         let said = said_of.get(&id).cloned().unwrap_or_default();
         let online = online.binary_search(&id).is_ok();
-        (id, DeviceNow { online, version: said.version, operator: said.operator, ..now })
+        let storage = view.row::<DeviceStorages>(&id).map(|said| said.report);
+        let (version, operator) = (said.version, said.operator);
+        (id, DeviceNow { online, version, operator, storage, ..now })
     })
     .collect()
 }

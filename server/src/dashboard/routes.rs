@@ -8,6 +8,7 @@
 //! | `POST /workbench/{case}` | a decision |
 //! | `POST /devices/enrol`, `POST /devices/{device}/{action}` | devices |
 //! | `/movements.csv` | the register as a file |
+//! | `/pictures/{hash}` | a photo or a signature |
 //! | `/assets/{version}/{name}` | the files that pages load |
 
 use axum::Router;
@@ -18,6 +19,7 @@ use axum::response::{Html, IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 use futures_util::stream;
 use maud::Markup;
+use protocol::code::Code;
 use protocol::identity::Lsn;
 use protocol::outcome::Reason;
 
@@ -25,7 +27,7 @@ use super::address::{self, Address};
 use super::context::PageContext;
 use super::page::{Missing, search};
 use super::request::{Asked, Preferences, to_sign_in};
-use super::{acts, assets, csv, live, shell, sign_in};
+use super::{acts, assets, csv, live, pictures, shell, sign_in};
 use crate::api::problem::Problem;
 use crate::state::AppState;
 use crate::store::Snapshot;
@@ -36,6 +38,7 @@ pub fn router() -> Router<AppState> {
         .route("/", get(|| async { Redirect::to("/now") }))
         .route("/assets/{version}/{name}", get(asset))
         .route("/movements.csv", get(csv::movements))
+        .route("/pictures/{hash}", get(picture))
         .route("/search", get(find))
         .route("/preferences", post(sign_in::preferences))
         .route("/login", get(sign_in::form).post(sign_in::sign_in))
@@ -136,6 +139,27 @@ async fn page(State(app): State<AppState>, headers: HeaderMap, asked: Asked) -> 
             Ok(page) => answer(StatusCode::OK, shell::document(context, &page, &asked.address)),
             Err(Missing(reason)) => missing(context, &reason),
         }
+    })
+    .await
+}
+
+/// A photo or a signature, for whoever may see an operation that it belongs to.
+async fn picture(
+    State(app): State<AppState>,
+    Path(hash): Path<String>,
+    headers: HeaderMap,
+    asked: Asked,
+) -> Response {
+    let visitor = Visitor { preferences: Preferences::of(&headers), asked };
+    with_page(&app, visitor, move |view, context, _asked| {
+        let found = context.scope().over(view, |view| pictures::find(view, &hash));
+        let Some(picture) = found else { return missing(context, &Reason::new(Code::NotFound)) };
+        let headers = [
+            (header::CONTENT_TYPE, picture.media_type),
+            (header::CACHE_CONTROL, "private, max-age=86400, immutable"),
+            (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        ];
+        (headers, picture.bytes).into_response()
     })
     .await
 }

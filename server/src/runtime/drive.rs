@@ -13,6 +13,7 @@ use protocol::code::Code;
 use protocol::frame::{Fault, FaultCode, Frame};
 use protocol::identity::{DeviceId, Lsn, OperationId, ServerTime};
 use protocol::outcome::Reason;
+use server_core::check::ReplicaHealth;
 use server_core::machine::{Action, Alarm, Event, Machine, Token};
 use server_core::session::wire::{Compression, ConnectionNo, Message};
 use server_core::store::{Batch, BatchNo};
@@ -61,6 +62,7 @@ pub(super) struct Parts {
     pub(super) health: watch::Sender<Health>,
     pub(super) online: Arc<Mutex<Vec<DeviceId>>>,
     pub(super) hearsay: Arc<Hearsay>,
+    pub(super) replicas: Arc<Mutex<ReplicaHealth>>,
     pub(super) alarms: Arc<Mutex<VecDeque<(ServerTime, Alarm)>>>,
     pub(super) metrics: Arc<Metrics>,
     pub(super) tokio: tokio::runtime::Handle,
@@ -77,6 +79,7 @@ struct Drive {
     head: watch::Sender<Lsn>,
     online: Arc<Mutex<Vec<DeviceId>>>,
     hearsay: Arc<Hearsay>,
+    replicas: Arc<Mutex<ReplicaHealth>>,
     alarms: Arc<Mutex<VecDeque<(ServerTime, Alarm)>>>,
     sockets: HashMap<ConnectionNo, OutgoingQueue>,
     commands: HashMap<Token, CommandAnswer>,
@@ -112,6 +115,7 @@ pub(super) fn run(parts: Parts) {
         head: parts.head,
         online: parts.online,
         hearsay: parts.hearsay,
+        replicas: parts.replicas,
         alarms: parts.alarms,
         sockets: HashMap::new(),
         commands: HashMap::new(),
@@ -169,6 +173,8 @@ impl Drive {
             }
             if self.clock.now() >= self.machine.wake_at() {
                 self.step(Event::Tick);
+                let health = self.machine.replica_health();
+                *self.replicas.lock().unwrap_or_else(PoisonError::into_inner) = health;
             }
             if let Err(error) = self.store.check() {
                 return Health::Failed(super::commit::chain(&error));

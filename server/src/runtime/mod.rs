@@ -23,6 +23,7 @@ use ledger::schema::identity::DeskSession;
 use protocol::code::Code;
 use protocol::identity::{DeviceId, IntakeNo, Lsn, OperationId, ServerTime};
 use protocol::outcome::{Decision, Reason};
+use server_core::check::ReplicaHealth;
 use server_core::intake::command::Command;
 use server_core::machine::{Alarm, Machine};
 use server_core::session::wire::{ConnectionNo, Incoming};
@@ -138,6 +139,7 @@ struct Inner {
     health: watch::Receiver<Health>,
     online: Arc<Mutex<Vec<DeviceId>>>,
     hearsay: Arc<Hearsay>,
+    replicas: Arc<Mutex<ReplicaHealth>>,
     alarms: Arc<Mutex<VecDeque<(ServerTime, Alarm)>>>,
     connections: AtomicU64,
     metrics: Arc<Metrics>,
@@ -197,6 +199,11 @@ impl Company {
     /// What devices last said of themselves that decides nothing.
     pub fn hearsay(&self) -> &Hearsay {
         &self.0.hearsay
+    }
+
+    /// How the replicas of devices were found when they were compared.
+    pub fn replicas(&self) -> ReplicaHealth {
+        *self.0.replicas.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The latest alarms, the newest first.
@@ -306,6 +313,7 @@ impl Runtime {
         let online = Arc::new(Mutex::new(Vec::new()));
         let hearsay = Arc::new(Hearsay::default());
         let alarms = Arc::new(Mutex::new(VecDeque::new()));
+        let replicas = Arc::new(Mutex::new(ReplicaHealth::default()));
         let metrics = Arc::new(Metrics::default());
         let committer = commit::start(commit, (clock.clone(), Arc::clone(&metrics)))?;
         let parts = drive::Parts {
@@ -318,6 +326,7 @@ impl Runtime {
             health: health_changed,
             online: Arc::clone(&online),
             hearsay: Arc::clone(&hearsay),
+            replicas: Arc::clone(&replicas),
             alarms: Arc::clone(&alarms),
             metrics: Arc::clone(&metrics),
             tokio: tokio::runtime::Handle::current(),
@@ -334,6 +343,7 @@ impl Runtime {
             health,
             online,
             hearsay,
+            replicas,
             alarms,
             connections,
             metrics,

@@ -91,6 +91,7 @@ mod tests {
             battery: None,
             operator: Some(OperatorId::new(operator).unwrap()),
             sample: None,
+            storage: None,
         }))
     }
 

@@ -245,6 +245,7 @@ impl TestDevice {
             battery: None,
             operator: None,
             sample: None,
+            storage: None,
         });
         socket.send(&heartbeat).await;
         socket

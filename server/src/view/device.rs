@@ -3,9 +3,10 @@
 use ledger::key::KeyRange;
 use ledger::schema::identity::{Device, DeviceState, Devices};
 use ledger::tables::{Read as _, Tables};
+use protocol::health::{StorageReport, StorageState};
 use protocol::identity::{DeviceId, ServerTime};
 use serde::Serialize;
-use server_core::schema::Statements;
+use server_core::schema::{DeviceStorages, Statements};
 
 use super::names::Names;
 
@@ -34,6 +35,8 @@ pub struct DeviceView {
     pub complete_to: Option<ServerTime>,
     /// Battery in percent, as it said then.
     pub battery: Option<u8>,
+    /// What it says of its storage, where that is not only good.
+    pub storage: Option<StorageReport>,
     /// When it was enrolled.
     pub enrolled: ServerTime,
     /// Declared lost at this instant.
@@ -47,6 +50,20 @@ pub const fn state_word(state: DeviceState) -> &'static str {
         DeviceState::Suspended => "suspended",
         DeviceState::Revoked => "revoked",
     }
+}
+
+/// What a device says of its storage, in English, without a full stop.
+pub fn storage_sentence(report: &StorageReport) -> String {
+    let state = match report.state {
+        StorageState::Good => "it works",
+        StorageState::Low => "the disk is nearly full",
+        StorageState::Full => "the disk is full and scans are refused",
+        StorageState::Stopped => "a write failed and nothing is recorded",
+    };
+    format!(
+        "{state}; {} operations lost, {} times damaged, {} stores built anew",
+        report.n_lost, report.n_damaged, report.n_set_aside
+    )
 }
 
 fn view(tables: &dyn Tables, id: DeviceId, row: &Device, online: bool) -> DeviceView {
@@ -63,6 +80,7 @@ fn view(tables: &dyn Tables, id: DeviceId, row: &Device, online: bool) -> Device
         pending: said.as_ref().map(|said| said.pending),
         complete_to: said.as_ref().map(|said| said.complete_to),
         battery: said.and_then(|said| said.battery),
+        storage: tables.row::<DeviceStorages>(&id).map(|said| said.report),
         enrolled: row.enrolled,
         declared_lost: row.declared_lost,
     }

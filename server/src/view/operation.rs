@@ -308,7 +308,7 @@ fn summary_of(body: &Body) -> Summary {
         Body::Answer(answer) => {
             Summary { item: Some(answer.answer.to_string()), ..Summary::default() }
         }
-        Body::SignIn(_) | Body::SignOut(_) | Body::Void(_) => Summary::default(),
+        Body::SignIn(_) | Body::SignOut(_) | Body::Attach(_) | Body::Void(_) => Summary::default(),
     }
 }
 

@@ -341,6 +341,7 @@ impl Script {
                 battery: None,
                 operator: None,
                 sample: None,
+                storage: None,
             }),
         );
         self.say(1, &Frame::DeltaAck(DeltaAck { applied: Lsn(4) }));

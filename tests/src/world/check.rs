@@ -23,9 +23,10 @@ use super::World;
 use super::floor::Key;
 use crate::reference::{self, BinLine, Knowledge, Operation, Opinion, Order, Standing, What};
 
-/// Tables that no decision writes: desk sessions, leases, what devices last said of themselves, what
-/// is safe, where the feed starts. They are about conversations, not about goods.
-const NOT_OF_THE_BOOK: [u8; 5] = [95, 102, 104, 105, 107];
+/// Tables that no decision writes: desk sessions, leases, what devices last said of themselves and of
+/// their storage, what is safe, where the feed starts, photos. They are about conversations, not
+/// about goods.
+const NOT_OF_THE_BOOK: [u8; 8] = [95, 102, 104, 105, 107, 230, 231, 232];
 
 /// Piece count of a quantity in units of 0.00001.
 const PIECE: i128 = 100_000;

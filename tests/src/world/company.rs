@@ -148,6 +148,11 @@ fn masters() -> Vec<LedgerCommand> {
     commands
 }
 
+/// An item that nobody handles: something that devices hear of.
+pub fn one_more_item(n: usize) -> LedgerCommand {
+    LedgerCommand::PutItem(put_item(&format!("MORE{n}")))
+}
+
 fn put_item(item: &str) -> PutItem {
     PutItem {
         item: word(item),

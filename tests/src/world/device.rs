@@ -26,6 +26,7 @@ pub struct DeviceHost {
     state: MemoryDisk,
     queue: MemoryStore,
     replica: MemoryStore,
+    blobs: MemoryDisk,
     prng: Prng,
     /// Server time at which the running boot began.
     boot_began_us: i64,
@@ -64,6 +65,7 @@ impl DeviceHost {
             state: MemoryDisk::new(),
             queue: MemoryStore::new(),
             replica: MemoryStore::new(),
+            blobs: MemoryDisk::new(),
             boot_began_us: now_us - prng.between(0, 3_600_000_000),
             n_boots: 1,
             drift_ppm: prng.between(-20, 20),
@@ -103,6 +105,7 @@ impl DeviceHost {
             state_disk: Box::new(self.state.clone()),
             queue: Box::new(self.queue.clone()),
             replica: Box::new(self.replica.clone()),
+            blob_disk: Box::new(self.blobs.clone()),
             key: DeviceKey::from_secret([place + 1; 32]),
             store_name: [place + 1; 16],
         };
@@ -217,6 +220,7 @@ impl DeviceHost {
         };
         self.recorder.cut_power(cut(prng));
         self.state.cut_power(cut(prng));
+        self.blobs.cut_power(cut(prng));
         for store in [&self.queue, &self.replica] {
             let kept = prng.below(u64::try_from(store.n_unsynced()).unwrap_or(0) + 1);
             store.cut_power(usize::try_from(kept).unwrap_or_default());

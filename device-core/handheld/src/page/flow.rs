@@ -1,14 +1,15 @@
 //! A flow at work: one question, what is known, what can be chosen.
 
 use device_core::capture::screen::Input;
-use device_core::capture::{Notice, Screen, Signal, Slot};
+use device_core::capture::{Capture, Notice, Screen, Signal, Slot};
 use maud::{Markup, html};
 use protocol::outcome::Argument;
 use protocol::text::{Language, argument_text};
 
 use super::frame::{
-    Field, button, code, enter, entry, field, nothing, numbered, shape, signal_word,
+    Field, button, code, enter, entry, field, link, nothing, numbered, shape, signal_word,
 };
+use super::picture;
 use crate::app::{Answer, App, Desk};
 use crate::words::{plain, say};
 
@@ -29,6 +30,9 @@ pub(super) fn flow(app: &App, desk: &mut Desk, answer: Option<&Answer>) -> Marku
             @if !asks_amount(&screen) { (choices(&screen, language)) }
             (filled(&screen, language))
             (lines(&screen, language))
+            @if let Some(item) = desk.capture.as_ref().and_then(Capture::looked_up) {
+                (link(&picture::elsewhere_of(item), &plain("button-elsewhere", language), "secondary"))
+            }
             @if screen.flow.is_count() && screen.is_blind && app.may_open_book() {
                 (button("open-book", "", &plain("button-open-book", language), "secondary"))
             }

@@ -4,6 +4,7 @@ use device_core::capture::Signal;
 use device_core::engine::{OperationState, RecorderState, Status};
 use device_core::session::LinkState;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
+use protocol::health::StorageState;
 use protocol::outcome::Decision;
 use protocol::text::Language;
 
@@ -201,6 +202,11 @@ pub(crate) fn chip_of(app: &App, desk: &mut Desk, status: &Status) -> Markup {
     let row = app.location_row(desk);
     let age = (status.as_of.0 > 0).then(|| clock::hour(status.as_of, app.now(), row.as_ref()));
     html! {
+        @if let Some((sign, text)) = storage_of(status, language) {
+            p id="storage" class="remark warning" role="status" {
+                span class="shape warn" aria-hidden="true" { (sign) } " " (text)
+            }
+        }
         a id="chip" href="/sync" class=(format!("chip {kind}")) data-unsent=(unsent) {
             span aria-hidden="true" { (sign) } " " span { (text) }
         }
@@ -208,6 +214,15 @@ pub(crate) fn chip_of(app: &App, desk: &mut Desk, status: &Status) -> Markup {
         @if let Some(age) = age {
             span class="age" { (with_word("stock-age", "time", age, language)) }
         }
+    }
+}
+
+/// What the person should know of the storage; a stopped one has a page of its own.
+fn storage_of(status: &Status, language: Language) -> Option<(&'static str, String)> {
+    match status.storage.state {
+        StorageState::Low => Some(("▲", plain("storage-low", language))),
+        StorageState::Full => Some(("▲", plain("storage-full", language))),
+        StorageState::Good | StorageState::Stopped => None,
     }
 }
 

@@ -146,6 +146,8 @@ fn mine_row(operation: &MyOperation, sees_book: bool, language: Language) -> Mar
             p class="muted small" { (plain(&format!("mine-{word}"), language)) }
             @for sentence in sentences { p class="small" { (sentence) } }
             @if may_undo {
+                (link(&format!("/picture/{name}"), &plain("button-picture", language),
+                    "secondary small"))
                 (button("undo-operation", &name, &plain("button-undo", language),
                     "secondary small"))
             }
@@ -156,7 +158,12 @@ fn mine_row(operation: &MyOperation, sees_book: bool, language: Language) -> Mar
 fn can_be_undone(body: &Body) -> bool {
     !matches!(
         body,
-        Body::Undo(_) | Body::SignIn(_) | Body::SignOut(_) | Body::Void(_) | Body::Answer(_)
+        Body::Undo(_)
+            | Body::SignIn(_)
+            | Body::SignOut(_)
+            | Body::Attach(_)
+            | Body::Void(_)
+            | Body::Answer(_)
     )
 }
 
@@ -257,6 +264,6 @@ fn shown(body: &Body, language: Language) -> String {
         Body::Undo(body) => body.seq.to_string(),
         Body::Unidentified(body) => format!("{} {}", bin(&body.place), body.raw),
         Body::Answer(body) => body.answer.to_string(),
-        Body::SignIn(_) | Body::SignOut(_) | Body::Void(_) => String::new(),
+        Body::SignIn(_) | Body::SignOut(_) | Body::Attach(_) | Body::Void(_) => String::new(),
     }
 }

@@ -5,10 +5,12 @@ mod flow;
 mod frame;
 mod lists;
 mod person;
+mod picture;
 mod still;
 
-use device_core::engine::Status;
+use device_core::engine::{AskError, Status};
 use maud::Markup;
+use protocol::frame::beside::Answer as Told;
 
 use crate::app::{Answer, App, Desk, Page};
 
@@ -41,6 +43,16 @@ pub(crate) fn sync(app: &App, part: bool) -> String {
 /// My last scans.
 pub(crate) fn mine(app: &App, part: bool) -> String {
     other(app, part, "mine", |app, desk, _| lists::mine(app, desk))
+}
+
+/// A photo or a signature for an operation.
+pub(crate) fn picture(app: &App, part: bool, name: &str) -> String {
+    other(app, part, "picture", |app, desk, _| picture::picture(app, desk, name))
+}
+
+/// What other sites have of an item.
+pub(crate) fn elsewhere(app: &App, part: bool, asked: (&str, &Result<Told, AskError>)) -> String {
+    other(app, part, "elsewhere", |app, desk, status| picture::elsewhere(app, desk, asked, status))
 }
 
 /// The work that waits.

@@ -7,6 +7,7 @@ use protocol::outcome::{Argument, Decision};
 use protocol::text::screens;
 
 use super::frame::{button, link};
+use super::picture;
 use crate::app::{App, Desk};
 use crate::clock;
 use crate::words::{plain, with_number, with_word};
@@ -59,6 +60,12 @@ pub(super) fn sync(app: &App, desk: &Desk, status: &Status) -> Markup {
             [("parked", &parked), ("refused", &refused)], language)) }
         @if let Some(text) = standing(status.standing) {
             p class="remark stop" { (plain(text, language)) }
+        }
+        (picture::waiting(app, language))
+        @if status.storage.n_lost > 0 {
+            p class="remark stop" id="lost" {
+                (with_number("sync-lost", "n", status.storage.n_lost, language))
+            }
         }
         @if let Some(server) = server { p class="muted" {
             (with_word("sync-server", "server", server, language)) } }

@@ -1,10 +1,12 @@
 //! The device against a small server: one thread, virtual time, power cuts.
 
+mod beside;
 mod cases;
 mod liveness;
 mod orders;
 mod random;
 pub(crate) mod server;
+mod storage;
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -27,6 +29,7 @@ struct Folders {
     state: MemoryDisk,
     queue: MemoryStore,
     replica: MemoryStore,
+    blobs: MemoryDisk,
 }
 
 impl Folders {
@@ -36,6 +39,7 @@ impl Folders {
             state: MemoryDisk::new(),
             queue: MemoryStore::new(),
             replica: MemoryStore::new(),
+            blobs: MemoryDisk::new(),
         }
     }
 
@@ -45,13 +49,18 @@ impl Folders {
             state: self.state.image(),
             queue: self.queue.image(),
             replica: self.replica.image(),
+            blobs: self.blobs.image(),
         }
     }
 }
 
 fn config() -> Config {
     Config {
-        recorder: Options { segment_bytes: 16 << 10, ballast_bytes: 1 << 10, ..Options::default() },
+        recorder: Options {
+            segment_bytes: 16 << 10,
+            ballast_bytes: 40 << 10,
+            ..Options::default()
+        },
         ..Config::default()
     }
 }
@@ -87,6 +96,7 @@ fn open(folders: &Folders, boot: u32, mono_us: u64) -> Opened {
         state_disk: Box::new(folders.state.clone()),
         queue: Box::new(folders.queue.clone()),
         replica: Box::new(folders.replica.clone()),
+        blob_disk: Box::new(folders.blobs.clone()),
         key: DeviceKey::from_secret([3; 32]),
         store_name: [4; 16],
     };
@@ -303,6 +313,7 @@ impl World {
         self.timers.clear();
         self.folders.recorder.cut_power(Cut::DropUnsynced);
         self.folders.state.cut_power(Cut::DropUnsynced);
+        self.folders.blobs.cut_power(Cut::DropUnsynced);
         self.folders.queue.cut_power(n_queue);
         self.folders.replica.cut_power(n_replica);
         self.boot += 1;

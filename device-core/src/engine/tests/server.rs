@@ -6,8 +6,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use ed25519_dalek::{Signature, Verifier as _, VerifyingKey};
+use protocol::digest::Sums;
 use protocol::evidence::BootEvidence;
 use protocol::feed::{FeedGroup, FeedRow, StockRow};
+use protocol::frame::beside::{BlobAck, BlobPut, BlobState};
+use protocol::frame::check::{Digest, RepairRequest, TableSum};
 use protocol::frame::order::{CommandResult, RotateKey, Witness};
 use protocol::frame::{
     Ack, Auth, Challenge, Delta, Enrol, EnrolOk, Fault, FaultCode, Frame, Heartbeat, HeartbeatAck,
@@ -95,6 +98,12 @@ pub(crate) struct Server {
     pub(crate) refuse_from: i128,
     pub(crate) safe: u64,
     pub(crate) heartbeats: Vec<Heartbeat>,
+    /// Photos, as far as they have come.
+    pub(crate) blobs: BTreeMap<Vec<u8>, Vec<u8>>,
+    /// Operations that were taken in before each part of a photo that had bytes.
+    pub(crate) blob_parts: Vec<usize>,
+    /// Answers to DIGEST.
+    pub(crate) requests: Vec<RepairRequest>,
     pub(crate) others: u64,
     /// Up to where the log went that each restore began with.
     forks: Vec<Lsn>,
@@ -147,6 +156,9 @@ impl Server {
             refuse_from: i128::MAX,
             safe: 0,
             heartbeats: Vec::new(),
+            blobs: BTreeMap::new(),
+            blob_parts: Vec::new(),
+            requests: Vec::new(),
             others: 0,
             forks: Vec::new(),
             witnesses: Vec::new(),
@@ -163,7 +175,7 @@ impl Server {
         self.book.key = Some(VerifyingKey::from_bytes(&public).unwrap());
     }
 
-    fn head(&self) -> Lsn {
+    pub(crate) fn head(&self) -> Lsn {
         self.book.log.last().map_or(Lsn(0), |group| group.lsn)
     }
 
@@ -215,6 +227,11 @@ impl Server {
             Frame::Subscribe(subscribe) => self.on_subscribe(subscribe),
             Frame::SnapResume(resume) => self.on_resume(resume),
             Frame::Heartbeat(heartbeat) => self.on_heartbeat(heartbeat),
+            Frame::BlobPut(put) => self.on_blob_put(put),
+            Frame::RepairRequest(request) => {
+                self.requests.push(request);
+                Vec::new()
+            }
             Frame::DeltaAck(_) | Frame::Fault(_) => Vec::new(),
             Frame::Witness(seen) => {
                 self.witnesses.push(seen);
@@ -235,6 +252,49 @@ impl Server {
 
     fn encode(&self, frames: &[Frame]) -> Vec<Vec<u8>> {
         frames.iter().map(|frame| codec::encode(frame, self.is_compressing)).collect()
+    }
+
+    fn on_blob_put(&mut self, put: BlobPut) -> Vec<Frame> {
+        let is_known = self.book.intake.iter().take(self.book.n_posted).any(|taken| {
+            matches!(taken.recorded.decode_body(), Ok(Body::Attach(attach)) if attach.hash == put.hash)
+        });
+        let bytes = self.blobs.entry(put.hash.to_vec()).or_default();
+        if !put.bytes.is_empty() {
+            self.blob_parts.push(self.book.intake.len());
+        }
+        if is_known && bytes.len() == usize::try_from(put.offset).unwrap() {
+            bytes.extend_from_slice(&put.bytes);
+        }
+        let length = u32::try_from(bytes.len()).unwrap();
+        let state = match (is_known, length == put.length) {
+            (false, _) => BlobState::Unknown,
+            (true, false) => BlobState::Wanted,
+            (true, true) => BlobState::Complete,
+        };
+        vec![Frame::BlobAck(BlobAck { hash: put.hash, offset: length, state })]
+    }
+
+    /// The sums of what the device should have, as of the head.
+    pub(crate) fn digest(&self) -> Digest {
+        let mut sums = Sums::new();
+        for record in self.records() {
+            sums.add(record.table, &record.key, record.row.as_ref().unwrap());
+        }
+        let totals = sums.totals().into_iter();
+        let tables = totals.map(|(table, sum)| TableSum { table, sum }).collect();
+        Digest { lsn: self.head(), tables }
+    }
+
+    /// Every row that the device should have.
+    pub(crate) fn records(&self) -> Vec<protocol::feed::FeedRecord> {
+        let mut records = vec![put("loc", &location_row())];
+        records.extend(self.book.stock.iter().map(|(key, units)| row(key, *units)));
+        records.extend(self.other_rows());
+        records
+    }
+
+    pub(crate) fn encoded(&self, frame: &Frame) -> Vec<u8> {
+        codec::encode(frame, self.is_compressing)
     }
 
     fn on_enrol(&mut self, enrol: &Enrol) -> Vec<Frame> {
@@ -458,9 +518,7 @@ impl Server {
 
     fn send_snapshot(&mut self) -> Vec<Frame> {
         let id = self.snapshots.len() as u64 + 1 + 1_000 * u64::from(self.epoch.0);
-        let mut records = vec![put("loc", &location_row())];
-        records.extend(self.book.stock.iter().map(|(key, units)| row(key, *units)));
-        records.extend(self.other_rows());
+        let records = self.records();
         let chunks: Vec<SnapChunk> = records
             .chunks(2)
             .enumerate()

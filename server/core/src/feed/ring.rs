@@ -69,12 +69,18 @@ impl Rings {
         self.spans((tables, head), site, from).iter().any(|span| span.concerns(device))
     }
 
-    /// What comes next for `device` at `position`; `tables` are a cut at `head`.
+    /// Reads what `site` sees up to `head`, so that one span of its ring ends there.
+    pub fn reach(&mut self, (tables, head): (&dyn Tables, Lsn), site: SiteId) {
+        self.rings.entry(site).or_default().extend(tables, site, head, head);
+    }
+
+    /// What comes next for `device` at `position`; `tables` are a cut at `head`. Where a span ends at
+    /// the second decision, so does what comes.
     pub fn next(
         &mut self,
         (tables, head): (&dyn Tables, Lsn),
         (site, device): (SiteId, DeviceId),
-        position: Position,
+        (position, stop_at): (Position, Option<Lsn>),
     ) -> Next {
         let spans = self.spans((tables, head), site, position.scanned);
         let mut bytes: usize = 0;
@@ -85,6 +91,9 @@ impl Rings {
                 break;
             }
             chosen.push(span);
+            if stop_at == Some(span.to) {
+                break;
+            }
         }
         let Some(last) = chosen.last() else {
             return if spans.is_empty() { Next::Nothing(head) } else { Next::TooLarge };

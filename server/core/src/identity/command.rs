@@ -193,6 +193,31 @@ impl MachineCommand {
         }
     }
 
+    /// The site of an invitation, where `raw` is one.
+    pub(crate) fn site_of_invitation(raw: &[u8]) -> Option<SiteId> {
+        let (mark, body) = raw.split_first()?;
+        if *mark != MARK {
+            return None;
+        }
+        match rmp_serde::from_slice(body).ok()? {
+            Self::AllowEnrolment { site, .. } => Some(SiteId(site)),
+            Self::Enrol { .. }
+            | Self::Incarnate { .. }
+            | Self::SetDevice { .. }
+            | Self::Order { .. }
+            | Self::OrderDone { .. }
+            | Self::RotateKey { .. }
+            | Self::NoteGap { .. }
+            | Self::DeclareGapLost { .. }
+            | Self::NoteLostLog { .. }
+            | Self::DeclareLost { .. }
+            | Self::ExtendSignIn { .. }
+            | Self::BeginEpoch { .. }
+            | Self::AllowToken { .. }
+            | Self::RevokeToken { .. } => None,
+        }
+    }
+
     /// The machine's command in an intake record; none where the record is another's.
     pub(crate) fn of(intake: &Intake) -> Option<Result<Self, Poison>> {
         match &intake.origin {

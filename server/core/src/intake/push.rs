@@ -154,6 +154,14 @@ impl PreparedPush {
         }
     }
 
+    /// Takes what was recorded under a number for what is known under it: a deliberate mistake.
+    pub(crate) fn believe_numbers(&mut self, tables: &dyn Tables, device: DeviceId) {
+        for origin in self.operations.iter_mut().filter_map(|operation| operation.first.as_mut()) {
+            let known = tables.row::<Links>(&(device, origin.incarnation, origin.seq));
+            origin.hash = known.map_or(origin.hash, |link| link.hash);
+        }
+    }
+
     /// Forgets what operators had seen: a deliberate mistake.
     pub(crate) fn forget_cursors(&mut self) {
         for operation in &mut self.operations {
@@ -177,7 +185,12 @@ fn location_of(operation: &Recorded) -> Option<LocationCode> {
         Body::Adjust(body) => body.place.location,
         Body::Reclassify(body) => body.place.location,
         Body::Unidentified(body) => body.place.location,
-        Body::Undo(_) | Body::Answer(_) | Body::SignIn(_) | Body::SignOut(_) | Body::Void(_) => {
+        Body::Undo(_)
+        | Body::Answer(_)
+        | Body::SignIn(_)
+        | Body::SignOut(_)
+        | Body::Attach(_)
+        | Body::Void(_) => {
             return None;
         }
     })

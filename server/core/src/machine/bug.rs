@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use ledger::draft::Changes;
 use ledger::record::{Record, encode_row};
 use ledger::schema::book::{Bound, Intake, Intakes, Timing};
-use ledger::tables::Table as _;
+use ledger::tables::{Table as _, Tables};
 use protocol::evidence::BootEvidence;
 use protocol::identity::{Boot, DeviceId, Incarnation, ServerTime};
 use protocol::operation::Recorded;
@@ -23,13 +23,22 @@ pub enum Bug {
     NoCausality,
     /// The wall clock of the device decides the order.
     RawClock,
+    /// Numbers alone say what an operation is: nobody compares its hash.
+    NoHash,
+    /// Whatever lease a device shows is the present one.
+    NoLease,
 }
 
 /// What the machine believes of an arrival when it has `bug`.
-pub(super) fn believed(bug: Option<Bug>, push: &PreparedPush) -> PreparedPush {
+pub(super) fn believed(
+    bug: Option<Bug>,
+    push: &PreparedPush,
+    (tables, device): (&dyn Tables, DeviceId),
+) -> PreparedPush {
     let mut push = push.clone();
     match bug {
-        None | Some(Bug::AckBeforeSync | Bug::RawClock) => {}
+        None | Some(Bug::AckBeforeSync | Bug::RawClock | Bug::NoLease) => {}
+        Some(Bug::NoHash) => push.believe_numbers(tables, device),
         Some(Bug::NoDedupe) => push.forget_origins(),
         Some(Bug::NoCausality) => push.forget_cursors(),
     }

@@ -9,6 +9,7 @@ use ledger::schema::book::OutcomeRow;
 use ledger::schema::identity::{DeskSession, DeskSessions};
 use ledger::schema::place::Sites;
 use ledger::tables::{Read as _, Tables};
+use protocol::frame::beside::BlobAck;
 use protocol::identity::{DeviceId, IntakeNo, OperationId, Seq, ServerTime};
 use serde_bytes::ByteBuf;
 
@@ -23,6 +24,7 @@ use crate::poster::Decided;
 use crate::poster::judge::Judge;
 use crate::schema::{SafePoint, SafePoints, Stream};
 use crate::session::budget::Budgets;
+use crate::session::check::Compared;
 use crate::session::turns::Turns;
 use crate::session::wire::ConnectionNo;
 use crate::store::{BatchNo, Cut, Store};
@@ -38,6 +40,8 @@ pub(crate) enum After {
     Welcome { connection: ConnectionNo },
     /// Tell the skin that its command is safe.
     CommandTaken { intake: IntakeNo },
+    /// Tell a device how much of a photo is here.
+    BlobTaken { connection: ConnectionNo, ack: BlobAck },
     /// Show what was decided.
     Decided { decisions: Vec<Decided> },
 }
@@ -61,6 +65,8 @@ pub(crate) struct Core {
     pub(crate) rotating: BTreeMap<IntakeNo, (ConnectionNo, ByteBuf)>,
     /// Connections that wait for the decision about a new incarnation.
     pub(crate) incarnating: BTreeMap<IntakeNo, ConnectionNo>,
+    /// What devices have found when they compared their replica.
+    pub(crate) compared: Vec<Compared>,
     /// What is left to each device.
     pub(crate) budgets: Budgets,
     /// Who may be sent a snapshot.
@@ -104,6 +110,7 @@ impl Core {
             incarnating: BTreeMap::new(),
             feed_later: BTreeSet::new(),
             scopes: BTreeMap::new(),
+            compared: Vec::new(),
             budgets: Budgets::default(),
             turns: Turns::default(),
             housekeeping_due: now,
@@ -205,7 +212,8 @@ impl Core {
         let push = if self.config.bug.is_none() {
             push
         } else {
-            spoilt = bug::believed(self.config.bug, push);
+            let bug = self.config.bug;
+            spoilt = self.view(store, |view| bug::believed(bug, push, (view, sender.device)));
             &spoilt
         };
         let mut taken =

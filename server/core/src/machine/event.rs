@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use ledger::schema::book::OutcomeRow;
 use ledger::schema::identity::DeskSession;
+use protocol::health::StorageReport;
 use protocol::identity::{DeviceId, IntakeNo, Lsn, OperationId};
 
 use crate::intake::command::Command;
@@ -186,6 +187,20 @@ pub enum Alarm {
         device: DeviceId,
         /// What it says.
         detail: String,
+    },
+    /// A replica was not what it should be; what differs is sent again.
+    ReplicaDiffers {
+        /// The device.
+        device: DeviceId,
+        /// Buckets of rows that differed.
+        n_buckets: usize,
+    },
+    /// The storage of a device is worse than it was.
+    DeviceStorage {
+        /// The device.
+        device: DeviceId,
+        /// What it says.
+        report: StorageReport,
     },
     /// Operations that this server accepted once are neither here nor on the device any more.
     OperationsMissing {

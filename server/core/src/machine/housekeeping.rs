@@ -98,6 +98,9 @@ impl Machine {
             let heard: BTreeSet<SiteId> =
                 self.sessions.values().filter_map(session::Session::site).collect();
             self.rings.keep_only(|site| heard.contains(&site));
+            self.checks.keep_only(|site| heard.contains(&site));
+            let checks = (&mut self.rings, &mut self.checks);
+            session::check::begin(&mut self.core, &mut self.sessions, checks);
             // Nothing depends on it: whatever is to be sent has its own occasion.
             let connections: Vec<ConnectionNo> = self.sessions.keys().copied().collect();
             for connection in connections {

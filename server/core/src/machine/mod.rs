@@ -46,12 +46,14 @@ pub use event::{Action, Alarm, Event, Token};
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use ledger::schema::SiteId;
 use ledger::schema::book::{Change, ChangesTable, Head, Intake, Intakes};
 use ledger::tables::Read as _;
-use protocol::frame::Limits;
+use protocol::frame::{Frame, Limits};
 use protocol::identity::{DeviceId, IntakeNo, Lsn, ServerTime};
 
 use self::core::{After, Core};
+use crate::check::{Checks, Ready, ReplicaHealth};
 use crate::feed::ALL_SITES;
 use crate::feed::ring::Rings;
 use crate::identity::command::MachineCommand;
@@ -97,6 +99,8 @@ pub struct Config {
     pub settle_interval_us: u64,
     /// People may sign in on devices without the server for so many microseconds.
     pub sign_in_offline_us: u64,
+    /// A replica is compared with what it should be once in so many microseconds.
+    pub check_interval_us: u64,
     /// How much one device may send.
     pub allowance: Allowance,
     /// Rows of a snapshot that are read in one slice of work.
@@ -120,6 +124,7 @@ impl Config {
             feed_kept_us: 30 * 24 * HOUR_US,
             settle_interval_us: 5 * SECOND_US,
             sign_in_offline_us: 72 * HOUR_US,
+            check_interval_us: HOUR_US,
             allowance: Allowance::DEFAULT,
             snapshot_slice_rows: 1_000,
             bug: None,
@@ -134,6 +139,9 @@ pub struct Machine {
     sessions: BTreeMap<ConnectionNo, Session>,
     rings: Rings,
     snapshots: Snapshots,
+    checks: Checks,
+    /// Sites that devices were invited to: their first replica is made before they ask for it.
+    expecting: BTreeSet<SiteId>,
     n_slices: u32,
 }
 
@@ -157,6 +165,8 @@ impl Machine {
             sessions: BTreeMap::new(),
             rings: Rings::default(),
             snapshots: Snapshots::default(),
+            checks: Checks::default(),
+            expecting: BTreeSet::new(),
             n_slices: 0,
         })
     }
@@ -183,7 +193,10 @@ impl Machine {
                 let durable = self.core.persisted(batch, store.cut());
                 self.after(store, durable);
             }
-            Event::Command { token, command } => self.core.command(store, token, command),
+            Event::Command { token, command } => {
+                self.expecting.extend(MachineCommand::site_of_invitation(&command.raw));
+                self.core.command(store, token, command);
+            }
             Event::DeskSignedIn { token_hash, session } => {
                 self.core.desk_session(store, token_hash, Some(session));
             }
@@ -208,7 +221,15 @@ impl Machine {
 
     /// Whether [`Event::Work`] would do something now.
     pub fn wants_work(&self) -> bool {
-        self.may_judge() || self.snapshots.is_building() || self.core.floor_lags()
+        self.may_judge()
+            || self.snapshots.is_building()
+            || self.checks.wants_work()
+            || self.core.floor_lags()
+    }
+
+    /// How replicas were found when they were compared.
+    pub fn replica_health(&self) -> ReplicaHealth {
+        self.checks.health
     }
 
     /// The last durable decision.
@@ -239,6 +260,9 @@ impl Machine {
     fn received(&mut self, store: &dyn Store, connection: ConnectionNo, incoming: Incoming) {
         let Some(session) = self.sessions.get_mut(&connection) else { return };
         session::receive(&mut self.core, store, (connection, session), incoming);
+        for compared in std::mem::take(&mut self.core.compared) {
+            session::check::compared(&mut self.core, &mut self.checks, compared);
+        }
         self.close_replaced();
         self.feed(connection);
     }
@@ -254,6 +278,7 @@ impl Machine {
 
     fn forget(&mut self, connection: ConnectionNo) {
         self.sessions.remove(&connection);
+        self.checks.forget(connection);
         self.core.by_device.retain(|_device, held| *held != connection);
         self.core.turns.leave(connection);
     }
@@ -274,6 +299,11 @@ impl Machine {
                     }
                 }
                 After::CommandTaken { intake } => self.core.command_taken(intake),
+                After::BlobTaken { connection, ack } => {
+                    if let Some(session) = self.sessions.get_mut(&connection) {
+                        session.send_frame(&mut self.core, connection, Frame::BlobAck(ack));
+                    }
+                }
                 After::Decided { decisions } => {
                     for decided in &decisions {
                         self.answer(store, decided);
@@ -282,6 +312,7 @@ impl Machine {
                         told.extend(decided.told.iter().copied());
                     }
                     self.core.decided(&decisions);
+                    self.prepare_snapshots();
                 }
             }
         }
@@ -312,6 +343,18 @@ impl Machine {
         // Who waits for an outcome comes first.
         for connection in waiting.into_iter().chain(others) {
             self.feed(connection);
+        }
+    }
+
+    /// Begins the snapshots that invited devices will ask for.
+    fn prepare_snapshots(&mut self) {
+        for site in std::mem::take(&mut self.expecting) {
+            let cut = self.core.pipeline.cut().clone();
+            let Some(row) = cut.row::<ledger::schema::place::Sites>(&site) else { continue };
+            let head = self.core.pipeline.durable_head();
+            // Made or not: whoever asks later gets it.
+            let _ready =
+                self.snapshots.wanted((&cut, head), (site, row.scope_version, Lsn(0)), None);
         }
     }
 
@@ -350,7 +393,7 @@ impl Machine {
 
     fn feed(&mut self, connection: ConnectionNo) {
         if let Some(session) = self.sessions.get_mut(&connection) {
-            let feeds = (&mut self.rings, &mut self.snapshots);
+            let feeds = (&mut self.rings, &mut self.snapshots, &mut self.checks);
             session::feed::pump(&mut self.core, (connection, session), feeds);
         }
     }
@@ -370,9 +413,10 @@ impl Machine {
     /// One slice of the work that may wait, the most urgent first.
     fn work(&mut self, store: &dyn Store) {
         self.n_slices = self.n_slices.wrapping_add(1);
-        // A snapshot is not starved by a busy day, nor the other way round.
+        // A snapshot is not starved by a busy day, nor the other way round; nor is a comparison.
         let for_snapshot = self.snapshots.is_building() && self.n_slices.is_multiple_of(4);
-        if self.may_judge() && !for_snapshot {
+        let for_check = self.checks.wants_work() && self.n_slices % 8 == 1;
+        if self.may_judge() && !for_snapshot && !for_check {
             let limit = GroupLimit {
                 up_to: self.core.pipeline.durable_intake(),
                 decisions_max: DECISIONS_PER_SLICE,
@@ -381,13 +425,34 @@ impl Machine {
             let now = self.core.now();
             self.core.pipeline.post(store, &judge, limit, now);
             self.core.ask_for_work(store, self.judge.as_ref());
-        } else if self.snapshots.is_building() {
+        } else if self.snapshots.is_building() && !for_check {
             let waiting = self.snapshots.build(self.core.config.snapshot_slice_rows);
             for connection in waiting {
                 self.feed(connection);
             }
+        } else if self.checks.wants_work() {
+            self.check();
         } else if self.core.floor_lags() {
             self.core.drop_old_feed(store);
+        }
+    }
+
+    /// One slice of a comparison.
+    fn check(&mut self) {
+        match self.checks.work(self.core.config.snapshot_slice_rows) {
+            Ready::Nothing => {}
+            Ready::Connection(connection) => self.feed(connection),
+            Ready::Site(site) => {
+                let here: Vec<ConnectionNo> = self
+                    .sessions
+                    .iter()
+                    .filter(|(_connection, session)| session.site() == Some(site))
+                    .map(|(connection, _session)| *connection)
+                    .collect();
+                for connection in here {
+                    self.feed(connection);
+                }
+            }
         }
     }
 }

@@ -8,7 +8,8 @@ use protocol::frame::{Delta, Fault, FaultCode, Frame, SnapBegin, SnapEnd, SnapRe
 use protocol::identity::{Incarnation, IntakeNo, Lsn, Seq, ServerTime};
 
 use super::wire::{ConnectionNo, Message};
-use super::{Complaint, Open, Session, complain};
+use super::{Complaint, Open, Session, check, complain};
+use crate::check::Checks;
 use crate::feed::ring::{Next, Position, Rings};
 use crate::intake::is_of_this_log;
 use crate::intake::push::Sender;
@@ -23,6 +24,8 @@ const WINDOW: u32 = 4;
 /// With more connected devices than this, the pause between two DELTAs that tell one of them only
 /// of others is twice as long, and so on.
 const DEVICES_PER_INTERVAL: u64 = 400;
+/// A device that is not further behind can be compared.
+const NEAR: u64 = 200;
 
 /// The feed of one device.
 pub(super) struct Feed {
@@ -57,6 +60,32 @@ impl Feed {
 
     pub(super) fn sent(&mut self) {
         self.unread = self.unread.saturating_sub(1);
+    }
+
+    /// Up to which decision the device was told everything; none while it does not follow.
+    pub(super) fn followed_to(&self) -> Option<Lsn> {
+        match &self.state {
+            State::Following(position) => Some(position.scanned),
+            State::Silent | State::Wanted | State::Resumed(_) | State::Sending { .. } => None,
+        }
+    }
+
+    /// Whether the device is not far behind `head`.
+    pub(super) fn is_near(&self, head: Lsn) -> bool {
+        self.followed_to().is_some_and(|scanned| head.0.saturating_sub(scanned.0) <= NEAR)
+    }
+
+    /// The cursor of a device that was told everything up to `head`.
+    pub(super) fn told_at(&self, head: Lsn) -> Option<Lsn> {
+        match &self.state {
+            State::Following(position) => (position.scanned >= head).then_some(position.told),
+            State::Silent | State::Wanted | State::Resumed(_) | State::Sending { .. } => None,
+        }
+    }
+
+    /// A repair has brought the cursor to `head`.
+    pub(super) fn repaired_to(&mut self, head: Lsn) {
+        self.state = State::Following(Position { told: head, scanned: head });
     }
 }
 
@@ -131,6 +160,15 @@ pub(super) fn advance(core: &mut Core, (connection, session): (ConnectionNo, &mu
     }
 }
 
+/// Sends a frame of the feed.
+pub(super) fn send_frame(
+    core: &mut Core,
+    (connection, session): (ConnectionNo, &mut Session),
+    frame: Frame,
+) {
+    send(core, (connection, session), Arc::new(Message::new(frame)));
+}
+
 fn send(
     core: &mut Core,
     (connection, session): (ConnectionNo, &mut Session),
@@ -146,7 +184,7 @@ fn send(
 pub(crate) fn pump(
     core: &mut Core,
     (connection, session): (ConnectionNo, &mut Session),
-    (rings, snapshots): (&mut Rings, &mut Snapshots),
+    (rings, snapshots, checks): (&mut Rings, &mut Snapshots, &mut Checks),
 ) {
     while let Some(open) = session.open()
         && open.feed.unread < WINDOW
@@ -155,6 +193,11 @@ pub(crate) fn pump(
             State::Silent => None,
             State::Following(position) => {
                 let position = *position;
+                let is_checked = check::tell(core, (connection, session), checks)
+                    || check::repair(core, (connection, session), checks);
+                if is_checked {
+                    continue;
+                }
                 follow(core, (connection, session), rings, position)
             }
             State::Wanted => begin_snapshot(core, (connection, session), snapshots),
@@ -201,7 +244,8 @@ fn follow(
         put_off(core, (connection, session));
         return None;
     }
-    match rings.next(tables, (site, device), position) {
+    let stop_at = open.check.stop_at().filter(|stop| *stop > position.scanned);
+    match rings.next(tables, (site, device), (position, stop_at)) {
         Next::Nothing(to) => {
             open.feed.state = State::Following(Position { scanned: to, ..position });
         }
@@ -260,7 +304,7 @@ fn begin_snapshot(
     let scope_version = scope_version(cut.as_ref(), open);
     let head = core.pipeline.durable_head();
     let scope = (open.sender.site, scope_version, open.feed.at_least);
-    let snapshot = snapshots.wanted((&cut, head), scope, connection)?;
+    let snapshot = snapshots.wanted((&cut, head), scope, Some(connection))?;
     if !core.turns.enter(connection, core.now()) {
         return None;
     }

@@ -8,10 +8,13 @@
 //!    are cumulative, and a peer that asks without reading is closed.
 //!
 //! Order of reading: [`wire`] (messages), this module (stages), `hello` (who are you), `upload`
-//! (acks, heartbeats), [`feed`] (what comes back), [`lease`], [`proof`], [`budget`] (how much one
-//! device may send), `turns` (who may be sent a snapshot).
+//! (acks, heartbeats), [`feed`] (what comes back), [`check`] (is it what should be there), [`beside`]
+//! (photos, questions), [`lease`], [`proof`], [`budget`] (how much one device may send), `turns` (who
+//! may be sent a snapshot).
 
+pub mod beside;
 pub mod budget;
+pub mod check;
 pub mod feed;
 mod hello;
 pub mod lease;
@@ -113,6 +116,9 @@ struct Open {
     boot: Boot,
     clock: BootClock,
     feed: feed::Feed,
+    /// Features that both sides have.
+    capabilities: u64,
+    check: check::Check,
 }
 
 impl Session {
@@ -186,7 +192,7 @@ impl Session {
         }
     }
 
-    fn send_frame(&mut self, core: &mut Core, connection: ConnectionNo, frame: Frame) {
+    pub(crate) fn send_frame(&mut self, core: &mut Core, connection: ConnectionNo, frame: Frame) {
         self.send(core, connection, Arc::new(Message::new(frame)));
     }
 
@@ -351,7 +357,7 @@ fn take_frame(
             }
         }
         (Stage::Open(_), Frame::Heartbeat(heartbeat)) => {
-            upload::heartbeat(core, (connection, session), &heartbeat);
+            upload::heartbeat(core, store, (connection, session), &heartbeat);
         }
         (Stage::Open(_), Frame::Subscribe(subscribe)) => {
             feed::subscribe(core, (connection, session), subscribe);
@@ -360,6 +366,15 @@ fn take_frame(
             feed::resume(core, (connection, session), resume);
         }
         (Stage::Open(_), Frame::DeltaAck(_)) => {}
+        (Stage::Open(_), Frame::BlobPut(put)) => {
+            beside::put(core, store, (connection, session), &put);
+        }
+        (Stage::Open(_), Frame::Query(query)) => {
+            beside::query(core, (connection, session), &query);
+        }
+        (Stage::Open(_), Frame::RepairRequest(request)) => {
+            check::answered(core, (connection, session), request);
+        }
         (Stage::Open(_), Frame::Fault(fault)) => {
             feed::device_fault(core, (connection, session), &fault);
         }

@@ -4,14 +4,16 @@ use ledger::schema::identity::{DeviceState, Devices};
 use ledger::tables::{Read as _, Tables};
 use protocol::evidence::BootEvidence;
 use protocol::frame::{Ack, FaultCode, Frame, Heartbeat, HeartbeatAck, Nack};
+use protocol::health::StorageReport;
 use protocol::identity::{DeviceId, Incarnation, Seq, ServerTime};
 
 use super::wire::ConnectionNo;
 use super::{Complaint, Open, Session, UNREAD_BEFORE_ACKS_WAIT, feed, refuse, stale};
 use crate::clock::{estimate, keep_best};
 use crate::intake::push::{PreparedPush, PushFault};
+use crate::machine::Alarm;
 use crate::machine::core::{After, Core};
-use crate::schema::{LeaseRow, Leases, Links, Statement, Stream};
+use crate::schema::{DeviceStorage, DeviceStorages, LeaseRow, Leases, Links, Statement, Stream};
 use crate::store::Store;
 
 /// Windows that a device may have unacknowledged before it is told to slow down.
@@ -187,8 +189,29 @@ pub(super) fn note(core: &mut Core, open: &Open, said: &Said) {
     core.watch.note(open.sender.device, statement);
 }
 
+/// Keeps what a device says of its storage, and sounds the alarm when that became worse.
+fn note_storage(core: &mut Core, store: &dyn Store, device: DeviceId, report: StorageReport) {
+    let before = core.view(store, |view| view.row::<DeviceStorages>(&device));
+    let known = before.map_or_else(StorageReport::default, |row| row.report);
+    if known == report {
+        return;
+    }
+    if report.is_worse_than(&known) {
+        core.alarm(Alarm::DeviceStorage { device, report });
+    }
+    let at = core.now();
+    core.write(store, None, |draft| {
+        if report.is_good() {
+            draft.delete::<DeviceStorages>(&device);
+        } else {
+            draft.put::<DeviceStorages>(&device, DeviceStorage { at, report });
+        }
+    });
+}
+
 pub(super) fn heartbeat(
     core: &mut Core,
+    store: &dyn Store,
     (connection, session): (ConnectionNo, &mut Session),
     heartbeat: &Heartbeat,
 ) {
@@ -206,6 +229,7 @@ pub(super) fn heartbeat(
         };
         note(core, open, &said);
     }
+    let device = open.sender.device;
     let answer = HeartbeatAck {
         sent_us: heartbeat.sent_us,
         server_received: now,
@@ -215,6 +239,7 @@ pub(super) fn heartbeat(
         safe_seq: open.safe,
     };
     session.send_frame(core, connection, Frame::HeartbeatAck(answer));
+    note_storage(core, store, device, heartbeat.storage.unwrap_or_default());
     feed::advance(core, (connection, session));
 }
 

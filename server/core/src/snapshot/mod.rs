@@ -74,13 +74,13 @@ pub struct Snapshots {
 }
 
 impl Snapshots {
-    /// A fresh snapshot of `site` that shows decision `at_least`, or none: then one is being made, and `waiting` is told by
-    /// [`Snapshots::build`].
+    /// A fresh snapshot of `site` that shows decision `at_least`, or none: then one is being made, and
+    /// `waiting`, where there is somebody, is told by [`Snapshots::build`].
     pub fn wanted(
         &mut self,
         (cut, head): (&Cut, Head),
         (site, scope_version, at_least): (SiteId, u64, Lsn),
-        waiting: ConnectionNo,
+        waiting: Option<ConnectionNo>,
     ) -> Option<Arc<Snapshot>> {
         let found = self.ready.iter().rev().find(|snapshot| {
             snapshot.site == site
@@ -93,12 +93,10 @@ impl Snapshots {
         }
         let building = self.builds.iter_mut().find(|(build, _waiting)| build.site() == site);
         if let Some((_build, connections)) = building {
-            if !connections.contains(&waiting) {
-                connections.push(waiting);
-            }
+            connections.extend(waiting.filter(|waiting| !connections.contains(waiting)));
         } else {
             let build = Build::new(Arc::clone(cut), head, site, scope_version);
-            self.builds.push((build, vec![waiting]));
+            self.builds.push((build, waiting.into_iter().collect()));
         }
         None
     }

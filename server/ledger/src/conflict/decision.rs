@@ -201,6 +201,7 @@ fn bind_identifier(
         | Body::Answer(_)
         | Body::SignIn(_)
         | Body::SignOut(_)
+        | Body::Attach(_)
         | Body::Void(_) => return Ok(()),
     };
     let Ok(code) = IdentifierCode::new(seen.raw.as_str()) else { return Ok(()) };
@@ -365,7 +366,12 @@ fn place_of(
         Body::CountBin(body) => {
             (Place { location: body.location, bin: Some(body.bin), plate: None }, None)
         }
-        Body::Undo(_) | Body::Answer(_) | Body::SignIn(_) | Body::SignOut(_) | Body::Void(_) => {
+        Body::Undo(_)
+        | Body::Answer(_)
+        | Body::SignIn(_)
+        | Body::SignOut(_)
+        | Body::Attach(_)
+        | Body::Void(_) => {
             return None;
         }
     };

@@ -9,6 +9,7 @@
 
 pub mod adjust;
 pub mod answer;
+pub mod attach;
 pub mod carry;
 pub mod goods;
 pub mod outbound;

@@ -27,7 +27,9 @@ use crate::conflict;
 use crate::count;
 use crate::draft::Draft;
 use crate::lookup;
-use crate::movement::{adjust, answer, outbound, receive, reclassify, relocate, transfer, undo};
+use crate::movement::{
+    adjust, answer, attach, outbound, receive, reclassify, relocate, transfer, undo,
+};
 use crate::period;
 use crate::place::plate;
 use crate::posting::{Act, Posting, Stop};
@@ -259,6 +261,7 @@ pub fn post_body(posting: &mut Posting<'_, '_>, body: &Body) -> Result<(), Stop>
         Body::Unidentified(body) => adjust::unidentified(posting, body),
         Body::Answer(body) => answer::post(posting, body),
         Body::SignIn(_) | Body::SignOut(_) => Ok(()),
+        Body::Attach(body) => attach::post(posting, body),
         Body::Void(_) => {
             answer::lost(posting);
             Ok(())

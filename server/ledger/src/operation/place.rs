@@ -65,7 +65,12 @@ fn of_work(handle: &Handle) -> Option<LocationCode> {
         Body::Adjust(body) => body.place,
         Body::Reclassify(body) => body.place,
         Body::Unidentified(body) => body.place,
-        Body::Undo(_) | Body::Answer(_) | Body::SignIn(_) | Body::SignOut(_) | Body::Void(_) => {
+        Body::Undo(_)
+        | Body::Answer(_)
+        | Body::SignIn(_)
+        | Body::SignOut(_)
+        | Body::Attach(_)
+        | Body::Void(_) => {
             return None;
         }
     };

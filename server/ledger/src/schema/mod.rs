@@ -5,6 +5,7 @@
 //!
 //! Never here: what rows mean for each other; that is for the modules that post.
 
+pub mod attachment;
 pub mod book;
 pub mod case;
 pub mod count;
@@ -226,6 +227,7 @@ pub fn all_tables() -> Vec<(TableId, &'static str)> {
         order::TABLES,
         posted::TABLES,
         gl::TABLES,
+        attachment::TABLES,
     ]
     .concat()
 }

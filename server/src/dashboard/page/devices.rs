@@ -11,6 +11,7 @@ use ledger::schema::case::{Case, Cases, OpenCases};
 use ledger::schema::identity::{Device, DeviceState, Devices, Incarnations};
 use ledger::tables::{Read as _, Tables, each_of};
 use maud::{Markup, html};
+use protocol::health::StorageState;
 use protocol::identity::{CaseId, DeviceId, Incarnation, OperationId, ServerTime};
 use protocol::text::sentence;
 use server_core::schema::{OrderRow, Orders};
@@ -152,7 +153,7 @@ fn device_row(
             td { a data-open href={ "/devices/" (id) } { (device.name) } }
             td { (person(view, now, &details)) }
             td { (names::site_code(view, device.site)) }
-            td { (state_badge(context, device, now)) }
+            td { (state_badge(context, device, now)) (storage_badge(context, now)) }
             td class="number" { (queue(now)) }
             td { (oldest(context, now)) }
             td class="number" { (battery(now)) }
@@ -190,6 +191,33 @@ fn oldest(context: &PageContext, now: &DeviceNow) -> Markup {
 fn battery(now: &DeviceNow) -> Markup {
     html! {
         @match now.battery { Some(percent) => { (percent) " %" }, None => (format::NOTHING) }
+    }
+}
+
+/// The storage of a device, where somebody should look at it.
+fn storage_badge(context: &PageContext, now: &DeviceNow) -> Markup {
+    let Some(report) = now.storage else { return html! {} };
+    let (tone, key) = match report.state {
+        StorageState::Good => (Tone::Waiting, "storage-was-bad"),
+        StorageState::Low => (Tone::Warn, "storage-low"),
+        StorageState::Full => (Tone::Error, "storage-full"),
+        StorageState::Stopped => (Tone::Error, "storage-stopped"),
+    };
+    let tone = if report.n_lost > 0 { Tone::Error } else { tone };
+    html! { " " (part::badge(tone, &context.t(key))) }
+}
+
+/// The same with its counts.
+fn storage(context: &PageContext, now: &DeviceNow) -> Markup {
+    let Some(report) = now.storage else {
+        return html! { (context.t("storage-good")) };
+    };
+    let count = |key: &str, n: u64| context.say(key, &[("n", &n.to_string())]);
+    html! {
+        (storage_badge(context, now)) " "
+        (count("storage-lost", report.n_lost)) ", "
+        (count("storage-damaged", report.n_damaged)) ", "
+        (count("storage-set-aside", report.n_set_aside))
     }
 }
 
@@ -235,6 +263,7 @@ fn facts(
             (fact(&context.t("queue"), &queue(now)))
             (fact(&context.t("oldest"), &oldest(context, now)))
             (fact(&context.t("battery"), &battery(now)))
+            (fact(&context.t("storage"), &storage(context, now)))
             (fact(&context.t("last-seen"), &format::instant_if_any(context, now.seen)))
             (fact(&context.t("clock"), &clock(context, &details)))
             (fact(&context.t("version"), &html! { (version(now)) }))

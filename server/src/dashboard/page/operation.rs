@@ -2,12 +2,15 @@
 
 use ledger::key::KeyRange;
 use ledger::schema::EntryNo;
+use ledger::schema::attachment::{Attachment, Attachments};
 use ledger::schema::book::{Bound, Origin, OutcomeRevisions, Timing};
 use ledger::schema::case::CasesByOperation;
 use ledger::schema::entry::{ItemLedger, Posted, PostedBy, WarehouseLedger};
 use ledger::tables::{Read as _, Tables};
 use maud::{Markup, html};
 use protocol::identity::OperationId;
+use protocol::operation::AttachmentKind;
+use server_core::schema::Blobs;
 
 use super::{Missing, Page, PageResult, Section, register};
 use crate::dashboard::context::PageContext;
@@ -28,6 +31,7 @@ pub fn page(view: &dyn Tables, context: &PageContext, operation: OperationId) ->
     let title = format!("{kind} {operation}");
     Ok(Page::new(Section::Movements, title)
         .with("scan", scan(context, &told))
+        .with("pictures", pictures(view, context, operation))
         .with("evidence", evidence(view, context, &told))
         .with("outcomes", outcomes(view, context, operation))
         .with("entries", entries(view, context, operation)))
@@ -71,6 +75,41 @@ pub fn scan(context: &PageContext, told: &Told) -> Markup {
                 }
             }
             @if !told.deed.note.is_empty() { p { (context.t("note")) ": " (told.deed.note) } }
+        }
+    }
+}
+
+/// Photos and signatures that belong to it; what has not arrived is named.
+fn pictures(view: &dyn Tables, context: &PageContext, operation: OperationId) -> Markup {
+    let rows = view.list::<Attachments>(&KeyRange::prefix(&(operation,)));
+    html! {
+        @if !rows.is_empty() {
+            h2 { (context.t("pictures")) }
+            ul class="pictures" {
+                @for ((_operation, by), row) in &rows {
+                    (picture(view, context, *by, row))
+                }
+            }
+        }
+    }
+}
+
+fn picture(view: &dyn Tables, context: &PageContext, by: OperationId, row: &Attachment) -> Markup {
+    let address = format!("/pictures/{}", data_encoding::HEXLOWER.encode(&row.hash));
+    let kind = context.t(match row.kind {
+        AttachmentKind::Photo => "picture-photo",
+        AttachmentKind::Signature => "picture-signature",
+    });
+    let blob = view.row::<Blobs>(&row.hash);
+    let is_here = blob.is_some_and(|blob| blob.received == blob.length);
+    html! {
+        li {
+            @if is_here {
+                a href=(address) { img src=(address) alt=(kind) loading="lazy" width="320"; }
+            } @else {
+                (part::badge(part::Tone::Waiting, &context.t("picture-on-its-way")))
+            }
+            " " (kind) " " a href={ "/operations/" (by) } { (by) }
         }
     }
 }

@@ -9,13 +9,14 @@ use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 use device_core::device::{Device, Settings};
-use device_core::engine::Work;
+use device_core::engine::{News, Work};
 use protocol::operation::{
     Body, Condition, DocumentKind, DocumentRef, Goods, Place, Receive, Tracking,
 };
 use protocol::quantity::{Quantity, UnitFactor};
 use server::config::Config;
 use server::server::Server;
+use tokio::sync::broadcast::error::RecvError;
 
 type Problem = Box<dyn std::error::Error + Send + Sync>;
 
@@ -36,7 +37,7 @@ enum Command {
         port: u16,
     },
     /// Receives one piece after the other with the enrolled device in a folder, and writes the name
-    /// of each operation once it is confirmed. When its input ends it stops receiving, waits until
+    /// of each operation once it is confirmed, and how far the server has them. When its input ends it stops receiving, waits until
     /// everything has an outcome, writes `drained` and ends.
     Device {
         /// The folder of the device.
@@ -78,6 +79,7 @@ async fn work(folder: PathBuf, pace: Duration) -> Result<(), Problem> {
         let device = device.clone();
         async move { device.run().await }
     });
+    tokio::spawn(tell_acks(device.clone()));
     let is_over = Arc::new(AtomicBool::new(false));
     std::thread::spawn({
         let is_over = Arc::clone(&is_over);
@@ -101,6 +103,18 @@ async fn work(folder: PathBuf, pace: Duration) -> Result<(), Problem> {
     writeln!(out, "drained")?;
     out.flush()?;
     Ok(())
+}
+
+/// Writes `acked N` whenever the server has said that it has the operations up to N.
+async fn tell_acks(device: Device) {
+    let mut news = device.news();
+    loop {
+        match news.recv().await {
+            Ok(News::Acked(seq)) => println!("acked {}", seq.0),
+            Ok(_) | Err(RecvError::Lagged(_)) => {}
+            Err(RecvError::Closed) => return,
+        }
+    }
 }
 
 fn receive() -> Work {

@@ -7,6 +7,7 @@ use std::time::Duration;
 use device_core::engine::Work;
 use protocol::enrolment::Invitation;
 use serde_json::{Value, json};
+use server::backup::Schedule;
 use server::config::Config;
 use server::server::Server;
 use tokio::sync::watch;
@@ -40,6 +41,9 @@ pub(crate) struct Arguments {
     /// Sites that the devices work in; one for each 50 devices when it is not said.
     #[arg(long)]
     sites: Option<u32>,
+    /// With a backup running beside the work, one after the other, each comparing everything.
+    #[arg(long)]
+    backups: bool,
 }
 
 /// How a device works.
@@ -54,7 +58,12 @@ struct Shift {
 
 pub(crate) async fn run(arguments: &Arguments) -> Result<Value, Problem> {
     let folder = tempfile::tempdir()?;
-    let running = Server::start(Config::local(folder.path())).await?;
+    let mut config = Config::local(&folder.path().join("server"));
+    if arguments.backups {
+        let second = folder.path().join("backup");
+        config.backup = Some(Schedule { every_s: 1, full_every_s: 1, ..Schedule::usual(second) });
+    }
+    let running = Server::start(config).await?;
     let app = running.app();
     let n_sites = arguments.sites.unwrap_or(arguments.devices.div_ceil(DEVICES_PER_SITE)).max(1);
     company::set_up(app.company(), n_sites, arguments.items).await?;
@@ -92,7 +101,11 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<Value, Problem> {
         all.push_bytes += tally.push_bytes;
     }
     let took = begin.elapsed();
+    let backups = app.backups().status();
     running.stop().await;
+    if arguments.backups && backups.verified.is_none() {
+        return Err(format!("no backup was proved: {:?}", backups.failed).into());
+    }
     Ok(figures(arguments, took, &all))
 }
 
@@ -109,6 +122,7 @@ fn figures(arguments: &Arguments, took: Duration, all: &Tally) -> Value {
         "devices": arguments.devices,
         "sites": arguments.sites.unwrap_or(arguments.devices.div_ceil(DEVICES_PER_SITE)).max(1),
         "pause_ms": arguments.pause_ms,
+        "backups": arguments.backups,
         "seconds": round(took.as_secs_f64()),
         "scan_to_outcome": all.outcomes.json(),
         "scan_to_ack": all.acks.json(),

@@ -71,6 +71,7 @@ pub(crate) fn in_memory(n: u32) -> (Config, Parts) {
         state_disk: Box::new(MemoryDisk::new()),
         queue: Box::new(MemoryStore::new()),
         replica: Box::new(MemoryStore::new()),
+        blob_disk: Box::new(MemoryDisk::new()),
         key: DeviceKey::from_secret(secret),
         store_name,
     };
@@ -120,17 +121,17 @@ impl Client {
         Err(format!("a device did not get ready: {:?}", self.core.status(0)).into())
     }
 
-    /// Records `works` with one sync. Their outcomes are waited for from here on.
-    pub(crate) fn record(&mut self, works: &[Work]) -> Result<(), Problem> {
+    /// Records `works` with one sync, and gives their names. Their outcomes are waited for from here on.
+    pub(crate) fn record(&mut self, works: &[Work]) -> Result<Vec<OperationId>, Problem> {
         let scanned = Instant::now();
         let moment = self.moment();
         let (names, actions) = self.core.record_many(moment, works)?;
-        for name in names {
-            self.unanswered.insert(name, scanned);
+        for name in &names {
+            self.unanswered.insert(*name, scanned);
             self.unacked.push_back((name.seq.0, scanned));
         }
         self.fulfil(actions);
-        Ok(())
+        Ok(names)
     }
 
     /// The device's own.

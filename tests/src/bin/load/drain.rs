@@ -20,7 +20,7 @@ use tests::prng::Prng;
 use tokio::time::Instant;
 
 use crate::client::Client;
-use crate::figures::{per_second, round};
+use crate::figures::{cpu, per_second, round};
 use crate::relay::Relay;
 use crate::{Problem, company};
 
@@ -43,7 +43,8 @@ pub(crate) struct Arguments {
     seed: u64,
 }
 
-fn on_disk(folder: &Path) -> Result<(DeviceConfig, Parts), Problem> {
+/// A device with disks of its own.
+pub(crate) fn on_disk(folder: &Path) -> Result<(DeviceConfig, Parts), Problem> {
     let recorder = folder.join("recorder");
     let parts = Parts {
         recorder_disk: Box::new(
@@ -52,6 +53,7 @@ fn on_disk(folder: &Path) -> Result<(DeviceConfig, Parts), Problem> {
         state_disk: Box::new(FolderDisk::open(&folder.join("device"))?),
         queue: Box::new(SledStore::open(&folder.join("queue"))?.store),
         replica: Box::new(SledStore::open(&folder.join("replica"))?.store),
+        blob_disk: Box::new(FolderDisk::open(&folder.join("photos"))?),
         key: DeviceKey::from_secret([5; 32]),
         store_name: [6; 16],
     };
@@ -100,6 +102,7 @@ async fn drain(
     client.tally = crate::client::Tally::default();
     relay.set_up(true);
     let begin = Instant::now();
+    let cpu_before = cpu()?;
     client.handle(Event::TryNow);
     let end = begin + Duration::from_secs(arguments.patience_s);
     let mut acked = None;
@@ -113,6 +116,7 @@ async fn drain(
             acked = Some(begin.elapsed());
         }
     }
+    let cpu_s = cpu()?.saturating_sub(cpu_before).as_secs_f64();
     let answered = client.answered_at.map_or(Duration::ZERO, |at| at - begin);
     let acked = acked.ok_or("outcomes came, and no acknowledgement")?;
     let (up, down) = relay.bytes();
@@ -120,7 +124,8 @@ async fn drain(
     let per_operation = |bytes: f64| round(bytes / n as f64);
     let tally = &client.tally;
     println!(
-        "{n} operations at {} Mbit/s: acknowledged after {:.2} s, answered after {:.2} s",
+        "{n} operations at {} Mbit/s: acknowledged after {:.2} s, answered after {:.2} s, {cpu_s:.2} s \
+         of CPU on both sides",
         arguments.mbit,
         acked.as_secs_f64(),
         answered.as_secs_f64()
@@ -137,6 +142,7 @@ async fn drain(
         "mbit": arguments.mbit,
         "acked_s": round(acked.as_secs_f64()),
         "answered_s": round(answered.as_secs_f64()),
+        "cpu_s": round(cpu_s),
         "acks_per_s": per_second(n, acked),
         "socket_bytes_per_operation": per_operation(up as f64),
         "push_bytes_per_operation": per_operation(tally.push_bytes as f64),

@@ -11,6 +11,7 @@ use ledger::tables::Read as _;
 use protocol::frame::KeyAlgorithm;
 use serde_bytes::ByteBuf;
 use serde_json::{Value, json};
+use server::backup::Schedule;
 use server::config::{Config, Tls};
 use server::server::{Running, Server};
 use server_core::identity::command::MachineCommand;
@@ -22,6 +23,10 @@ use crate::{Problem, company, light};
 
 /// Devices that are enrolled at the same time.
 const AT_ONCE: usize = 64;
+/// Seconds between two backups, where there are any: often, so that much happens in a short time.
+pub(crate) const BACKUP_EVERY_S: u32 = 20;
+/// Seconds between two comparisons of everything.
+const FULL_EVERY_S: u32 = 120;
 
 /// How to serve.
 #[derive(clap::Args)]
@@ -41,6 +46,9 @@ pub(crate) struct Arguments {
     /// With TLS.
     #[arg(long)]
     tls: bool,
+    /// With backups all the time, and heartbeats as usual.
+    #[arg(long)]
+    backups: bool,
 }
 
 impl Arguments {
@@ -50,6 +58,15 @@ impl Arguments {
         config.admissions_per_s = self.admissions_per_s;
         // An idle device is silent for five minutes: nothing is measured but that it is there.
         config.heartbeat_s = 300;
+        if self.backups {
+            config.heartbeat_s = 5;
+            let folder = Schedule::folder_beside(&self.data);
+            config.backup = Some(Schedule {
+                every_s: BACKUP_EVERY_S,
+                full_every_s: FULL_EVERY_S,
+                ..Schedule::usual(folder)
+            });
+        }
         if self.tls {
             config.tls = Tls::SelfSigned { names: Vec::new() };
         }
@@ -140,15 +157,22 @@ impl<T: ledger::tables::Tables> ListDevices for T {
     }
 }
 
+/// How it serves.
+#[derive(Debug, Clone, Copy)]
+struct How {
+    devices: u32,
+    admissions_per_s: u32,
+    is_tls: bool,
+    has_backups: bool,
+}
+
 /// The process with the server; ended when it is dropped.
 pub(crate) struct House {
     child: Child,
     orders: Option<ChildStdin>,
     told: Told,
     folder: PathBuf,
-    devices: u32,
-    admissions_per_s: u32,
-    is_tls: bool,
+    how: How,
     /// Where devices find it.
     pub(crate) address: Address,
 }
@@ -161,15 +185,23 @@ impl House {
         admissions_per_s: u32,
         is_tls: bool,
     ) -> Result<Self, Problem> {
-        let (child, orders, told) = spawn(folder, (0, devices), (admissions_per_s, is_tls))?;
+        Self::begin(folder, How { devices, admissions_per_s, is_tls, has_backups: false }).await
+    }
+
+    /// The same for a company that is set up, with backups beside `folder`.
+    pub(crate) async fn with_backups(folder: &Path) -> Result<Self, Problem> {
+        let how = How { devices: 0, admissions_per_s: 500, is_tls: false, has_backups: true };
+        Self::begin(folder, how).await
+    }
+
+    async fn begin(folder: &Path, how: How) -> Result<Self, Problem> {
+        let (child, orders, told) = spawn(folder, 0, how)?;
         let mut house = Self {
             child,
             orders: Some(orders),
             told,
             folder: folder.to_owned(),
-            devices,
-            admissions_per_s,
-            is_tls,
+            how,
             address: Address { url: String::new(), pin: None },
         };
         house.address = house.listens().await?;
@@ -190,11 +222,22 @@ impl House {
 
     /// Kills it and starts it again; returns when it listens again.
     pub(crate) async fn kill(&mut self) -> Result<(), Problem> {
-        let port = self.port()?;
+        self.stop_hard()?;
+        let folder = self.folder.clone();
+        self.start_over(&folder).await
+    }
+
+    /// Kills it.
+    pub(crate) fn stop_hard(&mut self) -> Result<(), Problem> {
         self.child.kill()?;
         self.child.wait()?;
-        let (child, orders, told) =
-            spawn(&self.folder, (port, self.devices), (self.admissions_per_s, self.is_tls))?;
+        Ok(())
+    }
+
+    /// Starts it on its port over `folder`, after it was killed.
+    pub(crate) async fn start_over(&mut self, folder: &Path) -> Result<(), Problem> {
+        self.folder = folder.to_owned();
+        let (child, orders, told) = spawn(folder, self.port()?, self.how)?;
         (self.child, self.orders, self.told) = (child, Some(orders), told);
         self.listens().await.map(|_address| ())
     }
@@ -249,17 +292,16 @@ pub(crate) struct Size {
 /// What the process says, line by line.
 type Told = mpsc::UnboundedReceiver<String>;
 
-fn spawn(
-    folder: &Path,
-    (port, devices): (u16, u32),
-    (admissions_per_s, is_tls): (u32, bool),
-) -> Result<(Child, ChildStdin, Told), Problem> {
+fn spawn(folder: &Path, port: u16, how: How) -> Result<(Child, ChildStdin, Told), Problem> {
     let mut command = Command::new(std::env::current_exe()?);
     command.arg("house").arg("--data").arg(folder);
-    command.args(["--port", &port.to_string(), "--devices", &devices.to_string()]);
-    command.args(["--admissions-per-s", &admissions_per_s.to_string()]);
-    if is_tls {
+    command.args(["--port", &port.to_string(), "--devices", &how.devices.to_string()]);
+    command.args(["--admissions-per-s", &how.admissions_per_s.to_string()]);
+    if how.is_tls {
         command.arg("--tls");
+    }
+    if how.has_backups {
+        command.arg("--backups");
     }
     let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
     let orders = child.stdin.take().ok_or("it is told what to do")?;

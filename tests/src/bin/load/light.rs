@@ -276,6 +276,7 @@ impl Light {
             battery: None,
             operator: None,
             sample: None,
+            storage: None,
         })
     }
 }

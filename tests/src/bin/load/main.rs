@@ -6,9 +6,11 @@
 //! | `post` | lines judged and durable each second, next to the bare store with the same writes |
 //! | `busy` | scan to outcome with many devices over sockets |
 //! | `drain` | a day offline, sent over a slow network |
+//! | `snapshot` | the first replica of a large company over a slow network |
 //! | `idle` | memory and threads of a server with many quiet devices |
 //! | `reconnect` | a planned restart and a killed server, with everybody coming back |
 //! | `hostile` | a server under attack: alive, its devices served, its memory flat |
+//! | `soak` | flaps, restarts, a kill, backups and a restored server for as long as it is told |
 //!
 //! Each prints what it saw and ends with one line of JSON. A run in which something was not done
 //! as asked ends with an error: figures of broken work are not figures.
@@ -26,6 +28,8 @@ mod post;
 mod reconnect;
 mod relay;
 mod scan;
+mod snapshot;
+mod soak;
 
 use std::process::ExitCode;
 
@@ -55,12 +59,16 @@ enum Load {
     Busy(busy::Arguments),
     /// A day offline, sent over a slow network.
     Drain(drain::Arguments),
+    /// The first replica of a large company, over a slow network.
+    Snapshot(snapshot::Arguments),
     /// Memory and threads with many quiet devices.
     Idle(idle::Arguments),
     /// Everybody comes back after a restart.
     Reconnect(reconnect::Arguments),
     /// A server under attack.
     Hostile(hostile::Arguments),
+    /// Everything at once, for an hour.
+    Soak(soak::Arguments),
     /// The server that the loads start in a process of its own.
     #[command(hide = true)]
     House(house::Arguments),
@@ -81,9 +89,11 @@ fn main() -> ExitCode {
             Load::Post(post) => post::run(&post).await,
             Load::Busy(busy) => busy::run(&busy).await,
             Load::Drain(drain) => drain::run(&drain).await,
+            Load::Snapshot(snapshot) => snapshot::run(&snapshot).await,
             Load::Idle(idle) => idle::run(&idle).await,
             Load::Reconnect(reconnect) => reconnect::run(&reconnect).await,
             Load::Hostile(hostile) => hostile::run(&hostile).await,
+            Load::Soak(soak) => soak::run(&soak).await,
             Load::House(house) => house::run(&house).await,
         }
     });

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use clap::Parser;
+use tests::crash::{End, Which};
 use tests::world::{Bug, Plan, Progress, Successes, World};
 
 #[derive(Parser)]
@@ -22,6 +23,12 @@ struct Arguments {
     /// Run the invariants at the end only.
     #[arg(long)]
     audit_at_end: bool,
+    /// End the processes of device and server at every durable step instead, each in every way.
+    #[arg(long)]
+    crash_points: bool,
+    /// Of the crash points only the first and the last of each name.
+    #[arg(long)]
+    named: bool,
     /// Play with a deliberate bug, which must be noticed.
     #[arg(long)]
     bug: Option<String>,
@@ -29,6 +36,9 @@ struct Arguments {
 
 fn main() -> std::process::ExitCode {
     let arguments = Arguments::parse();
+    if arguments.crash_points {
+        return crash_points(arguments.named);
+    }
     let bug = arguments.bug.as_deref();
     let known = bug.map(|name| Bug::ALL.into_iter().find(|bug| bug.name() == name));
     if known == Some(None) {
@@ -114,6 +124,32 @@ fn tell(seed: u64, violations: &[String], bug: Option<Bug>) {
     if let Some(bug) = bug {
         println!("the deliberate bug {} broke the promise: {}", bug.name(), bug.promise());
     }
+}
+
+/// Ends both sides at every durable step; prints how many of how many held.
+fn crash_points(only_named: bool) -> std::process::ExitCode {
+    // A process that dies is a panic here: thousands of them need not be told.
+    std::panic::set_hook(Box::new(|_info| {}));
+    let which = if only_named { Which::Named } else { Which::All };
+    let (mut n_held, mut n_all) = (0_u64, 0_u64);
+    let mut by_name: std::collections::BTreeMap<String, (u64, u64)> =
+        std::collections::BTreeMap::new();
+    tests::crash::enumerate(which, &End::ALL, |trial| {
+        let held = trial.broke.is_none();
+        n_all += 1;
+        n_held += u64::from(held);
+        let (name_held, name_all) = by_name.entry(trial.point.clone()).or_default();
+        *name_all += 1;
+        *name_held += u64::from(held);
+        if let Some(why) = &trial.broke {
+            println!("step {} ({}), {}: {why}", trial.step, trial.point, trial.end.word());
+        }
+    });
+    for (name, (held, all)) in &by_name {
+        println!("{held:>5}/{all:<5} {name}");
+    }
+    println!("{} named points, {n_held}/{n_all}", by_name.len());
+    if n_held == n_all { std::process::ExitCode::SUCCESS } else { std::process::ExitCode::FAILURE }
 }
 
 fn report(n_seeds: u64, all: &Successes) {

@@ -85,7 +85,7 @@ impl SiteView<'_> {
             .unwrap_or_default()
     }
 
-    pub(super) fn identifier(&self, code: IdentifierCode) -> Option<IdentifierRow> {
+    pub(crate) fn identifier(&self, code: IdentifierCode) -> Option<IdentifierRow> {
         let identifier = self.tables.row::<Identifiers>(&code)?;
         let meanings: Vec<_> =
             identifier.meanings.iter().filter_map(|meaning| self.meaning(*meaning)).collect();

@@ -171,6 +171,7 @@ fn legs(body: &Body) -> Vec<(Place, &Goods, Sign)> {
         | Body::Answer(_)
         | Body::SignIn(_)
         | Body::SignOut(_)
+        | Body::Attach(_)
         | Body::Void(_) => Vec::new(),
     }
 }

@@ -241,6 +241,7 @@ fn heartbeats_carry_time_head_and_acks() {
             battery: Some(80),
             operator: None,
             sample: None,
+            storage: None,
         }),
     );
     let frames = world.take(device.connection);
@@ -291,6 +292,7 @@ fn a_device_that_was_told_nothing_still_moves_its_cursor() {
         battery: None,
         operator: None,
         sample: None,
+        storage: None,
     };
     world.receive(device.connection, Frame::Heartbeat(heartbeat.clone()));
     world.receive(device.connection, Frame::Heartbeat(heartbeat));

@@ -111,6 +111,7 @@ fn record() -> Vec<String> {
         battery: Some(70),
         operator: None,
         sample: None,
+        storage: None,
     }));
     for _n in 0..3 {
         talk.device.record(&mut talk.world, 1, "A-02");

@@ -156,6 +156,7 @@ fn a_silent_device_is_closed_and_one_that_beats_is_not() {
             battery: None,
             operator: None,
             sample: None,
+            storage: None,
         };
         world.receive(two.connection, Frame::Heartbeat(heartbeat));
     }
@@ -394,6 +395,7 @@ fn a_peer_that_asks_without_reading_is_closed() {
         battery: None,
         operator: None,
         sample: None,
+        storage: None,
     });
     for _beat in 0..300 {
         world.receive(device.connection, heartbeat.clone());

@@ -1,3 +1,5 @@
+mod beside;
+mod check;
 mod company;
 mod conversation;
 mod crash;

@@ -1,0 +1,180 @@
+//! Photos arrive in parts and whole or not at all; questions are answered from what is durable.
+
+use ledger::schema::place::SitesByCode;
+use ledger::tables::Read as _;
+use protocol::frame::Frame;
+use protocol::frame::beside::{Answer, BlobAck, BlobPut, BlobState, Query};
+use protocol::identity::OperationId;
+use protocol::operation::{Attach, AttachmentKind, Body, MediaType};
+use serde_bytes::ByteBuf;
+use sha2::{Digest as _, Sha256};
+
+use super::company::{put_location, put_site};
+use super::replica::{Follower, receive};
+use super::world::{World, config};
+use crate::session::beside::blob;
+
+fn photo(bytes: usize) -> Vec<u8> {
+    (0..bytes).map(|n| u8::try_from(n % 250).unwrap()).collect()
+}
+
+fn hash(bytes: &[u8]) -> [u8; 32] {
+    Sha256::digest(bytes).into()
+}
+
+fn attach(target: OperationId, bytes: &[u8]) -> Body {
+    Body::Attach(Attach {
+        incarnation: target.incarnation,
+        seq: target.seq,
+        hash: ByteBuf::from(hash(bytes).to_vec()),
+        length: u32::try_from(bytes.len()).unwrap(),
+        media: MediaType::Jpeg,
+        kind: AttachmentKind::Photo,
+    })
+}
+
+/// Sends a part, and gives the answer that follows when it is durable.
+fn put(world: &mut World, here: &Follower, bytes: &[u8], part: std::ops::Range<usize>) -> BlobAck {
+    let connection = here.device.connection;
+    world.take(connection);
+    let put = BlobPut {
+        hash: ByteBuf::from(hash(bytes).to_vec()),
+        length: u32::try_from(bytes.len()).unwrap(),
+        offset: u32::try_from(part.start).unwrap(),
+        bytes: ByteBuf::from(bytes[part].to_vec()),
+    };
+    world.receive(connection, Frame::BlobPut(put));
+    world.settle();
+    let frames = world.take(connection);
+    let ack = frames.into_iter().find_map(|frame| match frame {
+        Frame::BlobAck(ack) => Some(ack),
+        _ => None,
+    });
+    ack.expect("it is answered")
+}
+
+fn state(ack: &BlobAck) -> (BlobState, u32) {
+    (ack.state, ack.offset)
+}
+
+#[test]
+fn a_photo_is_taken_part_by_part_once_an_operation_names_it() {
+    let mut world = World::with_ledger(config());
+    let mut here = Follower::new(&mut world, 1);
+    let bytes = photo(100_000);
+    let unnamed = put(&mut world, &here, &bytes, 0..10);
+    assert_eq!(state(&unnamed), (BlobState::Unknown, 0), "nobody knows what it belongs to");
+    let target = here.does(&mut world, &receive("A-01", "BOLT", 5));
+    here.does(&mut world, &attach(target, &bytes));
+    world.settle();
+    assert_eq!(state(&put(&mut world, &here, &bytes, 0..0)), (BlobState::Wanted, 0));
+    assert_eq!(state(&put(&mut world, &here, &bytes, 0..60_000)), (BlobState::Wanted, 60_000));
+    // Twice, or out of place: what is here is said again.
+    assert_eq!(state(&put(&mut world, &here, &bytes, 0..60_000)), (BlobState::Wanted, 60_000));
+    assert_eq!(blob(world.tables(), &hash(&bytes)), None, "not before it is whole");
+    let whole = put(&mut world, &here, &bytes, 60_000..100_000);
+    assert_eq!(state(&whole), (BlobState::Complete, 100_000));
+    assert_eq!(blob(world.tables(), &hash(&bytes)), Some(bytes.clone()));
+    assert_eq!(state(&put(&mut world, &here, &bytes, 0..0)), (BlobState::Complete, 100_000));
+}
+
+#[test]
+fn a_part_is_acknowledged_when_it_is_durable_and_not_before() {
+    let mut world = World::with_ledger(config());
+    let mut here = Follower::new(&mut world, 1);
+    let bytes = photo(50_000);
+    let target = here.does(&mut world, &receive("A-01", "BOLT", 5));
+    here.does(&mut world, &attach(target, &bytes));
+    world.settle();
+    world.take(here.device.connection);
+    world.receive(
+        here.device.connection,
+        Frame::BlobPut(BlobPut {
+            hash: ByteBuf::from(hash(&bytes).to_vec()),
+            length: 50_000,
+            offset: 0,
+            bytes: ByteBuf::from(bytes[..20_000].to_vec()),
+        }),
+    );
+    let is_ack = |frame: &Frame| matches!(frame, Frame::BlobAck(_));
+    assert!(!world.take(here.device.connection).iter().any(is_ack));
+    world.crash(0);
+    here.come_in(&mut world);
+    assert_eq!(state(&put(&mut world, &here, &bytes, 0..0)), (BlobState::Wanted, 0));
+    put(&mut world, &here, &bytes, 0..20_000);
+    world.crash(0);
+    here.come_in(&mut world);
+    assert_eq!(state(&put(&mut world, &here, &bytes, 0..0)), (BlobState::Wanted, 20_000));
+}
+
+#[test]
+fn bytes_that_are_not_what_the_hash_says_are_refused_and_leave_nothing() {
+    let mut world = World::with_ledger(config());
+    let mut here = Follower::new(&mut world, 1);
+    let bytes = photo(30_000);
+    let target = here.does(&mut world, &receive("A-01", "BOLT", 5));
+    here.does(&mut world, &attach(target, &bytes));
+    world.settle();
+    put(&mut world, &here, &bytes, 0..10_000);
+    let wrong = BlobPut {
+        hash: ByteBuf::from(hash(&bytes).to_vec()),
+        length: 30_000,
+        offset: 10_000,
+        bytes: ByteBuf::from(vec![1; 20_000]),
+    };
+    world.receive(here.device.connection, Frame::BlobPut(wrong));
+    world.settle();
+    let frames = world.take(here.device.connection);
+    let refused = frames
+        .iter()
+        .any(|frame| matches!(frame, Frame::BlobAck(ack) if ack.state == BlobState::Refused));
+    assert!(refused, "{frames:?}");
+    // And the right ones can still be sent.
+    assert_eq!(state(&put(&mut world, &here, &bytes, 0..30_000)), (BlobState::Complete, 30_000));
+}
+
+#[test]
+fn an_operation_with_a_malformed_photo_is_parked_and_nothing_is_lost() {
+    let mut world = World::with_ledger(config());
+    let mut here = Follower::new(&mut world, 1);
+    let target = here.does(&mut world, &receive("A-01", "BOLT", 5));
+    let Body::Attach(mut body) = attach(target, b"x") else { panic!() };
+    body.hash = ByteBuf::from(vec![1; 3]);
+    let id = here.does(&mut world, &Body::Attach(body));
+    world.settle();
+    assert_eq!(world.decision(id), Some(protocol::outcome::Decision::Parked));
+}
+
+fn asked(world: &mut World, here: &Follower, query: Query) -> Answer {
+    world.take(here.device.connection);
+    world.receive(here.device.connection, Frame::Query(query));
+    let frames = world.take(here.device.connection);
+    let answer = frames.into_iter().find_map(|frame| match frame {
+        Frame::Answer(answer) => Some(answer),
+        _ => None,
+    });
+    answer.expect("it is answered at once")
+}
+
+#[test]
+fn a_question_is_answered_with_the_stock_of_other_sites_only() {
+    let mut world = World::with_ledger(config());
+    put_site(&mut world, "WEST");
+    put_location(&mut world, "FAR", "WEST");
+    let mut here = Follower::new(&mut world, 1);
+    here.does(&mut world, &receive("A-01", "BOLT", 5));
+    world.settle();
+    let query =
+        Query { id: 7, deadline_ms: 1_000, item: Some("BOLT".try_into().unwrap()), code: None };
+    let answer = asked(&mut world, &here, query.clone());
+    assert_eq!((answer.id, answer.elsewhere.len()), (7, 0), "its own site it knows itself");
+    // The same question from the other site.
+    let west: protocol::words::SiteCode = "WEST".try_into().unwrap();
+    let site = *world.tables().row::<SitesByCode>(&west).unwrap();
+    let other = crate::session::beside::answer(world.tables(), site, &query);
+    assert_eq!(other.elsewhere.len(), 1);
+    assert_eq!(other.elsewhere[0].quantity, Some("5".parse().unwrap()));
+    assert_eq!(other.elsewhere[0].location.as_str(), "MAIN");
+    let nothing = Query { item: Some("NOBODY".try_into().unwrap()), ..query };
+    assert!(asked(&mut world, &here, nothing).elsewhere.is_empty());
+}

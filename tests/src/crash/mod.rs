@@ -1,0 +1,530 @@
+//! Every durable step of device and server is once the last one.
+//!
+//! One script takes a device and a server through all that they do to their disks: enrolment, first
+//! replica, scans, photos, a long time without a network, draining, trimming, an old image of the
+//! device, a restored server, damaged storage, lost rows. Each step has a name; [`enumerate`] ends the
+//! process before each of them, in every way that [`End`] knows, lets it begin again and finishes the
+//! script. Then nothing confirmed may be missing, nothing may be there twice, and both sides must
+//! agree.
+
+mod fuse;
+mod hall;
+mod live;
+mod mutant;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use device_core::engine::Event as DeviceEvent;
+use device_core::engine::Work;
+use ledger::key::KeyRange;
+use ledger::schema::book::{Heads, Intake, Intakes, Origin, Outcomes};
+use ledger::schema::stock::Stocks;
+use ledger::tables::Read as _;
+use protocol::digest::Sums;
+use protocol::identity::{Hash16, OperationId};
+use protocol::operation::{
+    Body, Condition, DocumentKind, DocumentRef, Goods, Move, Place, Receive, Recorded, Tracking,
+};
+use protocol::outcome::Decision;
+use protocol::quantity::{Quantity, UnitFactor};
+use server_core::feed::OBJECTS;
+use server_core::feed::project::SiteView;
+use server_core::identity::command::MachineCommand;
+use server_core::machine::Event;
+use server_core::session::beside::blob;
+
+use fuse::Fuse;
+pub use hall::End;
+use hall::Hall;
+pub use live::{Settled, Trigger, settle};
+pub use mutant::Mutant;
+
+use crate::world::company;
+use crate::world::floor::LOCATION;
+
+/// Units of the book in one piece.
+const PIECE: i128 = 100_000;
+/// Messages that may wait for a device that does not read.
+const WAITING_MAX: usize = 40;
+/// Pieces of NUT at the beginning.
+const OPENING: i128 = 120;
+
+fn word<T: TryFrom<String, Error: std::fmt::Debug>>(text: &str) -> T {
+    T::try_from(text.to_owned()).expect("a short printable code")
+}
+
+fn receive() -> Work {
+    let goods = Goods {
+        item: word("NUT"),
+        variant: None,
+        unit: word("PCS"),
+        factor: UnitFactor::ONE,
+        quantity: Quantity::ONE,
+        base: Quantity::ONE,
+        tracking: Tracking::NONE,
+        expiry: None,
+        raw: None,
+    };
+    let to = Place { location: word(LOCATION), bin: Some(word("DOCK")), plate: None };
+    let body = Receive { to, goods, condition: Condition::Good };
+    let document =
+        DocumentRef { kind: DocumentKind::PurchaseOrder, no: word("PO1"), line: Some(1) };
+    Work { body: Body::Receive(body), document: Some(document) }
+}
+
+fn photo() -> Vec<u8> {
+    let mut bytes = vec![0xFF, 0xD8, 0xFF];
+    bytes.extend((0..20_000_u32).map(|n| n.to_le_bytes()[0]));
+    bytes
+}
+
+fn records(hall: &mut Hall, n: usize) {
+    for _ in 0..n {
+        hall.record(&[receive()]);
+    }
+}
+
+/// Until everything that was done is known on both sides.
+fn come_to_rest(hall: &mut Hall) -> Result<(), String> {
+    if hall.run_until(3_600, Hall::is_quiet) {
+        return Ok(());
+    }
+    let device = hall.device().map(|device| device.status(0));
+    Err(format!("an hour later something still waits: {device:?}"))
+}
+
+/// A device that is enrolled and has its rows.
+fn begin(hall: &mut Hall) -> Result<(), String> {
+    hall.phase("first start");
+    hall.start_device();
+    let is_enrolled = |hall: &Hall| hall.device().is_some_and(|device| device.status(0).is_ready);
+    hall.phase("enrolment and first replica");
+    for _attempt in 0..3 {
+        // Whoever sees that the device did not join scans the code again.
+        hall.device_event(DeviceEvent::Enrol(company::invitation(0)));
+        if hall.run_until(1_200, is_enrolled) {
+            return Ok(());
+        }
+    }
+    Err("it cannot be enrolled".to_owned())
+}
+
+/// The script.
+fn play(hall: &mut Hall) -> Result<(), String> {
+    begin(hall)?;
+    hall.phase("scans");
+    records(hall, 3);
+    hall.record(&[receive(), receive()]);
+    come_to_rest(hall)?;
+    hall.phase("a photo");
+    hall.photograph(&photo());
+    come_to_rest(hall)?;
+    let early_image = hall.folders.image();
+    hall.phase("chores");
+    hall.run_until(120, |_hall| false);
+    hall.phase("a long time without a network");
+    hall.set_offline(true);
+    records(hall, 70);
+    hall.run_until(120, |_hall| false);
+    hall.phase("draining");
+    hall.set_offline(false);
+    come_to_rest(hall)?;
+    hall.phase("a verified backup");
+    let judged = hall.store.row::<Heads>(&()).map(|head| head.intake).unwrap_or_default();
+    hall.step(Event::Safe { intake: judged });
+    let late_backup = hall.store.clone();
+    records(hall, 1);
+    come_to_rest(hall)?;
+    hall.run_until(120, |_hall| false);
+    hall.phase("suspend");
+    hall.device_event(DeviceEvent::Suspend);
+    hall.phase("damaged storage");
+    damage(hall);
+    come_to_rest(hall)?;
+    hall.phase("destroyed storage");
+    destroy(hall);
+    come_to_rest(hall)?;
+    hall.phase("rows lost");
+    hall.folders.replica.destroy();
+    let folders = hall.folders.clone();
+    hall.replace_device(folders, false);
+    come_to_rest(hall)?;
+    hall.phase("the server restored from a backup");
+    let fork = late_backup.row::<Heads>(&()).map(|head| head.lsn).unwrap_or_default();
+    hall.replace_server(late_backup);
+    hall.system(MachineCommand::BeginEpoch { fork, backup_at: None }.encode());
+    records(hall, 2);
+    come_to_rest(hall)?;
+    hall.phase("an old image of the device");
+    hall.set_offline(true);
+    hall.replace_device(early_image, true);
+    // Where the process had died, its next boot had the number that this one has now: what it recorded at
+    // the same microsecond of it would be the same operation.
+    hall.run_until(7, |_hall| false);
+    records(hall, 2);
+    hall.set_offline(false);
+    come_to_rest(hall)?;
+    hall.run_until(1_200, |_hall| false);
+    come_to_rest(hall)?;
+    // Rows are counted page by page after a start.
+    let is_counted = |hall: &Hall| {
+        let replica = hall.device().map(device_core::engine::DeviceCore::replica);
+        replica.is_some_and(|replica| replica.sums_at(replica.cursor()).is_some())
+    };
+    if hall.run_until(3_600, is_counted) {
+        Ok(())
+    } else {
+        Err("its rows are not counted".to_owned())
+    }
+}
+
+/// One bit of the recorder is wrong: it is put right, and everything is written anew.
+fn damage(hall: &mut Hall) {
+    use device_core::recorder::Disk as _;
+    let folders = hall.folders.clone();
+    let names = folders.recorder.list().unwrap_or_default();
+    let segment = names.iter().find(|name| name.strip_suffix(".seg").is_some());
+    if let Some(name) = segment {
+        let bytes = folders.recorder.bytes_of(name).unwrap_or_default();
+        let at = bytes.windows(3).position(|window| window == b"NUT");
+        if let Some(at) = at {
+            folders.recorder.flip_bit(name, at, 2);
+        }
+    }
+    hall.replace_device(folders, false);
+}
+
+/// A scan is destroyed on both of its places before the server has it: it is lost, and counted.
+fn destroy(hall: &mut Hall) {
+    use device_core::recorder::Disk as _;
+    hall.set_offline(true);
+    for _scan in 0..3 {
+        records(hall, 1);
+        // Each at its own time: what is looked for below is there once.
+        hall.run_until(1, |_hall| false);
+    }
+    let folders = hall.folders.clone();
+    if let Some((name, content)) = last_but_one(hall) {
+        let segments = folders.recorder.list().unwrap_or_default();
+        for segment in segments.iter().filter(|segment| segment.strip_suffix(".seg").is_some()) {
+            let bytes = folders.recorder.bytes_of(segment).unwrap_or_default();
+            let at = bytes.windows(content.len()).position(|window| window == content);
+            for bit in at.iter().flat_map(|at| (0..5_u8).map(move |bit| (at, bit))) {
+                folders.recorder.flip_bit(segment, bit.0 + usize::from(bit.1), bit.1);
+            }
+        }
+        folders.queue.destroy();
+        hall.lost.insert(name);
+    }
+    hall.replace_device(folders, false);
+    hall.set_offline(false);
+}
+
+/// The last confirmed scan but one, with its content, where another one stands behind it.
+fn last_but_one(hall: &Hall) -> Option<(OperationId, Vec<u8>)> {
+    let name = *hall.confirmed.get(hall.confirmed.len().checked_sub(2)?)?;
+    let device = hall.device()?;
+    let seq = device.outbox().seq_of(name)?;
+    let recorder = device.recorder()?;
+    let operation = recorder.read(seq.0).ok().filter(|_operation| seq.0 < recorder.head().seq)?;
+    Some((name, operation.content))
+}
+
+/// What must hold at the end.
+fn judge(hall: &Hall) -> Result<(), String> {
+    if let Some(first) = hall.violations.first() {
+        return Err(first.clone());
+    }
+    if hall.replica_health().n_differed > 0 {
+        return Err("a replica was not what it should be".to_owned());
+    }
+    let audit = ledger::audit::audit(&hall.store);
+    if let Some(first) = audit.first() {
+        return Err(format!("audit: {first}"));
+    }
+    let mut taken: BTreeMap<OperationId, u64> = BTreeMap::new();
+    let mut received = BTreeSet::new();
+    let mut voids = Vec::new();
+    for (no, intake) in hall.store.list::<Intakes>(&KeyRange::all()) {
+        let name = intake.identity(no);
+        let Ok(recorded) = Recorded::from_content(&intake.raw) else { continue };
+        *taken.entry(name).or_default() += 1;
+        let row = hall.store.row::<Outcomes>(&name).ok_or(format!("{name} has no outcome"))?;
+        if matches!(recorded.decode_body(), Ok(Body::Void(_))) {
+            voids.push(name);
+        }
+        let is_posted = matches!(row.outcome.decision, Decision::Accepted | Decision::Changed);
+        if matches!(recorded.decode_body(), Ok(Body::Receive(_))) && is_posted {
+            received.insert(fact_of(&intake, name));
+        }
+    }
+    if let Some(lost) = hall.confirmed.iter().find(|name| !taken.contains_key(name)) {
+        return Err(format!("{lost} was confirmed and is lost"));
+    }
+    let n_void = voids.len();
+    if n_void != hall.lost.len() || voids.iter().any(|name| !hall.lost.contains(name)) {
+        return Err(format!(
+            "{n_void} losses are counted, {} there were: {voids:?}",
+            hall.lost.len()
+        ));
+    }
+    let stock = hall.store.list::<Stocks>(&KeyRange::all());
+    let nuts: i128 = stock
+        .iter()
+        .filter(|(key, _row)| ledger::lookup::item_text(&hall.store, key.item) == "NUT")
+        .map(|(_key, row)| row.quantity.units())
+        .sum();
+    if received.len() + hall.lost.len() < hall.n_acts {
+        let n = hall.n_acts;
+        return Err(format!("{n} receipts were confirmed, {} are in the book", received.len()));
+    }
+    if received.len() > hall.n_acts + hall.n_unsure {
+        let n = hall.n_acts;
+        return Err(format!("{n} receipts were confirmed, {} are in the book", received.len()));
+    }
+    let wanted = OPENING + i128::try_from(received.len()).unwrap_or_default();
+    if nuts != wanted * PIECE {
+        return Err(format!("{} NUT in the book, {wanted} were received", nuts / PIECE));
+    }
+    photos_arrived(hall)?;
+    both_sides_agree(hall)
+}
+
+/// What was done: the first name, and the hash there. A copy of a device gives names twice.
+fn fact_of(intake: &Intake, name: OperationId) -> (OperationId, Hash16) {
+    match &intake.origin {
+        Origin::Device { hash, first, .. } => (name, first.map_or(*hash, |first| first.hash)),
+        Origin::Desk { .. } | Origin::Import { .. } | Origin::System => (name, Hash16::default()),
+    }
+}
+
+fn photos_arrived(hall: &Hall) -> Result<(), String> {
+    use ledger::schema::attachment::AttachmentsByHash;
+    for ((hash, by), _target) in hall.store.list::<AttachmentsByHash>(&KeyRange::all()) {
+        if blob(&hall.store, &hash).as_deref() != Some(&photo()[..]) {
+            return Err(format!("the photo of {by} is not there"));
+        }
+    }
+    Ok(())
+}
+
+/// The replica is what the server shows, row by row.
+fn both_sides_agree(hall: &Hall) -> Result<(), String> {
+    let view = SiteView { tables: &hall.store, site: ledger::schema::SiteId(1) };
+    let mut wanted = Sums::new();
+    for (table, feed) in OBJECTS {
+        let all = KeyRange::all();
+        ledger::tables::Tables::scan(&hall.store, table, &all, false, &mut |key, _record| {
+            if let Some(row) = view.row(table, key) {
+                wanted.add(feed, key, &row.encode());
+            }
+            std::ops::ControlFlow::Continue(())
+        });
+    }
+    let device = hall.device().ok_or("the device is gone")?;
+    let cursor = device.replica().cursor();
+    let found = device.replica().sums_at(cursor).ok_or("the device does not know its rows")?;
+    if found.totals() == wanted.totals() {
+        Ok(())
+    } else {
+        Err(format!("the rows differ: {:?} and {:?}", found.totals(), wanted.totals()))
+    }
+}
+
+/// Plays what notices each mutant; with one that is right everything holds.
+///
+/// # Errors
+///
+/// What was noticed.
+pub fn notice(mutant: Option<Mutant>) -> Result<(), String> {
+    let play = || {
+        let mut hall = Hall::with(Fuse::new(None), End::Kill, mutant);
+        play_for_mutants(&mut hall)?;
+        judge(&hall)
+    };
+    match std::panic::catch_unwind(std::panic::AssertUnwindSafe(play)) {
+        Ok(done) => done,
+        Err(payload) => {
+            let why = payload.downcast_ref::<String>().cloned();
+            Err(format!("it does not even run: {}", why.unwrap_or_default()))
+        }
+    }
+}
+
+/// A script that gives each mutant its occasion.
+fn play_for_mutants(hall: &mut Hall) -> Result<(), String> {
+    begin(hall)?;
+    records(hall, 3);
+    come_to_rest(hall)?;
+    let image = hall.folders.image();
+    // In the same session, so that no lease tells the copy from the original.
+    records(hall, 1);
+    come_to_rest(hall)?;
+    let backup = hall.store.clone();
+    hall.set_offline(true);
+    records(hall, 150);
+    hall.set_offline(false);
+    come_to_rest(hall)?;
+    hall.run_until(300, |_hall| false);
+    // The server is lost with everything since the backup: the device has it all.
+    let fork = backup.row::<Heads>(&()).map(|head| head.lsn).unwrap_or_default();
+    hall.replace_server(backup);
+    hall.system(MachineCommand::BeginEpoch { fork, backup_at: None }.encode());
+    come_to_rest(hall)?;
+    old_copy(hall)?;
+    // The last pieces leave a bin: a row is gone.
+    hall.record_other(&[carry("B", "C", 20)]);
+    come_to_rest(hall)?;
+    // The old image goes on: what it records has numbers that are taken.
+    hall.replace_device(image, true);
+    hall.set_offline(true);
+    records(hall, 3);
+    hall.set_offline(false);
+    come_to_rest(hall)?;
+    hall.restart_server();
+    records(hall, 1);
+    come_to_rest(hall)?;
+    slow_reader(hall)?;
+    hall.run_until(1_500, |_hall| false);
+    come_to_rest(hall)
+}
+
+/// A copy of the store that is older than the last contact is noticed, even where nothing was recorded in
+/// between.
+fn old_copy(hall: &mut Hall) -> Result<(), String> {
+    let incarnation = |hall: &Hall| {
+        hall.device()
+            .and_then(device_core::engine::DeviceCore::identity)
+            .map(|(_device, incarnation)| incarnation)
+    };
+    let image = hall.folders.image();
+    for _contact in 0..2 {
+        hall.break_wire();
+        hall.run_until(120, |_hall| false);
+    }
+    come_to_rest(hall)?;
+    let before = incarnation(hall);
+    hall.replace_device(image, false);
+    hall.run_until(300, |_hall| false);
+    come_to_rest(hall)?;
+    if incarnation(hall) > before {
+        Ok(())
+    } else {
+        Err("an old copy of a store went on, and nobody noticed".to_owned())
+    }
+}
+
+/// A device that does not read while much happens costs no more than a few messages.
+fn slow_reader(hall: &mut Hall) -> Result<(), String> {
+    hall.is_deaf = true;
+    for n in 0..150 {
+        hall.system(company::one_more_item(n).encode());
+        hall.run_until(1, |_hall| false);
+    }
+    let n = hall.n_waiting_max;
+    hall.is_deaf = false;
+    if n > WAITING_MAX {
+        return Err(format!("{n} messages waited for a device that does not read"));
+    }
+    come_to_rest(hall)
+}
+
+fn carry(from: &str, to: &str, pieces: i32) -> Work {
+    let Body::Receive(receive) = receive().body else { unreachable!("a receipt") };
+    let at = |bin: &str| Place { location: word(LOCATION), bin: Some(word(bin)), plate: None };
+    let pieces = Quantity::whole(pieces);
+    let goods = Goods { quantity: pieces, base: pieces, ..receive.goods };
+    let body = Move { from: at(from), to: at(to), goods };
+    Work { body: Body::Move(body), document: None }
+}
+
+/// A point at which a process ended, and how; what broke, where something did.
+#[derive(Debug, Clone)]
+pub struct Trial {
+    /// The name of the step before which it ended.
+    pub point: String,
+    /// The number of the step in the script.
+    pub step: usize,
+    /// How.
+    pub end: End,
+    /// What broke.
+    pub broke: Option<String>,
+}
+
+/// Plays the script once, ending a process before step `at`.
+fn trial(at: Option<usize>, end: End) -> (Fuse, Result<(), String>) {
+    let fuse = Fuse::new(at);
+    let mut hall = Hall::new(fuse.clone(), end);
+    let played = play(&mut hall).and_then(|()| judge(&hall));
+    let died = at.is_none() || hall.n_died > 0 || !fuse.is_burnt();
+    let done = if died { played } else { Err("nothing died at it".to_owned()) };
+    (fuse, done)
+}
+
+/// The names of all steps of the script, in order.
+///
+/// # Panics
+///
+/// The script itself breaks something, without any crash.
+pub fn steps() -> Vec<String> {
+    let (fuse, done) = trial(None, End::Kill);
+    done.expect("without a crash everything holds");
+    fuse.names()
+}
+
+/// Ends the process before one step.
+///
+/// # Errors
+///
+/// What broke.
+pub fn end_at(step: usize, end: End) -> Result<(), String> {
+    trial(Some(step), end).1
+}
+
+/// Whether a panic with this payload is the end of a process of the script.
+pub fn is_end(payload: &dyn std::any::Any) -> bool {
+    payload.is::<fuse::Died>()
+}
+
+/// Which steps are tried.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Which {
+    /// Every step of the script.
+    All,
+    /// The first and the last step of each name.
+    Named,
+}
+
+/// Ends the process before each step, in every way, as many scripts at a time as there are cores; `each`
+/// hears of every trial.
+pub fn enumerate(which: Which, ends: &[End], each: impl FnMut(&Trial) + Send) {
+    let names = steps();
+    let mut ends_of: BTreeMap<&str, (usize, usize)> = BTreeMap::new();
+    for (step, name) in names.iter().enumerate() {
+        ends_of.entry(name).or_insert((step, step)).1 = step;
+    }
+    let named: BTreeSet<usize> =
+        ends_of.values().flat_map(|(first, last)| [*first, *last]).collect();
+    let is_wanted = |step: &usize| which == Which::All || named.contains(step);
+    let steps = (0..names.len()).filter(is_wanted);
+    let trials: Vec<(usize, End)> =
+        steps.flat_map(|step| ends.iter().map(move |end| (step, *end))).collect();
+    let next = AtomicUsize::new(0);
+    let each = Mutex::new(each);
+    let work = || {
+        while let Some((step, end)) = trials.get(next.fetch_add(1, Ordering::Relaxed)).copied() {
+            let broke = trial(Some(step), end).1.err();
+            let point = names.get(step).cloned().unwrap_or_default();
+            let mut each = each.lock().unwrap_or_else(PoisonError::into_inner);
+            each(&Trial { point, step, end, broke });
+        }
+    };
+    let n_threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    std::thread::scope(|scope| {
+        for _thread in 0..n_threads {
+            scope.spawn(work);
+        }
+    });
+}
