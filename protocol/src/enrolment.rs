@@ -176,7 +176,7 @@ mod tests {
     #[test]
     fn a_damaged_code_is_refused() {
         let text = invitation().encode().unwrap();
-        let cut = &text[..text.len() - 4];
+        let cut = text.get(..text.len() - 4).unwrap();
         assert_eq!(cut.parse::<Invitation>(), Err(InvitationError::Ticket));
         assert_eq!("TALLYMAN2:x".parse::<Invitation>(), Err(InvitationError::Prefix));
         let other = text.replace("https://", "ftp://");

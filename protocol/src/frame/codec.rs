@@ -207,7 +207,7 @@ mod tests {
 
     #[test]
     fn depth_and_absurd_lengths_end_in_a_fault_and_cost_nothing() {
-        let deep = [b"\x81\xa1z".as_slice(), &[0x91; 500_000]].concat();
+        let deep = [b"\x81\xa1z".as_slice(), &vec![0x91; 500_000]].concat();
         let absurd = b"\x81\xa1z\xdd\xff\xff\xff\xff".to_vec();
         let text = [b"\x81\xa1z\xda\x20\x00".as_slice(), &[b'a'; 0x2000]].concat();
         let shape = Shape::OF_DEVICES;

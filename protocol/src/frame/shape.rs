@@ -268,7 +268,7 @@ mod tests {
         let keys = [&[0x83_u8][..], &[1; 6]].concat();
         assert_eq!(checked(&keys), Err(ShapeError::ManyKeys { max: 2 }));
         // Two hundred thousand levels cost three numbers, four thousand million elements none.
-        assert_eq!(checked(&[0x91; 200_000]), Err(ShapeError::Deep { max: 3 }));
+        assert_eq!(checked(&vec![0x91; 200_000]), Err(ShapeError::Deep { max: 3 }));
         assert_eq!(checked(&[0xdd, 0xff, 0xff, 0xff, 0xff, 1]), Err(ShapeError::Short));
         assert_eq!(checked(&[0xc6, 0xff, 0xff, 0xff, 0xff]), Err(ShapeError::Short));
         // A level that is over does not count.

@@ -54,7 +54,7 @@ fn n_staged(world: &World) -> usize {
 }
 
 fn all_accepted(world: &mut World, parts: &[Command]) {
-    for part in &parts {
+    for part in parts {
         accepted(&world.desk(part));
     }
 }
