@@ -123,12 +123,12 @@ pub fn plate(tables: &impl Tables, no: &PlateNo) -> Result<PlateId, Reason> {
 }
 
 /// The number of an item, for people.
-pub fn item_text(tables: &impl Tables, item: ItemId) -> String {
+pub fn item_text(tables: &(impl Tables + ?Sized), item: ItemId) -> String {
     tables.row::<Items>(&item).map_or_else(|| item.to_string(), |row| row.no.to_string())
 }
 
 /// The code of a location, for people.
-pub fn location_text(tables: &impl Tables, location: LocationId) -> String {
+pub fn location_text(tables: &(impl Tables + ?Sized), location: LocationId) -> String {
     tables
         .row::<Locations>(&location)
         .map_or_else(|| location.to_string(), |row| row.code.to_string())

@@ -1,285 +1,213 @@
 //! The money side: what stock is worth, and whether the accounts agree.
 //!
-//! `GET /items/{item}/value?limit=&after=` → [`ItemValueView`]: unit costs, stock and value, and a page of
-//! its item ledger entries with every value entry behind them.
-//! `GET /valuation?until=[&from=][&item=]` → list of [`ValuationRow`]; `/valuation.csv` the same as a file.
-//! `GET /reconciliation?until=` → list of [`ReconciliationRow`]; `/reconciliation.csv` the same as a file.
-//! `GET /ledger/accounts?until=` → balances by account. `GET /ledger/entries?limit=&after=` → page of
-//! [`LedgerEntryView`]. `GET /periods` → inventory periods, with what stands in the way of closing the
-//! open ones. `GET /adjustment-runs?limit=&after=` → runs of cost adjustment, the latest first.
+//! | `GET` | answers |
+//! |---|---|
+//! | `/items/{item}/value?limit=&after=` | [`ItemValueView`]: unit costs, stock and value, a page of item ledger entries with every value entry behind them |
+//! | `/value-entries/{no}` | [`ValueView`], with its entries of the general ledger and its operation |
+//! | `/valuation?until=[&from=][&item=][&location=][&group=]` | list of [`ValuationRow`] |
+//! | `/reconciliation?until=` | list of [`ReconciliationRow`] |
+//! | `/reconciliation/unposted[?until=][&limit=][&after=]` | what is not posted yet |
+//! | `/ledger/accounts?until=`, `/ledger/entries[?account=][&limit=][&after=]` | accounts, entries |
+//! | `/ledger/entries/{no}` | an entry with the value entries behind it |
+//! | `/ledger/runs` | runs that post to the general ledger, the latest first |
+//! | `/periods`, `/fiscal-years`, `/posting-dates` | which dates are open, and what is in the way of closing |
+//! | `/adjustment-runs`, `/adjustment-runs/{no}/changes` | runs of cost adjustment, and what each changed |
+//! | `/worksheet`, `/entries/items/{no}/applications` | items that somebody has taken apart; who supplied whom |
+//!
+//! With `.csv` or `.xlsx` behind the path (for `/items/{item}/value` too) the whole list is a file;
+//! `decimals=comma` makes a CSV for spreadsheets that want semicolons and decimal commas.
+//!
+//! `POST /commands/preview` takes what `POST /commands` takes and answers what that would write, without
+//! writing it.
 //!
 //! All of it is for accountants, auditors and administrators of the whole company. Writing goes through
 //! `POST /commands`.
 
-use std::collections::BTreeMap;
-
 use axum::extract::State;
-use axum::http::header;
-use axum::response::{IntoResponse as _, Response};
-use axum::routing::get;
+use axum::http::Uri;
+use axum::response::Response;
+use axum::routing::{get, post};
 use axum::{Json, Router};
 use chrono::NaiveDate;
-use ledger::costing;
-use ledger::costing::mark::is_adjusted;
-use ledger::costing::value::values_of;
-use ledger::gl::read::account_balances;
-use ledger::key::KeyRange;
+use ledger::command::Command;
 use ledger::lookup;
-use ledger::money::{Money, UnitAmount};
-use ledger::period::inventory::{closing_tests, periods};
-use ledger::schema::entry::{ItemLedger, ItemLedgerByItem, ItemLedgerStates};
-use ledger::schema::gl::GlLedger;
+use ledger::posting::Stop;
+use ledger::schema::entry::ItemLedger;
 use ledger::schema::item::ItemsByNo;
-use ledger::schema::money::{AdjustmentRuns, ItemValues, ValueEntry};
 use ledger::schema::{EntryNo, ItemId, LocationId};
 use ledger::tables::{Read as _, Tables};
-use ledger::valuation::inventory::{Valuation, ValuationOf, inventory};
-use ledger::valuation::reconciliation::reconciliation;
+use ledger::valuation::inventory::ValuationOf;
 use protocol::feed::Role;
-use protocol::quantity::Quantity;
-use protocol::words::ItemNo;
+use protocol::words::{ItemNo, LocationCode};
 use serde::{Deserialize, Serialize};
 
-use super::extract::{Asked, Named};
+use super::extract::{Asked, Body, Named};
 use super::problem::Problem;
+use crate::dashboard::preview;
+use crate::dashboard::query::decoded;
 use crate::desk::session::SignedIn;
-use crate::exchange::cell::guarded;
 use crate::state::AppState;
+use crate::store::Snapshot;
+use crate::view::money::accounts::{
+    self, AccountView, GlRunView, LedgerEntryView, TracedEntry, gl_runs,
+};
+use crate::view::money::period::{
+    self, FiscalYearView, Period, PeriodView, PostingDatesView, inventory_periods,
+};
+use crate::view::money::report::{
+    self, ReconciliationRow, UnpostedView, ValuationRow, each_not_posted, not_posted,
+};
+use crate::view::money::run::{self, ApplicationView, RunView, UnappliedView};
+use crate::view::money::value::{self, ItemValueView, ValueView};
 use crate::view::operation::{ReasonView, reasons};
-use crate::view::page::{self, Page, PageQuery};
+use crate::view::page::{Page, PageQuery};
+use crate::view::sheet::{self, Kind, Line, Maker, Sink, Style};
 
-/// What an item is worth, and why.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct ItemValueView {
-    /// Cost per base unit, as the card says.
-    pub unit_cost: UnitAmount,
-    /// Standard cost per base unit.
-    pub standard_cost: UnitAmount,
-    /// The last direct cost per base unit.
-    pub last_direct_cost: UnitAmount,
-    /// On hand.
-    pub quantity: Quantity,
-    /// Σ actual cost.
-    pub cost_actual: Money,
-    /// Σ expected cost.
-    pub cost_expected: Money,
-    /// Nothing of the item is left to be adjusted: the figures are final.
-    pub cost_is_adjusted: bool,
-    /// Its entries, oldest first.
-    pub entries: Page<EntryValueView>,
-}
-
-/// An item ledger entry with its value entries.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct EntryValueView {
-    /// Its number.
-    pub entry: u64,
-    /// The date for the accounts.
-    pub posting_date: NaiveDate,
-    /// Signed: positive into stock.
-    pub quantity: Quantity,
-    /// Not yet applied.
-    pub remaining: Quantity,
-    /// Σ actual cost.
-    pub cost_actual: Money,
-    /// Σ expected cost.
-    pub cost_expected: Money,
-    /// The value entries, oldest first.
-    pub values: Vec<ValueView>,
-}
-
-/// A value entry.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct ValueView {
-    /// Its number.
-    pub value_entry: u64,
-    /// Its type.
-    pub entry_type: ledger::schema::money::ValueType,
-    /// The date for the accounts.
-    pub posting_date: NaiveDate,
-    /// The date from which it counts for averages.
-    pub valuation_date: NaiveDate,
-    /// The quantity it values.
-    pub valued_quantity: Quantity,
-    /// The quantity it invoices.
-    pub invoiced_quantity: Quantity,
-    /// Cost, invoiced.
-    pub cost_actual: Money,
-    /// Cost, expected.
-    pub cost_expected: Money,
-    /// Cost that is no stock value.
-    pub cost_non_inventoriable: Money,
-    /// Sales amount, invoiced.
-    pub sales_actual: Money,
-    /// Sales amount, expected.
-    pub sales_expected: Money,
-    /// Written by cost adjustment.
-    pub adjustment: bool,
-    /// The item charge it comes from; empty for none.
-    pub charge: String,
-    /// The number of its document.
-    pub document_no: String,
-}
-
-impl ValueView {
-    fn of((no, value): (EntryNo, ValueEntry)) -> Self {
-        Self {
-            value_entry: no.0,
-            entry_type: value.value_type,
-            posting_date: value.posting_date,
-            valuation_date: value.valuation_date,
-            valued_quantity: value.valued_quantity,
-            invoiced_quantity: value.invoiced_quantity,
-            cost_actual: value.cost_actual,
-            cost_expected: value.cost_expected,
-            cost_non_inventoriable: value.cost_non_inventoriable,
-            sales_actual: value.sales_actual,
-            sales_expected: value.sales_expected,
-            adjustment: value.adjustment,
-            charge: value.charge,
-            document_no: value.document_no,
-        }
-    }
-}
-
-/// A row of the inventory valuation.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct ValuationRow {
-    /// Inventory posting group.
-    pub inventory_group: String,
-    /// The location; empty for the blank one.
-    pub location: String,
-    /// The item.
-    pub item: String,
-    /// At the end of the day.
-    pub quantity: Quantity,
-    /// Its value before the first day.
-    pub opening: Money,
-    /// What came in.
-    pub increases: Money,
-    /// What went out, below zero.
-    pub decreases: Money,
-    /// Value, invoiced.
-    pub value: Money,
-    /// Value, expected.
-    pub value_expected: Money,
-}
-
-/// Value entries against accounts, of one posting group and location.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct ReconciliationRow {
-    /// Inventory posting group.
-    pub inventory_group: String,
-    /// The location; empty for the blank one.
-    pub location: String,
-    /// `invoiced`, `interim` or `wip`.
-    pub part: &'static str,
-    /// Σ value entries.
-    pub value: Money,
-    /// Σ accounts.
-    pub ledger: Money,
-    /// What is missing in the accounts.
-    pub difference: Money,
-    /// Of that: not posted yet.
-    pub not_posted: Money,
-    /// Of that: expected cost, which the setup does not post.
-    pub expected_off: Money,
-    /// Of that: nothing explains it.
-    pub unexplained: Money,
-    /// The accounts.
-    pub accounts: Vec<String>,
-}
-
-/// A general ledger entry.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct LedgerEntryView {
-    /// Its number.
-    pub entry: u64,
-    /// Its register.
-    pub register: u64,
-    /// The account.
-    pub account: String,
-    /// The date.
-    pub posting_date: NaiveDate,
-    /// Debit above zero.
-    pub amount: Money,
-    /// The value entry; 0 where it sums several.
-    pub value_entry: u64,
-    /// The number of its document.
-    pub document_no: String,
-}
-
-/// An inventory period.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct PeriodView {
-    /// Its last day.
-    pub ending_date: NaiveDate,
-    /// Its name.
-    pub name: String,
-    /// Nothing is posted up to its last day.
-    pub closed: bool,
-    /// What stands in the way of closing it.
-    pub obstacles: Vec<ReasonView>,
-}
-
-/// A run of cost adjustment.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct RunView {
-    /// Its number.
-    pub run: u64,
-    /// Who asked for it.
-    pub user: Option<String>,
-    /// Items it finished.
-    pub items_done: u64,
-    /// Value entries it wrote.
-    pub value_entries: u64,
-    /// It has ended.
-    pub done: bool,
-    /// The code of the refusal that ended it; empty for none.
-    pub failed: String,
-}
-
-#[derive(Deserialize)]
-struct Dates {
-    until: NaiveDate,
+#[derive(Debug, Clone, Deserialize)]
+struct Filter {
+    #[serde(default)]
+    until: Option<NaiveDate>,
     #[serde(default)]
     from: Option<NaiveDate>,
     #[serde(default)]
     item: Option<ItemNo>,
+    #[serde(default)]
+    location: Option<String>,
+    #[serde(default)]
+    group: Option<String>,
+    #[serde(default)]
+    account: Option<String>,
+    #[serde(default)]
+    decimals: Option<String>,
+    #[serde(default)]
+    limit: Option<usize>,
+    #[serde(default)]
+    after: Option<String>,
 }
 
+impl Filter {
+    fn until(&self) -> Result<NaiveDate, Problem> {
+        self.until.ok_or_else(|| Problem::malformed("'until' is missing"))
+    }
+
+    fn page(&self) -> PageQuery {
+        PageQuery { limit: self.limit, after: self.after.clone() }
+    }
+
+    fn kind(&self, ending: &str) -> Option<Kind> {
+        let comma = self.decimals.as_deref() == Some("comma");
+        match ending {
+            "csv" => Some(Kind::Csv(if comma { Style::Comma } else { Style::Point })),
+            "xlsx" => Some(Kind::Xlsx),
+            _ => None,
+        }
+    }
+
+    fn valuation(&self, tables: &Snapshot) -> Result<ValuationOf, Problem> {
+        let item = self.item.as_ref().map(|no| item_id(tables, no)).transpose()?;
+        let location = match self.location.as_deref() {
+            None => None,
+            Some("") => Some(LocationId(0)),
+            Some(code) => {
+                let code = LocationCode::new(code).map_err(Problem::malformed)?;
+                Some(lookup::location(tables, &code).map_err(Problem::refused)?.0)
+            }
+        };
+        let until = self.until()?;
+        Ok(ValuationOf { from: self.from, until, item, location, group: self.group.clone() })
+    }
+}
+
+/// Every list that is a file too.
+const FILES: [&str; 12] = [
+    "/valuation",
+    "/reconciliation",
+    "/reconciliation/unposted",
+    "/ledger/accounts",
+    "/ledger/entries",
+    "/ledger/runs",
+    "/periods",
+    "/fiscal-years",
+    "/posting-dates",
+    "/adjustment-runs",
+    "/adjustment-runs/{run}/changes",
+    "/items/{item}/value",
+];
+
 pub(super) fn router() -> Router<AppState> {
-    Router::new()
+    let mut router = Router::new()
         .route("/items/{item}/value", get(item_value))
+        .route("/value-entries/{no}", get(value_entry))
         .route("/valuation", get(valuation))
-        .route("/valuation.csv", get(valuation_file))
         .route("/reconciliation", get(reconciled))
-        .route("/reconciliation.csv", get(reconciliation_file))
-        .route("/ledger/accounts", get(accounts))
+        .route("/reconciliation/unposted", get(unposted))
+        .route("/ledger/accounts", get(account_list))
         .route("/ledger/entries", get(ledger_entries))
-        .route("/periods", get(inventory_periods))
+        .route("/ledger/entries/{no}", get(ledger_entry))
+        .route("/ledger/runs", get(ledger_runs))
+        .route("/periods", get(periods))
+        .route("/fiscal-years", get(fiscal_years))
+        .route("/posting-dates", get(posting_dates))
         .route("/adjustment-runs", get(runs))
+        .route("/adjustment-runs/{run}", get(one_run))
+        .route("/adjustment-runs/{run}/changes", get(run_changes))
+        .route("/worksheet", get(worksheet))
+        .route("/entries/items/{no}/applications", get(applications))
+        .route("/commands/preview", post(command_preview));
+    for path in FILES {
+        for ending in ["csv", "xlsx"] {
+            router = router.route(&format!("{path}.{ending}"), get(file));
+        }
+    }
+    router
+}
+
+/// Whether somebody may see figures of the whole company.
+pub fn may_see_money(signed_in: &SignedIn) -> bool {
+    [Role::Accountant, Role::Auditor, Role::Administrator]
+        .into_iter()
+        .any(|role| signed_in.roles.include(role, Some(LocationId(0))))
 }
 
 /// Figures of the whole company: not for supervisors of a hall.
 fn demand_money(signed_in: &SignedIn) -> Result<(), Problem> {
-    let may = [Role::Accountant, Role::Auditor, Role::Administrator]
-        .into_iter()
-        .any(|role| signed_in.roles.include(role, Some(LocationId(0))));
-    if may { Ok(()) } else { signed_in.demand(Role::Accountant, Some(LocationId(0))) }
+    if may_see_money(signed_in) {
+        Ok(())
+    } else {
+        Err(Problem::right_missing(&signed_in.user).in_language(signed_in.language))
+    }
 }
 
 fn item_id(tables: &dyn Tables, no: &ItemNo) -> Result<ItemId, Problem> {
     tables.row::<ItemsByNo>(no).map(|id| *id).ok_or_else(|| Problem::not_found(no))
 }
 
-fn location_text(tables: &impl Tables, location: LocationId) -> String {
-    if location.0 == 0 { String::new() } else { lookup::location_text(tables, location) }
+/// A sum left the range that is kept: what is stored is within it, so this is a fault of the server.
+fn out_of_range(_overflow: Stop) -> Problem {
+    Problem::malformed("the sum is out of range")
 }
 
-/// A sum left the range that is kept: what is stored is within it, so this is a fault of the server.
-fn out_of_range() -> Problem {
-    Problem::malformed("the sum is out of range")
+/// Reads a snapshot off the event loop, for somebody who may see money.
+async fn read<R: Send + 'static>(
+    app: &AppState,
+    signed_in: &SignedIn,
+    make: impl FnOnce(&Snapshot) -> Result<R, Problem> + Send + 'static,
+) -> Result<Json<R>, Problem> {
+    demand_money(signed_in)?;
+    let app = app.clone();
+    let made = tokio::task::spawn_blocking(move || {
+        let snapshot = app.company().snapshot();
+        let made = make(&snapshot)?;
+        snapshot.check().map_err(|_stopped| Problem::stopped())?;
+        Ok(made)
+    });
+    match made.await {
+        Ok(made) => made.map(Json),
+        Err(panic) => {
+            tracing::error!(%panic, "figures could not be made");
+            Err(Problem::stopped())
+        }
+    }
 }
 
 async fn item_value(
@@ -288,227 +216,130 @@ async fn item_value(
     Named(no): Named<String>,
     Asked(query): Asked<PageQuery>,
 ) -> Result<Json<ItemValueView>, Problem> {
-    demand_money(&signed_in)?;
-    let snapshot = app.company().snapshot();
-    let no = ItemNo::new(no).map_err(Problem::malformed)?;
-    let item = item_id(&snapshot, &no)?;
-    let card = costing::item_cost(&snapshot, item);
-    let stock = snapshot.row::<ItemValues>(&item).map(|row| *row).unwrap_or_default();
-    let tables: &dyn Tables = &snapshot;
-    let range = KeyRange::prefix(&(item,));
-    let entries =
-        page::ascending::<ItemLedgerByItem, _>(tables, range, &query, |(_item, no), _row| {
-            let entry = tables.row::<ItemLedger>(&no)?;
-            let state = tables.row::<ItemLedgerStates>(&no)?;
-            Some(EntryValueView {
-                entry: no.0,
-                posting_date: entry.posting_date,
-                quantity: entry.quantity,
-                remaining: state.remaining,
-                cost_actual: state.cost.actual,
-                cost_expected: state.cost.expected,
-                values: values_of(tables, no).into_iter().map(ValueView::of).collect(),
-            })
-        });
-    Ok(Json(ItemValueView {
-        unit_cost: card.unit_cost,
-        standard_cost: card.standard_cost,
-        last_direct_cost: card.last_direct_cost,
-        quantity: stock.quantity,
-        cost_actual: stock.actual,
-        cost_expected: stock.expected,
-        cost_is_adjusted: is_adjusted(tables, item),
-        entries,
-    }))
+    read(&app, &signed_in, move |tables| {
+        let no = ItemNo::new(no).map_err(Problem::malformed)?;
+        Ok(value::of_item(tables, item_id(tables, &no)?, &query))
+    })
+    .await
 }
 
-fn valuation_rows(app: &AppState, asked: &Dates) -> Result<Vec<ValuationRow>, Problem> {
-    let snapshot = app.company().snapshot();
-    let item = asked.item.as_ref().map(|no| item_id(&snapshot, no)).transpose()?;
-    let of = ValuationOf { from: asked.from, item, ..ValuationOf::all(asked.until) };
-    let rows = inventory(&snapshot, &of).map_err(|_overflow| out_of_range())?;
-    Ok(rows
-        .into_iter()
-        .map(|((group, location, item), row): (_, Valuation)| ValuationRow {
-            inventory_group: group,
-            location: location_text(&snapshot, location),
-            item: lookup::item_text(&snapshot, item),
-            quantity: row.closing.quantity,
-            opening: row.opening.actual,
-            increases: row.increases.actual,
-            decreases: row.decreases.actual,
-            value: row.closing.actual,
-            value_expected: row.closing.expected,
-        })
-        .collect())
+async fn value_entry(
+    State(app): State<AppState>,
+    signed_in: SignedIn,
+    Named(no): Named<u64>,
+) -> Result<Json<ValueView>, Problem> {
+    read(&app, &signed_in, move |tables| {
+        ValueView::at(tables, EntryNo(no)).ok_or_else(|| Problem::not_found(no))
+    })
+    .await
 }
 
 async fn valuation(
     State(app): State<AppState>,
     signed_in: SignedIn,
-    Asked(asked): Asked<Dates>,
+    Asked(asked): Asked<Filter>,
 ) -> Result<Json<Vec<ValuationRow>>, Problem> {
-    demand_money(&signed_in)?;
-    valuation_rows(&app, &asked).map(Json)
-}
-
-async fn valuation_file(
-    State(app): State<AppState>,
-    signed_in: SignedIn,
-    Asked(asked): Asked<Dates>,
-) -> Result<Response, Problem> {
-    demand_money(&signed_in)?;
-    let head =
-        "inventory_group,location,item,quantity,opening,increases,decreases,value,value_expected";
-    let rows = valuation_rows(&app, &asked)?.into_iter().map(|row| {
-        vec![
-            row.inventory_group,
-            row.location,
-            row.item,
-            row.quantity.to_string(),
-            row.opening.to_string(),
-            row.increases.to_string(),
-            row.decreases.to_string(),
-            row.value.to_string(),
-            row.value_expected.to_string(),
-        ]
-    });
-    file("valuation.csv", head, rows)
-}
-
-fn reconciliation_rows(
-    app: &AppState,
-    until: NaiveDate,
-) -> Result<Vec<ReconciliationRow>, Problem> {
-    let snapshot = app.company().snapshot();
-    let rows = reconciliation(&snapshot, until).map_err(|_overflow| out_of_range())?;
-    Ok(rows
-        .into_iter()
-        .map(|((group, location, part), row)| ReconciliationRow {
-            inventory_group: group,
-            location: location_text(&snapshot, location),
-            part: part.name(),
-            value: row.value,
-            ledger: row.ledger,
-            difference: row.difference,
-            not_posted: row.not_posted,
-            expected_off: row.expected_off,
-            unexplained: row.unexplained,
-            accounts: row.accounts,
-        })
-        .collect())
+    read(&app, &signed_in, move |tables| {
+        report::valuation(tables, &asked.valuation(tables)?).map_err(out_of_range)
+    })
+    .await
 }
 
 async fn reconciled(
     State(app): State<AppState>,
     signed_in: SignedIn,
-    Asked(asked): Asked<Dates>,
+    Asked(asked): Asked<Filter>,
 ) -> Result<Json<Vec<ReconciliationRow>>, Problem> {
-    demand_money(&signed_in)?;
-    reconciliation_rows(&app, asked.until).map(Json)
+    read(&app, &signed_in, move |tables| {
+        report::reconciled(tables, asked.until()?).map_err(out_of_range)
+    })
+    .await
 }
 
-async fn reconciliation_file(
+/// Where a list of what is not posted goes on, as a text.
+fn unposted_after(text: Option<&str>) -> (u8, EntryNo) {
+    let parts = text.and_then(|text| text.split_once('-'));
+    let read = |(kind, no): (&str, &str)| Some((kind.parse().ok()?, EntryNo(no.parse().ok()?)));
+    parts.and_then(read).unwrap_or((0, EntryNo(0)))
+}
+
+async fn unposted(
     State(app): State<AppState>,
     signed_in: SignedIn,
-    Asked(asked): Asked<Dates>,
-) -> Result<Response, Problem> {
-    demand_money(&signed_in)?;
-    let head = "inventory_group,location,part,value,ledger,difference,not_posted,expected_off,unexplained,accounts";
-    let rows = reconciliation_rows(&app, asked.until)?.into_iter().map(|row| {
-        vec![
-            row.inventory_group,
-            row.location,
-            row.part.to_owned(),
-            row.value.to_string(),
-            row.ledger.to_string(),
-            row.difference.to_string(),
-            row.not_posted.to_string(),
-            row.expected_off.to_string(),
-            row.unexplained.to_string(),
-            row.accounts.join(" "),
-        ]
-    });
-    file("reconciliation.csv", head, rows)
+    Asked(asked): Asked<Filter>,
+) -> Result<Json<Page<UnpostedView>>, Problem> {
+    read(&app, &signed_in, move |tables| {
+        let after = unposted_after(asked.after.as_deref());
+        let (rows, next) = not_posted(tables, asked.until, (after, asked.page().rows()));
+        let next = next.map(|(kind, no)| format!("{kind}-{no}"));
+        Ok(Page { rows, next })
+    })
+    .await
 }
 
-/// A file for spreadsheets. Names that a spreadsheet would read as formulas are guarded; amounts are not
-/// text.
-fn file(
-    name: &str,
-    head: &str,
-    rows: impl Iterator<Item = Vec<String>>,
-) -> Result<Response, Problem> {
-    let mut writer = csv::Writer::from_writer(Vec::new());
-    let written = writer.write_record(head.split(',')).and_then(|()| {
-        for row in rows {
-            writer.write_record(row.iter().map(|cell| {
-                if cell.parse::<Money>().is_ok() { cell.clone() } else { guarded(cell) }
-            }))?;
-        }
-        Ok(())
-    });
-    written.map_err(Problem::malformed)?;
-    let bytes = writer.into_inner().map_err(|error| Problem::malformed(error.error()))?;
-    let disposition = format!("attachment; filename=\"{name}\"");
-    let headers = [
-        (header::CONTENT_TYPE, "text/csv; charset=utf-8".to_owned()),
-        (header::CONTENT_DISPOSITION, disposition),
-        (header::CACHE_CONTROL, "no-store".to_owned()),
-    ];
-    Ok((headers, bytes).into_response())
-}
-
-async fn accounts(
+async fn account_list(
     State(app): State<AppState>,
     signed_in: SignedIn,
-    Asked(asked): Asked<Dates>,
-) -> Result<Json<BTreeMap<String, Money>>, Problem> {
-    demand_money(&signed_in)?;
-    Ok(Json(account_balances(&app.company().snapshot(), asked.until)))
+    Asked(asked): Asked<Filter>,
+) -> Result<Json<Vec<AccountView>>, Problem> {
+    read(&app, &signed_in, move |tables| Ok(accounts::accounts(tables, asked.until()?))).await
 }
 
 async fn ledger_entries(
     State(app): State<AppState>,
     signed_in: SignedIn,
-    Asked(query): Asked<PageQuery>,
+    Asked(asked): Asked<Filter>,
 ) -> Result<Json<Page<LedgerEntryView>>, Problem> {
-    demand_money(&signed_in)?;
-    let snapshot = app.company().snapshot();
-    let rows = page::ascending::<GlLedger, _>(&snapshot, KeyRange::all(), &query, |no, row| {
-        Some(LedgerEntryView {
-            entry: no.0,
-            register: row.register,
-            account: row.account.clone(),
-            posting_date: row.posting_date,
-            amount: row.amount,
-            value_entry: row.value.0,
-            document_no: row.document_no.clone(),
-        })
-    });
-    Ok(Json(rows))
+    read(&app, &signed_in, move |tables| {
+        Ok(accounts::entries(tables, asked.account.as_deref(), &asked.page()))
+    })
+    .await
 }
 
-async fn inventory_periods(
+async fn ledger_entry(
+    State(app): State<AppState>,
+    signed_in: SignedIn,
+    Named(no): Named<u64>,
+    Asked(asked): Asked<Filter>,
+) -> Result<Json<TracedEntry>, Problem> {
+    read(&app, &signed_in, move |tables| {
+        let after = asked.after.and_then(|text| text.parse().ok()).map_or(EntryNo(0), EntryNo);
+        accounts::traced(tables, EntryNo(no), after).ok_or_else(|| Problem::not_found(no))
+    })
+    .await
+}
+
+async fn ledger_runs(
+    State(app): State<AppState>,
+    signed_in: SignedIn,
+    Asked(query): Asked<PageQuery>,
+) -> Result<Json<Page<GlRunView>>, Problem> {
+    read(&app, &signed_in, move |tables| Ok(gl_runs(tables, &query))).await
+}
+
+async fn periods(
     State(app): State<AppState>,
     signed_in: SignedIn,
 ) -> Result<Json<Vec<PeriodView>>, Problem> {
-    demand_money(&signed_in)?;
-    let snapshot = app.company().snapshot();
-    let rows = periods(&snapshot)
-        .into_iter()
-        .map(|(ending_date, row, _entries)| {
-            let obstacles =
-                if row.closed { Vec::new() } else { closing_tests(&snapshot, ending_date) };
-            PeriodView {
-                ending_date,
-                name: row.name,
-                closed: row.closed,
-                obstacles: reasons(&obstacles, signed_in.language),
-            }
-        })
-        .collect();
-    Ok(Json(rows))
+    let language = signed_in.language;
+    read(&app, &signed_in, move |tables| {
+        Ok(inventory_periods(tables).into_iter().map(|row| row.told(language)).collect())
+    })
+    .await
+}
+
+async fn fiscal_years(
+    State(app): State<AppState>,
+    signed_in: SignedIn,
+) -> Result<Json<Vec<FiscalYearView>>, Problem> {
+    read(&app, &signed_in, |tables| Ok(period::years(tables))).await
+}
+
+async fn posting_dates(
+    State(app): State<AppState>,
+    signed_in: SignedIn,
+) -> Result<Json<Vec<PostingDatesView>>, Problem> {
+    read(&app, &signed_in, |tables| Ok(period::posting_dates(tables))).await
 }
 
 async fn runs(
@@ -516,18 +347,192 @@ async fn runs(
     signed_in: SignedIn,
     Asked(query): Asked<PageQuery>,
 ) -> Result<Json<Page<RunView>>, Problem> {
-    demand_money(&signed_in)?;
+    read(&app, &signed_in, move |tables| Ok(run::runs(tables, &query))).await
+}
+
+async fn one_run(
+    State(app): State<AppState>,
+    signed_in: SignedIn,
+    Named(no): Named<u64>,
+) -> Result<Json<RunView>, Problem> {
+    read(&app, &signed_in, move |tables| run::run(tables, no).ok_or_else(|| Problem::not_found(no)))
+        .await
+}
+
+async fn run_changes(
+    State(app): State<AppState>,
+    signed_in: SignedIn,
+    Named(no): Named<u64>,
+    Asked(query): Asked<PageQuery>,
+) -> Result<Json<Page<ValueView>>, Problem> {
+    read(&app, &signed_in, move |tables| Ok(run::changes(tables, no, &query))).await
+}
+
+async fn worksheet(
+    State(app): State<AppState>,
+    signed_in: SignedIn,
+) -> Result<Json<Vec<UnappliedView>>, Problem> {
+    read(&app, &signed_in, |tables| Ok(run::unapplied(tables))).await
+}
+
+async fn applications(
+    State(app): State<AppState>,
+    signed_in: SignedIn,
+    Named(no): Named<u64>,
+    Asked(query): Asked<PageQuery>,
+) -> Result<Json<Page<ApplicationView>>, Problem> {
+    read(&app, &signed_in, move |tables| {
+        if tables.has::<ItemLedger>(&EntryNo(no)) {
+            Ok(run::applications(tables, EntryNo(no), &query))
+        } else {
+            Err(Problem::not_found(no))
+        }
+    })
+    .await
+}
+
+/// What a command would write.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct CommandPreview {
+    /// Why it would be refused: all that is in the way.
+    pub refused: Vec<ReasonView>,
+    /// Item ledger entries.
+    pub item_entries: usize,
+    /// Value entries, as they would be numbered.
+    pub values: Vec<ValueView>,
+    /// Entries of the general ledger.
+    pub ledger_entries: Vec<LedgerEntryView>,
+}
+
+async fn command_preview(
+    State(app): State<AppState>,
+    signed_in: SignedIn,
+    Body(command): Body<Command>,
+) -> Result<Json<CommandPreview>, Problem> {
+    let (user, language) = (signed_in.user.clone(), signed_in.language);
+    let now = app.company().now();
+    read(&app, &signed_in, move |tables| {
+        let made = preview::of_money(tables, command.encode(), &user, now);
+        Ok(CommandPreview {
+            refused: reasons(&made.refused, language),
+            item_entries: made.item_entries,
+            values: made.values,
+            ledger_entries: made.ledger,
+        })
+    })
+    .await
+}
+
+/// What a file shows: the tables are read while it is sent.
+fn made_of(app: &AppState, each: impl FnOnce(&dyn Tables, Sink<'_>) + Send + 'static) -> Maker {
+    let app = app.clone();
+    Box::new(move |sink| {
+        let snapshot = app.company().snapshot();
+        each(&snapshot, sink);
+        snapshot.check().is_ok()
+    })
+}
+
+fn all<L: Line>(rows: Vec<L>) -> impl FnOnce(&dyn Tables, Sink<'_>) {
+    move |_tables, sink| {
+        for row in rows {
+            if sink(row.line()).is_break() {
+                return;
+            }
+        }
+    }
+}
+
+/// The list at a path, as a file: its name, its columns, its rows.
+type Listed = (&'static str, &'static [&'static str], Maker);
+
+fn reports(app: &AppState, path: &str, asked: &Filter) -> Result<Option<Listed>, Problem> {
     let snapshot = app.company().snapshot();
-    let rows =
-        page::descending::<AdjustmentRuns, _>(&snapshot, KeyRange::all(), &query, |no, row| {
-            Some(RunView {
-                run: no,
-                user: row.operator.as_ref().map(ToString::to_string),
-                items_done: row.items_done,
-                value_entries: row.written_entries,
-                done: row.done,
-                failed: row.failed.clone(),
-            })
-        });
-    Ok(Json(rows))
+    Ok(Some(match path {
+        "/valuation" => {
+            let of = asked.valuation(&snapshot)?;
+            let rows = report::valuation(&snapshot, &of).map_err(out_of_range)?;
+            ("valuation", ValuationRow::HEAD, made_of(app, all(rows)))
+        }
+        "/reconciliation" => {
+            let rows = report::reconciled(&snapshot, asked.until()?).map_err(out_of_range)?;
+            ("reconciliation", ReconciliationRow::HEAD, made_of(app, all(rows)))
+        }
+        "/reconciliation/unposted" => {
+            let until = asked.until;
+            let each =
+                move |tables: &dyn Tables, sink: Sink<'_>| each_not_posted(tables, until, sink);
+            ("unposted", UnpostedView::HEAD, made_of(app, each))
+        }
+        "/ledger/accounts" => {
+            let rows = accounts::accounts(&snapshot, asked.until()?);
+            ("accounts", AccountView::HEAD, made_of(app, all(rows)))
+        }
+        "/ledger/entries" => {
+            let account = asked.account.clone();
+            let each = move |tables: &dyn Tables, sink: Sink<'_>| {
+                accounts::each_entry(tables, account.as_deref(), sink);
+            };
+            ("ledger_entries", LedgerEntryView::HEAD, made_of(app, each))
+        }
+        "/ledger/runs" => {
+            let each = |tables: &dyn Tables, sink: Sink<'_>| accounts::each_run(tables, sink);
+            ("ledger_runs", GlRunView::HEAD, made_of(app, each))
+        }
+        "/periods" => ("periods", Period::HEAD, made_of(app, all(inventory_periods(&snapshot)))),
+        "/fiscal-years" => {
+            ("fiscal_years", FiscalYearView::HEAD, made_of(app, all(period::years(&snapshot))))
+        }
+        "/posting-dates" => {
+            let rows = period::posting_dates(&snapshot);
+            ("posting_dates", PostingDatesView::HEAD, made_of(app, all(rows)))
+        }
+        "/adjustment-runs" => {
+            let each = |tables: &dyn Tables, sink: Sink<'_>| run::each_run(tables, sink);
+            ("adjustment_runs", RunView::HEAD, made_of(app, each))
+        }
+        _ => return Ok(None),
+    }))
+}
+
+/// Lists of one thing, which the path names.
+fn lists_of(app: &AppState, path: &str) -> Result<Listed, Problem> {
+    let parts: Vec<&str> = path.trim_start_matches('/').split('/').collect();
+    match parts.as_slice() {
+        ["items", item, "value"] => {
+            let text = decoded(item).unwrap_or_default();
+            let no = ItemNo::new(text).map_err(Problem::malformed)?;
+            let item = item_id(&app.company().snapshot(), &no)?;
+            let each =
+                move |tables: &dyn Tables, sink: Sink<'_>| value::each_value(tables, item, sink);
+            Ok(("value_entries", ValueView::HEAD, made_of(app, each)))
+        }
+        ["adjustment-runs", no, "changes"] => {
+            let no = no.parse().map_err(|_not_a_number| Problem::not_found(no))?;
+            let each =
+                move |tables: &dyn Tables, sink: Sink<'_>| run::each_change(tables, no, sink);
+            Ok(("changes", ValueView::HEAD, made_of(app, each)))
+        }
+        _ => Err(Problem::not_found(path)),
+    }
+}
+
+async fn file(
+    State(app): State<AppState>,
+    signed_in: SignedIn,
+    uri: Uri,
+    Asked(asked): Asked<Filter>,
+) -> Result<Response, Problem> {
+    demand_money(&signed_in)?;
+    let path = uri.path().strip_prefix("/api/v1").unwrap_or(uri.path());
+    let (path, ending) = path.rsplit_once('.').unwrap_or((path, ""));
+    let kind = asked.kind(ending).ok_or_else(|| Problem::not_found(path))?;
+    let (shared, path) = (app.clone(), path.to_owned());
+    let found = tokio::task::spawn_blocking(move || match reports(&shared, &path, &asked)? {
+        Some(listed) => Ok(listed),
+        None => lists_of(&shared, &path),
+    });
+    let found = found.await.map_err(|_panic| Problem::stopped())?;
+    let (name, head, make) = found?;
+    Ok(sheet::answer(name, head, kind, make).await)
 }

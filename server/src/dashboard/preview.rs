@@ -9,14 +9,19 @@ use ledger::schema::SiteId;
 use ledger::schema::book::{Heads, Intake, Intakes, Origin, OutcomeRow, Outcomes, Timing};
 use ledger::schema::case::{Task, Tasks};
 use ledger::schema::entry::{ItemLedger, ItemLedgerEntry, WarehouseEntry, WarehouseLedger};
+use ledger::schema::gl::GlLedger;
 use ledger::schema::item::{Identifier, Identifiers};
+use ledger::schema::money::ValueLedger;
 use ledger::schema::stock::{Hold, Holds};
-use ledger::tables::{Read as _, Table, Tables, typed_key};
+use ledger::tables::{Read as _, Table, TableId, Tables, typed_key};
 use protocol::code::Code;
 use protocol::identity::{Hash16, HoldId, IntakeNo, OperationId, ServerTime, TaskId};
 use protocol::outcome::{Decision, Reason};
 use protocol::words::{IdentifierCode, OperatorId};
 use serde_bytes::ByteBuf;
+
+use crate::view::money::accounts::LedgerEntryView;
+use crate::view::money::value::ValueView;
 
 /// What a decision would do.
 #[derive(Debug, Clone, Default)]
@@ -44,10 +49,74 @@ impl Preview {
     }
 }
 
+/// What a command would write of the money side.
+#[derive(Debug, Clone, Default)]
+pub struct MoneyPreview {
+    /// How many item ledger entries.
+    pub item_entries: usize,
+    /// The value entries.
+    pub values: Vec<ValueView>,
+    /// The entries of the general ledger.
+    pub ledger: Vec<LedgerEntryView>,
+    /// Why it would be refused: all that is in the way.
+    pub refused: Vec<Reason>,
+}
+
+/// What `command` (encoded) would write of the money side, given by `user` at `now`.
+pub fn of_money(
+    view: &dyn Tables,
+    raw: Vec<u8>,
+    user: &OperatorId,
+    now: ServerTime,
+) -> MoneyPreview {
+    let mut draft = Draft::over(view);
+    let by = match judged(&mut draft, raw, user, now) {
+        Ok(by) => by,
+        Err(refused) => return MoneyPreview { refused: vec![refused], ..MoneyPreview::default() },
+    };
+    let refused = draft
+        .row::<Outcomes>(&by)
+        .filter(|row| row.outcome.decision == Decision::Refused)
+        .map(|row| row.outcome.reasons.clone())
+        .unwrap_or_default();
+    let (mut values, mut ledger) = (Vec::new(), Vec::new());
+    let numbers: Vec<(TableId, Vec<u8>)> = draft
+        .changes()
+        .keys()
+        .filter(|(table, _key)| [ValueLedger::ID, GlLedger::ID].contains(table))
+        .cloned()
+        .collect();
+    for (table, key) in numbers {
+        if table == ValueLedger::ID {
+            values.extend(ValueView::at(&draft, typed_key::<ValueLedger>(&key)));
+        } else {
+            let no = typed_key::<GlLedger>(&key);
+            let row = draft.row::<GlLedger>(&no);
+            ledger.extend(row.map(|row| LedgerEntryView::of(&draft, no, &row)));
+        }
+    }
+    let item_entries = present::<ItemLedger>(&draft.finish()).len();
+    MoneyPreview { item_entries, values, ledger, refused }
+}
+
 /// What `command` (encoded) would do, given by `user` at `now`.
 pub fn of(view: &dyn Tables, raw: Vec<u8>, user: &OperatorId, now: ServerTime) -> Preview {
-    let last = view.last::<Intakes>(&KeyRange::all()).map_or(IntakeNo(0), |(no, _intake)| no);
-    let head = view.row::<Heads>(&()).map(|head| *head).unwrap_or_default();
+    let mut draft = Draft::over(view);
+    match judged(&mut draft, raw, user, now) {
+        Ok(by) => of_changes(&draft.finish(), by),
+        Err(refused) => Preview { refused: vec![refused], ..Preview::default() },
+    }
+}
+
+/// Judges the command on `draft`; answers the operation that it would be.
+fn judged(
+    draft: &mut Draft<'_>,
+    raw: Vec<u8>,
+    user: &OperatorId,
+    now: ServerTime,
+) -> Result<OperationId, Reason> {
+    let last = draft.last::<Intakes>(&KeyRange::all()).map_or(IntakeNo(0), |(no, _intake)| no);
+    let head = draft.row::<Heads>(&()).map(|head| *head).unwrap_or_default();
     let no = last.next();
     let time = now.max(head.time.plus_us(1));
     let intake = Intake {
@@ -62,15 +131,9 @@ pub fn of(view: &dyn Tables, raw: Vec<u8>, user: &OperatorId, now: ServerTime) -
         hash: Hash16::default(),
     };
     let by = intake.identity(no);
-    let mut draft = Draft::over(view);
     let request = Request { intake_no: no, intake: &intake, lsn: head.lsn.next(), time };
-    match judge(&mut draft, &request) {
-        Ok(()) => of_changes(&draft.finish(), by),
-        Err(poison) => Preview {
-            refused: vec![Reason::new(Code::Poison).word("why", poison)],
-            ..Preview::default()
-        },
-    }
+    judge(draft, &request).map_err(|poison| Reason::new(Code::Poison).word("why", poison))?;
+    Ok(by)
 }
 
 /// The rows of one table that `changes` write, in order.

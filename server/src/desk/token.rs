@@ -81,6 +81,7 @@ impl Scope {
             "devices" | "enrolment-codes" => Some(if looks { Self::Read } else { Self::Devices }),
             "cases" if last == "preview" => Some(Self::Read),
             "cases" => Some(if looks { Self::Read } else { Self::Decide }),
+            "commands" if last == "preview" => Some(Self::Read),
             "commands" | "work" => Some(Self::Write),
             _ => looks.then_some(Self::Read),
         }
@@ -131,6 +132,8 @@ mod tests {
             ("GET", "/api/v1/export/items.csv", Some(Scope::Export)),
             ("POST", "/api/v1/import", Some(Scope::Import)),
             ("POST", "/api/v1/commands", Some(Scope::Write)),
+            ("POST", "/api/v1/commands/preview", Some(Scope::Read)),
+            ("GET", "/api/v1/valuation.xlsx", Some(Scope::Read)),
             ("POST", "/api/v1/work", Some(Scope::Write)),
             ("POST", "/api/v1/cases/7/preview", Some(Scope::Read)),
             ("POST", "/api/v1/cases/7/decision", Some(Scope::Decide)),

@@ -81,7 +81,7 @@ impl Client {
         // A server that does not read all of a request may end the connection hard; what was read
         // counts.
         drop(stream.read_to_end(&mut answer).await);
-        let text = String::from_utf8(answer).unwrap();
+        let text = String::from_utf8_lossy(&answer);
         let (head, body) = text.split_once("\r\n\r\n").expect("a head and a body");
         let mut lines = head.lines();
         let status = lines.next().unwrap().split(' ').nth(1).unwrap().parse().unwrap();

@@ -10,6 +10,7 @@ mod guarded;
 mod house;
 mod http;
 mod import;
+mod money;
 mod pages;
 mod runtime;
 mod socket;

@@ -17,9 +17,9 @@ use crate::posting::{Posting, Stop};
 use crate::schema::item::CostingMethod;
 use crate::schema::money::{
     AdjustmentQueue, AdjustmentRun, AdjustmentRuns, AdjustmentWindow, OpenRuns, OrderMarks,
-    UnadjustedItems,
+    RunValues, UnadjustedItems,
 };
-use crate::schema::{Counter, ItemId, next_number};
+use crate::schema::{Counter, EntryNo, ItemId, next_number};
 use crate::tables::{Read as _, Tables};
 
 /// Reads and writes after which a slice ends: well below what a posting may wait for.
@@ -214,12 +214,15 @@ fn work_one(posting: &mut Posting<'_, '_>, job: &Job) -> Result<(), Stop> {
             }
         }
     }
-    let written = posting.values.len().saturating_sub(values);
+    let written: Vec<EntryNo> = posting.values.iter().skip(values).copied().collect();
     if let Some(no) = job.run
-        && written > 0
+        && !written.is_empty()
         && let Some(row) = posting.draft.row::<AdjustmentRuns>(&no)
     {
-        let more = u64::try_from(written).unwrap_or(u64::MAX);
+        for value in &written {
+            posting.draft.put::<RunValues>(&(no, *value), ());
+        }
+        let more = u64::try_from(written.len()).unwrap_or(u64::MAX);
         let written_entries = row.written_entries.saturating_add(more);
         posting
             .draft

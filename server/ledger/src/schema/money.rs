@@ -674,4 +674,6 @@ crate::tables! {
     UnappliedItems = 156, "unapplied_item", ItemId => UnappliedItem;
     /// The run that is being worked on, by number.
     OpenRuns = 154, "open_adjustment_run", u64 => ();
+    /// Value entries that a run of cost adjustment wrote.
+    RunValues = 211, "value_entry_by_adjustment_run", (u64, EntryNo) => ();
 }
