@@ -21,7 +21,7 @@ use crate::posting::entry::{Supply, never_below_zero};
 use crate::posting::{EntryLine, Posting, Stop, add, subtract};
 use crate::schema::book::Companies;
 use crate::schema::entry::{
-    Applications, ApplicationsByInbound, ApplicationsByOutbound, EntryReason, ItemApplication,
+    Applications, ApplicationsByInbound, ApplicationsByOutbound, EntryReason, EntryType, ItemApplication,
     ItemLedger, ItemLedgerEntry, ItemLedgerState, ItemLedgerStates, OpenInbound, OpenOutbound,
     Pool,
 };
@@ -429,7 +429,9 @@ impl Posting<'_, '_> {
                 let automatic = row.entry == row.outbound
                     && !row.fixed
                     && !row.cost_application
-                    && !row.without_cost;
+                    && !row.without_cost
+                    // What a transfer took lies as layers of their own at its destination.
+                    && self.entry(row.outbound).entry_type != EntryType::Transfer;
                 automatic.then(|| (no, (*row).clone()))
             })
             .collect();

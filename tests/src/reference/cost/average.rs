@@ -136,14 +136,20 @@ fn work_pool(
     for no in inside.iter().filter(|no| by_average(books, **no)) {
         events.push((books.entry(*no).valuation, books.entry(*no).seq, Ok(*no)));
     }
+    let mut left_out = 0;
     for (no, date, seq, amount) in changes(books, item) {
-        if pool(books, no) == at && period_end(books.period, date) == end {
+        if pool(books, no) != at || period_end(books.period, date) != end {
+            continue;
+        }
+        if set_aside(books, no).is_some() && end_of(books, no) == end {
+            left_out += amount;
+        } else {
             events.push((date, seq, Err(amount)));
         }
     }
     events.sort_by_key(|event| (event.0, event.1));
     let (mut cum, mut given, mut revalued) = (0, 0, 0);
-    let (mut before, mut rest) = ((0, 0), 0);
+    let (mut before, mut rest) = ((0, 0), left_out);
     for (_date, _seq, event) in events {
         let no = match event {
             Err(amount) => {
