@@ -21,9 +21,9 @@ use crate::posting::entry::{Supply, never_below_zero};
 use crate::posting::{EntryLine, Posting, Stop, add, subtract};
 use crate::schema::book::Companies;
 use crate::schema::entry::{
-    Applications, ApplicationsByInbound, ApplicationsByOutbound, EntryReason, EntryType, ItemApplication,
-    ItemLedger, ItemLedgerEntry, ItemLedgerState, ItemLedgerStates, OpenInbound, OpenOutbound,
-    Pool,
+    Applications, ApplicationsByInbound, ApplicationsByOutbound, EntryReason, EntryType,
+    ItemApplication, ItemLedger, ItemLedgerEntry, ItemLedgerState, ItemLedgerStates, OpenInbound,
+    OpenOutbound, Pool,
 };
 use crate::schema::item::{CostingMethod, Items, NegativeInventory};
 use crate::schema::money::{ApplicationsByDate, Mark};

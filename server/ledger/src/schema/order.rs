@@ -128,6 +128,9 @@ crate::tables! {
     Orders = 183, "order_cost", (u8, DocumentNo) => OrderRow;
     /// Bills of materials.
     Bills = 184, "bill_of_materials", ItemId => BillOfMaterials;
+    /// Marked orders whose adjustment was refused, with the code: their marks stand, and they are tried again
+    /// when something changes that may have been in the way.
+    RefusedOrders = 217, "refused_order", (u8, DocumentNo) => String;
     /// Where the work in process of a production order lies: kind and number.
     OrderPlaces = 189, "order_place", (u8, DocumentNo) => OrderPlace;
 }
