@@ -158,7 +158,7 @@ impl Maker {
             9 | 10 => self.transfer(),
             11 => self.charge(),
             12 | 13 => self.sale_return(),
-            14 => self.increase_of_return(),
+            14 => Some(self.increase(Kind::Sale)),
             15 => self.purchase_return(),
             16 => self.invoice(),
             17 => self.revalue(),
@@ -217,11 +217,6 @@ impl Maker {
             line.place = (line.place + 1) % PLACES;
         }
         Some(Fact::Post(line))
-    }
-
-    fn increase_of_return(&mut self) -> Option<Fact> {
-        let fact = self.increase(Kind::Sale);
-        Some(fact)
     }
 
     /// Goods go back to the vendor: by the method, or the very ones that came.
@@ -389,7 +384,7 @@ impl Maker {
                 self.post(Fact::Finish { order, date: last_day() });
             }
         }
-        if self.plan.seed % 2 == 0 {
+        if self.plan.seed.is_multiple_of(2) {
             self.sell_out();
         }
     }

@@ -326,12 +326,11 @@ impl Player {
     fn between(&mut self) -> Result<(), String> {
         match self.when {
             When::AtOnce => self.settle(),
-            When::InTheEnd => Ok(()),
             When::ItemByItem if self.dice.chance(1, 5) => {
                 let items = vec![word(ITEMS[usize::try_from(self.dice.below(3)).expect("few")])];
                 self.ask(&Command::AdjustCost(AdjustCost { items, ..AdjustCost::default() }))
             }
-            When::ItemByItem => Ok(()),
+            When::InTheEnd | When::ItemByItem => Ok(()),
         }
     }
 
