@@ -7,6 +7,7 @@ mod disk;
 mod end_to_end;
 mod full_disk;
 mod fuzz;
+mod histories;
 mod house;
 mod kill;
 mod readme;

@@ -150,12 +150,6 @@ impl Money {
         Self::new(mul_div(self.0, part.decimal(), whole.decimal(), step.0.0)?).ok()
     }
 
-    /// `self × percent / 100`, rounded once to `step`; none when it is out of range.
-    #[must_use]
-    pub fn percent(self, percent: Quantity, step: Step) -> Option<Self> {
-        Self::new(mul_div(self.0, percent.decimal(), Decimal::ONE_HUNDRED, step.0.0)?).ok()
-    }
-
     /// `self / quantity` to `step`; none when the quantity is zero or the result is out of range.
     #[must_use]
     pub fn per(self, quantity: Quantity, step: Step) -> Option<UnitAmount> {
@@ -275,6 +269,34 @@ pub fn mul_div(
     let mantissa = i128::try_from(steps.checked_mul(s)?).ok()?;
     let value = Decimal::try_from_i128_with_scale(mantissa, step.scale()).ok()?;
     Some(if negative && !value.is_zero() { -value.normalize() } else { value.normalize() })
+}
+
+/// Overhead of a direct cost: `direct × percent / 100 + quantity × rate`, rounded once to `step`
+/// (COSTING 6.2). None when it is out of range.
+#[must_use]
+pub fn overhead(
+    direct: Money,
+    percent: Quantity,
+    (rate, quantity): (UnitAmount, Quantity),
+    step: Step,
+) -> Option<Money> {
+    let hundredth = Decimal::new(1, 2);
+    let exact = exact_product(direct.0, percent.decimal())
+        .and_then(|product| exact_product(product, hundredth))
+        .zip(exact_product(rate.0, quantity.decimal()));
+    let (share, whole) = match exact {
+        Some(both) => both,
+        None => {
+            // Amounts near the bound: what is beyond ten decimals cannot be kept.
+            let fine = Decimal::new(1, UNIT_DECIMALS);
+            (
+                mul_div(direct.0, percent.decimal(), Decimal::ONE_HUNDRED, fine)?,
+                mul_div(rate.0, quantity.decimal(), Decimal::ONE, fine)?,
+            )
+        }
+    };
+    let sum = share.checked_add(whole)?;
+    Money::new(mul_div(sum, Decimal::ONE, Decimal::ONE, step.0.0)?).ok()
 }
 
 /// `Σ amount × quantity / whole` over `parts` of (amount, whole), rounded once to `step`. None when a

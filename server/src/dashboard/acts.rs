@@ -33,15 +33,17 @@ use crate::desk::session::SignedIn;
 use crate::secret;
 use crate::state::AppState;
 
-type Pairs = Form<Vec<(String, String)>>;
+pub(super) type Pairs = Form<Vec<(String, String)>>;
 
 /// Who acts, with the context of their pages.
-struct Actor {
-    signed_in: SignedIn,
-    context: PageContext,
+pub(super) struct Actor {
+    /// Who.
+    pub(super) signed_in: SignedIn,
+    /// How their pages are.
+    pub(super) context: PageContext,
 }
 
-fn actor(app: &AppState, preferences: &Preferences) -> Option<Actor> {
+pub(super) fn actor(app: &AppState, preferences: &Preferences) -> Option<Actor> {
     let snapshot = app.company().snapshot();
     let signed_in = preferences.signed_in(app, &snapshot)?;
     let context = preferences.context_of(app, &snapshot, &signed_in).ok()?;

@@ -6,6 +6,7 @@ use protocol::identity::{CaseId, DeviceId, OperationId};
 
 use super::context::PageContext;
 use super::names;
+use super::page::money::MoneyPage;
 use super::page::workbench::Tried;
 use super::page::{
     Missing, PageResult, backup, bins, counts, devices, documents, enrolment, entries, items, now,
@@ -62,6 +63,8 @@ pub enum Address {
     Document(String, String),
     /// Backups, and what came back after a restore.
     Backup,
+    /// A page of the money side.
+    Money(MoneyPage),
     /// A search.
     Search,
 }
@@ -97,6 +100,7 @@ impl Address {
             ["documents"] => Self::Documents,
             ["documents", kind, no] => Self::Document((*kind).to_owned(), (*no).to_owned()),
             ["backup"] => Self::Backup,
+            ["money", rest @ ..] => Self::Money(MoneyPage::of(rest)?),
             ["search"] => Self::Search,
             _ => return None,
         })
@@ -143,6 +147,7 @@ impl Address {
             Self::Documents => documents::list_page(view, context, query),
             Self::Document(kind, no) => documents::page(view, context, kind, no),
             Self::Backup => backup::page(view, context),
+            Self::Money(page) => page.page(view, context, query),
             Self::Search => search::page(view, context, query.text("q")),
         }
     }

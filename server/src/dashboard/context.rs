@@ -174,6 +174,23 @@ impl PageContext {
         self.person.as_ref().is_some_and(|person| person.has_any(&[Role::Administrator]))
     }
 
+    /// Whether the reader may see what stock is worth: figures of the whole company.
+    pub fn may_see_money(&self) -> bool {
+        self.has_everywhere(&[Role::Accountant, Role::Auditor, Role::Administrator])
+    }
+
+    /// Whether the reader may ask for postings of the money side. The ledger judges it again.
+    pub fn may_account(&self) -> bool {
+        self.has_everywhere(&[Role::Accountant, Role::Administrator])
+    }
+
+    fn has_everywhere(&self, wanted: &[Role]) -> bool {
+        self.person.as_ref().is_some_and(|person| {
+            let mut roles = person.roles.iter();
+            roles.any(|(role, location)| *location == LocationId(0) && wanted.contains(role))
+        })
+    }
+
     /// What is known of `device` now.
     pub fn device(&self, device: DeviceId) -> DeviceNow {
         self.devices.get(&device).cloned().unwrap_or_default()

@@ -20,6 +20,7 @@ mod csv;
 pub mod deed;
 pub mod format;
 pub mod live;
+mod money_acts;
 pub mod names;
 pub mod page;
 pub mod part;

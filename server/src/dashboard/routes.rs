@@ -9,6 +9,7 @@
 //! | `POST /devices/enrol`, `POST /devices/{device}/{action}` | devices |
 //! | `/movements.csv` | the register as a file |
 //! | `/pictures/{hash}` | a photo or a signature |
+//! | `POST /money/act/{action}` | postings, periods and runs of the money side |
 //! | `/assets/{version}/{name}` | the files that pages load |
 
 use axum::Router;
@@ -27,7 +28,7 @@ use super::address::{self, Address};
 use super::context::PageContext;
 use super::page::{Missing, search};
 use super::request::{Asked, Preferences, to_sign_in};
-use super::{acts, assets, csv, live, pictures, shell, sign_in};
+use super::{acts, assets, csv, live, money_acts, pictures, shell, sign_in};
 use crate::api::problem::Problem;
 use crate::state::AppState;
 use crate::store::Snapshot;
@@ -48,6 +49,8 @@ pub fn router() -> Router<AppState> {
         .route("/devices/{device}/{action}", get(page).post(acts::change_device))
         .route("/backup", get(page).post(acts::back_up))
         .route("/gaps/{device}/{incarnation}/{from}", post(acts::declare_gap))
+        .route("/money/act/{action}", post(money_acts::act))
+        .route("/money/{*path}", get(page))
         .route("/workbench/{case}", get(page).post(acts::decide))
         .route("/sse/{*path}", get(stream_of));
     for pattern in [
@@ -165,7 +168,9 @@ async fn picture(
 }
 
 fn missing(context: &PageContext, reason: &Reason) -> Response {
-    answer(StatusCode::NOT_FOUND, shell::error_page(context, reason))
+    let forbidden = reason.code == Code::RightMissing;
+    let status = if forbidden { StatusCode::FORBIDDEN } else { StatusCode::NOT_FOUND };
+    answer(status, shell::error_page(context, reason))
 }
 
 /// A search that finds one thing leads straight to it.

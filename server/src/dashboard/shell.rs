@@ -90,8 +90,15 @@ const fn icon(section: Section) -> &'static str {
         Section::Workbench => "M4 7h16v13H4zM9 7V4h6v3M4 12h16",
         Section::Tasks => "M4 6l2 2 3-4M4 13l2 2 3-4M4 20l2 2 3-4M12 6h8M12 13h8M12 20h8",
         Section::Counts => "M4 4v16M9 4v16M14 4v16M19 4v16M2 15L22 9",
+        Section::Money => "M4 4h16v16H4zM8 9h8M8 13h8M8 17h4",
         Section::Items => "M3 5v14M6 5v14M10 5v14M12 5v14M16 5v14M18 5v14M21 5v14",
     }
+}
+
+/// The pages that the reader may open.
+fn sections(context: &PageContext) -> impl Iterator<Item = Section> {
+    let money = context.may_see_money();
+    Section::RAIL.into_iter().filter(move |section| money || *section != Section::Money)
 }
 
 fn rail(context: &PageContext, current: Section) -> Markup {
@@ -99,7 +106,7 @@ fn rail(context: &PageContext, current: Section) -> Markup {
         nav class="rail" aria-label=(context.t("nav")) {
             a class="brand" href="/now" aria-label="Tallyman" { (brand()) span { "Tallyman" } }
             ul {
-                @for section in Section::RAIL {
+                @for section in sections(context) {
                     li {
                         a href=(section.address()) data-go=(section.letter())
                             aria-current=[(section == current).then_some("page")] {
@@ -201,7 +208,7 @@ fn help(context: &PageContext) -> Markup {
                     (row("?", "keys-help"))
                     (row("/", "keys-search"))
                     (row("Ctrl K", "keys-palette"))
-                    @for section in Section::RAIL {
+                    @for section in sections(context) {
                         tr {
                             td { kbd { "G " (section.letter()) } }
                             td { (context.t(section.key())) }
@@ -229,7 +236,7 @@ fn palette(context: &PageContext) -> Markup {
                     placeholder=(context.t("search-hint"));
             }
             ul {
-                @for section in Section::RAIL {
+                @for section in sections(context) {
                     li { a href=(section.address()) { (context.t(section.key())) } }
                 }
                 li { a href="/devices/enrol" { (context.t("enrol-title")) } }

@@ -305,3 +305,116 @@ async fn taken_apart(house: &House) {
     assert_eq!(house.boss.get("/api/v1/worksheet").await.json(), json!([]));
     command(&sven, &journal("sale", "2026-01-20", "1", &more)).await;
 }
+
+/// A page as somebody reads it: its status and its words.
+async fn read(client: &Client, path: &str) -> (u16, String) {
+    let answer = client.get(path).await;
+    let mut text = String::new();
+    let mut inside = false;
+    for character in answer.body.chars() {
+        match character {
+            '<' => inside = true,
+            '>' => {
+                inside = false;
+                text.push(' ');
+            }
+            other if !inside => text.push(other),
+            _ => {}
+        }
+    }
+    (answer.status, text.split_whitespace().collect::<Vec<_>>().join(" "))
+}
+
+/// A browser of somebody: pages take the cookie.
+fn browser(client: &Client) -> Client {
+    let bearer = client.headers.iter().find(|(name, _)| name == "authorization").unwrap();
+    let token = bearer.1.trim_start_matches("Bearer ").to_owned();
+    Client::new(client.addr).with("cookie", &format!("tallyman_session={token}"))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pages_hold_the_figures_and_lead_from_each_to_what_it_is_made_of() {
+    let house = traded().await;
+    let boss = browser(&house.boss);
+    let (status, runs) = read(&boss, "/money/runs").await;
+    assert_eq!(status, 200, "{runs}");
+    assert!(runs.contains("2 items are not adjusted"), "{runs}");
+    let done = super::pages::form(&boss, "/money/act/adjust", &[("item", "")]).await;
+    assert_eq!(done.0, 303, "{done:?}");
+    all_is_judged(&house.running).await;
+    let (_, compared) = read(&boss, "/money/reconciliation?until=2026-01-31").await;
+    assert!(compared.contains("Value entries and accounts differ"), "{compared}");
+    for test in ["yes", "no"] {
+        let done = super::pages::form(&boss, "/money/act/post", &[("test", test)]).await;
+        assert_eq!(done.0, 303, "{done:?}");
+        all_is_judged(&house.running).await;
+    }
+    let (_, compared) = read(&boss, "/money/reconciliation?until=2026-01-31").await;
+    assert!(compared.contains("Value entries and accounts agree"), "{compared}");
+    assert!(compared.contains("RAW MAIN Inventory 12.00 2110 12.00 0.00"), "{compared}");
+    let (_, valued) = read(&boss, "/money/valuation?until=2026-01-31&location=MAIN").await;
+    assert!(valued.contains("BOLT 4 0.00 30.00 -18.00 12.00 0.00"), "{valued}");
+    assert!(valued.contains("Total 4 0.00 30.00 -18.00 12.00 0.00"), "{valued}");
+    let page = house.boss.get("/api/v1/ledger/entries?account=7190").await.json();
+    let entry = &page["rows"][0]["entry"];
+    let traced = boss.get(&format!("/money/ledger/{entry}")).await.body;
+    let value = &page["rows"][0]["value_entry"];
+    assert!(traced.contains(&format!("href=\"/money/values/{value}\"")), "{traced}");
+    let back = boss.get(&format!("/money/values/{value}")).await.body;
+    assert!(back.contains(&format!("href=\"/money/ledger/{entry}\"")), "{back}");
+    assert!(back.contains("href=\"/operations/"), "{back}");
+    let (status, item) = read(&boss, "/money/items/BOLT").await;
+    assert_eq!(status, 200);
+    assert!(item.contains("Final: nothing is left to adjust"), "{item}");
+    let danish = boss.with("cookie", "tallyman_language=da");
+    let (_, valued) = read(&danish, "/money/valuation?until=2026-01-31&by=group").await;
+    assert!(valued.contains("Lagerværdi") && valued.contains("12,00"), "{valued}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn periods_are_closed_on_their_page_and_a_refusal_has_its_next_step() {
+    let house = traded().await;
+    let boss = browser(&house.boss);
+    let new = [("ending_date", "2026-01-31"), ("name", "January")];
+    assert_eq!(super::pages::form(&boss, "/money/act/period", &new).await.0, 303);
+    let (_, page) = read(&boss, "/money/periods").await;
+    assert!(page.contains("period_has_unadjusted_costs"), "{page}");
+    let close = [("ending_date", "2026-01-31")];
+    let refused = super::pages::form(&boss, "/money/act/close", &close).await;
+    assert_eq!(refused.0, 422, "{refused:?}");
+    assert!(refused.2.contains("period_has_unadjusted_costs"), "{refused:?}");
+    assert_eq!(super::pages::form(&boss, "/money/act/adjust", &[("item", "BOLT")]).await.0, 303);
+    all_is_judged(&house.running).await;
+    assert_eq!(super::pages::form(&boss, "/money/act/close", &close).await.0, 303);
+    assert_eq!(super::pages::form(&boss, "/money/act/close", &close).await.0, 422, "twice");
+    let year = [("start_date", "2025-01-01"), ("periods", "12")];
+    assert_eq!(super::pages::form(&boss, "/money/act/year", &year).await.0, 303);
+    assert_eq!(super::pages::form(&boss, "/money/act/close-year", &[]).await.0, 303);
+    let dates = [("user", "sven"), ("from", "2026-02-01"), ("to", "")];
+    assert_eq!(super::pages::form(&boss, "/money/act/dates", &dates).await.0, 303);
+    let dates = [("user", ""), ("from", "2026-01-01"), ("to", "2026-12-31")];
+    assert_eq!(super::pages::form(&boss, "/money/act/dates", &dates).await.0, 303);
+    let rows = house.boss.get("/api/v1/posting-dates").await.json();
+    assert_eq!((&rows[0]["from"], &rows[1]["user"]), (&json!("2026-01-01"), &json!("sven")));
+    let years = house.boss.get("/api/v1/fiscal-years").await.json();
+    assert_eq!(years[0]["closed"], true, "{years}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_page_tells_costs_to_a_supervisor_and_no_other_site_may_post() {
+    let house = traded().await;
+    let sven = sign_in(&house.running, "sven", "another good password").await;
+    let sven = browser(&sven);
+    for path in ["valuation", "reconciliation", "ledger", "periods", "runs", "items/BOLT"] {
+        let (status, text) = read(&sven, &format!("/money/{path}")).await;
+        assert_eq!(status, 403, "{path}: {text}");
+        assert!(!text.contains("12.00"), "{path}: {text}");
+    }
+    assert!(!sven.get("/stock").await.body.contains("/money/"), "the rail leads nowhere");
+    assert_eq!(super::pages::form(&sven, "/money/act/adjust", &[("item", "")]).await.0, 403);
+    let stranger = browser(&house.boss).with("origin", "https://elsewhere.example");
+    let refused = super::pages::form(&stranger, "/money/act/adjust", &[("item", "")]).await;
+    assert_eq!(refused.0, 403, "{refused:?}");
+    let runs = house.boss.get("/api/v1/adjustment-runs").await.json();
+    assert_eq!(runs["rows"], json!([]));
+}

@@ -12,7 +12,11 @@ use super::http::Client;
 use super::socket::{Socket, TestDevice};
 
 /// Sends a filled form; gives the status, the head and the body of the answer.
-async fn form(client: &Client, path: &str, fields: &[(&str, &str)]) -> (u16, String, String) {
+pub(super) async fn form(
+    client: &Client,
+    path: &str,
+    fields: &[(&str, &str)],
+) -> (u16, String, String) {
     let pairs: Vec<(String, String)> =
         fields.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
     let body = crate::dashboard::query::Query::new(pairs).address("");

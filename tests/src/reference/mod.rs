@@ -13,7 +13,7 @@
 //!    that appear only later.
 //! 4. Ambiguity changes no quantity: it is a mark.
 //!
-//! Deliberately not here: money, documents, negative-stock tasks, serial numbers, rights, parking (a
+//! Deliberately not here: money ([`cost`] is that), documents, negative-stock tasks, serial numbers, rights, parking (a
 //! parked operation is simply not in the set), and speed.
 //!
 //! Order of reading: the types below, [`fold`], [`ambiguity`], [`settlement`]; [`clock`] stands
@@ -21,6 +21,7 @@
 
 pub mod ambiguity;
 pub mod clock;
+pub mod cost;
 pub mod fold;
 pub mod settlement;
 

@@ -4,7 +4,7 @@ use protocol::quantity::Quantity;
 use protocol::words::DocumentNo;
 
 use crate::assembly::{capacity, is_adjustable, kind_of};
-use crate::costing::value::values_of;
+use crate::costing::value::{state_of, values_of};
 use crate::costing::{card_cost, date, fits, item_cost, method_of, minus, plus};
 use crate::money::{Money, UnitAmount};
 use crate::posting::{Posting, Stop, add};
@@ -161,9 +161,28 @@ fn invoice_output(
     let Some((_no, first)) = values_of(&*posting.draft, no).into_iter().next() else {
         return Ok(());
     };
-    let expected = state.cost.expected;
+    let posting_date = row.finished_on.unwrap_or(entry.posting_date);
+    let mut expected = state.cost.expected;
+    // What was revalued before stays revalued: that too is no longer expected, in its own accounts.
+    for (original, revaluation) in values_of(&*posting.draft, no) {
+        let standing = revaluation.cost_expected;
+        if revaluation.value_type != ValueType::Revaluation || standing.is_zero() {
+            continue;
+        }
+        expected = minus(expected, standing)?;
+        posting.write_value(ValueEntry {
+            posting_date,
+            valuation_date: state_of(&*posting.draft, (original, &revaluation)).valuation_date,
+            cost_actual: standing,
+            cost_expected: standing.negated(),
+            cost_per_unit: UnitAmount::ZERO,
+            applies_to: original,
+            written: posting.written(),
+            ..revaluation
+        })?;
+    }
     let value = ValueEntry {
-        posting_date: row.finished_on.unwrap_or(entry.posting_date),
+        posting_date,
         value_type: ValueType::DirectCost,
         valued_quantity: open,
         entry_quantity: Quantity::ZERO,

@@ -8,7 +8,7 @@ use protocol::words::DocumentNo;
 use serde::{Deserialize, Serialize};
 
 use crate::command::{malformed, not_found};
-use crate::costing::{fits, plus};
+use crate::costing::fits;
 use crate::key::KeyRange;
 use crate::money::{Money, UnitAmount};
 use crate::period;
@@ -16,7 +16,8 @@ use crate::posting::{Posting, Stop};
 use crate::schema::entry::EntryType;
 use crate::schema::money::{OrderKind, OrderRef, ValueEntry, ValueLedger, ValueType};
 use crate::schema::order::{
-    Capacities, Capacity, CapacityEntry, CapacityKind, CapacityLedger, ValuesByCapacity,
+    Capacities, Capacity, CapacityEntry, CapacityKind, CapacityLedger, OrderPlaces,
+    ValuesByCapacity,
 };
 use crate::schema::{Counter, EntryNo, ItemId, LocationId, VariantId, next_number};
 use crate::tables::{Read as _, Tables};
@@ -125,7 +126,8 @@ pub(crate) fn post(posting: &mut Posting<'_, '_>, post: &PostCapacity) -> Result
     if row.finished {
         return Err(Stop::Refuse(Reason::new(Code::DocumentClosed).word("document", &post.order)));
     }
-    let item = row.item;
+    let place = posting.draft.row::<OrderPlaces>(&(order.0.number(), order.1.clone()));
+    let item = place.map_or(row.item, |place| place.item);
     let used = Use {
         kind: post.kind,
         code: post.code.clone(),
@@ -157,12 +159,9 @@ pub(crate) fn use_capacity(
         let cost = fits(card.direct_unit_cost.times(used.quantity, cents))?;
         if used.quantity.is_positive() { cost.max(card.minimum_amount) } else { cost }
     };
-    let percent = if card.indirect_cost_percent.is_zero() {
-        Money::ZERO
-    } else {
-        fits(direct.percent(card.indirect_cost_percent, cents))?
-    };
-    let indirect = plus(percent, fits(card.overhead_rate.times(used.quantity, cents))?)?;
+    let overhead = (card.overhead_rate, used.quantity);
+    let indirect =
+        fits(crate::money::overhead(direct, card.indirect_cost_percent, overhead, cents))?;
     let no = EntryNo(next_number(posting.draft, Counter::CapacityEntry));
     let entry = CapacityEntry {
         kind: used.kind,

@@ -18,10 +18,12 @@ pub(crate) use adjust::adjust;
 
 use protocol::words::DocumentNo;
 
+use crate::costing::item_cost;
 use crate::posting::Posting;
-use crate::schema::money::{OrderKind, OrderRef};
-use crate::schema::order::{OrderRow, Orders};
-use crate::tables::Read as _;
+use crate::schema::money::{OrderKind, OrderRef, ValueEntry};
+use crate::schema::order::{OrderPlace, OrderPlaces, OrderRow, Orders};
+use crate::schema::{ItemId, LocationId};
+use crate::tables::{Read as _, Tables};
 
 /// The kind of order with that number in keys.
 pub(crate) const fn kind_of(number: u8) -> Option<OrderKind> {
@@ -41,7 +43,34 @@ pub(crate) fn is_adjustable(kind: OrderKind, row: &OrderRow) -> bool {
     }
 }
 
+/// Where the work in process of a value entry lies: at the location of its production order's line, in the
+/// group of what that makes (COSTING 17.4), not of the component. Without an order, where the value is.
+pub fn wip_place(tables: &(impl Tables + ?Sized), value: &ValueEntry) -> (LocationId, String) {
+    let place = match &value.order {
+        Some((OrderKind::Production, no)) => {
+            tables.row::<OrderPlaces>(&(OrderKind::Production.number(), no.clone()))
+        }
+        _ => None,
+    };
+    match place {
+        Some(place) => (place.location, item_cost(tables, place.item).inventory_group.clone()),
+        None => (value.location, value.inventory_group.clone()),
+    }
+}
+
 impl Posting<'_, '_> {
+    /// The first posting of a production order that nobody told of says where its work in process lies.
+    pub(crate) fn place_order(
+        &mut self,
+        (kind, no): &OrderRef,
+        (item, location): (ItemId, LocationId),
+    ) {
+        let key = (kind.number(), no.clone());
+        if *kind == OrderKind::Production && !self.draft.has::<OrderPlaces>(&key) {
+            self.draft.put::<OrderPlaces>(&key, OrderPlace { item, location });
+        }
+    }
+
     /// What an order used and made so far.
     pub(crate) fn order_row(&self, (kind, no): &OrderRef) -> OrderRow {
         self.draft

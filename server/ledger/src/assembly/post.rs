@@ -22,7 +22,7 @@ use crate::schema::entry::{EntryReason, EntryType};
 use crate::schema::money::{
     ItemCosts, OrderKind, OrderRef, UnadjustedItems, ValueEntry, ValueType,
 };
-use crate::schema::order::{CapacityKind, CapacityLedger, Orders};
+use crate::schema::order::{CapacityKind, CapacityLedger, OrderPlace, OrderPlaces, Orders};
 use crate::schema::{BinId, EntryNo, ItemId, LocationId, PlateId, StockKey, UnitId};
 use crate::tables::Read as _;
 
@@ -86,6 +86,19 @@ pub struct UndoAssembly {
     pub order: DocumentNo,
     /// The date for the accounts.
     pub date: NaiveDate,
+}
+
+/// Says what a production order makes, and where, before anything is posted to it: its work in process lies
+/// in the accounts of that item's group at that location (COSTING 17.4).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PutProductionOrder {
+    /// The production order.
+    pub order: DocumentNo,
+    /// What it makes.
+    pub item: ItemNo,
+    /// The location of its line; none for the blank one.
+    #[serde(default)]
+    pub location: Option<LocationCode>,
 }
 
 /// Nothing more is posted to a production order: its output is invoiced at what it cost.
@@ -353,6 +366,26 @@ fn counter(
     let made = posting.post_entry(line)?;
     posting.remember(key, delta, at, made);
     crate::count::movement(posting, key, delta, at, made)
+}
+
+pub(crate) fn put_production_order(
+    posting: &mut Posting<'_, '_>,
+    put: &PutProductionOrder,
+) -> Result<(), Stop> {
+    let (item, _card) = lookup::item(posting.draft, &put.item).map_err(Stop::Refuse)?;
+    let location = match &put.location {
+        Some(code) => lookup::location(posting.draft, code).map_err(Stop::Refuse)?.0,
+        None => LocationId(0),
+    };
+    let key = (OrderKind::Production.number(), put.order.clone());
+    let place = OrderPlace { item, location };
+    let known = posting.draft.row::<OrderPlaces>(&key);
+    // What is posted stays where it is: the place of an order does not change under it.
+    if posting.draft.has::<Orders>(&key) && known.is_none_or(|known| *known != place) {
+        return Err(Stop::Refuse(Reason::new(Code::AlreadyExists).word("what", &put.order)));
+    }
+    posting.draft.put::<OrderPlaces>(&key, place);
+    Ok(())
 }
 
 pub(crate) fn finish(

@@ -1,6 +1,7 @@
 //! Value entries and what is summed of them, and the general ledger (COSTING 3: invariants 3, 4 and 7).
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use crate::audit::{Findings, rows};
 use crate::costing::value::{state_of, values_of};
@@ -148,6 +149,12 @@ fn check_pair(
         .unless(balanced, "C7", || format!("entry {no} of the general ledger has no other half"));
 }
 
+/// The entry with the odd number of a pair: that of the account, not of the balancing one.
+fn first_of_pair(tables: &(impl Tables + ?Sized), no: EntryNo) -> Option<Arc<GlEntry>> {
+    let first = if no.0 & 1 == 1 { no.0 } else { no.0.saturating_sub(1) };
+    tables.row::<GlLedger>(&EntryNo(first))
+}
+
 /// An entry that sums several value entries is what is posted of them.
 fn check_summed(tables: &(impl Tables + ?Sized), findings: &mut Findings) {
     let mut sums: BTreeMap<EntryNo, Money> = BTreeMap::new();
@@ -166,6 +173,11 @@ fn check_summed(tables: &(impl Tables + ?Sized), findings: &mut Findings) {
         let parts = [(Cost::Actual, state.cost_in_gl), (Cost::Expected, state.expected_in_gl)];
         for (cost, posted) in parts {
             let Some((account, balancing)) = roles_of(&value, cost) else { continue };
+            // Actual and expected cost may share an account (work in process): the first of the pair tells
+            // which of them it is.
+            if first_of_pair(tables, no).is_none_or(|first| first.role != account) {
+                continue;
+            }
             if entry.role == account {
                 add(&mut sums, no, posted);
             } else if entry.role == balancing {

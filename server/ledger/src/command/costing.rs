@@ -220,6 +220,7 @@ pub(crate) fn put_user_setup(posting: &mut Posting<'_, '_>, put: &PutUserSetup) 
         allow_posting_to: put.allow_posting_to,
     };
     posting.draft.put::<UserSetups>(&put.user, row);
+    posting.retry_orders();
 }
 
 pub(crate) fn invoice_entries(

@@ -241,6 +241,8 @@ commands! {
     PostAssembly(assembly::PostAssembly) = "post_assembly";
     /// See [`assembly::UndoAssembly`].
     UndoAssembly(assembly::UndoAssembly) = "undo_assembly";
+    /// See [`assembly::PutProductionOrder`].
+    PutProductionOrder(assembly::PutProductionOrder) = "put_production_order";
     /// See [`assembly::FinishProductionOrder`].
     FinishProductionOrder(assembly::FinishProductionOrder) = "finish_production_order";
     /// See [`ledger::PutGlAccount`].
@@ -389,6 +391,7 @@ pub fn run(posting: &mut Posting<'_, '_>, command: &Command) -> Result<(), Stop>
         Command::ChargeCapacity(put) => capacity::charge(posting, put),
         Command::PostAssembly(post) => assembly::assemble(posting, post),
         Command::UndoAssembly(undo) => assembly::undo(posting, undo),
+        Command::PutProductionOrder(put) => assembly::put_production_order(posting, put),
         Command::FinishProductionOrder(put) => assembly::finish(posting, put),
         Command::PutGlAccount(put) => ledger::put_account(posting, put),
         Command::PutInventoryPostingSetup(put) => ledger::put_inventory_setup(posting, put),

@@ -15,7 +15,7 @@ use crate::schema::entry::{
     ItemLedgerStates,
 };
 use crate::schema::item::CostingMethod;
-use crate::schema::money::{AdjustmentMarks, Mark, ValueEntry, ValueType};
+use crate::schema::money::{AdjustmentMarks, Mark, ValueEntry, ValueLedger, ValueType};
 use crate::schema::{EntryNo, ItemId};
 use crate::tables::Read as _;
 
@@ -414,6 +414,12 @@ impl Posting<'_, '_> {
     /// Whether a revaluation counts for a decrease: for one that was posted before it only when it is
     /// dated later (COSTING 11.4).
     fn is_affected(&self, decrease: EntryNo, (no, value): (EntryNo, &ValueEntry)) -> bool {
+        if value.applies_to.0 != 0
+            && let Some(original) = self.draft.row::<ValueLedger>(&value.applies_to)
+        {
+            // What an invoice takes back of a revaluation is taken back from those whom that affected.
+            return self.is_affected(decrease, (value.applies_to, &original));
+        }
         if value.partial_revaluation && self.entry(decrease).entry_type == EntryType::Transfer {
             // What a transfer took along was counted as left when the entry was revalued by name.
             return true;

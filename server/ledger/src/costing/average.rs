@@ -95,10 +95,30 @@ pub(crate) fn value_written(
         quantity_enters(posting, value.entry, class)?;
     }
     let total = plus(value.cost_actual, value.cost_expected)?;
-    if value.value_type == ValueType::Revaluation && class == Class::Increase {
+    if value.value_type == ValueType::Revaluation
+        && has_a_place(posting, (value.entry, class), value.valuation_date)
+    {
         return revaluation_enters(posting, (no, value), value.valuation_date, total);
     }
     value_enters(posting, (value.entry, class), value.valuation_date, total)
+}
+
+/// Whether a revaluation counts among what its period values: that of an increase does; that of one which
+/// is left out of its own period does in any later one.
+fn has_a_place(
+    posting: &Posting<'_, '_>,
+    (no, class): (EntryNo, Class),
+    valued: NaiveDate,
+) -> bool {
+    match class {
+        Class::Increase => true,
+        Class::Aside(_) => {
+            let setup = setup(&*posting.draft);
+            let end = |date| date::period_end(&*posting.draft, &setup, date);
+            end(valued) != end(posting.state(no).valuation_date)
+        }
+        Class::Fixed | Class::ByAverage => false,
+    }
 }
 
 /// A revaluation counts from its place: what was valued before it keeps its average (COSTING 11.4).
@@ -435,7 +455,7 @@ fn values_move(
         let total = plus(value.cost_actual, value.cost_expected)?;
         let total = if out { total.negated() } else { total };
         let date = super::value::state_of(&*posting.draft, (value_no, &value)).valuation_date;
-        if value.value_type == ValueType::Revaluation && class == Class::Increase {
+        if value.value_type == ValueType::Revaluation && has_a_place(posting, (no, class), date) {
             revaluation_moves(posting, (value_no, &value), date, out)?;
         } else {
             value_enters(posting, (no, class), date, total)?;

@@ -364,24 +364,18 @@ impl Posting<'_, '_> {
         fits(amount).map(Some)
     }
 
-    /// Overhead of a direct cost: a percentage of it, and a rate per base unit.
+    /// Overhead of a direct cost: a percentage of it and a rate per base unit, rounded once.
     pub(crate) fn overhead(
         &self,
         item: crate::schema::ItemId,
         (direct, quantity): (Money, Quantity),
     ) -> Result<Money, Stop> {
         let card = item_cost(&*self.draft, item);
-        let percent = if card.indirect_cost_percent.is_zero() {
-            Money::ZERO
-        } else {
-            fits(direct.percent(card.indirect_cost_percent, self.cents()))?
-        };
-        let rate = if card.overhead_rate == UnitAmount::ZERO {
-            Money::ZERO
-        } else {
-            fits(card.overhead_rate.times(quantity, self.cents()))?
-        };
-        plus(percent, rate)
+        let (percent, rate) = (card.indirect_cost_percent, card.overhead_rate);
+        if percent.is_zero() && rate.is_zero() {
+            return Ok(Money::ZERO);
+        }
+        fits(crate::money::overhead(direct, percent, (rate, quantity), self.cents()))
     }
 
     /// The purchase variance per base unit: of the unit costs, not of the rounded amounts.

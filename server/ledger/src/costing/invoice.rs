@@ -36,7 +36,6 @@ pub struct InvoiceOf {
 /// What of the expected amounts of an entry an invoice takes back.
 struct Standing {
     cost: Money,
-    revaluation: Money,
     sales: Money,
 }
 
@@ -80,12 +79,12 @@ impl Posting<'_, '_> {
         value.sales_actual = invoice.sales;
         value.sales_expected = standing.sales.negated();
         self.write_value(value)?;
-        for (value_type, variance, actual, expected) in [
-            (ValueType::Revaluation, None, Money::ZERO, standing.revaluation.negated()),
-            (ValueType::IndirectCost, None, parts.indirect, Money::ZERO),
-            (ValueType::Variance, Some(VarianceType::Purchase), parts.variance, Money::ZERO),
+        self.take_revaluations_back(invoice, quantity, completes)?;
+        for (value_type, variance, actual) in [
+            (ValueType::IndirectCost, None, parts.indirect),
+            (ValueType::Variance, Some(VarianceType::Purchase), parts.variance),
         ] {
-            if actual.is_zero() && expected.is_zero() {
+            if actual.is_zero() {
                 continue;
             }
             let mut value = self.value_template(invoice.entry, &entry, value_type);
@@ -95,7 +94,6 @@ impl Posting<'_, '_> {
                 value.cost_per_unit = self.unit_variance(&entry, (invoice.direct, quantity))?;
             }
             value.cost_actual = actual;
-            value.cost_expected = expected;
             self.write_value(value)?;
         }
         self.list_uninvoiced(invoice.entry);
@@ -103,6 +101,46 @@ impl Posting<'_, '_> {
             self.learn_cost(invoice.entry, (invoice.direct, quantity))?;
         } else if completes {
             self.check_sources_of(invoice.entry)?;
+        }
+        Ok(())
+    }
+
+    /// What of a revaluation was expected cost is taken back with the invoice, which brings the goods to the
+    /// standard cost of now (COSTING 11.3). It is taken back from exactly those whom the revaluation
+    /// affected, so that the shares of an increase still add up to it.
+    fn take_revaluations_back(
+        &mut self,
+        invoice: &InvoiceOf,
+        quantity: Quantity,
+        completes: bool,
+    ) -> Result<(), Stop> {
+        let entry = self.entry(invoice.entry);
+        let rows: Vec<(EntryNo, ValueEntry)> = values_of(&*self.draft, invoice.entry)
+            .into_iter()
+            .filter(|(_no, value)| value.value_type == ValueType::Revaluation)
+            .collect();
+        for (no, original) in rows.iter().filter(|(_no, value)| value.applies_to.0 == 0) {
+            let mut standing = original.cost_expected;
+            for (_no, taken) in rows.iter().filter(|(_no, value)| value.applies_to == *no) {
+                standing = plus(standing, taken.cost_expected)?;
+            }
+            let taken = if completes {
+                standing
+            } else {
+                self.share(original.cost_expected, quantity, entry.quantity)?
+            };
+            if taken.is_zero() {
+                continue;
+            }
+            let mut value = self.value_template(invoice.entry, &entry, ValueType::Revaluation);
+            self.dress(&mut value, invoice, quantity);
+            value.valuation_date =
+                crate::costing::value::state_of(&*self.draft, (*no, original)).valuation_date;
+            value.valued_quantity = original.valued_quantity;
+            value.partial_revaluation = original.partial_revaluation;
+            value.cost_expected = taken.negated();
+            value.applies_to = *no;
+            self.write_value(value)?;
         }
         Ok(())
     }
@@ -127,7 +165,7 @@ impl Posting<'_, '_> {
         let mut recorded = Standing::nothing();
         let mut left = Standing::nothing();
         for (_no, value) in values_of(&*self.draft, no) {
-            if value.expected || value.value_type == ValueType::Revaluation {
+            if value.expected {
                 recorded.add(&value)?;
             }
             left.add(&value)?;
@@ -137,7 +175,6 @@ impl Posting<'_, '_> {
         }
         Ok(Standing {
             cost: self.share(recorded.cost, quantity, entry.quantity)?,
-            revaluation: self.share(recorded.revaluation, quantity, entry.quantity)?,
             sales: self.share(recorded.sales, quantity, entry.quantity)?,
         })
     }
@@ -178,13 +215,11 @@ impl Posting<'_, '_> {
 
 impl Standing {
     const fn nothing() -> Self {
-        Self { cost: Money::ZERO, revaluation: Money::ZERO, sales: Money::ZERO }
+        Self { cost: Money::ZERO, sales: Money::ZERO }
     }
 
     fn add(&mut self, value: &ValueEntry) -> Result<(), Stop> {
-        if value.value_type == ValueType::Revaluation {
-            self.revaluation = plus(self.revaluation, value.cost_expected)?;
-        } else {
+        if value.value_type != ValueType::Revaluation {
             self.cost = plus(self.cost, value.cost_expected)?;
         }
         self.sales = plus(self.sales, value.sales_expected)?;

@@ -13,6 +13,7 @@ use crate::schema::money::{
     InventorySetup, Mark, OrderMarks, OrderRef, UnadjustedByDate, UnadjustedFrom, UnadjustedItems,
     ValueEntry, ValueType,
 };
+use crate::schema::order::RefusedOrders;
 use crate::schema::{EntryNo, ItemId};
 use crate::tables::{Read as _, Tables};
 
@@ -61,7 +62,18 @@ impl Posting<'_, '_> {
 
     /// Marks an order whose cost changed.
     pub(crate) fn mark_order(&mut self, (kind, no): &OrderRef) {
-        self.draft.put::<OrderMarks>(&(kind.number(), no.clone()), ());
+        let key = (kind.number(), no.clone());
+        if self.draft.has::<RefusedOrders>(&key) {
+            self.draft.delete::<RefusedOrders>(&key);
+        }
+        self.draft.put::<OrderMarks>(&key, ());
+    }
+
+    /// Orders whose adjustment was refused are tried again.
+    pub(crate) fn retry_orders(&mut self) {
+        for (key, _code) in self.draft.list::<RefusedOrders>(&KeyRange::all()) {
+            self.draft.delete::<RefusedOrders>(&key);
+        }
     }
 
     /// The item is among those that are not adjusted.

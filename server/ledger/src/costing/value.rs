@@ -185,6 +185,15 @@ impl Posting<'_, '_> {
     pub(crate) fn move_values(&mut self, entry: EntryNo, to: NaiveDate) {
         for (no, value) in values_of(&*self.draft, entry) {
             let state = state_of(&*self.draft, (no, &value));
+            // A revaluation counts from its own date, but not before what it revalues (COSTING 7).
+            let to = match value.value_type {
+                ValueType::Revaluation => to.max(value.posting_date),
+                ValueType::DirectCost
+                | ValueType::DirectCostNonInventory
+                | ValueType::IndirectCost
+                | ValueType::Variance
+                | ValueType::Rounding => to,
+            };
             if state.valuation_date != to {
                 self.draft.put::<ValueStates>(&no, ValueState { valuation_date: to, ..state });
             }

@@ -1,6 +1,10 @@
 //! Runs of cost adjustment: asked for, and worked off in bounded slices between postings (COSTING 4, 8.7).
 //!
-//! Each slice is a decision of its own: stopping leaves finished slices posted and the rest marked.
+//! Each slice is a decision of its own: stopping leaves finished slices posted and the rest marked. What is
+//! refused keeps its marks; a refused order is tried again when it is asked for, when it is marked anew,
+//! and when dates or periods change.
+
+use std::ops::ControlFlow;
 
 use chrono::NaiveDate;
 use protocol::code::Code;
@@ -19,8 +23,9 @@ use crate::schema::money::{
     AdjustmentQueue, AdjustmentRun, AdjustmentRuns, AdjustmentWindow, OpenRuns, OrderMarks,
     RunValues, UnadjustedItems,
 };
+use crate::schema::order::RefusedOrders;
 use crate::schema::{Counter, EntryNo, ItemId, next_number};
-use crate::tables::{Read as _, Tables};
+use crate::tables::{Read as _, Tables, each_of};
 
 /// Reads and writes after which a slice ends: well below what a posting may wait for.
 const SLICE: u64 = 20_000;
@@ -49,9 +54,22 @@ pub fn is_waiting(tables: &(impl Tables + ?Sized)) -> bool {
     let automatic = setup(tables).automatic_adjustment != AdjustmentWindow::Never;
     tables.first::<AdjustmentQueue>(&KeyRange::all()).is_some()
         || tables.first::<OpenRuns>(&KeyRange::all()).is_some()
-        || (automatic && tables.first::<OrderMarks>(&KeyRange::all()).is_some())
+        || (automatic && next_order(tables).is_some())
         || rebuild::is_waiting(tables)
         || batch::is_waiting(tables)
+}
+
+/// The first marked order whose adjustment was not refused. Costs what was refused.
+fn next_order(tables: &(impl Tables + ?Sized)) -> Option<(u8, DocumentNo)> {
+    let mut found = None;
+    each_of::<OrderMarks>(tables, &KeyRange::all(), false, &mut |key, _row| {
+        if tables.has::<RefusedOrders>(&key) {
+            return ControlFlow::Continue(());
+        }
+        found = Some(key);
+        ControlFlow::Break(())
+    });
+    found
 }
 
 pub(crate) fn ask(posting: &mut Posting<'_, '_>, ask: &AdjustCost) -> Result<(), Stop> {
@@ -83,6 +101,7 @@ pub(crate) fn ask(posting: &mut Posting<'_, '_>, ask: &AdjustCost) -> Result<(),
     };
     posting.draft.put::<AdjustmentRuns>(&no, run);
     posting.draft.put::<OpenRuns>(&no, ());
+    posting.retry_orders();
     // The first slice runs with the request: what it is refused for refuses the request.
     slice(posting, SLICE, true)
 }
@@ -161,7 +180,7 @@ fn next_job(posting: &Posting<'_, '_>) -> Option<Job> {
     let all = row.as_ref().is_some_and(|row| row.items.is_empty() && row.until.is_none());
     let automatic = setup(&*posting.draft).automatic_adjustment != AdjustmentWindow::Never;
     if (all || automatic || queued.is_some())
-        && let Some(((kind, no), _row)) = posting.draft.first::<OrderMarks>(&KeyRange::all())
+        && let Some((kind, no)) = next_order(&*posting.draft)
     {
         let what = What::Order(kind, no);
         return Some(Job { what, run: None, until: None, operator, follows: true });
@@ -251,7 +270,9 @@ fn item_done(posting: &mut Posting<'_, '_>, run: Option<u64>, (level, item): (u1
 fn end_run(posting: &mut Posting<'_, '_>, no: u64, failed: &str) {
     posting.draft.delete::<OpenRuns>(&no);
     if let Some(row) = posting.draft.row::<AdjustmentRuns>(&no) {
-        let row = AdjustmentRun { done: true, failed: failed.to_owned(), ..(*row).clone() };
+        // What went wrong with an order on the way stays told.
+        let failed = if failed.is_empty() { row.failed.clone() } else { failed.to_owned() };
+        let row = AdjustmentRun { done: true, failed, ..(*row).clone() };
         posting.draft.put::<AdjustmentRuns>(&no, row);
     }
 }
@@ -263,7 +284,16 @@ fn give_up(posting: &mut Posting<'_, '_>, job: &Job, reason: &Reason) {
             posting.draft.delete::<AdjustmentQueue>(&(*level, *item));
         }
         (What::Order(kind, no), None) => {
-            posting.draft.delete::<OrderMarks>(&(*kind, no.clone()));
+            // The mark stands: the order is not adjusted, whoever asks; the open run tells why.
+            let code = reason.code.as_str().to_owned();
+            posting.draft.put::<RefusedOrders>(&(*kind, no.clone()), code.clone());
+            let run = posting.draft.first::<OpenRuns>(&KeyRange::all()).map(|(run, _row)| run);
+            if let Some(run) = run
+                && let Some(row) = posting.draft.row::<AdjustmentRuns>(&run)
+            {
+                let row = AdjustmentRun { failed: code, ..(*row).clone() };
+                posting.draft.put::<AdjustmentRuns>(&run, row);
+            }
         }
         (What::EndOfRun, None) => {}
     }

@@ -3,6 +3,7 @@
 use protocol::code::Code;
 use protocol::outcome::Reason;
 
+use crate::assembly;
 use crate::schema::LocationId;
 use crate::schema::entry::EntryType;
 use crate::schema::gl::{
@@ -137,15 +138,11 @@ fn account_for(
         Reason::new(Code::AccountMissing).word("account", role.name()).word("groups", groups)
     };
     if is_inventory_role(role) {
-        let key = (value.location, value.inventory_group.clone());
+        let key = place_of_role(tables, value, role);
         let setup = tables.row::<InventoryPostingSetups>(&key).unwrap_or_default();
         let account = inventory_account(&setup, role);
         return if account.is_empty() {
-            Err(missing(format!(
-                "{} / {}",
-                place_text(tables, value.location),
-                value.inventory_group
-            )))
+            Err(missing(format!("{} / {}", place_text(tables, key.0), key.1)))
         } else {
             Ok(account.to_owned())
         };
@@ -158,6 +155,19 @@ fn account_for(
     } else {
         Ok(account.to_owned())
     }
+}
+
+/// Location and inventory posting group of a role's account: those of the value, but work in process lies
+/// where its order makes its output (COSTING 17.4).
+pub(crate) fn place_of_role(
+    tables: &(impl Tables + ?Sized),
+    value: &ValueEntry,
+    role: AccountRole,
+) -> (LocationId, String) {
+    if role == AccountRole::Wip {
+        return assembly::wip_place(tables, value);
+    }
+    (value.location, value.inventory_group.clone())
 }
 
 fn place_text(tables: &(impl Tables + ?Sized), location: LocationId) -> String {

@@ -3,6 +3,7 @@
 
 use crate::costing::plus;
 use crate::gl::Due;
+use crate::gl::account::place_of_role;
 use crate::money::Money;
 use crate::posting::{Posting, Stop};
 use crate::schema::gl::{
@@ -104,20 +105,23 @@ fn pair_of(
     (no, value): (EntryNo, &ValueEntry),
     due: &Due,
 ) -> [GlEntry; 2] {
-    let entry = |(role, account): &(_, String), amount| GlEntry {
-        register,
-        account: account.clone(),
-        role: *role,
-        posting_date: value.posting_date,
-        amount,
-        value: no,
-        location: value.location,
-        inventory_group: value.inventory_group.clone(),
-        business_group: value.business_group.clone(),
-        product_group: value.product_group.clone(),
-        document_no: value.document_no.clone(),
-        dimension_set: value.dimension_set,
-        written: posting.written(),
+    let entry = |(role, account): &(_, String), amount| {
+        let (location, inventory_group) = place_of_role(&*posting.draft, value, *role);
+        GlEntry {
+            register,
+            account: account.clone(),
+            role: *role,
+            posting_date: value.posting_date,
+            amount,
+            value: no,
+            location,
+            inventory_group,
+            business_group: value.business_group.clone(),
+            product_group: value.product_group.clone(),
+            document_no: value.document_no.clone(),
+            dimension_set: value.dimension_set,
+            written: posting.written(),
+        }
     };
     [entry(&due.accounts.account, due.amount), entry(&due.accounts.balancing, due.amount.negated())]
 }

@@ -180,6 +180,7 @@ pub(crate) fn reopen(posting: &mut Posting<'_, '_>, of: InventoryPeriodOf) -> Re
         let reason = Reason::new(Code::PeriodNotClosed).word("date", of.ending_date);
         return Err(Stop::Refuse(reason));
     }
+    posting.retry_orders();
     let range = KeyRange::prefix_from(&(), &of.ending_date);
     for (end, row) in posting.draft.list::<InventoryPeriods>(&range) {
         if row.closed {

@@ -54,6 +54,7 @@ pub(crate) fn put(
         }
     }
     posting.draft.put::<InventorySetups>(&(), row);
+    posting.retry_orders();
     if averages_change {
         rebuild::ask(posting);
     }

@@ -389,3 +389,36 @@ fn averages_made_anew_are_those_that_always_were_made_so() {
         }
     }
 }
+
+#[test]
+fn an_order_whose_adjustment_is_refused_keeps_its_mark_and_is_tried_again() {
+    use crate::assembly::post::FinishProductionOrder;
+    use crate::costing::work;
+    use crate::schema::money::{AdjustmentWindow, OrderKind};
+    let of_order = |kind, date, item, quantity, amount| {
+        let order = Some((OrderKind::Production, "P1".try_into().unwrap()));
+        crate::command::journal::JournalLine { order, ..line(kind, date, item, quantity, amount) }
+    };
+    let mut books = Books::new(|_setup| {});
+    books.ok(&put("2020-01-31"));
+    books.post(purchase("2020-01-05", "BOLT", "10", "100.00"));
+    books.post(of_order(JournalType::Consumption, "2020-01-05", "BOLT", "10", None));
+    books.post(of_order(JournalType::Output, "2020-01-06", "NUT", "1", Some("30.00")));
+    books.ok(&Command::FinishProductionOrder(FinishProductionOrder {
+        order: "P1".try_into().unwrap(),
+        date: day("2020-01-10"),
+    }));
+    books.set(|setup| {
+        setup.allow_posting_to = Some(day("2020-01-07"));
+        setup.automatic_adjustment = AdjustmentWindow::Always;
+    });
+    books.drain();
+    assert_eq!(books.cost(3), "0", "its output is invoiced on a day on which nobody may post");
+    assert!(!work::is_waiting(&books.world.tables), "what was refused is not asked for for ever");
+    let tests = closing_tests(&books.world.tables, day("2020-01-31"));
+    let told: Vec<Code> = tests.into_iter().map(|reason| reason.code).collect();
+    assert!(told.contains(&Code::PeriodHasUnadjustedOrders), "{told:?}");
+    books.set(|setup| setup.allow_posting_to = None);
+    books.drain();
+    assert_eq!(books.cost(3), "100", "tried again as soon as the day is allowed");
+}

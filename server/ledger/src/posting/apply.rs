@@ -21,9 +21,9 @@ use crate::posting::entry::{Supply, never_below_zero};
 use crate::posting::{EntryLine, Posting, Stop, add, subtract};
 use crate::schema::book::Companies;
 use crate::schema::entry::{
-    Applications, ApplicationsByInbound, ApplicationsByOutbound, EntryReason, ItemApplication,
-    ItemLedger, ItemLedgerEntry, ItemLedgerState, ItemLedgerStates, OpenInbound, OpenOutbound,
-    Pool,
+    Applications, ApplicationsByInbound, ApplicationsByOutbound, EntryReason, EntryType,
+    ItemApplication, ItemLedger, ItemLedgerEntry, ItemLedgerState, ItemLedgerStates, OpenInbound,
+    OpenOutbound, Pool,
 };
 use crate::schema::item::{CostingMethod, Items, NegativeInventory};
 use crate::schema::money::{ApplicationsByDate, Mark};
@@ -150,8 +150,15 @@ impl Posting<'_, '_> {
         place: &Place,
         manner: Manner,
     ) -> Result<(), Stop> {
-        if line.applies_to.0 != 0 && self.remaining(line.applies_to).is_negative() {
+        let asked = self.act.desk && line.reason == EntryReason::Ordinary;
+        if line.applies_to.0 != 0 {
+            if asked {
+                self.check_room(no, line.applies_to, place)?;
+            }
             self.pair(no, line.applies_to, Manner { fixed: true, ..manner })?;
+        }
+        if asked && line.applies_from.0 != 0 {
+            self.check_returned(no, line.applies_from, place)?;
         }
         let corrects_count =
             matches!(line.reason, EntryReason::CountCorrection | EntryReason::CountTakenOut);
@@ -159,6 +166,49 @@ impl Posting<'_, '_> {
             self.close_against(no, line.applies_from, place, manner)?;
         }
         self.close_open_decreases(no, place, manner)
+    }
+
+    /// At the desk an increase that names an open decrease must fit into it (COSTING 5.4).
+    fn check_room(&mut self, no: EntryNo, named: EntryNo, place: &Place) -> Result<(), Stop> {
+        self.check_same_pool(named, place)?;
+        let (wanted, available) = (self.remaining(no), self.remaining(named).negated());
+        if wanted > available {
+            return Err(insufficient(named, wanted, available.max(Quantity::ZERO)));
+        }
+        Ok(())
+    }
+
+    /// At the desk no more comes back of a decrease than it took (COSTING 5.4); it may come back elsewhere.
+    fn check_returned(&mut self, no: EntryNo, from: EntryNo, place: &Place) -> Result<(), Stop> {
+        let other = self.entry(from);
+        let other = place_of(self.draft, &other).pool;
+        if (other.variant, other.tracking) != (place.pool.variant, place.pool.tracking) {
+            return Err(misnamed(from, "it is of another variant or tracking number"));
+        }
+        let taken = self.entry(from).quantity.negated();
+        let mut back = Quantity::ZERO;
+        for ((_from, _inbound, row), _row) in
+            self.draft.list::<ApplicationsByOutbound>(&KeyRange::prefix(&(from,)))
+        {
+            let Some(row) = self.draft.row::<Applications>(&row) else { continue };
+            if row.entry == row.inbound {
+                back = add(back, row.quantity)?;
+            }
+        }
+        if back > taken {
+            let wanted = self.entry(no).quantity;
+            let available = add(subtract(taken, back)?, wanted)?;
+            return Err(insufficient(from, wanted, available));
+        }
+        Ok(())
+    }
+
+    fn check_same_pool(&mut self, named: EntryNo, place: &Place) -> Result<(), Stop> {
+        let other = self.entry(named);
+        if place_of(self.draft, &other).pool == place.pool {
+            return Ok(());
+        }
+        Err(misnamed(named, "it is of another place, variant or tracking number"))
     }
 
     /// Closes a count difference and its correction against each other (COSTING 12.7): the
@@ -300,12 +350,11 @@ impl Posting<'_, '_> {
     ) -> Result<(), Stop> {
         let Some(increase) = self.draft.row::<ItemLedger>(&target) else { return Ok(()) };
         let same = place_of(self.draft, &increase).pool == place.pool;
+        if self.act.desk {
+            self.check_same_pool(target, place)?;
+        }
         if !same || !increase.quantity.is_positive() {
-            return if self.act.desk {
-                Err(Stop::refuse(Code::CannotBeFullyApplied))
-            } else {
-                Ok(())
-            };
+            return Ok(());
         }
         let mut displaced = Vec::new();
         let mut missing = subtract(self.remaining(no).abs(), self.remaining(target))?;
@@ -320,11 +369,7 @@ impl Posting<'_, '_> {
         }
         if missing.is_positive() && self.act.desk {
             let wanted = self.remaining(no).abs();
-            let reason = Reason::new(Code::InsufficientAppliedQuantity)
-                .word("entry", target)
-                .quantity("wanted", wanted)
-                .quantity("available", subtract(wanted, missing)?);
-            return Err(Stop::Refuse(reason));
+            return Err(insufficient(target, wanted, subtract(wanted, missing)?));
         }
         if self.remaining(target).is_positive() {
             self.pair(target, no, Manner { fixed: true, ..manner })?;
@@ -384,7 +429,9 @@ impl Posting<'_, '_> {
                 let automatic = row.entry == row.outbound
                     && !row.fixed
                     && !row.cost_application
-                    && !row.without_cost;
+                    && !row.without_cost
+                    // What a transfer took lies as layers of their own at its destination.
+                    && self.entry(row.outbound).entry_type != EntryType::Transfer;
                 automatic.then(|| (no, (*row).clone()))
             })
             .collect();
@@ -603,6 +650,17 @@ impl Posting<'_, '_> {
             (false, false) => self.draft.delete::<OpenOutbound>(&key),
         }
     }
+}
+
+/// An entry that a line must not name.
+fn misnamed(named: EntryNo, why: &str) -> Stop {
+    Stop::Refuse(Reason::new(Code::InvalidApplication).word("entry", named).word("why", why))
+}
+
+/// More is to be applied to an entry than it has left.
+fn insufficient(named: EntryNo, wanted: Quantity, available: Quantity) -> Stop {
+    let reason = Reason::new(Code::InsufficientAppliedQuantity).word("entry", named);
+    Stop::Refuse(reason.quantity("wanted", wanted).quantity("available", available))
 }
 
 type OpenKey = (Pool, Option<DocumentNo>, NaiveDate, EntryNo);

@@ -188,6 +188,9 @@ impl Posting<'_, '_> {
             Warehouse::Posted(no),
         );
         self.change_stock(key, line.delta)?;
+        if let Some(order) = &line.value.order {
+            self.place_order(order, (key.item, key.location));
+        }
         self.apply(no, line, supply)?;
         self.tell_order(no, line);
         self.list_uninvoiced(no);

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::money::{Money, UnitAmount};
 use crate::schema::money::OrderRef;
-use crate::schema::{EntryNo, ItemId, Written};
+use crate::schema::{EntryNo, ItemId, LocationId, Written};
 
 /// What has capacity.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -89,6 +89,16 @@ pub struct OrderRow {
     pub business_group: String,
 }
 
+/// What a production order makes, and where: its work in process lies in the accounts of that item's group at
+/// that location (COSTING 17.4). Written once: before the first posting, or by it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OrderPlace {
+    /// The item that it makes; the item of its first posting where nobody said.
+    pub item: ItemId,
+    /// The location of its line; that of its first posting where nobody said.
+    pub location: LocationId,
+}
+
 /// A line of a bill of materials, per base unit of what is made.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum BillLine {
@@ -118,4 +128,9 @@ crate::tables! {
     Orders = 183, "order_cost", (u8, DocumentNo) => OrderRow;
     /// Bills of materials.
     Bills = 184, "bill_of_materials", ItemId => BillOfMaterials;
+    /// Marked orders whose adjustment was refused, with the code: their marks stand, and they are tried again
+    /// when something changes that may have been in the way.
+    RefusedOrders = 217, "refused_order", (u8, DocumentNo) => String;
+    /// Where the work in process of a production order lies: kind and number.
+    OrderPlaces = 189, "order_place", (u8, DocumentNo) => OrderPlace;
 }

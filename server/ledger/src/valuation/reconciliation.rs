@@ -6,6 +6,7 @@ use std::ops::ControlFlow;
 
 use chrono::NaiveDate;
 
+use crate::assembly;
 use crate::costing::plus;
 use crate::gl::read::{balances, unposted_at};
 use crate::key::KeyRange;
@@ -161,8 +162,13 @@ fn add_unposted(
         })
         .filter(|(_account, amount, _off)| !amount.is_zero())
         .try_for_each(|(account, amount, off)| {
-            let place = (row.value.inventory_group.clone(), row.value.location, account);
-            let row = rows.entry(place).or_default();
+            let (location, group) = match account {
+                Account::Wip => assembly::wip_place(tables, &row.value),
+                Account::Invoiced | Account::Interim => {
+                    (row.value.location, row.value.inventory_group.clone())
+                }
+            };
+            let row = rows.entry((group, location, account)).or_default();
             let to = if off { &mut row.expected_off } else { &mut row.not_posted };
             *to = plus(*to, amount)?;
             Ok(())

@@ -7,6 +7,7 @@
 use chrono::{Datelike as _, Months, NaiveDate};
 use protocol::words::DocumentNo;
 
+use crate::assembly;
 use crate::costing::plus;
 use crate::money::Money;
 use crate::posting::{Posting, Stop, add};
@@ -15,6 +16,7 @@ use crate::schema::gl::{
     OrderDate, OrderDates, ValuePlaces, ValueSide, ValueSum, ValueSums, WipSum, WipSums,
 };
 use crate::schema::money::{OrderKind, ValueEntry, ValueType};
+use crate::schema::{ItemId, LocationId};
 use crate::tables::Read as _;
 
 /// Sums of a year.
@@ -139,21 +141,33 @@ pub(crate) fn value_written(posting: &mut Posting<'_, '_>, value: &ValueEntry) -
     } else {
         (side, nothing)
     };
-    let more = ValueSum {
-        into,
-        out,
+    let stock = ValueSum { into, out, ..ValueSum::default() };
+    let place = (value.item, value.location, value.inventory_group.clone());
+    add_value(posting, (place, value.posting_date), stock)?;
+    let wip = ValueSum {
         wip: plus(plus(wip.consumption, wip.capacity)?, wip.output.negated())?,
         wip_expected: wip.output_expected.negated(),
+        ..ValueSum::default()
     };
+    let (location, group) = assembly::wip_place(&*posting.draft, value);
+    add_value(posting, ((value.item, location, group), value.posting_date), wip)
+}
+
+/// Adds to the sums of an item at a place.
+fn add_value(
+    posting: &mut Posting<'_, '_>,
+    (place, date): ((ItemId, LocationId, String), NaiveDate),
+    more: ValueSum,
+) -> Result<(), Stop> {
     if more == ValueSum::default() {
         return Ok(());
     }
     for level in [YEAR, MONTH, DAY] {
-        let first = first_day(level, value.posting_date);
-        let key = (level, first, value.inventory_group.clone(), value.location, value.item);
+        let first = first_day(level, date);
+        let key = (level, first, place.2.clone(), place.1, place.0);
         let before = posting.draft.row::<ValueSums>(&key).map(|sum| *sum);
         if level == YEAR && before.is_none() {
-            remember_place(posting, value, first);
+            remember_place(posting, &place, first);
         }
         let sum = together(before.unwrap_or_default(), more)?;
         posting.draft.put::<ValueSums>(&key, sum);
@@ -162,11 +176,14 @@ pub(crate) fn value_written(posting: &mut Posting<'_, '_>, value: &ValueEntry) -
 }
 
 /// The first year of an item at a place, with the first value of a year there.
-fn remember_place(posting: &mut Posting<'_, '_>, value: &ValueEntry, year: NaiveDate) {
-    let place = (value.item, value.location, value.inventory_group.clone());
-    let first = posting.draft.row::<ValuePlaces>(&place).map(|date| *date);
+fn remember_place(
+    posting: &mut Posting<'_, '_>,
+    place: &(ItemId, LocationId, String),
+    year: NaiveDate,
+) {
+    let first = posting.draft.row::<ValuePlaces>(place).map(|date| *date);
     if first.is_none_or(|first| year < first) {
-        posting.draft.put::<ValuePlaces>(&place, year);
+        posting.draft.put::<ValuePlaces>(place, year);
     }
 }
 

@@ -9,6 +9,7 @@ pub mod documents;
 pub mod enrolment;
 pub mod entries;
 pub mod items;
+pub mod money;
 pub mod now;
 pub mod operation;
 pub mod register;
@@ -84,13 +85,15 @@ pub enum Section {
     Counts,
     /// Items, bins, documents.
     Items,
+    /// What stock is worth, and the accounts.
+    Money,
     /// None of them.
     Nothing,
 }
 
 impl Section {
     /// The entries of the rail, in order.
-    pub const RAIL: [Self; 8] = [
+    pub const RAIL: [Self; 9] = [
         Self::Now,
         Self::Devices,
         Self::Stock,
@@ -99,6 +102,7 @@ impl Section {
         Self::Tasks,
         Self::Counts,
         Self::Items,
+        Self::Money,
     ];
 
     /// Its address.
@@ -112,6 +116,7 @@ impl Section {
             Self::Tasks => "/tasks",
             Self::Counts => "/counts",
             Self::Items => "/items",
+            Self::Money => "/money/valuation",
         }
     }
 
@@ -126,6 +131,7 @@ impl Section {
             Self::Tasks => "nav-tasks",
             Self::Counts => "nav-counts",
             Self::Items => "nav-items",
+            Self::Money => "nav-money",
         }
     }
 
@@ -140,6 +146,7 @@ impl Section {
             Self::Tasks => "T",
             Self::Counts => "K",
             Self::Items => "I",
+            Self::Money => "V",
         }
     }
 }

@@ -73,6 +73,15 @@ fn every_address(house: &House) -> Vec<String> {
         "/search?q=bolt",
         "/search?q=nothing",
         "/stock?mark=held",
+        "/money/valuation",
+        "/money/valuation?by=location",
+        "/money/reconciliation",
+        "/money/ledger",
+        "/money/ledger?account=2110",
+        "/money/periods",
+        "/money/runs",
+        "/money/items/BOLT",
+        "/money/values/1",
     ] {
         addresses.push(more.to_owned());
     }
@@ -125,7 +134,8 @@ fn no_input_is_shown_unescaped() {
 fn every_link_on_every_page_leads_to_a_page() {
     let house = lived_in();
     let context = house.context();
-    let elsewhere = ["/movements.csv", "/search", "/assets/", "/logout", "/preferences"];
+    let elsewhere =
+        ["/api/v1/", "/movements.csv", "/search", "/assets/", "/logout", "/preferences"];
     let mut followed = std::collections::BTreeSet::new();
     for address in every_address(&house) {
         for tag in html::tags(&house.document(&context, &address)) {

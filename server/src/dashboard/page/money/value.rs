@@ -1,0 +1,151 @@
+//! What an item is worth, entry by entry, and one value entry.
+
+use ledger::schema::EntryNo;
+use ledger::tables::Tables;
+use maud::{Markup, html};
+
+use super::{
+    amount, day, files, money, next, nothing, paged, table, tabs, text, to_entry, to_item,
+    to_operation,
+};
+use crate::dashboard::context::PageContext;
+use crate::dashboard::format;
+use crate::dashboard::names;
+use crate::dashboard::page::{Missing, Page, PageResult, Section};
+use crate::dashboard::part::{self, Tone, fact};
+use crate::dashboard::query::{Query, encoded};
+use crate::view::money::value::{EntryValueView, ItemValueView, ValueView, of_item};
+use crate::view::money::value_word;
+
+/// An item with every item ledger entry, and every value entry behind it.
+pub fn item_page(
+    view: &dyn Tables,
+    context: &PageContext,
+    (no, query): (&str, &Query),
+) -> PageResult {
+    let item = names::item_of(view, no).ok_or_else(|| Missing::nothing(no))?;
+    let worth = of_item(view, item, &paged(query));
+    let path = format!("/money/items/{}", encoded(no));
+    let entries = html! {
+        h2 { (context.t("money-entries")) }
+        @if worth.entries.rows.is_empty() { (nothing(context)) }
+        @for entry in &worth.entries.rows { (one_entry(context, entry)) }
+        (next(context, (&path, query), worth.entries.next.as_deref()))
+    };
+    Ok(Page::new(Section::Money, context.say("money-item", &[("item", no)]))
+        .with("tabs", tabs(context, ""))
+        .with("worth", worth_of(context, no, &worth))
+        .with("entries", entries))
+}
+
+fn worth_of(context: &PageContext, no: &str, worth: &ItemValueView) -> Markup {
+    let (tone, key) = if worth.cost_is_adjusted {
+        (Tone::Ok, "money-final")
+    } else {
+        (Tone::Waiting, "money-provisional")
+    };
+    let unit = |amount: ledger::money::UnitAmount| {
+        let text = amount.to_string();
+        let danish = context.language == protocol::text::Language::Danish;
+        html! { (if danish { text.replace('.', ",") } else { text }) }
+    };
+    html! {
+        p { (part::badge(tone, &context.t(key))) }
+        dl class="facts" {
+            (fact(&context.t("quantity"), &part::figure(&names::stock_address(no), &format::quantity(context, worth.quantity))))
+            (fact(&context.t("money-actual"), &amount(context, worth.cost_actual)))
+            (fact(&context.t("money-expected"), &amount(context, worth.cost_expected)))
+            (fact(&context.t("money-method"), &text(&worth.costing_method)))
+            (fact(&context.t("money-unit-cost"), &unit(worth.unit_cost)))
+            (fact(&context.t("money-standard-cost"), &unit(worth.standard_cost)))
+            (fact(&context.t("money-last-cost"), &unit(worth.last_direct_cost)))
+        }
+        (files(context, &format!("/items/{}/value", encoded(no)), &Query::default()))
+    }
+}
+
+fn one_entry(context: &PageContext, entry: &EntryValueView) -> Markup {
+    html! {
+        h3 id={ "entry-" (entry.entry) } {
+            (to_entry("/entries/item", entry.entry)) " "
+            (context.word("entry", entry_key(entry.entry_type))) " "
+            (format::date(context, entry.posting_date)) " " (part::code(&entry.location))
+        }
+        dl class="facts" {
+            (fact(&context.t("quantity"), &text(format::signed(context, entry.quantity))))
+            (fact(&context.t("remaining"), &text(format::quantity(context, entry.remaining))))
+            (fact(&context.t("money-actual"), &amount(context, entry.cost_actual)))
+            (fact(&context.t("money-expected"), &amount(context, entry.cost_expected)))
+            (fact(&context.t("operation"), &to_operation(&entry.operation)))
+        }
+        (values(context, &entry.values))
+    }
+}
+
+/// The word of a type of item ledger entry in the texts.
+fn entry_key(word: &str) -> &str {
+    match word {
+        "positive_adjustment" => "positive",
+        "negative_adjustment" => "negative",
+        other => other,
+    }
+}
+
+/// Value entries as a table, each with its way to the general ledger.
+pub(super) fn values(context: &PageContext, values: &[ValueView]) -> Markup {
+    let rows: Vec<Vec<Markup>> = values
+        .iter()
+        .map(|value| {
+            vec![
+                to_entry("/money/values", value.value_entry),
+                html! {
+                    (context.word("value", value_word(value.entry_type)))
+                    @if value.adjustment { " " (part::badge(Tone::Info, &context.t("money-adjustment"))) }
+                },
+                day(context, value.posting_date),
+                day(context, value.valuation_date),
+                text(format::signed(context, value.valued_quantity)),
+                amount(context, value.cost_actual),
+                amount(context, value.cost_expected),
+                amount(context, value.sales_actual),
+                text(&value.document_no),
+                html! { @for no in &value.gl_entries { (to_entry("/money/ledger", *no)) " " } },
+                to_operation(&value.operation),
+            ]
+        })
+        .collect();
+    let heads = [
+        "money-value-entry",
+        "entry-type",
+        "posting-date",
+        "money-valuation-date",
+        "#quantity",
+        "#money-actual",
+        "#money-expected",
+        "#money-sales",
+        "document",
+        "money-gl-entries",
+        "operation",
+    ];
+    table(context, &heads, &rows)
+}
+
+/// A value entry.
+pub fn entry_page(view: &dyn Tables, context: &PageContext, no: u64) -> PageResult {
+    let name = context.say("money-value-entry-n", &[("n", &no.to_string())]);
+    let value = ValueView::at(view, EntryNo(no)).ok_or_else(|| Missing::nothing(&name))?;
+    let facts = html! {
+        dl class="facts" {
+            (fact(&context.t("item"), &to_item(&value.item)))
+            (fact(&context.t("location"), &part::code(&value.location)))
+            (fact(&context.t("item-entry"), &to_entry("/entries/item", value.entry)))
+            (fact(&context.t("money-corrects"), &to_entry("/money/values", value.applies_to)))
+            (fact(&context.t("money-not-stock"), &amount(context, value.cost_non_inventoriable)))
+            (fact(&context.t("money-in-gl"), &text(money(context, value.cost_in_gl))))
+            (fact(&context.t("money-expected-in-gl"), &text(money(context, value.expected_in_gl))))
+            (fact(&context.t("money-charge"), &text(&value.charge)))
+        }
+        (values(context, std::slice::from_ref(&value)))
+    };
+    Ok(Page::new(Section::Money, name).with("tabs", tabs(context, "")).with("entry", facts))
+}

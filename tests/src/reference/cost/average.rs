@@ -1,0 +1,182 @@
+//! Averages, period by period from the first (COSTING 9).
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{Datelike as _, Days, Months, NaiveDate};
+
+use super::exact::round_div;
+use super::fact::{Cents, No, Period, Pieces};
+use super::stock::Books;
+use super::value::{Cost, by_application, of_item};
+
+/// Rounds after which pools that feed each other are told instead.
+const ROUNDS_MAX: usize = 1_000;
+
+/// Quantity and value.
+type Held = (Pieces, Cents);
+
+/// The last day of the period of a date (COSTING 9.1).
+pub fn period_end(period: Period, date: NaiveDate) -> NaiveDate {
+    let months = |n: u32| {
+        let first = NaiveDate::from_ymd_opt(date.year(), date.month0() / n * n + 1, 1)
+            .expect("each month has a first day");
+        first + Months::new(n) - Days::new(1)
+    };
+    match period {
+        Period::Day => date,
+        Period::Week => date + Days::new(u64::from(6 - date.weekday().num_days_from_monday())),
+        Period::Month => months(1),
+        Period::Quarter => months(3),
+        Period::Year => months(12),
+    }
+}
+
+/// Works out all averages of an item.
+///
+/// # Errors
+///
+/// Nothing says what goods cost that are not there; pools that do not come to rest.
+pub fn work(books: &Books, item: usize, costs: &mut [Cost]) -> Result<(), String> {
+    let nos = of_item(books, item);
+    let mut ends: BTreeSet<NaiveDate> = nos.iter().map(|no| end_of(books, *no)).collect();
+    ends.extend(changes(books, item).map(|(_no, date, ..)| period_end(books.period, date)));
+    let pools: BTreeSet<usize> = nos.iter().map(|no| pool(books, *no)).collect();
+    let mut held: BTreeMap<usize, Held> = BTreeMap::new();
+    let mut last: BTreeMap<usize, Held> = BTreeMap::new();
+    for end in ends {
+        for no in nos.iter().filter(|no| by_average(books, **no) && end_of(books, **no) == end) {
+            costs[*no - 1] = Cost::default();
+        }
+        let mut rounds = 0;
+        let mut closing;
+        loop {
+            let before = costs.to_vec();
+            closing = BTreeMap::new();
+            for pool in &pools {
+                for no in nos.iter().filter(|no| !by_average(books, **no)) {
+                    costs[*no - 1] = by_application(books, *no, costs);
+                }
+                let opening = held.get(pool).copied().unwrap_or_default();
+                let at = (item, *pool, end);
+                let closed = work_pool(books, at, (opening, last.get(pool).copied()), costs)?;
+                closing.insert(*pool, closed);
+            }
+            if before == *costs {
+                break;
+            }
+            rounds += 1;
+            if rounds > ROUNDS_MAX {
+                return Err(format!("item {item}: pools go on feeding each other in {end}"));
+            }
+        }
+        for (pool, (rest, basis)) in closing {
+            if basis.0 > 0 {
+                last.insert(pool, basis);
+            }
+            held.insert(pool, rest);
+        }
+    }
+    Ok(())
+}
+
+fn pool(books: &Books, no: No) -> usize {
+    if books.by_place { books.entry(no).place } else { 0 }
+}
+
+fn end_of(books: &Books, no: No) -> NaiveDate {
+    period_end(books.period, books.entry(no).valuation)
+}
+
+fn by_average(books: &Books, no: No) -> bool {
+    let entry = books.entry(no);
+    entry.quantity < 0 && entry.applies_to == 0
+}
+
+/// The decrease of the same pool and period whose cost an increase only brings back (COSTING 9.2, 9.4).
+fn set_aside(books: &Books, no: No) -> Option<No> {
+    let entry = books.entry(no);
+    let from = entry.applies_from.max(entry.leg);
+    let same = from != 0
+        && by_average(books, from)
+        && pool(books, from) == pool(books, no)
+        && end_of(books, from) == end_of(books, no);
+    same.then_some(from)
+}
+
+/// Revaluations of an item: entry, when it counts, place in the order of posting, amount.
+fn changes(books: &Books, item: usize) -> impl Iterator<Item = (No, NaiveDate, usize, Cents)> {
+    books
+        .revaluations
+        .iter()
+        .filter(move |row| books.entry(row.entry).item == item)
+        .map(|row| (row.entry, row.date.max(books.entry(row.entry).valuation), row.seq, row.amount))
+}
+
+/// Values what leaves a pool in a period; answers what it holds then, and what its average was drawn from.
+fn work_pool(
+    books: &Books,
+    (item, at, end): (usize, usize, NaiveDate),
+    (opening, last): (Held, Option<Held>),
+    costs: &mut [Cost],
+) -> Result<(Held, Held), String> {
+    let inside: Vec<No> = of_item(books, item)
+        .into_iter()
+        .filter(|no| pool(books, *no) == at && end_of(books, *no) == end)
+        .collect();
+    let (mut quantity, mut value) = opening;
+    for no in inside.iter().filter(|no| !by_average(books, **no)) {
+        if set_aside(books, *no).is_none() {
+            quantity += books.entry(*no).quantity;
+            value += costs[*no - 1].base();
+        }
+    }
+    let basis = (quantity, value);
+    // What happens in the period in its order: decreases, and revaluations with their amounts.
+    let mut events: Vec<(NaiveDate, usize, Result<No, Cents>)> = Vec::new();
+    for no in inside.iter().filter(|no| by_average(books, **no)) {
+        events.push((books.entry(*no).valuation, books.entry(*no).seq, Ok(*no)));
+    }
+    let mut left_out = 0;
+    for (no, date, seq, amount) in changes(books, item) {
+        if pool(books, no) != at || period_end(books.period, date) != end {
+            continue;
+        }
+        if set_aside(books, no).is_some() && end_of(books, no) == end {
+            left_out += amount;
+        } else {
+            events.push((date, seq, Err(amount)));
+        }
+    }
+    events.sort_by_key(|event| (event.0, event.1));
+    let (mut cum, mut given, mut revalued) = (0, 0, 0);
+    let (mut before, mut rest) = ((0, 0), left_out);
+    for (_date, _seq, event) in events {
+        let no = match event {
+            Err(amount) => {
+                revalued += amount;
+                before = (cum, given);
+                continue;
+            }
+            Ok(no) => no,
+        };
+        let aside: Pieces = inside
+            .iter()
+            .filter(|other| set_aside(books, **other) == Some(no))
+            .map(|other| books.entry(*other).quantity)
+            .sum();
+        let mut whole = (quantity - before.0, value + revalued - before.1);
+        if whole.0 <= 0 {
+            whole = last.ok_or_else(|| format!("entry {no}: there is no average yet"))?;
+        }
+        cum += -books.entry(no).quantity - aside;
+        let upto = before.1 + round_div(whole.1 * (cum - before.0), whole.0);
+        let back = round_div(whole.1 * aside, whole.0);
+        costs[no - 1] = Cost { direct: -(upto - given) - back, ..Cost::default() };
+        rest -= back;
+        given = upto;
+    }
+    for no in inside.iter().filter(|no| set_aside(books, **no).is_some()) {
+        rest += costs[*no - 1].base();
+    }
+    Ok(((quantity - cum, value + revalued - given + rest), basis))
+}
