@@ -284,16 +284,13 @@ pub fn overhead(
     let exact = exact_product(direct.0, percent.decimal())
         .and_then(|product| exact_product(product, hundredth))
         .zip(exact_product(rate.0, quantity.decimal()));
-    let (share, whole) = match exact {
-        Some(both) => both,
-        None => {
-            // Amounts near the bound: what is beyond ten decimals cannot be kept.
-            let fine = Decimal::new(1, UNIT_DECIMALS);
-            (
-                mul_div(direct.0, percent.decimal(), Decimal::ONE_HUNDRED, fine)?,
-                mul_div(rate.0, quantity.decimal(), Decimal::ONE, fine)?,
-            )
-        }
+    let (share, whole) = if let Some(both) = exact { both } else {
+        // Amounts near the bound: what is beyond ten decimals cannot be kept.
+        let fine = Decimal::new(1, UNIT_DECIMALS);
+        (
+            mul_div(direct.0, percent.decimal(), Decimal::ONE_HUNDRED, fine)?,
+            mul_div(rate.0, quantity.decimal(), Decimal::ONE, fine)?,
+        )
     };
     let sum = share.checked_add(whole)?;
     Money::new(mul_div(sum, Decimal::ONE, Decimal::ONE, step.0.0)?).ok()
