@@ -1,6 +1,7 @@
 //! The suite: what holds for the whole, seen from outside.
 
 mod browser;
+mod costing;
 mod crash;
 mod discarded;
 mod disk;

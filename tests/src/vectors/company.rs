@@ -92,6 +92,8 @@ pub struct Company {
     pub tables: MemoryTables,
     /// The day on which everybody works.
     pub work_date: NaiveDate,
+    /// Reads and writes of all its decisions.
+    pub spent: u64,
     intake: u64,
     lsn: u64,
     now: i64,
@@ -105,6 +107,7 @@ impl Company {
         let mut company = Self {
             tables: MemoryTables::new(),
             work_date,
+            spent: 0,
             intake: 0,
             lsn: 0,
             now: BEGIN,
@@ -231,6 +234,7 @@ impl Company {
             let codes = vec!["number_out_of_range".to_owned()];
             return Err(Refusal { codes, text: format!("{poison:?}") });
         }
+        self.spent += draft.spent();
         self.tables.apply(draft.finish());
         let operation = OperationId { seq: Seq(no.0), ..OperationId::default() };
         let row = self.tables.row::<Outcomes>(&operation);
