@@ -284,7 +284,9 @@ pub fn overhead(
     let exact = exact_product(direct.0, percent.decimal())
         .and_then(|product| exact_product(product, hundredth))
         .zip(exact_product(rate.0, quantity.decimal()));
-    let (share, whole) = if let Some(both) = exact { both } else {
+    let (share, whole) = if let Some(both) = exact {
+        both
+    } else {
         // Amounts near the bound: what is beyond ten decimals cannot be kept.
         let fine = Decimal::new(1, UNIT_DECIMALS);
         (
