@@ -11,6 +11,7 @@ mod fuzz;
 mod histories;
 mod house;
 mod kill;
+mod old_server;
 mod readme;
 mod shuffle;
 mod simulation;

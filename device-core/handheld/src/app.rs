@@ -24,7 +24,7 @@ use tokio::sync::broadcast;
 use crate::clock;
 use crate::deed::Deed;
 use crate::events::Change;
-use crate::words::{plain, with_word};
+use crate::words::{plain, with_number, with_word};
 
 use identity::{badge_name, propose};
 
@@ -470,6 +470,9 @@ impl App {
         tracing::error!(%error, "not recorded");
         let reason = match error {
             RecordError::Full => plain("stop-reason-full", self.language(desk)),
+            RecordError::OutOfTouch { days } => {
+                with_number("stop-reason-out-of-touch", "n", *days, self.language(desk))
+            }
             error => error.to_string(),
         };
         if !matches!(error, RecordError::TooLarge { .. }) {

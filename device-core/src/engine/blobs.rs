@@ -4,7 +4,8 @@
 //! 1. The bytes are on the disk before the operation that names them is recorded.
 //! 2. At most one part is on its way, and only while every operation is acknowledged: an operation
 //!    never waits for more than one part.
-//! 3. A file is deleted when the server has all of it, durably; or when no operation names it.
+//! 3. A file is deleted when the server has all of it, durably, and a proved backup has it, too; or
+//!    when no operation names it. For want of room what the server has goes earlier.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -23,6 +24,8 @@ use crate::recorder::Disk;
 const PART_BYTES: usize = 16 << 10;
 /// Heartbeats after which a part that nobody answered is asked for again.
 const UNANSWERED_MAX: u32 = 3;
+/// Heartbeats after which is asked again whether what the server has is safe: five minutes.
+const SAFE_ASKED_EVERY: u32 = 20;
 
 /// Why a photo was not taken. Nothing was recorded.
 #[derive(Debug, thiserror::Error)]
@@ -60,6 +63,11 @@ pub(super) struct Blobs {
     next: Option<([u8; 32], u32)>,
     /// The server does not know what they belong to: asked again with the next heartbeat.
     put_off: BTreeSet<[u8; 32]>,
+    /// The server has all of these, and no backup had them when it was asked.
+    taken: BTreeSet<[u8; 32]>,
+    /// Of them, those that were asked about lately.
+    resting: BTreeSet<[u8; 32]>,
+    n_heartbeats: u32,
 }
 
 fn name_of(hash: &[u8; 32]) -> String {
@@ -84,8 +92,17 @@ impl Blobs {
                 None => disk.remove(&name).unwrap_or_default(),
             }
         }
-        let put_off = BTreeSet::new();
-        Ok(Self { disk, files, sent: None, n_unanswered: 0, next: None, put_off })
+        Ok(Self {
+            disk,
+            files,
+            sent: None,
+            n_unanswered: 0,
+            next: None,
+            put_off: BTreeSet::new(),
+            taken: BTreeSet::new(),
+            resting: BTreeSet::new(),
+            n_heartbeats: 0,
+        })
     }
 
     /// A new connection: the server is to be asked anew.
@@ -94,6 +111,14 @@ impl Blobs {
         self.next = None;
         self.n_unanswered = 0;
         self.put_off.clear();
+        self.resting.clear();
+    }
+
+    /// For want of room: what the server has on its disk is not kept for its backup.
+    fn give_up_taken(&mut self) {
+        for hash in std::mem::take(&mut self.taken) {
+            self.forget(&hash);
+        }
     }
 
     fn keep(&mut self, hash: [u8; 32], bytes: &[u8]) -> io::Result<()> {
@@ -113,6 +138,8 @@ impl Blobs {
 
     fn forget(&mut self, hash: &[u8; 32]) {
         self.files.remove(hash);
+        self.taken.remove(hash);
+        self.resting.remove(hash);
         // Best effort: what cannot be deleted is offered again, and the server has it already.
         let _ = self.disk.remove(&name_of(hash)).and_then(|()| self.disk.sync_folder());
     }
@@ -127,7 +154,15 @@ impl Blobs {
     fn part(&mut self) -> Option<io::Result<BlobPut>> {
         let hash = match self.next {
             Some((hash, _offset)) => hash,
-            None => *self.files.keys().find(|hash| !self.put_off.contains(*hash))?,
+            None => {
+                let is_due = |hash: &&[u8; 32]| {
+                    !self.put_off.contains(*hash) && !self.resting.contains(*hash)
+                };
+                // What the server does not have comes first.
+                let new =
+                    self.files.keys().find(|hash| !self.taken.contains(*hash) && is_due(hash));
+                *new.or_else(|| self.taken.iter().find(is_due))?
+            }
         };
         let length = *self.files.get(&hash)?;
         let (offset, wanted) = match self.next {
@@ -166,7 +201,11 @@ impl DeviceCore {
             .ok_or(AttachError::TooLarge { bytes: bytes.len() })?;
         self.body_of(target).ok_or(AttachError::NotHere)?;
         let hash: [u8; 32] = Sha256::digest(bytes).into();
-        self.blobs.keep(hash, bytes).map_err(AttachError::Disk)?;
+        if self.blobs.keep(hash, bytes).is_err() {
+            // There may be room after what the server has is gone.
+            self.blobs.give_up_taken();
+            self.blobs.keep(hash, bytes).map_err(AttachError::Disk)?;
+        }
         let attach = Attach {
             incarnation: target.incarnation,
             seq: target.seq,
@@ -181,7 +220,23 @@ impl DeviceCore {
 
     /// Photos and signatures that the server does not have yet.
     pub fn n_blobs(&self) -> usize {
+        self.blobs.files.len().saturating_sub(self.blobs.taken.len())
+    }
+
+    /// Photos and signatures that are kept here, those included that the server has and no proved
+    /// backup.
+    pub fn n_blobs_kept(&self) -> usize {
         self.blobs.files.len()
+    }
+
+    /// A backup was proved: it may have pictures, too.
+    pub(super) fn ask_what_is_safe(&mut self) {
+        self.blobs.resting.clear();
+    }
+
+    /// For want of room.
+    pub(super) fn give_up_taken_blobs(&mut self) {
+        self.blobs.give_up_taken();
     }
 
     /// Whether the server takes pictures.
@@ -222,10 +277,21 @@ impl DeviceCore {
         self.blobs.sent = None;
         self.blobs.next = None;
         match ack.state {
-            BlobState::Wanted => self.blobs.next = Some((hash, ack.offset)),
+            BlobState::Wanted => {
+                self.blobs.taken.remove(&hash);
+                self.blobs.next = Some((hash, ack.offset));
+            }
             BlobState::Complete => {
+                self.blobs.resting.insert(hash);
+                if self.blobs.taken.insert(hash) {
+                    self.news.push(News::BlobTaken(hash));
+                }
+            }
+            BlobState::Safe => {
+                if !self.blobs.taken.contains(&hash) {
+                    self.news.push(News::BlobTaken(hash));
+                }
                 self.blobs.forget(&hash);
-                self.news.push(News::BlobTaken(hash));
             }
             // Everything recorded here is judged, and nothing names it: the app ended between
             // keeping the file and recording the operation.
@@ -233,6 +299,7 @@ impl DeviceCore {
                 self.blobs.forget(&hash);
             }
             BlobState::Unknown => {
+                self.blobs.taken.remove(&hash);
                 self.blobs.put_off.insert(hash);
             }
             BlobState::Refused => self.blob_refused(hash),
@@ -261,6 +328,10 @@ impl DeviceCore {
     pub(super) fn look_after_blobs(&mut self) {
         let blobs = &mut self.blobs;
         blobs.put_off.clear();
+        blobs.n_heartbeats = blobs.n_heartbeats.wrapping_add(1);
+        if blobs.n_heartbeats % SAFE_ASKED_EVERY == 0 {
+            blobs.resting.clear();
+        }
         if blobs.sent.is_some() {
             blobs.n_unanswered = blobs.n_unanswered.saturating_add(1);
             if blobs.n_unanswered >= UNANSWERED_MAX {

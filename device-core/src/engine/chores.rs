@@ -173,6 +173,9 @@ impl DeviceCore {
 
     /// Up to where the server says that the recorder may forget.
     pub(super) fn note_safe(&mut self, seq: Seq) {
-        self.safe_told = self.safe_told.max(seq);
+        if seq > self.safe_told {
+            self.safe_told = seq;
+            self.ask_what_is_safe();
+        }
     }
 }

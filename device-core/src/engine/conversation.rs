@@ -146,6 +146,7 @@ impl DeviceCore {
             }
         }
         self.note_safe(welcome.safe_seq);
+        self.note_contact(at.mono_us);
         self.place.company.clone_from(&welcome.company);
         self.place.site = Some(welcome.site.clone());
         // The server was reached: whoever was locked may try again.
@@ -449,6 +450,7 @@ impl DeviceCore {
             }
         }
         self.note_safe(ack.safe_seq);
+        self.note_contact(at.mono_us);
         if let Some(acked) = self.own_ack(ack.accepted_seq) {
             self.take_ack(at, acked, actions);
         }

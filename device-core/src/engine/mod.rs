@@ -19,6 +19,7 @@ mod ask;
 mod blobs;
 mod check;
 mod chores;
+mod contact;
 mod conversation;
 mod open;
 mod orders;
@@ -78,7 +79,12 @@ pub struct Config {
     pub recorder: recorder::Options,
     /// Milliseconds between two syncs of the stores.
     pub chores_ms: u32,
+    /// After so many microseconds without the server the device uploads and records nothing more.
+    pub silence_max_us: u64,
 }
+
+/// A week.
+const SILENCE_MAX_US: u64 = 7 * 24 * 3_600_000_000;
 
 impl Default for Config {
     fn default() -> Self {
@@ -89,6 +95,7 @@ impl Default for Config {
             patience: Patience::default(),
             recorder: recorder::Options::default(),
             chores_ms: 30_000,
+            silence_max_us: SILENCE_MAX_US,
         }
     }
 }
@@ -253,6 +260,10 @@ pub struct DeviceCore {
     view: View,
     clock: ClockEvidence,
     people: people::People,
+    /// When the server was reached last; none before the device was enrolled.
+    contact: Option<contact::Contact>,
+    /// The same, as the disk has it.
+    contact_kept: Option<contact::Contact>,
     place: state_file::Place,
     boot_id: String,
     /// Whether the state file is older than what is known.

@@ -8,6 +8,7 @@ use protocol::operation::{Body, Envelope, Nothing, Recorded};
 use super::ask::Asked;
 use super::blobs::Blobs;
 use super::check::Health;
+use super::contact::Contact;
 use super::orders::Orders;
 use super::people::People;
 use super::state_file::{Place, StateFile};
@@ -92,7 +93,7 @@ impl DeviceCore {
             open_recorder_beside(&config, &recorder_disk, (&mut *queue, &mut storage), &mut news)?;
         let replica = open_replica(replica, &mut news)?;
         let outbox = open_outbox(queue, recorder.as_ref(), &replica, &mut news)?;
-        let boot = boot_of(&state, is_damaged, &opening, recorder.as_ref())?;
+        let (boot, last_us) = boot_of(&state, is_damaged, &opening, recorder.as_ref())?;
         let is_same_boot = boot == state.boot;
         let clock = ClockEvidence::new(
             state.boots,
@@ -106,6 +107,13 @@ impl DeviceCore {
             wrong_pins: state.wrong_pins,
             server_time: state.server_time,
         };
+        let is_enrolled = recorder.is_some();
+        let mut contact = state.contact;
+        if let Some(contact) = contact.as_mut().filter(|_| !is_same_boot) {
+            contact.boot_ended(state.boot, last_us);
+        }
+        // An earlier build kept none: it counts from here.
+        let contact = contact.or(is_enrolled.then(|| Contact::at(boot, opening.mono_us)));
         let orders =
             Orders { server_key: state.server_key, draining: state.draining, ..Orders::default() };
         let (place, boot_id) = (state.place, opening.boot_id);
@@ -116,6 +124,7 @@ impl DeviceCore {
             blobs,
             clock,
             people,
+            contact,
             storage,
             place,
             orders,
@@ -141,6 +150,7 @@ struct Found {
     blobs: Blobs,
     clock: ClockEvidence,
     people: People,
+    contact: Option<Contact>,
     storage: Storage,
     place: Place,
     orders: Orders,
@@ -167,6 +177,8 @@ impl DeviceCore {
             view: View::default(),
             clock: found.clock,
             people: found.people,
+            contact: found.contact,
+            contact_kept: None,
             place: found.place,
             boot_id: found.boot_id,
             is_state_dirty: true,
@@ -288,13 +300,15 @@ fn open_outbox(
     }
 }
 
-/// The number of the boot that runs: the same as before only where that can be proved.
+/// The number of the boot that runs: the same as before only where that can be proved. And the last
+/// instant of the boot before, in its monotonic microseconds, at which something is known to have
+/// happened.
 fn boot_of(
     state: &StateFile,
     is_damaged: bool,
     opening: &Opening,
     recorder: Option<&Recorder>,
-) -> Result<Boot, OpenError> {
+) -> Result<(Boot, u64), OpenError> {
     let last = match recorder {
         Some(recorder) if recorder.head().seq >= recorder.low_seq() => {
             let operation = recorder.read(recorder.head().seq)?;
@@ -306,16 +320,17 @@ fn boot_of(
     let last_us = state.boots.iter().find(known).map_or(0, |evidence| evidence.last_us);
     let recorded_us =
         last.as_ref().filter(|last| last.boot == state.boot).map_or(0, |last| last.mono_us);
+    let last_us = last_us.max(recorded_us);
     let is_same = !is_damaged
         && state.boot > Boot(0)
         && !opening.boot_id.is_empty()
         && state.boot_id == opening.boot_id
-        && opening.mono_us >= last_us.max(recorded_us);
+        && opening.mono_us >= last_us;
     if is_same {
-        return Ok(state.boot);
+        return Ok((state.boot, last_us));
     }
     let used = state.boot.0.max(last.map_or(0, |last| last.boot.0));
-    Ok(Boot(used.saturating_add(if is_damaged { BOOTS_UNKNOWN } else { 1 })))
+    Ok((Boot(used.saturating_add(if is_damaged { BOOTS_UNKNOWN } else { 1 })), last_us))
 }
 
 impl DeviceCore {
@@ -329,11 +344,13 @@ impl DeviceCore {
             operator: self.people.operator.clone(),
             wrong_pins: self.people.wrong_pins.clone(),
             server_time: self.people.server_time,
+            contact: self.contact,
             server_key: self.orders.server_key.clone(),
             draining: self.orders.draining,
             storage: StorageReport { state: StorageState::Good, ..self.storage.counts },
         };
         state.write(&*self.state_disk)?;
+        self.contact_kept = self.contact;
         self.is_state_dirty = false;
         Ok(())
     }

@@ -143,7 +143,7 @@ impl DeviceCore {
         let Some(id) = self.orders.draining.filter(|_| !self.orders.is_wiped) else { return };
         let head = self.recorder.as_ref().map_or(0, |recorder| recorder.head().seq);
         // Pictures go with the operations, where the server takes them.
-        let has_pictures = self.n_blobs() > 0 && self.sends_blobs();
+        let has_pictures = self.n_blobs_kept() > 0 && self.sends_blobs();
         let is_drained = self.n_unsent() == 0 && self.safe_told >= Seq(head) && !has_pictures;
         if is_drained && self.session.live().is_some() {
             self.wipe(id, actions);

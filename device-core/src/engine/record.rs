@@ -26,6 +26,12 @@ pub enum RecordError {
     /// The server has withdrawn this device.
     #[error("this device is withdrawn: it only uploads what it has")]
     Withdrawn,
+    /// The server was not reached for too long.
+    #[error("the server was not reached for {days} days: this device only uploads what it has")]
+    OutOfTouch {
+        /// Whole days.
+        days: u64,
+    },
     /// The recorder has failed before; see [`DeviceCore::reopen_recorder`].
     #[error("the recorder has stopped: {reason}")]
     Stopped {
@@ -128,6 +134,7 @@ impl DeviceCore {
             return Err(RecordError::Stopped { reason: reason.clone() });
         }
         let mono_us = at.mono_us.max(self.clock.last_us());
+        self.check_contact(mono_us)?;
         let (cursor, epoch) = self.replica.seen();
         let mut contents = Vec::with_capacity(works.len());
         for work in works {

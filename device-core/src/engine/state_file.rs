@@ -11,6 +11,7 @@ use protocol::words::{OperatorId, SiteCode};
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 
+use super::contact::Contact;
 use crate::recorder::Disk;
 
 /// Where the server is, and how to know it.
@@ -60,6 +61,9 @@ pub(super) struct StateFile {
     /// The latest server time that was ever known here.
     #[serde(rename = "t", default)]
     pub(super) server_time: ServerTime,
+    /// When the server was reached last.
+    #[serde(rename = "ct", default, skip_serializing_if = "Option::is_none")]
+    pub(super) contact: Option<Contact>,
     /// The key that the server signs orders with.
     #[serde(rename = "k", default, skip_serializing_if = "Option::is_none")]
     pub(super) server_key: Option<ByteBuf>,

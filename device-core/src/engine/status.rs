@@ -63,6 +63,9 @@ pub struct Status {
     pub operator: Option<OperatorId>,
     /// How many operations storage has destroyed since the last incarnation began.
     pub n_lost: u64,
+    /// Microseconds until nothing more is recorded, because the server is not reached: when that is
+    /// within a day.
+    pub locks_in_us: Option<u64>,
     /// How the storage is, and what it has done since the folder was begun.
     pub storage: StorageReport,
 }
@@ -156,6 +159,7 @@ impl DeviceCore {
             is_clock_known: self.clock.is_sampled(),
             operator: self.people.operator.clone(),
             n_lost: self.recorder.as_ref().map_or(0, |recorder| recorder.state().n_void),
+            locks_in_us: self.locks_in_us(mono_us),
             storage: self.storage(),
         }
     }

@@ -86,6 +86,7 @@ impl DeviceCore {
         if !std::mem::replace(&mut self.storage.is_low, true) {
             self.news.push(News::DiskFull);
         }
+        self.give_up_taken_blobs();
     }
 
     /// The reserve is there.

@@ -38,8 +38,10 @@ pub struct BlobPut {
 pub enum BlobState {
     /// It wants the rest.
     Wanted,
-    /// It has all of it, on its disk, and the hash is right.
+    /// It has all of it, on its disk, and the hash is right. The device keeps it until it is safe.
     Complete,
+    /// It has all of it, and a proved backup has it, too: the device may delete it.
+    Safe,
     /// No operation that it has judged names this photo: ask again later.
     Unknown,
     /// It will never take it: too long, or not what the hash says. What it had of it is deleted.

@@ -104,6 +104,8 @@ pub struct BlobRow {
     pub length: u32,
     /// Bytes that are here, from its beginning.
     pub received: u32,
+    /// Whether it is in a proved backup.
+    pub is_safe: bool,
 }
 
 /// What no failure of this server can take away any more.

@@ -3,6 +3,7 @@
 //! `GET /devices` → list of [`DeviceView`].
 //! `POST /devices/{device}/state` `{"state": "active" | "suspended" | "revoked"}` → 204.
 //! `POST /devices/{device}/lost` → 204: nobody waits for what it may still hold.
+//! `GET /devices/{device}/risk` → [`Risk`]: where to look when a device with unsent work is lost.
 //! `POST /devices/{device}/order` `{"order": "drain_then_wipe" | "wipe_now" | "rotate_key", "days":
 //! 1..=365}` → 204: it comes signed at the next contact, for so many days (30 where none is named).
 //! A wipe cannot be undone. Needs an administrator.
@@ -35,6 +36,7 @@ use crate::enrolment;
 use crate::state::AppState;
 use crate::view::device::{self, DeviceView};
 use crate::view::recovery::{self, GapView};
+use crate::view::risk::{self, Risk};
 
 /// An enrolment code.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -76,6 +78,7 @@ pub(super) fn router() -> Router<AppState> {
         .route("/devices", get(list))
         .route("/devices/{device}/state", post(set_state))
         .route("/devices/{device}/lost", post(declare_lost))
+        .route("/devices/{device}/risk", get(risk_list))
         .route("/devices/{device}/order", post(order))
         .route("/gaps", get(list_gaps))
         .route("/gaps/{device}/{incarnation}/{from}/lost", post(declare_gap_lost))
@@ -136,6 +139,16 @@ async fn declare_lost(
     let command = MachineCommand::DeclareLost { device: known_device(&app, id)? };
     machine_command(&app, &signed_in, &headers, &command).await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+async fn risk_list(
+    State(app): State<AppState>,
+    signed_in: SignedIn,
+    Named(id): Named<u32>,
+) -> Result<Json<Risk>, Problem> {
+    signed_in.demand_reading(None)?;
+    let device = known_device(&app, id)?;
+    Ok(Json(risk::risk(&app.company().snapshot(), device)))
 }
 
 #[derive(Deserialize)]

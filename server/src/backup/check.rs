@@ -27,6 +27,8 @@ pub struct Checked {
     pub n_checkpoints: u64,
     /// Rows that they make.
     pub n_rows: u64,
+    /// Photos and signatures, all of them what their names say.
+    pub n_photos: u64,
     /// How far the server itself had proved it.
     pub verified: Option<Verified>,
 }
@@ -61,7 +63,9 @@ pub fn check(path: &Path, scratch: &Path) -> Result<Checked, BackupError> {
     let whole = scratch.store().snapshot();
     let n_rows = compare_rows(&folder, &whole, n_files)?;
     let fold = Fold::of(&whole);
-    Ok(Checked { n_files, n_records, fold, n_checkpoints, n_rows, verified: folder.verified()? })
+    let n_photos = super::photos::check(&folder)?;
+    let verified = folder.verified()?;
+    Ok(Checked { n_files, n_records, fold, n_checkpoints, n_rows, n_photos, verified })
 }
 
 /// Holds the snapshot of the folder against the tables that were made again.

@@ -130,6 +130,11 @@ impl Folder {
         self.path.join("rows")
     }
 
+    /// Photos and signatures, each in a file of its own.
+    pub fn photos(&self) -> PathBuf {
+        self.path.join("photos")
+    }
+
     /// Leases and statements.
     pub fn conversation(&self) -> PathBuf {
         self.path.join("conversation.tallyman")

@@ -8,6 +8,7 @@
 //! | `book-….tallyman` | the records since the file before it ([`segment`]); never changed |
 //! | `rows/` | the snapshot: a store with every table, folded from those files after they were read back |
 //! | `conversation.tallyman` | leases and what devices last said of themselves; replaced by each run |
+//! | `photos/` | photos and signatures, each named by the SHA-256 of its bytes ([`photos`]) |
 //! | `secrets/` | what devices know the server by: its number, the lease secret, its own certificate |
 //! | `verified.json` | how far the last run came that was proved |
 //! | `checkpoint-….json` | digests of every table of the live store, for proofs without it |
@@ -20,11 +21,12 @@
 //!    devices forget what is in it.
 //! 4. A folder belongs to one log. A store that does not continue it is refused, never mixed in.
 //!
-//! Order of reading: [`segment`], [`folder`], [`run`], [`check`] (without the live store),
+//! Order of reading: [`segment`], [`folder`], [`run`], [`photos`], [`check`] (without the live store),
 //! [`restore`], [`schedule`], [`request`] (asked for by another process).
 
 pub mod check;
 pub mod folder;
+pub mod photos;
 pub mod request;
 pub mod restore;
 pub mod run;

@@ -228,6 +228,7 @@ fn finish(folder: &Folder, store: &Store, rebuilt: bool) -> Result<Recovery, Bac
     if folder.conversation().exists() {
         store.apply(&Segment::read(&folder.conversation())?.rows)?;
     }
+    super::photos::give(folder, store)?;
     let proved = folder.verified()?.map_or(ServerTime(0), |verified| ServerTime(verified.at_us));
     let mut draft = Draft::over(store);
     draft.put::<SafePoints>(&(), SafePoint { intake: head.no, at: proved });

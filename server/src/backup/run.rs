@@ -17,6 +17,7 @@ use server_core::schema::{Leases, Statements};
 
 use super::BackupError;
 use super::folder::{Checkpoint, Folder, Verified};
+use super::photos::{self, PhotoHash};
 use super::segment::{self, Place, Writer};
 use crate::store::{STORE_FORMAT, Snapshot, Store};
 use crate::verify::digest::Pace;
@@ -57,6 +58,8 @@ pub struct Done {
     pub n_rows_compared: u64,
     /// Whether every table was compared.
     pub full: bool,
+    /// Photos that are in it and were in no backup before.
+    pub photos: Vec<PhotoHash>,
 }
 
 impl Done {
@@ -78,6 +81,7 @@ pub fn run(job: &Job, pace: &mut Pace) -> Result<Done, BackupError> {
     end.check_continued(&folder, &job.snapshot)?;
     let written = write_book(&folder, end, &job.snapshot, pace)?;
     write_conversation(&folder, &job.snapshot)?;
+    let photos = photos::keep(&folder, &job.snapshot, job.full, pace)?;
     let proof = Proof { folder: &folder, job, end: &written.end };
     let proved = match proof.prove(pace) {
         Err(BackupError::Verify(VerifyError::Differs { .. } | VerifyError::Book(_))) => {
@@ -112,6 +116,7 @@ pub fn run(job: &Job, pace: &mut Pace) -> Result<Done, BackupError> {
         n_records: written.n_records,
         n_rows_compared: proved.n_rows,
         full: proved.checkpoint.is_some(),
+        photos,
     })
 }
 
@@ -227,7 +232,7 @@ fn write_book(
 }
 
 #[cfg(target_os = "linux")]
-fn forget_cached(path: &std::path::Path) {
+pub(super) fn forget_cached(path: &std::path::Path) {
     use rustix::fs::{Advice, fadvise};
     let advised = std::fs::File::open(path)
         .and_then(|file| fadvise(&file, 0, None, Advice::DontNeed).map_err(std::io::Error::from));
@@ -237,7 +242,7 @@ fn forget_cached(path: &std::path::Path) {
 }
 
 #[cfg(not(target_os = "linux"))]
-fn forget_cached(_path: &std::path::Path) {}
+pub(super) fn forget_cached(_path: &std::path::Path) {}
 
 /// The records of one file: operations, and the decisions about them and everything before them.
 struct Taken {

@@ -158,7 +158,7 @@ impl Task {
         let here = self.source.company.snapshot().row::<Intakes>(&no);
         if here.is_some_and(|row| row.hash.to_string() == verified.to.intake_hash) {
             // A machine that is gone has nobody to tell.
-            self.source.company.safe(no).await.unwrap_or_default();
+            self.source.company.safe(no, Vec::new()).await.unwrap_or_default();
         }
     }
 
@@ -193,7 +193,8 @@ impl Task {
         self.took(at, &done, is_usual);
         if let Ok(done) = &done {
             // Only a proved backup lets devices forget.
-            self.source.company.safe(done.safe()).await.unwrap_or_default();
+            let (intake, photos) = (done.safe(), done.photos.clone());
+            self.source.company.safe(intake, photos).await.unwrap_or_default();
         }
         done
     }

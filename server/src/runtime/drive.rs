@@ -252,7 +252,7 @@ impl Drive {
             Input::Session { token_hash, session, answer } => {
                 self.session(token_hash, session, answer);
             }
-            Input::Safe { intake } => self.step(Event::Safe { intake }),
+            Input::Safe { intake, photos } => self.step(Event::Safe { intake, photos }),
             Input::Room { has_room } => self.step(Event::Room { has_room }),
             Input::Stop { back_after_ms } => self.stopping = Some(back_after_ms),
         }

@@ -65,8 +65,8 @@ pub(crate) enum Input {
         session: Option<DeskSession>,
         answer: oneshot::Sender<Result<(), SubmitError>>,
     },
-    /// Intake records up to here are safe.
-    Safe { intake: IntakeNo },
+    /// Intake records up to here are safe, and so are these photos.
+    Safe { intake: IntakeNo, photos: Vec<[u8; 32]> },
     /// The disk has room for new work, or not.
     Room { has_room: bool },
     /// The server stops; devices come back in this window, in milliseconds.
@@ -261,8 +261,8 @@ impl Company {
     /// # Errors
     ///
     /// [`SubmitError`].
-    pub async fn safe(&self, intake: IntakeNo) -> Result<(), SubmitError> {
-        self.tell(Input::Safe { intake }).await
+    pub async fn safe(&self, intake: IntakeNo, photos: Vec<[u8; 32]>) -> Result<(), SubmitError> {
+        self.tell(Input::Safe { intake, photos }).await
     }
 
     /// The disk has room for new work, or not: then devices and desks are told to come back.

@@ -5,18 +5,23 @@ use std::path::{Path, PathBuf};
 use ledger::draft::Draft;
 use ledger::schema::book::{ChangesTable, Companies, Counters, Heads, Intake, Intakes};
 use ledger::tables::Read as _;
+use protocol::frame::beside::{BlobPut, BlobState};
 use protocol::frame::{Frame, Resume};
-use protocol::identity::{IntakeNo, Lsn, Seq, ServerEpoch, ServerTime};
+use protocol::identity::{Incarnation, IntakeNo, Lsn, Seq, ServerEpoch, ServerTime};
+use protocol::operation::{Attach, AttachmentKind, Body, MediaType};
+use serde_bytes::ByteBuf;
 use serde_json::json;
 use server_core::identity::command::MachineCommand;
 use server_core::intake::IntakeHead;
 use server_core::intake::command::{Command, CommandOrigin};
 use server_core::poster::rebuild::BookFault;
+use server_core::session::beside::blob;
+use sha2::{Digest as _, Sha256};
 use tempfile::TempDir;
 
 use super::device::{invitation, receive};
 use super::house::{House, PASSWORD, all_is_judged, files, sign_in};
-use super::socket::TestDevice;
+use super::socket::{Socket, TestDevice};
 use crate::backup::check::check;
 use crate::backup::folder::verified_in;
 use crate::backup::request::{Asked, ask};
@@ -314,6 +319,92 @@ async fn a_device_may_forget_only_what_a_proved_backup_has_and_brings_the_rest_b
     let stock = boss.get("/api/v1/stock?location=MAIN&bin=A-02").await.json();
     assert_eq!(stock["rows"][0]["quantity"], "6", "{stock}");
     running.stop().await;
+}
+
+/// Offers a part of a photo; how the server stands with it.
+async fn offer(socket: &mut Socket, photo: &[u8], part: std::ops::Range<usize>) -> BlobState {
+    let put = Frame::BlobPut(BlobPut {
+        hash: ByteBuf::from(Sha256::digest(photo).to_vec()),
+        length: u32::try_from(photo.len()).unwrap(),
+        offset: u32::try_from(part.start).unwrap(),
+        bytes: ByteBuf::from(photo[part].to_vec()),
+    });
+    socket.send(&put).await;
+    let answered = socket.wait(|frame| match frame {
+        Frame::BlobAck(ack) => Some(ack.state),
+        _ => None,
+    });
+    answered.await
+}
+
+async fn acknowledged(socket: &mut Socket, seq: Seq) {
+    let is_here = |frame| matches!(frame, Frame::Ack(ack) if ack.accepted_seq >= seq).then_some(());
+    socket.wait(is_here).await;
+}
+
+fn attach(seq: Seq, photo: &[u8]) -> Body {
+    Body::Attach(Attach {
+        incarnation: Incarnation(1),
+        seq,
+        hash: ByteBuf::from(Sha256::digest(photo).to_vec()),
+        length: u32::try_from(photo.len()).unwrap(),
+        media: MediaType::Jpeg,
+        kind: AttachmentKind::Photo,
+    })
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_photo_is_safe_when_a_proved_backup_has_it_and_comes_back_with_it() {
+    let (house, second) = scheduled().await;
+    let addr = house.running.addr();
+    let mut device = TestDevice::enrol(addr, invitation(&house).await.code).await.unwrap();
+    let (mut socket, _welcome) = device.connect(addr).await;
+    let [early, late] = [3_u8, 4].map(|n| vec![n; 100_000]);
+    let (body, document) = receive(2);
+    let target = device.push(&mut socket, &body, document.clone()).await;
+    device.push(&mut socket, &attach(target, &early), None).await;
+    acknowledged(&mut socket, Seq(2)).await;
+    all_is_judged(&house.running).await;
+    assert_eq!(offer(&mut socket, &early, 0..60_000).await, BlobState::Wanted);
+    assert_eq!(offer(&mut socket, &early, 60_000..100_000).await, BlobState::Complete);
+    assert_eq!(offer(&mut socket, &early, 0..0).await, BlobState::Complete, "in no backup yet");
+    let answer = house.boss.post("/api/v1/backup", &json!({"full": false})).await;
+    assert_eq!(answer.status, 200, "{answer:?}");
+    assert_eq!(offer(&mut socket, &early, 0..0).await, BlobState::Safe);
+    // Another one comes after the last backup.
+    let attached = device.push(&mut socket, &attach(target, &late), None).await;
+    acknowledged(&mut socket, attached).await;
+    all_is_judged(&house.running).await;
+    for part in [0..60_000, 60_000..100_000] {
+        offer(&mut socket, &late, part).await;
+    }
+    assert_eq!(offer(&mut socket, &late, 0..0).await, BlobState::Complete);
+    drop(socket);
+    house.running.stop().await;
+
+    let backup = second.path().join("backup");
+    assert_eq!(check(&backup, &second.path().join("scratch")).unwrap().n_photos, 1);
+    let target = Config::local(&second.path().join("new"));
+    restore(&backup, &target, false).await.unwrap();
+    let running = Server::start(target).await.unwrap();
+    let kept = blob(&running.app().company().snapshot(), &Sha256::digest(&early).into());
+    assert_eq!(kept.as_deref(), Some(&early[..]), "it came back with the backup");
+    let (mut socket, _welcome) = device.connect(running.addr()).await;
+    assert_eq!(offer(&mut socket, &early, 0..0).await, BlobState::Safe);
+    assert_eq!(offer(&mut socket, &late, 0..0).await, BlobState::Unknown, "its operation is gone");
+    device.push_from(&mut socket, attached).await;
+    acknowledged(&mut socket, attached).await;
+    all_is_judged(&running).await;
+    assert_eq!(offer(&mut socket, &late, 0..60_000).await, BlobState::Wanted);
+    assert_eq!(offer(&mut socket, &late, 60_000..100_000).await, BlobState::Complete);
+    drop(socket);
+    running.stop().await;
+
+    let photos: Vec<_> = std::fs::read_dir(backup.join("photos")).unwrap().collect();
+    let file = photos[0].as_ref().unwrap().path();
+    std::fs::write(&file, b"something else").unwrap();
+    let damaged = check(&backup, &second.path().join("scratch"));
+    assert!(matches!(damaged, Err(BackupError::Damaged { .. })), "{damaged:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

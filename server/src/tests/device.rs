@@ -14,7 +14,7 @@ use protocol::words::{BinCode, DocumentNo, ItemNo, LocationCode, UnitCode};
 use serde_json::json;
 use tokio_tungstenite::tungstenite::Message;
 
-use super::house::{House, PASSWORD, sign_in};
+use super::house::{House, PASSWORD, all_is_judged, sign_in};
 use super::http::Client;
 use super::socket::{Socket, TestDevice};
 use crate::config::Config;
@@ -90,6 +90,39 @@ async fn a_device_joins_records_and_hears_what_became_of_it() {
     assert_eq!((&devices[0]["name"], &devices[0]["online"]), (&json!("H-01"), &json!(true)));
     let line = house.boss.get("/api/v1/documents/purchase_order/PO-1").await.json();
     assert_eq!(line["lines"][1]["handled"], "7");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lost_device_leaves_a_list_of_where_to_look() {
+    let house = House::furnished().await;
+    let addr = house.running.addr();
+    let mut device = TestDevice::enrol(addr, invitation(&house).await.code).await.unwrap();
+    let (mut socket, _welcome) = device.connect(addr).await;
+    let (body, document) = receive(7);
+    device.push(&mut socket, &body, document).await;
+    socket.wait(|frame| matches!(frame, Frame::Ack(_)).then_some(())).await;
+    all_is_judged(&house.running).await;
+    let address = format!("/api/v1/devices/{}", device.device);
+    let risk = loop {
+        // What it says is written beside everything else: it is there when it is durable.
+        device.says_pending(&mut socket, 3).await;
+        let risk = house.boss.get(&format!("{address}/risk")).await.json();
+        if risk["pending"] == 3 {
+            break risk;
+        }
+    };
+    drop(socket);
+    assert_eq!(
+        (&risk["places"][0]["location"], &risk["places"][0]["bin"]),
+        (&json!("MAIN"), &json!("A-02"))
+    );
+    assert_eq!(risk["documents"][0]["no"], "PO-1");
+    assert_eq!(risk["operators"][0], "anna");
+    let page = format!("/devices/{}", device.device);
+    assert_eq!(house.boss.post(&format!("{address}/lost"), &json!({})).await.status, 204);
+    let page = house.boss.get(&page).await.body;
+    assert!(page.contains("Where to look") && page.contains("A-02"), "{page}");
+    assert_eq!(house.boss.get("/api/v1/devices/99/risk").await.status, 404);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -236,11 +236,16 @@ impl TestDevice {
 
     /// Says that it is alive, and hears what may be forgotten.
     pub(super) async fn heartbeat(&self, socket: &mut Socket) -> HeartbeatAck {
+        self.says_pending(socket, 0).await
+    }
+
+    /// The same, with so many operations that it has not sent.
+    pub(super) async fn says_pending(&self, socket: &mut Socket, pending: u64) -> HeartbeatAck {
         let heartbeat = Frame::Heartbeat(Heartbeat {
             sent_us: 9_000,
             boot: Boot(1),
             applied: Lsn(0),
-            pending: 0,
+            pending,
             oldest_pending_us: None,
             battery: None,
             operator: None,

@@ -16,6 +16,7 @@ pub mod page;
 pub mod person;
 pub mod place;
 pub mod recovery;
+pub mod risk;
 pub mod sheet;
 pub mod stock;
 pub mod task;

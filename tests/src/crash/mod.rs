@@ -11,6 +11,7 @@ mod fuse;
 mod hall;
 mod live;
 mod mutant;
+pub mod tape;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -133,7 +134,8 @@ fn play(hall: &mut Hall) -> Result<(), String> {
     come_to_rest(hall)?;
     hall.phase("a verified backup");
     let judged = hall.store.row::<Heads>(&()).map(|head| head.intake).unwrap_or_default();
-    hall.step(Event::Safe { intake: judged });
+    let photos = hall.whole_photos();
+    hall.step(Event::Safe { intake: judged, photos });
     let late_backup = hall.store.clone();
     records(hall, 1);
     come_to_rest(hall)?;

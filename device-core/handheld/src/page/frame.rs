@@ -207,6 +207,12 @@ pub(crate) fn chip_of(app: &App, desk: &mut Desk, status: &Status) -> Markup {
                 span class="shape warn" aria-hidden="true" { (sign) } " " (text)
             }
         }
+        @if let Some(left_us) = status.locks_in_us {
+            p id="out-of-touch" class="remark warning" role="status" {
+                span class="shape warn" aria-hidden="true" { "▲" } " "
+                (with_number("out-of-touch", "n", left_us / 3_600_000_000, language))
+            }
+        }
         a id="chip" href="/sync" class=(format!("chip {kind}")) data-unsent=(unsent) {
             span aria-hidden="true" { (sign) } " " span { (text) }
         }

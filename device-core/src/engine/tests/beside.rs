@@ -58,6 +58,36 @@ fn a_photo_made_offline_arrives_whole_and_is_deleted_here_only_then() {
 }
 
 #[test]
+fn a_photo_stays_here_until_a_backup_has_it_and_goes_again_to_a_restored_server() {
+    let mut world = World::online();
+    world.server.keeps_backups = false;
+    let name = world.record(&receive("A-01", "BOLT", 5));
+    let photo = picture(40_000);
+    world.attach(name, &photo);
+    world.settle();
+    world.deliver_pictures();
+    assert!(world.has_picture(&photo));
+    assert_eq!((world.core.n_blobs(), world.core.n_blobs_kept()), (0, 1), "taken, and kept");
+    let n_parts = world.server.blob_parts.len();
+    // The server is put back to before the photo: it comes again, by itself.
+    world.server.blobs.clear();
+    world.cut_wire();
+    world.settle();
+    world.deliver_pictures();
+    assert!(world.has_picture(&photo) && world.server.blob_parts.len() > n_parts);
+    // A backup was proved: it is asked within some heartbeats, and then it goes.
+    world.server.keeps_backups = true;
+    for _ in 0..200 {
+        world.exchange();
+        if world.core.n_blobs_kept() == 0 {
+            break;
+        }
+        assert!(world.ring());
+    }
+    assert!(world.folders.blobs.list().unwrap().is_empty(), "nothing is left here");
+}
+
+#[test]
 fn an_operation_never_waits_for_more_than_one_part_of_a_photo() {
     let mut world = World::online();
     let name = world.record(&receive("A-01", "BOLT", 1));

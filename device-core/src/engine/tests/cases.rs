@@ -681,3 +681,37 @@ fn an_offline_permission_ends_by_the_servers_time_whatever_the_wall_shows() {
     let error = world.core.sign_in(at, &badge("METTE"), "1234").unwrap_err();
     assert!(matches!(error, SignInError::Expired));
 }
+
+#[test]
+fn after_a_week_without_the_server_the_device_only_uploads_what_it_has() {
+    const DAY_US: u64 = 24 * 3_600_000_000;
+    let mut world = World::online();
+    world.is_offline = true;
+    world.cut_wire();
+    let early = world.record(&receive("A-01", "BOLT", 1));
+    world.now_us += 6 * DAY_US + 1;
+    let status = world.core.status(world.now_us);
+    assert!(status.locks_in_us.is_some_and(|left| left < DAY_US), "the person is told before");
+    let late = world.record(&receive("A-01", "BOLT", 1));
+    // Another boot: what counts goes on where it was.
+    world.cut_power(9, 9);
+    let refuse = |world: &mut World| {
+        let at = world.at();
+        let work = Work { body: receive("A-01", "BOLT", 1), document: None };
+        world.core.record(at, &work)
+    };
+    world.now_us += DAY_US - 10_000_000;
+    assert!(refuse(&mut world).is_ok(), "not yet");
+    world.now_us += 10_000_000;
+    let refused = refuse(&mut world);
+    assert!(matches!(refused, Err(RecordError::OutOfTouch { days: 7 })), "{refused:?}");
+    world.restart();
+    assert!(matches!(refuse(&mut world), Err(RecordError::OutOfTouch { .. })), "it is remembered");
+    world.is_offline = false;
+    world.settle();
+    for name in [early, late] {
+        let state = world.core.operation_state(name).unwrap();
+        assert!(matches!(state, OperationState::Judged(_)), "{state:?}");
+    }
+    assert!(refuse(&mut world).is_ok(), "with a contact it goes on");
+}

@@ -100,6 +100,8 @@ pub(crate) struct Server {
     pub(crate) heartbeats: Vec<Heartbeat>,
     /// Photos, as far as they have come.
     pub(crate) blobs: BTreeMap<Vec<u8>, Vec<u8>>,
+    /// Whether what arrives is in a proved backup at once.
+    pub(crate) keeps_backups: bool,
     /// Operations that were taken in before each part of a photo that had bytes.
     pub(crate) blob_parts: Vec<usize>,
     /// Answers to DIGEST.
@@ -158,6 +160,7 @@ impl Server {
             heartbeats: Vec::new(),
             blobs: BTreeMap::new(),
             blob_parts: Vec::new(),
+            keeps_backups: true,
             requests: Vec::new(),
             others: 0,
             forks: Vec::new(),
@@ -269,6 +272,7 @@ impl Server {
         let state = match (is_known, length == put.length) {
             (false, _) => BlobState::Unknown,
             (true, false) => BlobState::Wanted,
+            (true, true) if self.keeps_backups => BlobState::Safe,
             (true, true) => BlobState::Complete,
         };
         vec![Frame::BlobAck(BlobAck { hash: put.hash, offset: length, state })]

@@ -22,7 +22,7 @@ use crate::intake::command::{Command, CommandOrigin, TakenCommand, take_command}
 use crate::intake::push::{PreparedPush, PushFault, Sender, Taken, take_push};
 use crate::poster::Decided;
 use crate::poster::judge::Judge;
-use crate::schema::{SafePoint, SafePoints, Stream};
+use crate::schema::{BlobRow, Blobs, SafePoint, SafePoints, Stream};
 use crate::session::budget::Budgets;
 use crate::session::check::Compared;
 use crate::session::turns::Turns;
@@ -338,7 +338,13 @@ impl Core {
         });
     }
 
-    pub(super) fn safe(&mut self, store: &dyn Store, intake: IntakeNo) {
+    pub(super) fn safe(&mut self, store: &dyn Store, intake: IntakeNo, photos: &[[u8; 32]]) {
+        for hash in photos {
+            let known = self.view(store, |view| view.row::<Blobs>(hash));
+            let Some(known) = known.filter(|row| row.received == row.length) else { continue };
+            let row = BlobRow { is_safe: true, ..*known };
+            self.write(store, None, |draft| draft.put::<Blobs>(hash, row));
+        }
         if intake <= self.safe.intake {
             return;
         }

@@ -66,10 +66,13 @@ pub enum Event {
         /// SHA-256 of the session's token.
         token_hash: [u8; 32],
     },
-    /// Intake records up to here are in a verified backup, or on a second server.
+    /// Intake records up to here are in a verified backup, or on a second server, and so are these
+    /// photos.
     Safe {
         /// The last of them.
         intake: IntakeNo,
+        /// The SHA-256 of each photo.
+        photos: Vec<[u8; 32]>,
     },
     /// The disk has room for new work, or not: what was accepted is judged either way.
     Room {

@@ -201,7 +201,7 @@ impl Machine {
                 self.core.desk_session(store, token_hash, Some(session));
             }
             Event::DeskSignedOut { token_hash } => self.core.desk_session(store, token_hash, None),
-            Event::Safe { intake } => self.core.safe(store, intake),
+            Event::Safe { intake, photos } => self.core.safe(store, intake, &photos),
             Event::Room { has_room } => self.core.has_room = has_room,
             Event::GoAway { window_ms, reason } => {
                 session::send_away(&mut self.core, &mut self.sessions, window_ms, &reason);

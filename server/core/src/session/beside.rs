@@ -92,9 +92,12 @@ fn judge(view: &dyn Tables, hash: &[u8; 32], put: &BlobPut) -> Taken {
     if put.length != length || length > BLOB_BYTES_MAX {
         return Taken::Known(BlobState::Refused, 0);
     }
-    let known = view.row::<Blobs>(hash).map_or_else(|| BlobRow { length, received: 0 }, |row| *row);
+    let known = view
+        .row::<Blobs>(hash)
+        .map_or_else(|| BlobRow { length, ..BlobRow::default() }, |row| *row);
     if known.received == length && length > 0 {
-        return Taken::Known(BlobState::Complete, length);
+        let state = if known.is_safe { BlobState::Safe } else { BlobState::Complete };
+        return Taken::Known(state, length);
     }
     let part = u32::try_from(put.bytes.len()).unwrap_or(u32::MAX);
     let received = known.received.saturating_add(part);
@@ -103,7 +106,7 @@ fn judge(view: &dyn Tables, hash: &[u8; 32], put: &BlobPut) -> Taken {
         && put.bytes.len() <= BLOB_CHUNK_BYTES_MAX
         && received <= length;
     if fits {
-        Taken::Part(BlobRow { length, received })
+        Taken::Part(BlobRow { length, received, is_safe: false })
     } else {
         Taken::Known(BlobState::Wanted, known.received)
     }

@@ -25,6 +25,7 @@ use crate::dashboard::names;
 use crate::dashboard::part::{self, Tone, code, fact};
 use crate::dashboard::present::{Details, details};
 use crate::dashboard::query::Query;
+use crate::view::risk;
 
 /// Operations of a device that its page shows.
 const LATEST_ROWS: usize = 20;
@@ -241,6 +242,7 @@ pub fn page(view: &dyn Tables, context: &PageContext, id: DeviceId) -> PageResul
     Ok(Page::new(Section::Devices, device.name.clone())
         .with("device", facts(view, context, id, (&device, &now)))
         .with("actions", actions(context, id, &device))
+        .with("risk", at_risk(view, context, id, (&device, &now)))
         .with("cases", cases(view, context, id))
         .with("latest", latest(view, context, id)))
 }
@@ -348,6 +350,44 @@ fn actions(context: &PageContext, id: DeviceId, device: &Device) -> Markup {
             details { summary { (context.t("declare-lost")) } (named("lost", "declare-lost", "declare-lost-text")) }
         }
         details { summary { (context.t("revoke")) } (named("revoke", "revoke", "revoke-text")) }
+    }
+}
+
+/// Where to look, when a device is away with work that nobody else has.
+fn at_risk(
+    view: &dyn Tables,
+    context: &PageContext,
+    id: DeviceId,
+    (device, now): (&Device, &DeviceNow),
+) -> Markup {
+    if (now.online || now.pending == 0) && device.declared_lost.is_none() {
+        return html! {};
+    }
+    let risk = risk::risk(view, id);
+    html! {
+        h2 { (context.t("at-risk")) }
+        p { (context.say("at-risk-text", &[("n", &risk.pending.to_string())])) }
+        @if !risk.places.is_empty() {
+            h3 { (context.t("at-risk-bins")) }
+            ul { @for place in &risk.places {
+                li { (code(place.location.as_str())) " " (code(place.bin.as_str())) " "
+                    span class="muted" { (format::instant(context, place.last)) } }
+            } }
+        }
+        @if !risk.documents.is_empty() {
+            h3 { (context.t("at-risk-documents")) }
+            ul { @for document in &risk.documents {
+                li { (code(document.no.as_str())) " "
+                    span class="muted" { (format::instant(context, document.last)) } }
+            } }
+        }
+        @if !risk.tasks.is_empty() {
+            h3 { (context.t("at-risk-tasks")) }
+            ul { @for task in &risk.tasks {
+                li { (code(&task.location)) " " (task.bin.as_deref().unwrap_or_default()) " "
+                    (names::person_if_any(view, Some(&task.assigned))) }
+            } }
+        }
     }
 }
 

@@ -619,6 +619,11 @@ drain-text = Enheden registrerer ikke mere, sender alt og sletter alt, når det 
 wipe = Slet
 wipe-text = Enheden er stjålet: den sletter alt ved første kontakt, og det, den ikke havde sendt, er tabt.
 need-room = Disken er næsten fuld ({ $n } MiB fri): der tages ikke imod nyt arbejde
+at-risk = Hvor der skal ses efter
+at-risk-text = Den meldte { $n } handlinger, som ingen andre har. Her er de steder og papirer, som dens folk sidst arbejdede med: tæl placeringerne, og se, om papirerne passer. Kommer enheden tilbage, bogføres alt som sædvanligt.
+at-risk-bins = Placeringer, der skal tælles
+at-risk-documents = Papirer
+at-risk-tasks = Opgaver, der måske er udført
 
 # Money
 nav-money = Værdi

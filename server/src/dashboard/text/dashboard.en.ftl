@@ -619,6 +619,11 @@ drain-text = The device records nothing more, uploads everything, and deletes ev
 wipe = Wipe
 wipe-text = The device was stolen: it deletes everything at its first contact, and what it had not uploaded is lost.
 need-room = The disk is nearly full ({ $n } MiB free): no new work is taken
+at-risk = Where to look
+at-risk-text = It said that it had { $n } operations that nobody else has. These are the places and papers that its people worked at last: count the bins, and look whether the papers are right. When the device comes back, everything is posted as usual.
+at-risk-bins = Bins to be counted
+at-risk-documents = Papers
+at-risk-tasks = Tasks that may have been done
 
 # Money
 nav-money = Value

@@ -15,6 +15,15 @@ use server_core::session::wire::ConnectionNo;
 use super::{End, Folders, Hall};
 use crate::crash::fuse::{Died, FusedDisk, FusedStore};
 use crate::crash::mutant::Mutant;
+use crate::crash::tape::line_of;
+
+/// Small files, so that a short script fills them.
+pub(in crate::crash) fn device_config() -> DeviceConfig {
+    let mut config = DeviceConfig::default();
+    config.recorder.segment_bytes = Options::SEGMENT_BYTES_MIN;
+    config.recorder.ballast_bytes = 1 << 10;
+    config
+}
 
 impl Hall {
     fn mono_us(&self) -> u64 {
@@ -66,11 +75,10 @@ impl Hall {
                 mono_us: self.mono_us(),
                 wall_us: None,
             };
-            let mut config = DeviceConfig::default();
-            config.recorder.segment_bytes = Options::SEGMENT_BYTES_MIN;
-            config.recorder.ballast_bytes = 1 << 10;
-            let opened =
-                catch_unwind(AssertUnwindSafe(|| DeviceCore::open(config, parts, opening)));
+            self.note(&format!("open {}", opening.boot_id));
+            let opened = catch_unwind(AssertUnwindSafe(|| {
+                DeviceCore::open(device_config(), parts, opening)
+            }));
             match opened {
                 Ok(opened) => {
                     self.device = Some(opened.expect("whatever a crash leaves, it opens").core);
@@ -118,8 +126,19 @@ impl Hall {
         self.start_device();
     }
 
+    /// Writes a line on the tape, where there is one.
+    pub(in crate::crash) fn note(&mut self, line: &str) {
+        let at = self.mono_us();
+        if let Some(tape) = &mut self.tape {
+            tape.push(format!("{at} {line}"));
+        }
+    }
+
     /// Something happens to the device.
     pub fn device_event(&mut self, event: DeviceEvent) {
+        if self.tape.is_some() {
+            self.note(&line_of(&event));
+        }
         let actions = self.with_device(|device, at| device.handle(at, event));
         self.device_actions(actions.unwrap_or_default());
     }
@@ -187,6 +206,7 @@ impl Hall {
 
     /// A person records something.
     pub fn record(&mut self, works: &[Work]) {
+        self.note(&format!("record {}", works.len()));
         let recorded = self.with_device(|device, at| device.record_many(at, works));
         match recorded {
             // It died at it: nobody was told that it is recorded.

@@ -2,6 +2,8 @@
 
 mod device;
 
+pub(in crate::crash) use device::device_config;
+
 use std::collections::{BTreeMap, VecDeque};
 
 use device_core::engine::{Connection, DeviceCore, Event as DeviceEvent};
@@ -137,6 +139,8 @@ pub struct Hall {
     is_offline: bool,
     /// A device that does not read.
     pub(in crate::crash) is_deaf: bool,
+    /// What the device hears and does, where it is written down.
+    pub(in crate::crash) tape: Option<Vec<String>>,
     /// What is wrong on purpose.
     mutant: Option<Mutant>,
     /// A trigger that never comes.
@@ -190,6 +194,7 @@ impl Hall {
             n_died: 0,
             is_offline: false,
             is_deaf: false,
+            tape: None,
             mutant,
             missing: None,
             violations: Vec::new(),
@@ -421,6 +426,15 @@ impl Hall {
         if self.missing != Some(Trigger::Disconnected) {
             self.device_event(DeviceEvent::Disconnected(own));
         }
+    }
+
+    /// The photos that are whole on the server's disk.
+    pub fn whole_photos(&self) -> Vec<[u8; 32]> {
+        let rows = self.store.list::<server_core::schema::Blobs>(&ledger::key::KeyRange::all());
+        rows.into_iter()
+            .filter(|(_hash, row)| row.received == row.length)
+            .map(|(hash, _row)| hash)
+            .collect()
     }
 
     /// How the device's replica was found when it was compared.

@@ -264,7 +264,7 @@ fn recorders_may_forget_what_a_verified_backup_holds() {
     }
     assert_eq!(ack_of(&world.take(device.connection)).safe_seq, Seq(0), "no backup yet");
     let of_second = world.machine.head().intake;
-    world.step(Event::Safe { intake: IntakeNo(of_second.0 - 1) });
+    world.step(Event::Safe { intake: IntakeNo(of_second.0 - 1), photos: Vec::new() });
     world.settle();
     device.record(&mut world, 1, "A-01");
     device.push(&mut world, 4);

@@ -1,0 +1,219 @@
+//! What may be wrong in the book because a device has not told all it knows: where its people worked last,
+//! for what, and what was asked of them.
+//!
+//! The unsent operations themselves are on the device: the list names where to look, not what to find.
+
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use ledger::key::KeyRange;
+use ledger::schema::LocationId;
+use ledger::schema::book::{Intake, Intakes};
+use ledger::schema::case::{TaskState, Tasks};
+use ledger::schema::identity::{Devices, Incarnations};
+use ledger::schema::place::Locations;
+use ledger::tables::{Read as _, Tables, each_of};
+use protocol::identity::{DeviceId, Incarnation, Seq, ServerTime, TaskId};
+use protocol::operation::{Body, DocumentKind, Place, Recorded};
+use protocol::words::{BinCode, DocumentNo, LocationCode, OperatorId};
+use serde::Serialize;
+use server_core::schema::{Link, Links, Statements};
+
+use super::names::Names;
+
+/// The last operations of a device that are looked at.
+const OPERATIONS: usize = 100;
+/// Tasks that are looked at, the newest ones.
+const TASKS: usize = 2_000;
+
+/// A place where a device was at work.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PlaceAtRisk {
+    /// The location.
+    pub location: LocationCode,
+    /// The bin.
+    pub bin: BinCode,
+    /// Its last operations there.
+    pub n_operations: u64,
+    /// When the newest of them arrived.
+    pub last: ServerTime,
+}
+
+/// A document that a device worked for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct DocumentAtRisk {
+    /// Its kind.
+    pub kind: DocumentKind,
+    /// Its number.
+    pub no: DocumentNo,
+    /// When the newest operation for it arrived.
+    pub last: ServerTime,
+}
+
+/// An open task that may have been done.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct TaskAtRisk {
+    /// The task.
+    pub task: u64,
+    /// Where.
+    pub location: String,
+    /// The bin.
+    pub bin: Option<String>,
+    /// Whose it is.
+    pub assigned: OperatorId,
+}
+
+/// What to look after, the newest first.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Risk {
+    /// Operations that it said it had, and that are not here.
+    pub pending: u64,
+    /// When it said so.
+    pub heard: Option<ServerTime>,
+    /// Who worked with it last.
+    pub operators: Vec<OperatorId>,
+    /// Bins to be counted.
+    pub places: Vec<PlaceAtRisk>,
+    /// Documents to be looked at.
+    pub documents: Vec<DocumentAtRisk>,
+    /// Tasks that may have been done.
+    pub tasks: Vec<TaskAtRisk>,
+}
+
+/// What may be wrong because `device` is silent.
+pub fn risk(tables: &dyn Tables, device: DeviceId) -> Risk {
+    let said = tables.row::<Statements>(&device);
+    let mut found = Found::default();
+    for intake in last_of(tables, device) {
+        if let Ok(recorded) = Recorded::from_content(&intake.raw) {
+            found.take(&recorded, intake.received);
+        }
+    }
+    let mut places: Vec<PlaceAtRisk> = found.places.into_values().collect();
+    places.sort_by_key(|place| std::cmp::Reverse(place.last));
+    let mut documents: Vec<DocumentAtRisk> = found.documents.into_values().collect();
+    documents.sort_by_key(|document| std::cmp::Reverse(document.last));
+    Risk {
+        pending: said.as_ref().map_or(0, |said| said.pending),
+        heard: said.map(|said| said.at),
+        tasks: tasks(tables, device, &found.operators),
+        operators: found.operators,
+        places,
+        documents,
+    }
+}
+
+/// The last operations that arrived from a device, the newest first.
+fn last_of(tables: &dyn Tables, device: DeviceId) -> Vec<Arc<Intake>> {
+    let mut last = Vec::new();
+    let incarnations = tables.list::<Incarnations>(&KeyRange::prefix(&device));
+    for ((_device, incarnation), _at) in incarnations.into_iter().rev() {
+        let range = KeyRange::prefix(&(device, incarnation));
+        each_of::<Links>(
+            tables,
+            &range,
+            true,
+            &mut |_key: (DeviceId, Incarnation, Seq), link: Arc<Link>| {
+                last.extend(tables.row::<Intakes>(&link.intake));
+                if last.len() < OPERATIONS {
+                    ControlFlow::Continue(())
+                } else {
+                    ControlFlow::Break(())
+                }
+            },
+        );
+        if last.len() >= OPERATIONS {
+            break;
+        }
+    }
+    last
+}
+
+#[derive(Default)]
+struct Found {
+    operators: Vec<OperatorId>,
+    places: BTreeMap<(LocationCode, BinCode), PlaceAtRisk>,
+    documents: BTreeMap<(DocumentKind, DocumentNo), DocumentAtRisk>,
+}
+
+impl Found {
+    fn take(&mut self, recorded: &Recorded, at: ServerTime) {
+        if let Some(operator) = &recorded.envelope.operator
+            && !self.operators.contains(operator)
+        {
+            self.operators.push(operator.clone());
+        }
+        if let Some(document) = &recorded.envelope.document {
+            let key = (document.kind, document.no.clone());
+            let (kind, no) = key.clone();
+            self.documents.entry(key).or_insert(DocumentAtRisk { kind, no, last: at });
+        }
+        let Ok(body) = recorded.decode_body() else { return };
+        for (location, bin) in places_of(&body) {
+            let key = (location.clone(), bin.clone());
+            let row = self.places.entry(key).or_insert(PlaceAtRisk {
+                location,
+                bin,
+                n_operations: 0,
+                last: at,
+            });
+            row.n_operations += 1;
+        }
+    }
+}
+
+/// The bins that an operation is about.
+fn places_of(body: &Body) -> Vec<(LocationCode, BinCode)> {
+    let bins = |places: &[Option<&Place>]| {
+        let places = places.iter().flatten();
+        places.filter_map(|place| Some((place.location.clone(), place.bin.clone()?))).collect()
+    };
+    match body {
+        Body::Count(count) => bins(&[Some(&count.place)]),
+        Body::CountBin(count) => vec![(count.location.clone(), count.bin.clone())],
+        Body::Receive(receive) => bins(&[Some(&receive.to)]),
+        Body::Pick(pick) => bins(&[Some(&pick.from), pick.to.as_ref()]),
+        Body::Ship(ship) => bins(&[Some(&ship.from)]),
+        Body::Move(moved) => bins(&[Some(&moved.from), Some(&moved.to)]),
+        Body::MovePlate(moved) => bins(&[Some(&moved.to)]),
+        Body::TransferShip(ship) => bins(&[Some(&ship.from)]),
+        Body::TransferReceive(receive) => bins(&[Some(&receive.to)]),
+        Body::Adjust(adjust) => bins(&[Some(&adjust.place)]),
+        Body::Reclassify(change) => bins(&[Some(&change.place)]),
+        Body::Unidentified(found) => bins(&[Some(&found.place)]),
+        Body::Undo(_)
+        | Body::Answer(_)
+        | Body::SignIn(_)
+        | Body::SignOut(_)
+        | Body::Attach(_)
+        | Body::Void(_) => Vec::new(),
+    }
+}
+
+/// Open tasks at the site of the device that belong to one of `operators`.
+fn tasks(tables: &dyn Tables, device: DeviceId, operators: &[OperatorId]) -> Vec<TaskAtRisk> {
+    let site = tables.row::<Devices>(&device).map(|row| row.site);
+    let is_here =
+        |location: &LocationId| tables.row::<Locations>(location).map(|row| row.site) == site;
+    let names = Names(tables);
+    let mut found = Vec::new();
+    let mut n = 0;
+    each_of::<Tasks>(tables, &KeyRange::all(), true, &mut |id: TaskId, task| {
+        n += 1;
+        let assigned = task.assigned.as_ref().filter(|who| operators.contains(who));
+        if let Some(assigned) = assigned
+            && task.state == TaskState::Open
+            && is_here(&task.location)
+        {
+            found.push(TaskAtRisk {
+                task: id.0,
+                location: names.location(task.location),
+                bin: names.bin(task.bin),
+                assigned: assigned.clone(),
+            });
+        }
+        if n < TASKS { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+    });
+    found
+}
