@@ -152,17 +152,14 @@ impl Blobs {
 
     /// The next part to send.
     fn part(&mut self) -> Option<io::Result<BlobPut>> {
-        let hash = match self.next {
-            Some((hash, _offset)) => hash,
-            None => {
-                let is_due = |hash: &&[u8; 32]| {
-                    !self.put_off.contains(*hash) && !self.resting.contains(*hash)
-                };
-                // What the server does not have comes first.
-                let new =
-                    self.files.keys().find(|hash| !self.taken.contains(*hash) && is_due(hash));
-                *new.or_else(|| self.taken.iter().find(is_due))?
-            }
+        let hash = if let Some((hash, _offset)) = self.next {
+            hash
+        } else {
+            let is_due =
+                |hash: &&[u8; 32]| !self.put_off.contains(*hash) && !self.resting.contains(*hash);
+            // What the server does not have comes first.
+            let new = self.files.keys().find(|hash| !self.taken.contains(*hash) && is_due(hash));
+            *new.or_else(|| self.taken.iter().find(is_due))?
         };
         let length = *self.files.get(&hash)?;
         let (offset, wanted) = match self.next {
@@ -329,7 +326,7 @@ impl DeviceCore {
         let blobs = &mut self.blobs;
         blobs.put_off.clear();
         blobs.n_heartbeats = blobs.n_heartbeats.wrapping_add(1);
-        if blobs.n_heartbeats % SAFE_ASKED_EVERY == 0 {
+        if blobs.n_heartbeats.is_multiple_of(SAFE_ASKED_EVERY) {
             blobs.resting.clear();
         }
         if blobs.sent.is_some() {
