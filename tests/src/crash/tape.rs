@@ -80,7 +80,10 @@ impl Seen {
             n_unsent: status.n_unsent,
             n_unanswered: status.n_unanswered,
             cursor: status.cursor.0,
-            docked: nuts.filter_map(|row| row.quantity).map(|quantity| quantity.units()).sum(),
+            docked: nuts
+                .filter_map(|row| row.quantity)
+                .map(protocol::quantity::Quantity::units)
+                .sum(),
             n_photos: device.n_blobs_kept(),
         })
     }
