@@ -11,8 +11,9 @@ use fantoccini::{Client, ClientBuilder, Locator};
 use handheld::Served;
 use hyper_util::client::legacy::connect::HttpConnector;
 use serde_json::json;
+use server_core::intake::command::CommandOrigin;
 
-use crate::house::{ADMINISTRATOR, Hand, House, NUT, OPERATOR, runtime, until};
+use crate::house::{ADMINISTRATOR, Hand, House, NUT, OPERATOR, runtime, until, word};
 
 /// How long a page may take to show something.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -229,6 +230,92 @@ fn a_move_made_without_the_server_shows_at_the_desk_when_it_is_back() {
         assert!(page.contains('7'), "seven lie there: {page}");
         client.close().await.expect("the browser ends");
         served.stop().await;
+    });
+    house.stop();
+}
+
+/// The commands of an accountant before the browser opens: accounts, a receipt, its dearer invoice after
+/// half of it was sold.
+fn traded(house: &House) {
+    let (runtime, running) = house.server();
+    let line = |kind: &str, quantity: &str, more: serde_json::Value| {
+        let mut line = json!({"line_type": kind, "date": "2026-01-05", "item": "NUT",
+            "location": "MAIN", "bin": "A", "quantity": quantity});
+        for (name, value) in more.as_object().expect("fields") {
+            line[name] = value.clone();
+        }
+        json!({"post_item_journal": {"lines": [line]}})
+    };
+    let does = |command: &serde_json::Value| {
+        let command: ledger::command::Command =
+            serde_json::from_value(command.clone()).expect("a command");
+        let origin = CommandOrigin::Desk { user: word(ADMINISTRATOR.0), idempotency: None };
+        let judged = runtime.block_on(running.app().command(origin, &command, None));
+        assert!(judged.is_ok(), "{command:?}: {:?}", judged.err());
+    };
+    does(
+        &json!({"put_item_cost": {"item": "NUT", "inventory_group": "RAW", "product_group": "GOODS"}}),
+    );
+    for account in ["2110", "2111", "5510", "7170", "7190", "7191", "7291"] {
+        does(&json!({"put_gl_account": {"account": account}}));
+    }
+    does(&json!({"put_inventory_posting_setup": {"location": "MAIN", "inventory_group": "RAW",
+        "accounts": {"inventory": "2110", "inventory_interim": "2111"}}}));
+    does(
+        &json!({"put_general_posting_setup": {"product_group": "GOODS", "accounts": {"cogs": "7190",
+        "cogs_interim": "7191", "inventory_adjmt": "7170", "direct_cost_applied": "7291",
+        "invt_accrual_interim": "5510"}}}),
+    );
+    does(&line("purchase", "10", json!({"not_invoiced": true, "unit_cost": "2"})));
+    let entry = newest_entry(house);
+    does(&line("sale", "6", json!({"unit_price": "9", "applies_to": entry})));
+    does(&json!({"invoice_entries": {"date": "2026-01-12",
+        "lines": [{"entry": entry, "quantity": "10", "amount": "30"}]}}));
+}
+
+/// The number of the last item ledger entry.
+fn newest_entry(house: &House) -> u64 {
+    use ledger::tables::Read as _;
+    let tables = house.server().1.app().company().snapshot();
+    let last = tables.last::<ledger::schema::entry::ItemLedger>(&ledger::key::KeyRange::all());
+    last.expect("something was posted").0.0
+}
+
+#[test]
+fn a_late_invoice_is_adjusted_and_posted_in_the_browser_and_the_value_agrees_with_the_accounts() {
+    let (Some(driver), Some(chromium)) =
+        (program(&["chromedriver"]), program(&["chromium", "chromium-browser", "google-chrome"]))
+    else {
+        eprintln!(
+            "\n#### SKIPPED: no chromium with chromedriver here, the browser test did not run ####\n"
+        );
+        return;
+    };
+    let runtime = runtime();
+    let mut house = House::furnished();
+    traded(&house);
+    let profile = tempfile::tempdir().expect("a folder can be made");
+    let chromedriver = Chromedriver::start(&driver);
+    let client = runtime.block_on(chromedriver.browser(&chromium, profile.path()));
+    let desk = house.server().1.url().to_owned();
+    runtime.block_on(async {
+        at_the_desk(&client, &desk).await;
+        client.set_window_size(1_280, 1_600).await.expect("a desk is wide");
+        client.goto(&format!("{desk}/money/runs")).await.expect("the page opens");
+        click(&client, "//form[@action='/money/act/adjust']//button").await;
+        // The run comes and ends on the open page: its stream shows it.
+        shows(&client, "#f-history", "Done").await;
+        client.goto(&format!("{desk}/money/ledger")).await.expect("the page opens");
+        click(&client, "//select[@id='act-test']/option[@value='no']").await;
+        click(&client, "//form[@action='/money/act/post']//button").await;
+        shows(&client, "#f-runs", "Done").await;
+        let compared = format!("{desk}/money/reconciliation?until=2026-01-31");
+        comes_to_show(&client, &compared, ("#f-list", "agree")).await;
+        let list = text(&client, "#f-list").await;
+        assert!(list.contains("12.00"), "four are left at 3.00 each: {list}");
+        let valued = format!("{desk}/money/valuation?until=2026-01-31");
+        comes_to_show(&client, &valued, ("#f-list", "12.00")).await;
+        client.close().await.expect("the browser ends");
     });
     house.stop();
 }
