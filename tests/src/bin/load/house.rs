@@ -4,6 +4,7 @@
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
+use std::time::Duration;
 
 use device_core::engine::Address;
 use ledger::schema::place::SitesByCode;
@@ -25,6 +26,9 @@ use crate::{Problem, company, light};
 const AT_ONCE: usize = 64;
 /// Seconds between two backups, where there are any: often, so that much happens in a short time.
 pub(crate) const BACKUP_EVERY_S: u32 = 20;
+/// How often a start in the same process is tried again, and after how long.
+const RESTART_TRIES: u32 = 300;
+const RESTART_PAUSE: Duration = Duration::from_millis(100);
 /// Seconds between two comparisons of everything.
 const FULL_EVERY_S: u32 = 120;
 
@@ -94,12 +98,26 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<Value, Problem> {
     while let Some(order) = orders.recv().await {
         if order == "restart" {
             running.stop().await;
-            running = Server::start(config.clone()).await?;
+            running = again(&config).await?;
             say(&running);
         }
     }
     running.stop().await;
     Ok(json!({"load": "house"}))
+}
+
+/// Starts in the process in which it has stopped. A backup that was under way lets go of the store a
+/// moment later; a process that ends would have taken it along.
+async fn again(config: &Config) -> Result<Running, Problem> {
+    let mut n_tries = 0;
+    loop {
+        match Server::start(config.clone()).await {
+            Ok(running) => return Ok(running),
+            Err(error) if n_tries >= RESTART_TRIES => return Err(error.into()),
+            Err(_in_use) => n_tries += 1,
+        }
+        tokio::time::sleep(RESTART_PAUSE).await;
+    }
 }
 
 fn say(running: &Running) {
