@@ -138,12 +138,18 @@ fn slice(posting: &mut Posting<'_, '_>, limit: u64, asked: bool) -> Result<(), S
         posting.adjusting = job.follows;
         match work_one(posting, &job) {
             Ok(()) => {}
-            Err(Stop::Refuse(reason)) if !asked => {
+            Err(stop) if asked => return Err(stop),
+            Err(stop) => {
+                let reason = match stop {
+                    Stop::Refuse(reason) => reason,
+                    // The next slice would end there too.
+                    Stop::Overflow => Reason::new(Code::NumberOutOfRange),
+                    Stop::Park(..) => return Err(stop),
+                };
                 posting.draft.restore(before.0);
                 posting.gl_register = before.1;
                 give_up(posting, &job, &reason);
             }
-            Err(stop) => return Err(stop),
         }
     }
     posting.act.operator = operator;

@@ -422,3 +422,39 @@ fn an_order_whose_adjustment_is_refused_keeps_its_mark_and_is_tried_again() {
     books.drain();
     assert_eq!(books.cost(3), "100", "tried again as soon as the day is allowed");
 }
+
+#[test]
+fn an_adjustment_that_leaves_the_range_is_told_and_not_asked_for_for_ever() {
+    use crate::assembly::post::FinishProductionOrder;
+    use crate::costing::work;
+    use crate::schema::money::{AdjustmentWindow, OrderKind};
+    let of_order = |kind, item, amount| {
+        let order = Some((OrderKind::Production, "P1".try_into().unwrap()));
+        let date = "2020-01-05";
+        crate::command::journal::JournalLine { order, ..line(kind, date, item, "1", amount) }
+    };
+    let mut books = Books::new(|_setup| {});
+    books.ok(&put("2020-01-31"));
+    for item in ["BOLT", "AVG"] {
+        books.post(purchase("2020-01-05", item, "1", "1.00"));
+        books.post(of_order(JournalType::Consumption, item, None));
+    }
+    books.post(of_order(JournalType::Output, "NUT", Some("1.00")));
+    books.ok(&Command::FinishProductionOrder(FinishProductionOrder {
+        order: "P1".try_into().unwrap(),
+        date: day("2020-01-10"),
+    }));
+    books.set(|setup| setup.automatic_adjustment = AdjustmentWindow::Always);
+    for entry in [1, 3] {
+        // Each is within the range, what both make is not.
+        books.charge(entry, "2020-01-11", "900000000000000.00");
+        books.drain();
+    }
+    assert!(
+        !work::is_waiting(&books.world.tables),
+        "what cannot be done is not asked for for ever"
+    );
+    let tests = closing_tests(&books.world.tables, day("2020-01-31"));
+    let told: Vec<Code> = tests.into_iter().map(|reason| reason.code).collect();
+    assert_eq!(told, [Code::PeriodHasUnadjustedCosts]);
+}
