@@ -11,28 +11,12 @@ pub mod value;
 
 use ledger::lookup;
 use ledger::schema::LocationId;
-use ledger::schema::entry::EntryType;
 use ledger::schema::money::{ValueType, VarianceType};
 use ledger::tables::Tables;
 
 /// The code of a location; empty for the blank one.
 pub fn location_text(tables: &(impl Tables + ?Sized), location: LocationId) -> String {
     if location.0 == 0 { String::new() } else { lookup::location_text(tables, location) }
-}
-
-/// The word of a type of item ledger entry in answers and files.
-pub const fn entry_word(of: EntryType) -> &'static str {
-    match of {
-        EntryType::Purchase => "purchase",
-        EntryType::Sale => "sale",
-        EntryType::PositiveAdjustment => "positive_adjustment",
-        EntryType::NegativeAdjustment => "negative_adjustment",
-        EntryType::Transfer => "transfer",
-        EntryType::Consumption => "consumption",
-        EntryType::Output => "output",
-        EntryType::AssemblyConsumption => "assembly_consumption",
-        EntryType::AssemblyOutput => "assembly_output",
-    }
 }
 
 /// The word of a type of value entry in answers and files.

@@ -12,7 +12,8 @@ use ledger::valuation::reconciliation::reconciliation;
 use protocol::quantity::Quantity;
 use serde::Serialize;
 
-use super::{entry_word, location_text, value_word};
+use super::{location_text, value_word};
+use crate::view::entry::type_word;
 use crate::view::sheet::{Cell, Line, Sink};
 
 /// A row of the inventory valuation.
@@ -270,7 +271,7 @@ pub fn not_posted(
             item: lookup::item_text(tables, row.value.item),
             location: location_text(tables, row.value.location),
             inventory_group: row.value.inventory_group.clone(),
-            entry_type: entry_word(row.value.entry_type),
+            entry_type: type_word(row.value.entry_type),
             value_type: value_word(row.value.value_type),
             actual: row.actual,
             expected: row.expected,

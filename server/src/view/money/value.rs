@@ -17,7 +17,8 @@ use ledger::tables::{Read as _, Tables, each_of};
 use protocol::quantity::Quantity;
 use serde::Serialize;
 
-use super::{entry_word, location_text, value_word, variance_word};
+use super::{location_text, value_word, variance_word};
+use crate::view::entry::type_word;
 use crate::view::page::{self, Page, PageQuery};
 use crate::view::sheet::{Cell, Line, Sink};
 
@@ -223,7 +224,7 @@ impl EntryValueView {
         let values = values_of(tables, no);
         Some(Self {
             entry: no.0,
-            entry_type: entry_word(entry.entry_type),
+            entry_type: type_word(entry.entry_type),
             posting_date: entry.posting_date,
             location: location_text(tables, entry.location),
             quantity: entry.quantity,
