@@ -100,16 +100,37 @@ impl Write {
         }
     }
 
-    /// Applies those sectors of the write that the dice let through.
-    fn apply_torn(&self, bytes: &mut Vec<u8>, dice: &mut Dice) {
-        let Self::At(at, part) = self else { return self.apply(bytes) };
+    /// The parts of the write by the sector they fall into.
+    fn sectors(&self) -> Vec<(usize, &[u8])> {
+        let Self::At(at, part) = self else { return Vec::new() };
+        let mut sectors = Vec::new();
         let mut start = 0;
         while start < part.len() {
             let end = part.len().min((at + start + 1).next_multiple_of(SECTOR) - at);
-            if dice.heads() {
-                put(bytes, at + start, &part[start..end]);
-            }
+            sectors.push((at + start, &part[start..end]));
             start = end;
+        }
+        sectors
+    }
+}
+
+/// Applies those sectors of the writes that the dice let through. A sector goes to the disk as it
+/// stands in memory: with a later write to it goes every earlier one.
+fn apply_torn(writes: &[Write], bytes: &mut Vec<u8>, dice: &mut Dice) {
+    let mut held: BTreeMap<usize, Vec<(usize, &[u8])>> = BTreeMap::new();
+    for write in writes {
+        if matches!(write, Write::Empty) {
+            write.apply(bytes);
+            held.clear();
+        }
+        for (at, part) in write.sectors() {
+            let sector = held.entry(at / SECTOR).or_default();
+            sector.push((at, part));
+            if dice.heads() {
+                for (at, part) in sector.drain(..) {
+                    put(bytes, at, part);
+                }
+            }
         }
     }
 }
@@ -148,12 +169,14 @@ impl MemoryDisk {
         let mut dice = Dice(if let Cut::Torn { seed } = cut { seed } else { 0 });
         for bytes in inner.files.values_mut() {
             let writes = std::mem::take(&mut bytes.unsynced);
-            for write in &writes {
-                match cut {
-                    Cut::DropUnsynced => {}
-                    Cut::KeepUnsynced => write.apply(&mut bytes.durable),
-                    Cut::Torn { .. } => write.apply_torn(&mut bytes.durable, &mut dice),
+            match cut {
+                Cut::DropUnsynced => {}
+                Cut::KeepUnsynced => {
+                    for write in &writes {
+                        write.apply(&mut bytes.durable);
+                    }
                 }
+                Cut::Torn { .. } => apply_torn(&writes, &mut bytes.durable, &mut dice),
             }
             bytes.live.clone_from(&bytes.durable);
         }

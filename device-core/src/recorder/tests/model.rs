@@ -134,6 +134,24 @@ impl Model {
     }
 }
 
+/// Two notes in one sector, the second one reaching into the next: the sector that is kept has both.
+#[test]
+fn a_torn_second_ack_costs_no_operation() {
+    let lengths = [415, 2375, 2311];
+    for seed in 0..64 {
+        let disk = MemoryDisk::new();
+        let mut recorder = create(&disk);
+        let mut model = Model { incarnation: 1, ..Model::default() };
+        let appends = lengths.into_iter().flat_map(|length| [Step::Append(length), Step::Reopen]);
+        let before = [Step::Ack(0), Step::Lease].into_iter().chain(appends);
+        let after = [Step::Reopen, Step::Ack(0), Step::Ack(170), Step::PowerCut(seed)];
+        for step in before.chain(after) {
+            model.take(&step, &mut recorder, &disk);
+            model.check(&recorder);
+        }
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 150, failure_persistence: None, ..ProptestConfig::default() })]
 
