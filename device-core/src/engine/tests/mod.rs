@@ -1,9 +1,12 @@
 //! The device against a small server: one thread, virtual time, power cuts.
 
 mod beside;
+mod broken;
 mod cases;
+mod generations;
 mod liveness;
 mod orders;
+mod people;
 mod random;
 pub(crate) mod server;
 mod storage;
