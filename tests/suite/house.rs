@@ -15,9 +15,7 @@ use ledger::tables::Read as _;
 use protocol::enrolment::Invitation;
 use protocol::feed::{BinKind, DocumentStatus, Role};
 use protocol::identity::OperationId;
-use protocol::operation::{
-    Body, Condition, Count, DocumentKind, DocumentRef, Goods, Move, Place, Receive, Tracking,
-};
+use protocol::operation::{Body, Count, Goods, Move, Place, Tracking};
 use protocol::quantity::{Quantity, UnitFactor};
 use server::config::Config;
 use server::exchange::cell::Roles;
@@ -352,11 +350,7 @@ fn goods(item: &str, pieces: i32) -> Goods {
 
 /// Pieces of NUT come in on order PO1.
 pub(crate) fn receive(pieces: i32) -> Work {
-    let to = place("DOCK");
-    let body = Receive { to, goods: goods("NUT", pieces), condition: Condition::Good };
-    let no = word("PO1");
-    let document = DocumentRef { kind: DocumentKind::PurchaseOrder, no, line: Some(10_000) };
-    Work { body: Body::Receive(body), document: Some(document) }
+    tests::receipt::nuts(pieces, "MAIN", 10_000)
 }
 
 /// Pieces of NUT are carried.

@@ -25,11 +25,9 @@ use ledger::schema::stock::Stocks;
 use ledger::tables::Read as _;
 use protocol::digest::Sums;
 use protocol::identity::{Hash16, OperationId};
-use protocol::operation::{
-    Body, Condition, DocumentKind, DocumentRef, Goods, Move, Place, Receive, Recorded, Tracking,
-};
+use protocol::operation::{Body, Goods, Move, Place, Recorded};
 use protocol::outcome::Decision;
-use protocol::quantity::{Quantity, UnitFactor};
+use protocol::quantity::Quantity;
 use server_core::feed::OBJECTS;
 use server_core::feed::project::SiteView;
 use server_core::identity::command::MachineCommand;
@@ -42,6 +40,7 @@ use hall::Hall;
 pub use live::{Settled, Trigger, settle};
 pub use mutant::Mutant;
 
+use crate::receipt::{nuts, word};
 use crate::world::company;
 use crate::world::floor::LOCATION;
 
@@ -52,27 +51,8 @@ const WAITING_MAX: usize = 40;
 /// Pieces of NUT at the beginning.
 const OPENING: i128 = 120;
 
-fn word<T: TryFrom<String, Error: std::fmt::Debug>>(text: &str) -> T {
-    T::try_from(text.to_owned()).expect("a short printable code")
-}
-
 fn receive() -> Work {
-    let goods = Goods {
-        item: word("NUT"),
-        variant: None,
-        unit: word("PCS"),
-        factor: UnitFactor::ONE,
-        quantity: Quantity::ONE,
-        base: Quantity::ONE,
-        tracking: Tracking::NONE,
-        expiry: None,
-        raw: None,
-    };
-    let to = Place { location: word(LOCATION), bin: Some(word("DOCK")), plate: None };
-    let body = Receive { to, goods, condition: Condition::Good };
-    let document =
-        DocumentRef { kind: DocumentKind::PurchaseOrder, no: word("PO1"), line: Some(1) };
-    Work { body: Body::Receive(body), document: Some(document) }
+    nuts(1, LOCATION, 1)
 }
 
 fn photo() -> Vec<u8> {
@@ -341,18 +321,11 @@ fn both_sides_agree(hall: &Hall) -> Result<(), String> {
 ///
 /// What was noticed.
 pub fn notice(mutant: Option<Mutant>) -> Result<(), String> {
-    let play = || {
+    caught(|| {
         let mut hall = Hall::with(Fuse::new(None), End::Kill, mutant);
         play_for_mutants(&mut hall)?;
         judge(&hall)
-    };
-    match std::panic::catch_unwind(std::panic::AssertUnwindSafe(play)) {
-        Ok(done) => done,
-        Err(payload) => {
-            let why = payload.downcast_ref::<String>().cloned();
-            Err(format!("it does not even run: {}", why.unwrap_or_default()))
-        }
-    }
+    })
 }
 
 /// A script that gives each mutant its occasion.
@@ -453,6 +426,8 @@ pub struct Trial {
     pub end: End,
     /// What broke.
     pub broke: Option<String>,
+    /// How many trials there are.
+    pub of: usize,
 }
 
 /// Plays the script once, ending a process before step `at`.
@@ -482,7 +457,19 @@ pub fn steps() -> Vec<String> {
 ///
 /// What broke.
 pub fn end_at(step: usize, end: End) -> Result<(), String> {
-    trial(Some(step), end).1
+    caught(|| trial(Some(step), end).1)
+}
+
+/// What `play` says, or what it said when it panicked.
+fn caught(play: impl FnOnce() -> Result<(), String>) -> Result<(), String> {
+    match std::panic::catch_unwind(std::panic::AssertUnwindSafe(play)) {
+        Ok(done) => done,
+        Err(payload) => {
+            let text = payload.downcast_ref::<String>().cloned();
+            let text = text.or_else(|| Some((*payload.downcast_ref::<&str>()?).to_owned()));
+            Err(format!("it does not even run: {}", text.unwrap_or_default()))
+        }
+    }
 }
 
 /// Whether a panic with this payload is the end of a process of the script.
@@ -517,10 +504,10 @@ pub fn enumerate(which: Which, ends: &[End], each: impl FnMut(&Trial) + Send) {
     let each = Mutex::new(each);
     let work = || {
         while let Some((step, end)) = trials.get(next.fetch_add(1, Ordering::Relaxed)).copied() {
-            let broke = trial(Some(step), end).1.err();
+            let broke = end_at(step, end).err();
             let point = names.get(step).cloned().unwrap_or_default();
             let mut each = each.lock().unwrap_or_else(PoisonError::into_inner);
-            each(&Trial { point, step, end, broke });
+            each(&Trial { point, step, end, broke, of: trials.len() });
         }
     };
     let n_threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);

@@ -18,7 +18,8 @@ use server_core::machine::Event;
 
 use super::fuse::Fuse;
 use super::hall::{End, Hall, device_config};
-use super::{begin, come_to_rest, receive, records, word};
+use super::{begin, come_to_rest, receive, records};
+use crate::receipt::word;
 use crate::world::company;
 use crate::world::floor::LOCATION;
 

@@ -9,13 +9,10 @@ use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 use device_core::device::{Device, Settings};
-use device_core::engine::{News, Work};
-use protocol::operation::{
-    Body, Condition, DocumentKind, DocumentRef, Goods, Place, Receive, Tracking,
-};
-use protocol::quantity::{Quantity, UnitFactor};
+use device_core::engine::News;
 use server::config::Config;
 use server::server::Server;
+use tests::receipt::nuts;
 use tokio::sync::broadcast::error::RecvError;
 
 type Problem = Box<dyn std::error::Error + Send + Sync>;
@@ -91,7 +88,7 @@ async fn work(folder: PathBuf, pace: Duration) -> Result<(), Problem> {
     });
     let mut out = std::io::stdout();
     while !is_over.load(Ordering::Relaxed) {
-        let name = device.record(&receive())?;
+        let name = device.record(&nuts(1, "MAIN", 10_000))?;
         writeln!(out, "{} {} {}", name.device, name.incarnation, name.seq)?;
         out.flush()?;
         tokio::time::sleep(pace).await;
@@ -115,26 +112,4 @@ async fn tell_acks(device: Device) {
             Err(RecvError::Closed) => return,
         }
     }
-}
-
-fn receive() -> Work {
-    fn word<T: TryFrom<String, Error: std::fmt::Debug>>(text: &str) -> T {
-        T::try_from(text.to_owned()).expect("a short printable code")
-    }
-    let goods = Goods {
-        item: word("NUT"),
-        variant: None,
-        unit: word("PCS"),
-        factor: UnitFactor::ONE,
-        quantity: Quantity::ONE,
-        base: Quantity::ONE,
-        tracking: Tracking::NONE,
-        expiry: None,
-        raw: None,
-    };
-    let to = Place { location: word("MAIN"), bin: Some(word("DOCK")), plate: None };
-    let body = Receive { to, goods, condition: Condition::Good };
-    let no = word("PO1");
-    let document = DocumentRef { kind: DocumentKind::PurchaseOrder, no, line: Some(10_000) };
-    Work { body: Body::Receive(body), document: Some(document) }
 }

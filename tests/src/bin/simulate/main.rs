@@ -29,6 +29,9 @@ struct Arguments {
     /// Of the crash points only the first and the last of each name.
     #[arg(long)]
     named: bool,
+    /// Of the crash points only this step.
+    #[arg(long)]
+    step: Option<usize>,
     /// Play with a deliberate bug, which must be noticed.
     #[arg(long)]
     bug: Option<String>,
@@ -37,7 +40,10 @@ struct Arguments {
 fn main() -> std::process::ExitCode {
     let arguments = Arguments::parse();
     if arguments.crash_points {
-        return crash_points(arguments.named);
+        return match arguments.step {
+            None => crash_points(arguments.named),
+            Some(step) => crash_point(step),
+        };
     }
     let bug = arguments.bug.as_deref();
     let known = bug.map(|name| Bug::ALL.into_iter().find(|bug| bug.name() == name));
@@ -126,6 +132,17 @@ fn tell(seed: u64, violations: &[String], bug: Option<Bug>) {
     }
 }
 
+/// Ends a side at one step, in every way; panics are told.
+fn crash_point(step: usize) -> std::process::ExitCode {
+    let mut all_held = true;
+    for end in End::ALL {
+        let done = tests::crash::end_at(step, end);
+        all_held &= done.is_ok();
+        println!("step {step}, {end:?}: {done:?}");
+    }
+    if all_held { std::process::ExitCode::SUCCESS } else { std::process::ExitCode::FAILURE }
+}
+
 /// Ends both sides at every durable step; prints how many of how many held.
 fn crash_points(only_named: bool) -> std::process::ExitCode {
     // A process that dies is a panic here: thousands of them need not be told.
@@ -142,7 +159,10 @@ fn crash_points(only_named: bool) -> std::process::ExitCode {
         *name_all += 1;
         *name_held += u64::from(held);
         if let Some(why) = &trial.broke {
-            println!("step {} ({}), {}: {why}", trial.step, trial.point, trial.end.word());
+            println!("step {} ({}), {:?}: {why}", trial.step, trial.point, trial.end);
+        }
+        if n_all % 500 == 0 {
+            println!("… {n_held} of {n_all} held, of {} to be played", trial.of);
         }
     });
     for (name, (held, all)) in &by_name {
