@@ -211,6 +211,10 @@ fn book(page: &mut Page, app: &AppState) {
     if let Some(bytes) = company.store_bytes() {
         page.gauge("store_bytes", "Bytes of the store on disk.", bytes);
     }
+    let memory = company.store_memory();
+    let buffered = "Rows of the store that wait in memory for their file.";
+    page.gauge("store_buffer_bytes", buffered, memory.buffered);
+    page.gauge("store_cache_bytes", "Blocks of the store's files in memory.", memory.cached);
     let safe = snapshot.row::<SafePoints>(&());
     let none = (0, "NaN".to_owned());
     let (safe_intake, age) = safe.map_or(none, |safe| (safe.intake.0, age(safe.at, company.now())));

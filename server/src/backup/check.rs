@@ -78,7 +78,7 @@ fn compare_rows(
     let digests = Digests::of(whole, floor, &mut Pace::full());
     let is_complete = folder.verified()?.is_some_and(|verified| verified.number == n_files);
     if is_complete && folder.rows().exists() {
-        let rows = Store::open(&folder.rows())?.snapshot();
+        let rows = Store::open_beside(&folder.rows())?.snapshot();
         if let Some(table) = Digests::of(&rows, floor, &mut Pace::full()).difference(&digests) {
             let detail = "the snapshot in the folder is not what the records make".to_owned();
             return Err(VerifyError::Differs { table, detail }.into());

@@ -401,7 +401,7 @@ impl Proof<'_> {
     /// The snapshot of the folder, and the verified run that it goes on from; an empty one where it
     /// is missing, cannot be opened, or is behind.
     fn rows(&self, verified: Option<&Verified>) -> Result<(Store, Option<Verified>), BackupError> {
-        let opened = Store::open(&self.folder.rows());
+        let opened = Store::open_beside(&self.folder.rows());
         if let (Ok(rows), Some(verified)) = (&opened, verified) {
             let fold = Fold::of(rows);
             let live = &self.job.snapshot;
@@ -424,7 +424,7 @@ impl Proof<'_> {
         }
         drop(opened);
         remove_rows(self.folder)?;
-        Ok((Store::open(&self.folder.rows())?, None))
+        Ok((Store::open_beside(&self.folder.rows())?, None))
     }
 
     fn compare(

@@ -181,6 +181,11 @@ impl Company {
         self.0.store.disk_bytes().ok()
     }
 
+    /// What the store holds in memory.
+    pub fn store_memory(&self) -> crate::store::Memory {
+        self.0.store.memory()
+    }
+
     /// The last durable decision, and every later one: wait for a change to bring a page up to date.
     pub fn head(&self) -> watch::Receiver<Lsn> {
         self.0.head.clone()

@@ -91,3 +91,35 @@ fn a_store_that_somebody_has_open_says_what_to_do() {
     let error = Store::open(folder.path()).err().unwrap();
     assert!(error.to_string().contains("in use: a server runs"), "{error}");
 }
+
+/// Rows of a kilobyte each.
+fn rows_of_a_kilobyte(from: u64, n: u64) -> Changes {
+    use ledger::schema::case::Dependencies;
+    use protocol::identity::CaseId;
+    let nothing = MemoryTables::new();
+    let mut draft = Draft::over(&nothing);
+    for number in from..from + n {
+        draft.put::<Dependencies>(&("x".repeat(1_000), CaseId(number)), ());
+    }
+    draft.finish()
+}
+
+#[test]
+fn a_store_that_was_written_much_holds_little_of_it_in_memory() {
+    for share in [Share::BESIDE, Share::HOUSE] {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open_with(folder.path(), share).unwrap();
+        let n_parts = 3 * (share.buffer_bytes >> 20);
+        for part in 0..n_parts {
+            store.apply_unsynced(&rows_of_a_kilobyte(part * 1_000, 1_000)).unwrap();
+        }
+        // What is full goes to its file beside the writer, within some writes.
+        let level = share.buffer_bytes + (2 << 20);
+        let is_level = (0..2_000).any(|write| {
+            store.apply(&rows_of_a_kilobyte((n_parts + write) * 1_000, 1)).unwrap();
+            store.memory().buffered <= level
+        });
+        assert!(is_level, "{:?} of {share:?}", store.memory());
+        assert!(store.memory().cached <= share.cache_bytes);
+    }
+}

@@ -74,7 +74,7 @@ impl Scratch {
         if path.exists() {
             std::fs::remove_dir_all(path).map_err(scratch)?;
         }
-        Ok(Self { path: path.to_owned(), store: Store::open(path)? })
+        Ok(Self { path: path.to_owned(), store: Store::open_beside(path)? })
     }
 
     /// The store.

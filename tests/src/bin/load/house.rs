@@ -1,7 +1,7 @@
 //! A server in a process of its own, so that what is measured is the server: the company, and
 //! devices that are enrolled already.
 
-use std::io::{BufRead as _, BufReader, Write as _};
+use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::time::Duration;
@@ -18,6 +18,8 @@ use server::server::{Running, Server};
 use server_core::identity::command::MachineCommand;
 use server_core::intake::command::CommandOrigin;
 use sha2::{Digest as _, Sha256};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 
 use crate::{Problem, company, light};
@@ -234,7 +236,8 @@ impl House {
 
     /// Stops it in good order and starts it again; returns when it listens again.
     pub(crate) async fn restart(&mut self) -> Result<(), Problem> {
-        self.orders.as_mut().ok_or("it runs")?.write_all(b"restart\n")?;
+        let orders = self.orders.as_mut().ok_or("it runs")?;
+        std::io::Write::write_all(orders, b"restart\n")?;
         self.listens().await.map(|_address| ())
     }
 
@@ -273,6 +276,20 @@ impl House {
             threads: figure("Threads:").ok_or("the system counts threads")?,
             files: std::fs::read_dir(format!("/proc/{pid}/fd"))?.count(),
         })
+    }
+
+    /// What it says that its store holds in memory: rows that wait for their file, and its cache; in KiB.
+    pub(crate) async fn store_kib(&self) -> Result<(u64, u64), Problem> {
+        let mut stream = TcpStream::connect(("127.0.0.1", self.port()?)).await?;
+        stream.write_all(b"GET /metrics HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await?;
+        let figure = |name: &str| -> Result<u64, Problem> {
+            let line = answer.lines().find_map(|line| line.strip_prefix(name));
+            let bytes: u64 = line.ok_or("a server says what it counts")?.trim().parse()?;
+            Ok(bytes / 1_024)
+        };
+        Ok((figure("tallyman_store_buffer_bytes ")?, figure("tallyman_store_cache_bytes ")?))
     }
 
     /// Ends it; an error where it does not end well.

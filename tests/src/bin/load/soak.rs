@@ -37,6 +37,8 @@ const N_ITEMS: u32 = 100;
 const PATIENCE: Duration = Duration::from_secs(180);
 /// What the server may have grown from the third to the last quarter: its caches fill up, nothing else.
 const GROWTH_MAX: f64 = 1.15;
+/// Seconds between two looks into the store.
+const LOOK_EVERY: usize = 15;
 /// Open files that may be more at the end: the store's own come and go.
 const FILES_MORE_MAX: usize = 40;
 
@@ -78,10 +80,18 @@ const TROUBLES: [(u32, Trouble); 7] = [
     (90, Trouble::Restart),
 ];
 
-/// The size of the server at one moment.
+/// The size of the server at one moment, and what its store held a moment before.
 struct Sample {
     at: Duration,
     size: Size,
+    store: Held,
+}
+
+/// KiB that a store holds in memory.
+#[derive(Debug, Clone, Copy, Default)]
+struct Held {
+    buffered: u64,
+    cached: u64,
 }
 
 pub(crate) async fn run(arguments: &Arguments) -> Result<Value, Problem> {
@@ -176,7 +186,7 @@ impl Soak {
         let mut prng = Prng::new(arguments.seed);
         let mut troubles = TROUBLES.iter().peekable();
         let mut away: BTreeMap<usize, Instant> = BTreeMap::new();
-        let mut samples = Vec::new();
+        let (mut samples, mut store) = (Vec::new(), Held::default());
         self.begin = Instant::now();
         let mut next = self.begin;
         while self.begin.elapsed() < whole {
@@ -198,7 +208,17 @@ impl Soak {
             {
                 self.make(*trouble, house).await?;
             }
-            samples.push(Sample { at: self.begin.elapsed(), size: house.size()? });
+            let (at, size) = (self.begin.elapsed(), house.size()?);
+            if samples.len() % LOOK_EVERY == 0 {
+                let (buffered, cached) = house.store_kib().await?;
+                store = Held { buffered, cached };
+                println!(
+                    "{:>6.0} s: {} KiB, {buffered} of rows without a file, {cached} of cache",
+                    at.as_secs_f64(),
+                    size.resident_kib
+                );
+            }
+            samples.push(Sample { at, size, store });
         }
         Ok(samples)
     }
@@ -259,7 +279,12 @@ impl Soak {
         );
         for n in 0..4 {
             let Size { resident_kib, threads, files } = quarter(samples, n);
-            println!("quarter {}: {resident_kib} KiB, {threads} threads, {files} files", n + 1);
+            let Held { buffered, cached } = held(samples, n);
+            println!(
+                "quarter {}: {resident_kib} KiB ({buffered} of rows without a file, {cached} of cache), \
+                 {threads} threads, {files} files",
+                n + 1
+            );
         }
         let growth = last.resident_kib as f64 / third.resident_kib.max(1) as f64;
         let figures = json!({
@@ -274,6 +299,8 @@ impl Soak {
             "backup_every_s": BACKUP_EVERY_S,
             "backed_up": verified.map(|verified| verified.to.intake),
             "resident_kib": (0..4).map(|n| quarter(samples, n).resident_kib).collect::<Vec<_>>(),
+            "buffered_kib": (0..4).map(|n| held(samples, n).buffered).collect::<Vec<_>>(),
+            "cached_kib": (0..4).map(|n| held(samples, n).cached).collect::<Vec<_>>(),
             "files": (0..4).map(|n| quarter(samples, n).files).collect::<Vec<_>>(),
             "growth": round(growth),
         });
@@ -291,18 +318,36 @@ impl Soak {
     }
 }
 
+/// What was seen in one quarter of the time.
+fn in_quarter(samples: &[Sample], n: u32) -> impl Iterator<Item = &Sample> {
+    let whole = samples.last().map_or(Duration::ZERO, |sample| sample.at);
+    samples
+        .iter()
+        .filter(move |sample| sample.at >= whole * n / 4 && sample.at <= whole * (n + 1) / 4)
+}
+
+fn middle(of: impl Iterator<Item = u64>) -> u64 {
+    let mut all: Vec<u64> = of.collect();
+    all.sort_unstable();
+    all.get(all.len() / 2).copied().unwrap_or_default()
+}
+
 /// The middle size of one quarter of the time.
 fn quarter(samples: &[Sample], n: u32) -> Size {
-    let whole = samples.last().map_or(Duration::ZERO, |sample| sample.at);
-    let in_it = |sample: &&Sample| sample.at >= whole * n / 4 && sample.at <= whole * (n + 1) / 4;
-    let mut sizes: Vec<Size> = samples.iter().filter(in_it).map(|sample| sample.size).collect();
-    let middle = |of: fn(&Size) -> u64, sizes: &mut Vec<Size>| {
-        sizes.sort_by_key(of);
-        sizes.get(sizes.len() / 2).map_or(0, of)
+    let of = |figure: fn(&Size) -> u64| {
+        middle(in_quarter(samples, n).map(|sample| figure(&sample.size)))
     };
     Size {
-        resident_kib: middle(|size| size.resident_kib, &mut sizes),
-        threads: middle(|size| size.threads, &mut sizes),
-        files: usize::try_from(middle(|size| size.files as u64, &mut sizes)).unwrap_or_default(),
+        resident_kib: of(|size| size.resident_kib),
+        threads: of(|size| size.threads),
+        files: usize::try_from(of(|size| size.files as u64)).unwrap_or_default(),
     }
+}
+
+/// What the store held in the middle of one quarter of the time.
+fn held(samples: &[Sample], n: u32) -> Held {
+    let of = |figure: fn(&Held) -> u64| {
+        middle(in_quarter(samples, n).map(|sample| figure(&sample.store)))
+    };
+    Held { buffered: of(|held| held.buffered), cached: of(|held| held.cached) }
 }
