@@ -210,6 +210,7 @@ codes! {
     ImportIncomplete = "import_incomplete",
     ImportDone = "import_done",
     TokenScope = "token_scope",
+    DeviceLost = "device_lost",
 }
 
 impl fmt::Display for Code {

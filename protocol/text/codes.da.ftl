@@ -335,3 +335,5 @@ import_done = Importen er allerede udført.
     .next = Der er intet at gøre.
 token_scope = Nøglen må ikke dette.
     .next = Brug en nøgle med området { $scope }, eller log ind.
+device_lost = En tabt enhed arbejdede her sidst.
+    .next = Tæl det, der ligger her.

@@ -336,3 +336,5 @@ import_done = The import was done before.
     .next = Nothing to do.
 token_scope = The token may not do this.
     .next = Use a token with the scope { $scope }, or sign in.
+device_lost = A lost device was last at work here.
+    .next = Count what lies here.

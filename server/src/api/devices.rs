@@ -4,6 +4,7 @@
 //! `POST /devices/{device}/state` `{"state": "active" | "suspended" | "revoked"}` → 204.
 //! `POST /devices/{device}/lost` → 204: nobody waits for what it may still hold.
 //! `GET /devices/{device}/risk` → [`Risk`]: where to look when a device with unsent work is lost.
+//! `POST /devices/{device}/counts` → [`Risk`]: has its bins counted, blind, where nobody is asked yet.
 //! `POST /devices/{device}/order` `{"order": "drain_then_wipe" | "wipe_now" | "rotate_key", "days":
 //! 1..=365}` → 204: it comes signed at the next contact, for so many days (30 where none is named).
 //! A wipe cannot be undone. Needs an administrator.
@@ -16,6 +17,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::routing::{get, post};
 use axum::{Json, Router};
+use ledger::command::Command;
 use ledger::schema::identity::{DeviceState, Devices};
 use ledger::schema::place::SitesByCode;
 use ledger::tables::Read as _;
@@ -79,6 +81,7 @@ pub(super) fn router() -> Router<AppState> {
         .route("/devices/{device}/state", post(set_state))
         .route("/devices/{device}/lost", post(declare_lost))
         .route("/devices/{device}/risk", get(risk_list))
+        .route("/devices/{device}/counts", post(ask_counts))
         .route("/devices/{device}/order", post(order))
         .route("/gaps", get(list_gaps))
         .route("/gaps/{device}/{incarnation}/{from}/lost", post(declare_gap_lost))
@@ -149,6 +152,22 @@ async fn risk_list(
     signed_in.demand_reading(None)?;
     let device = known_device(&app, id)?;
     Ok(Json(risk::risk(&app.company().snapshot(), device)))
+}
+
+async fn ask_counts(
+    State(app): State<AppState>,
+    signed_in: SignedIn,
+    headers: HeaderMap,
+    Named(id): Named<u32>,
+) -> Result<Json<Risk>, Problem> {
+    signed_in.demand(Role::Supervisor, None)?;
+    let device = known_device(&app, id)?;
+    let at_risk = || risk::risk(&app.company().snapshot(), device);
+    if let Some(ask) = at_risk().counts() {
+        let origin = desk_origin(&signed_in, &headers)?;
+        app.command(origin, &Command::AskCounts(ask), None).await?;
+    }
+    Ok(Json(at_risk()))
 }
 
 #[derive(Deserialize)]

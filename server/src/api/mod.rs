@@ -14,7 +14,7 @@
 //! | `GET /operations`, `/operations/{operation}`, `/entries/items`, `/entries/warehouse`, `/counts` | [`operations`] |
 //! | `GET /cases`, `/cases/{case}`, `POST /cases/{case}/preview`, `POST /cases/{case}/decision`, `GET /tasks` | [`cases`] |
 //! | `GET /documents`, `/documents/{kind}/{no}` | [`documents`] |
-//! | `GET /devices`, `POST /devices/{device}/state`, `/devices/{device}/lost`, `/devices/{device}/risk`, `/devices/{device}/order`, `/gaps`, `/enrolment-codes` | [`devices`] |
+//! | `GET /devices`, `POST /devices/{device}/state`, `/devices/{device}/lost`, `/devices/{device}/risk`, `/devices/{device}/counts`, `/devices/{device}/order`, `/gaps`, `/enrolment-codes` | [`devices`] |
 //! | `GET /people`, `PUT /people/{operator}` | [`people`] |
 //! | `GET POST /tokens`, `DELETE /tokens/{id}` | [`tokens`] |
 //! | `POST /commands`, `POST /work` | [`commands`] |

@@ -32,6 +32,7 @@ use crate::api::problem::Problem;
 use crate::desk::session::SignedIn;
 use crate::secret;
 use crate::state::AppState;
+use crate::view::risk::risk;
 
 pub(super) type Pairs = Form<Vec<(String, String)>>;
 
@@ -210,7 +211,7 @@ fn device_command(
     }
 }
 
-/// Suspends, resumes, revokes a device, or declares it lost.
+/// Suspends, resumes, revokes a device, declares it lost, or has the bins counted where it was at work.
 pub(super) async fn change_device(
     State(app): State<AppState>,
     headers: HeaderMap,
@@ -223,13 +224,26 @@ pub(super) async fn change_device(
     };
     let device = DeviceId(device);
     let (form, now) = (Query::new(pairs), app.company().now());
-    let command = device_command(&app.company().snapshot(), (device, &action), (&form, now));
-    let done = match (actor.signed_in.demand(Role::Supervisor, None), command) {
+    let raw = {
+        let view = app.company().snapshot();
+        match action.as_str() {
+            "counts" => {
+                Ok(risk(&view, device).counts().map(|ask| Command::AskCounts(ask).encode()))
+            }
+            _ => device_command(&view, (device, &action), (&form, now))
+                .map(|command| Some(command.encode())),
+        }
+    };
+    let done = match (actor.signed_in.demand(Role::Supervisor, None), raw) {
         (Err(problem), _) | (Ok(()), Err(problem)) => Err(problem),
-        (Ok(()), Ok(command)) => app.raw_command(origin(&actor), command.encode(), None).await,
+        // Each bin is asked for already.
+        (Ok(()), Ok(None)) => Ok(()),
+        (Ok(()), Ok(Some(raw))) => {
+            app.raw_command(origin(&actor), raw, None).await.map(|_judged| ())
+        }
     };
     match done {
-        Ok(_judged) => Redirect::to(&format!("/devices/{device}")).into_response(),
+        Ok(()) => Redirect::to(&format!("/devices/{device}")).into_response(),
         Err(problem) => problem_page(&actor.context, &problem),
     }
 }

@@ -16,6 +16,7 @@ use tokio_tungstenite::tungstenite::Message;
 
 use super::house::{House, PASSWORD, all_is_judged, sign_in};
 use super::http::Client;
+use super::pages::form;
 use super::socket::{Socket, TestDevice};
 use crate::config::Config;
 use crate::open::open_over;
@@ -122,6 +123,22 @@ async fn a_lost_device_leaves_a_list_of_where_to_look() {
     assert_eq!(house.boss.post(&format!("{address}/lost"), &json!({})).await.status, 204);
     let page = house.boss.get(&page).await.body;
     assert!(page.contains("Where to look") && page.contains("A-02"), "{page}");
+    assert!(page.contains("Have the bins counted: 1"), "{page}");
+    assert_eq!(risk["places"][0]["count"], json!(null));
+    // Once from the page, and once more by a program: it is asked once.
+    let act = format!("/devices/{}/counts", device.device);
+    let (status, _head, body) = form(&house.boss, &act, &[]).await;
+    assert_eq!(status, 303, "{body}");
+    let again = house.boss.post(&format!("{address}/counts"), &json!({})).await;
+    assert_eq!(again.status, 200, "{again:?}");
+    let task = again.json()["places"][0]["count"].clone();
+    assert!(task.is_u64(), "{again:?}");
+    let tasks = house.boss.get("/api/v1/tasks").await.json();
+    let about: Vec<_> = tasks["rows"].as_array().unwrap().iter().collect();
+    assert_eq!(about.len(), 1, "{tasks}");
+    assert_eq!((&about[0]["bin"], &about[0]["reason"]), (&json!("A-02"), &json!("device_lost")));
+    let page = house.boss.get(&format!("/devices/{}", device.device)).await.body;
+    assert!(page.contains("count asked for") && !page.contains(&act), "{page}");
     assert_eq!(house.boss.get("/api/v1/devices/99/risk").await.status, 404);
 }
 

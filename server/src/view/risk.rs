@@ -7,13 +7,16 @@ use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
+use ledger::command::stock::{AskCounts, BinOf};
+use ledger::conflict::task::whole_bin_count;
 use ledger::key::KeyRange;
-use ledger::schema::LocationId;
 use ledger::schema::book::{Intake, Intakes};
 use ledger::schema::case::{TaskState, Tasks};
 use ledger::schema::identity::{Devices, Incarnations};
-use ledger::schema::place::Locations;
+use ledger::schema::place::{BinsByCode, Locations, LocationsByCode};
+use ledger::schema::{BinId, LocationId};
 use ledger::tables::{Read as _, Tables, each_of};
+use protocol::code::Code;
 use protocol::identity::{DeviceId, Incarnation, Seq, ServerTime, TaskId};
 use protocol::operation::{Body, DocumentKind, Place, Recorded};
 use protocol::words::{BinCode, DocumentNo, LocationCode, OperatorId};
@@ -38,6 +41,10 @@ pub struct PlaceAtRisk {
     pub n_operations: u64,
     /// When the newest of them arrived.
     pub last: ServerTime,
+    /// Whether the bin is there still.
+    pub is_there: bool,
+    /// The open task to count it.
+    pub count: Option<u64>,
 }
 
 /// A document that a device worked for.
@@ -81,6 +88,17 @@ pub struct Risk {
     pub tasks: Vec<TaskAtRisk>,
 }
 
+impl Risk {
+    /// Asks for a count of the bins that nobody is asked to count yet; none when there are none.
+    pub fn counts(&self) -> Option<AskCounts> {
+        let to_count = self.places.iter().filter(|place| place.is_there && place.count.is_none());
+        let bins: Vec<BinOf> = to_count
+            .map(|place| BinOf { location: place.location.clone(), bin: place.bin.clone() })
+            .collect();
+        (!bins.is_empty()).then_some(AskCounts { bins, reason: Code::DeviceLost, blind: true })
+    }
+}
+
 /// What may be wrong because `device` is silent.
 pub fn risk(tables: &dyn Tables, device: DeviceId) -> Risk {
     let said = tables.row::<Statements>(&device);
@@ -91,6 +109,12 @@ pub fn risk(tables: &dyn Tables, device: DeviceId) -> Risk {
         }
     }
     let mut places: Vec<PlaceAtRisk> = found.places.into_values().collect();
+    for place in &mut places {
+        let at = bin_of(tables, place);
+        place.is_there = at.is_some();
+        let open = at.and_then(|(location, bin)| whole_bin_count(tables, location, bin));
+        place.count = open.map(|task| task.0);
+    }
     places.sort_by_key(|place| std::cmp::Reverse(place.last));
     let mut documents: Vec<DocumentAtRisk> = found.documents.into_values().collect();
     documents.sort_by_key(|document| std::cmp::Reverse(document.last));
@@ -102,6 +126,11 @@ pub fn risk(tables: &dyn Tables, device: DeviceId) -> Risk {
         places,
         documents,
     }
+}
+
+fn bin_of(tables: &dyn Tables, place: &PlaceAtRisk) -> Option<(LocationId, BinId)> {
+    let location = *tables.row::<LocationsByCode>(&place.location)?;
+    Some((location, *tables.row::<BinsByCode>(&(location, place.bin.clone()))?))
 }
 
 /// The last operations that arrived from a device, the newest first.
@@ -157,6 +186,8 @@ impl Found {
                 bin,
                 n_operations: 0,
                 last: at,
+                is_there: false,
+                count: None,
             });
             row.n_operations += 1;
         }

@@ -177,6 +177,8 @@ commands! {
     Handle(Handle) = "handle";
     /// The instant of a count journal: what is entered later was counted now.
     CalculateCounts(stock::CalculateCounts) = "calculate_counts";
+    /// See [`stock::AskCounts`].
+    AskCounts(stock::AskCounts) = "ask_counts";
     /// See [`EnterCounts`].
     EnterCounts(EnterCounts) = "enter_counts";
     /// See [`Batch`].
@@ -354,6 +356,7 @@ pub fn run(posting: &mut Posting<'_, '_>, command: &Command) -> Result<(), Stop>
         Command::GrantRole(grant) => people::grant_role(posting, grant),
         Command::RevokeRole(revoke) => people::revoke_role(posting, revoke),
         Command::CalculateCounts(calculate) => stock::calculate(posting, calculate),
+        Command::AskCounts(ask) => stock::ask_counts(posting, ask),
         Command::EnterCounts(entered) => {
             count::observation::judge_journal_count(posting, entered.calculated, &entered.counts)
         }

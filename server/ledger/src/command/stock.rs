@@ -1,11 +1,15 @@
 //! Commands about what lies where: opening stock, count journals, settlement, decisions.
 
+use protocol::code::Code;
+use protocol::feed::TaskKind;
 use protocol::identity::{CaseId, OperationId};
 use protocol::operation::{Goods, Place};
-use protocol::words::LocationCode;
+use protocol::outcome::Reason;
+use protocol::words::{BinCode, LocationCode};
 use serde::{Deserialize, Serialize};
 
 use crate::command::out_of_range;
+use crate::conflict::{TaskDraft, request_task};
 use crate::count::settlement::SiteWatermark;
 use crate::lookup;
 use crate::movement::carry::Motion;
@@ -14,6 +18,7 @@ use crate::movement::spot::{self, End};
 use crate::posting::{Posting, Stop};
 use crate::schema::case::Choice;
 use crate::schema::entry::{EntryReason, EntryType};
+use crate::schema::{BinId, PlateId, VariantId};
 
 /// Stock that is there when the company starts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,6 +34,27 @@ pub struct OpeningStock {
 pub struct CalculateCounts {
     /// The location that is counted.
     pub location: LocationCode,
+}
+
+/// A bin of a location.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BinOf {
+    /// The location, which has bins.
+    pub location: LocationCode,
+    /// The bin.
+    pub bin: BinCode,
+}
+
+/// Ask for a count of whole bins: one task each, and none where the same is asked already.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AskCounts {
+    /// The bins.
+    pub bins: Vec<BinOf>,
+    /// Why.
+    pub reason: Code,
+    /// Whoever counts must not know what the book says.
+    #[serde(default)]
+    pub blind: bool,
 }
 
 /// Judge the counts that are due.
@@ -80,5 +106,35 @@ pub(crate) fn calculate(
 ) -> Result<(), Stop> {
     // The instant is that of the command's own intake record: there is nothing else to keep.
     lookup::location(posting.draft, &calculate.location).map_err(Stop::Refuse)?;
+    Ok(())
+}
+
+pub(crate) fn ask_counts(posting: &mut Posting<'_, '_>, ask: &AskCounts) -> Result<(), Stop> {
+    if ask.bins.is_empty() {
+        return Err(out_of_range("bins"));
+    }
+    for place in &ask.bins {
+        let (id, location) =
+            lookup::location(posting.draft, &place.location).map_err(Stop::Refuse)?;
+        let bin = lookup::bin(posting.draft, (id, &location), Some(&place.bin));
+        let bin = bin.map_err(Stop::Refuse)?;
+        if bin == BinId(0) {
+            let unknown = Reason::new(Code::BinUnknown).word("bin", &place.bin);
+            return Err(Stop::Refuse(unknown.word("location", &place.location)));
+        }
+        let task = TaskDraft {
+            kind: TaskKind::Count,
+            location: id,
+            bin,
+            item: None,
+            variant: VariantId(0),
+            plate: PlateId(0),
+            reason: ask.reason.as_str().to_owned(),
+            not_by: None,
+            blind: ask.blind,
+            case: None,
+        };
+        request_task(posting, task);
+    }
     Ok(())
 }

@@ -133,6 +133,16 @@ pub(crate) fn open_count_tasks(
         .collect()
 }
 
+/// The open task to count the whole bin.
+pub fn whole_bin_count(
+    tables: &(impl Tables + ?Sized),
+    location: LocationId,
+    bin: BinId,
+) -> Option<TaskId> {
+    let about = (location, bin, kind_number(TaskKind::Count), None::<ItemId>);
+    tables.list::<OpenTasks>(&KeyRange::prefix(&about)).first().map(|(key, _row)| key.5)
+}
+
 /// Whether somebody counts in the bin without knowing the book: its quantities are withheld.
 pub(crate) fn is_counted_blind(
     tables: &(impl Tables + ?Sized),

@@ -145,7 +145,10 @@ fn roles_for(command: &Command) -> &'static [Role] {
         | Command::PutOperator(_)
         | Command::GrantRole(_)
         | Command::RevokeRole(_) => &[],
-        Command::Settle(_) | Command::JudgeAgain(_) | Command::Decide(_) => &[Role::Supervisor],
+        Command::Settle(_)
+        | Command::JudgeAgain(_)
+        | Command::Decide(_)
+        | Command::AskCounts(_) => &[Role::Supervisor],
         Command::SetInventorySetup(_)
         | Command::PutUserSetup(_)
         | Command::PutGlAccount(_)

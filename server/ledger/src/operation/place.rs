@@ -25,10 +25,9 @@ pub(super) fn of_command(tables: &impl Tables, command: &Command) -> LocationId 
         Command::OpeningStock(stock) => id(&stock.place.location),
         Command::CalculateCounts(calculate) => id(&calculate.location),
         Command::EnterCounts(entered) => {
-            let mut places = entered.counts.iter().map(|count| id(&count.place.location));
-            let first = places.next().unwrap_or_default();
-            if places.all(|other| other == first) { first } else { LocationId(0) }
+            one_of(entered.counts.iter().map(|count| id(&count.place.location)))
         }
+        Command::AskCounts(ask) => one_of(ask.bins.iter().map(|place| id(&place.location))),
         Command::PutDocument(put) => {
             // Who changes a document must be of the place that handles it now, and from now on.
             let now = tables.row::<Documents>(&(put.kind, put.no.clone()));
@@ -49,6 +48,12 @@ pub(super) fn of_command(tables: &impl Tables, command: &Command) -> LocationId 
             .map_or(LocationId(0), |stock| stock.location),
         _ => LocationId(0),
     }
+}
+
+/// The place, where all are the same.
+fn one_of(mut places: impl Iterator<Item = LocationId>) -> LocationId {
+    let first = places.next().unwrap_or_default();
+    if places.all(|other| other == first) { first } else { LocationId(0) }
 }
 
 fn of_work(handle: &Handle) -> Option<LocationCode> {

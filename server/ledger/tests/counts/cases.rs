@@ -696,3 +696,33 @@ fn settling_goes_on_where_it_stopped() {
     world.settle("14:01");
     assert_eq!(waiting(&world), 0);
 }
+
+#[test]
+fn bins_are_asked_to_be_counted_once_each_and_a_count_of_the_whole_bin_answers() {
+    use ledger::command::stock::{AskCounts, BinOf};
+    use protocol::code::Code;
+    let mut world = World::new();
+    world.opening("A-1", "X", "100");
+    let of =
+        |bin: &str| BinOf { location: "MAIN".try_into().unwrap(), bin: bin.try_into().unwrap() };
+    let ask = |bins: &[&str]| {
+        let bins = bins.iter().map(|bin| of(bin)).collect();
+        Command::AskCounts(AskCounts { bins, reason: Code::DeviceLost, blind: true })
+    };
+    let nowhere = world.desk(&ask(&["A-1", "NOWHERE"]));
+    assert_eq!(world.codes(nowhere), ["bin_unknown"]);
+    assert!(world.open_tasks().is_empty(), "it is refused whole");
+    world.clock("09:00");
+    for _time in 0..2 {
+        let asked = world.desk(&ask(&["A-1", "A-2", "A-1"]));
+        assert_eq!(world.outcome(asked).outcome.decision, Decision::Accepted);
+        let tasks = world.open_tasks();
+        assert_eq!(tasks.len(), 2, "{tasks:?}");
+        assert!(tasks.iter().all(|task| task.reason == "device_lost" && task.blind));
+    }
+    world.online(1, "10:00", &count("A-1", "X", "100"));
+    assert_eq!(world.open_tasks().len(), 2, "one item is not the bin");
+    let lines = vec![goods("X", "100")];
+    world.online(1, "10:10", &count_bin("A-1", lines));
+    assert_eq!(world.open_tasks().len(), 1);
+}

@@ -371,8 +371,24 @@ fn at_risk(
             h3 { (context.t("at-risk-bins")) }
             ul { @for place in &risk.places {
                 li { (code(place.location.as_str())) " " (code(place.bin.as_str())) " "
-                    span class="muted" { (format::instant(context, place.last)) } }
+                    span class="muted" { (format::instant(context, place.last)) }
+                    @if let Some(task) = place.count {
+                        " " (part::badge(Tone::Waiting, &context.t("at-risk-asked")))
+                        " #" (task)
+                    }
+                    @if !place.is_there {
+                        " " (part::badge(Tone::Warn, &context.t("at-risk-gone")))
+                    }
+                }
             } }
+            @if let Some(ask) = risk.counts().filter(|_ask| context.may_decide()) {
+                form method="post" action={ "/devices/" (id) "/counts" } {
+                    button type="submit" {
+                        (context.say("at-risk-count", &[("n", &ask.bins.len().to_string())]))
+                    }
+                    " " span class="muted" { (context.t("at-risk-count-text")) }
+                }
+            }
         }
         @if !risk.documents.is_empty() {
             h3 { (context.t("at-risk-documents")) }

@@ -622,6 +622,10 @@ need-room = Disken er næsten fuld ({ $n } MiB fri): der tages ikke imod nyt arb
 at-risk = Hvor der skal ses efter
 at-risk-text = Den meldte { $n } handlinger, som ingen andre har. Her er de steder og papirer, som dens folk sidst arbejdede med: tæl placeringerne, og se, om papirerne passer. Kommer enheden tilbage, bogføres alt som sædvanligt.
 at-risk-bins = Placeringer, der skal tælles
+at-risk-asked = optælling er bestilt
+at-risk-gone = placeringen findes ikke mere
+at-risk-count = Få placeringerne talt: { $n }
+at-risk-count-text = Bestiller en blind optælling af hver placering, som ingen er bedt om at tælle endnu. Skannerne viser det inden for et sekund.
 at-risk-documents = Papirer
 at-risk-tasks = Opgaver, der måske er udført
 

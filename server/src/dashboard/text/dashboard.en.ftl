@@ -622,6 +622,10 @@ need-room = The disk is nearly full ({ $n } MiB free): no new work is taken
 at-risk = Where to look
 at-risk-text = It said that it had { $n } operations that nobody else has. These are the places and papers that its people worked at last: count the bins, and look whether the papers are right. When the device comes back, everything is posted as usual.
 at-risk-bins = Bins to be counted
+at-risk-asked = count asked for
+at-risk-gone = bin no longer there
+at-risk-count = Have the bins counted: { $n }
+at-risk-count-text = Asks for a blind count of each bin that nobody is asked to count yet. Scanners show it within a second.
 at-risk-documents = Papers
 at-risk-tasks = Tasks that may have been done
 
