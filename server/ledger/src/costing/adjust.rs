@@ -1,12 +1,13 @@
 //! Adjustment of one item, mark by mark (COSTING 8.3, 8.4, 10.2).
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 
 use chrono::NaiveDate;
 use protocol::quantity::Quantity;
 
 use crate::costing::value::values_of;
-use crate::costing::{average, date, fits, method_of, minus, plus};
+use crate::costing::{aside, average, date, fits, method_of, minus, plus};
 use crate::key::KeyRange;
 use crate::money::{Money, UnitAmount};
 use crate::posting::{Posting, Stop};
@@ -413,7 +414,7 @@ impl Posting<'_, '_> {
 
     /// Whether a revaluation counts for a decrease: for one that was posted before it only when it is
     /// dated later (COSTING 11.4).
-    fn is_affected(&self, decrease: EntryNo, (no, value): (EntryNo, &ValueEntry)) -> bool {
+    pub(crate) fn is_affected(&self, decrease: EntryNo, (no, value): (EntryNo, &ValueEntry)) -> bool {
         if value.applies_to.0 != 0
             && let Some(original) = self.draft.row::<ValueLedger>(&value.applies_to)
         {
@@ -459,39 +460,50 @@ impl Posting<'_, '_> {
         self.move_valuation(decrease, date)
     }
 
-    /// Moves the valuation date of a decrease to `date`, unless it counts from a later one.
+    /// Moves the valuation date of a decrease to `date`, unless it counts from a later one. What an entry is
+    /// to its average depends on what it takes its cost from: all that follow leave the averages before
+    /// anything moves, and enter them again behind it.
     fn move_valuation(&mut self, decrease: EntryNo, date: NaiveDate) -> Result<(), Stop> {
+        let moves = self.moves_with(decrease, date);
+        let mut touched: BTreeSet<EntryNo> = moves.keys().copied().collect();
+        let mut waiting: Vec<EntryNo> = moves.keys().copied().collect();
+        while let Some(no) = waiting.pop() {
+            waiting.extend(aside::followers(self, no).into_iter().filter(|no| touched.insert(*no)));
+        }
+        touched.retain(|no| self.is_valued(*no));
+        for no in touched.iter().rev() {
+            average::leaves(self, *no)?;
+        }
+        for (no, date) in moves {
+            self.set_valuation(no, date);
+        }
+        for no in touched {
+            average::enters(self, no)?;
+        }
+        Ok(())
+    }
+
+    /// The entries that count from another date when a decrease counts from `date`.
+    fn moves_with(&self, decrease: EntryNo, date: NaiveDate) -> BTreeMap<EntryNo, NaiveDate> {
+        let mut moves = BTreeMap::new();
         let mut waiting = vec![(decrease, date)];
         while let Some((no, date)) = waiting.pop() {
-            if self.state(no).valuation_date >= date {
+            let counts = |moves: &BTreeMap<EntryNo, NaiveDate>, no: EntryNo| {
+                moves.get(&no).copied().unwrap_or_else(|| self.state(no).valuation_date)
+            };
+            if counts(&moves, no) >= date {
                 continue;
             }
-            let valued = self.is_valued(no);
-            let dependants = self.takers_of(no);
-            if valued {
-                for taker in &dependants {
-                    average::leaves(self, *taker)?;
-                }
-                average::leaves(self, no)?;
-            }
-            self.set_valuation(no, date);
-            for taker in &dependants {
-                let own = self.state(*taker).valuation_date;
-                self.set_valuation(*taker, own.max(date));
-            }
-            if valued {
-                average::enters(self, no)?;
-                for taker in &dependants {
-                    average::enters(self, *taker)?;
-                }
-            }
-            for taker in dependants {
-                let latest = self.state(taker).latest_valuation;
+            moves.insert(no, date);
+            for taker in self.takers_of(no) {
+                let own = counts(&moves, taker).max(date);
+                moves.insert(taker, own);
+                let latest = self.state(taker).latest_valuation.max(own);
                 let supplied = self.supplied_by(taker);
                 waiting.extend(supplied.into_iter().map(|next| (next, latest)));
             }
         }
-        Ok(())
+        moves
     }
 
     fn set_valuation(&mut self, no: EntryNo, date: NaiveDate) {
@@ -503,7 +515,7 @@ impl Posting<'_, '_> {
     }
 
     /// The increases that take their cost from a decrease.
-    fn takers_of(&self, decrease: EntryNo) -> Vec<EntryNo> {
+    pub(crate) fn takers_of(&self, decrease: EntryNo) -> Vec<EntryNo> {
         let mut takers: Vec<EntryNo> = self
             .draft
             .list::<ApplicationsByOutbound>(&KeyRange::prefix(&(decrease,)))
@@ -518,7 +530,7 @@ impl Posting<'_, '_> {
     }
 
     /// The decreases that an increase supplies.
-    fn supplied_by(&self, increase: EntryNo) -> Vec<EntryNo> {
+    pub(crate) fn supplied_by(&self, increase: EntryNo) -> Vec<EntryNo> {
         let mut supplied: Vec<EntryNo> = self
             .draft
             .list::<ApplicationsByInbound>(&KeyRange::prefix(&(increase,)))

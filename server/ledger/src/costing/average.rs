@@ -7,6 +7,7 @@
 use chrono::NaiveDate;
 use protocol::quantity::Quantity;
 
+use crate::costing::aside::{self, Class, class_of};
 use crate::costing::{date, fits, item_cost, method_of, minus, plus, rebuild, setup};
 use crate::key::KeyRange;
 use crate::money::Money;
@@ -38,19 +39,6 @@ pub fn pool_of(
     }
 }
 
-/// What an entry is to the average of its pool.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Class {
-    /// It brings quantity and value.
-    Increase,
-    /// It leaves with its own cost.
-    Fixed,
-    /// It is valued by the average.
-    ByAverage,
-    /// Its cost comes from that decrease of the same pool and period: both are left out.
-    Aside(EntryNo),
-}
-
 /// Whether a decrease is valued by average.
 pub(crate) fn is_by_average(
     posting: &Posting<'_, '_>,
@@ -60,23 +48,6 @@ pub(crate) fn is_by_average(
     entry.quantity.is_negative()
         && entry.applies_to.0 == 0
         && method_of(&*posting.draft, entry.item) == CostingMethod::Average
-}
-
-fn class_of(posting: &Posting<'_, '_>, no: EntryNo) -> Class {
-    let entry = posting.entry(no);
-    if entry.quantity.is_negative() {
-        return if entry.applies_to.0 == 0 { Class::ByAverage } else { Class::Fixed };
-    }
-    if entry.applies_from.0 == 0 {
-        return Class::Increase;
-    }
-    let from = posting.entry(entry.applies_from);
-    let setup = setup(&*posting.draft);
-    let pool =
-        |entry: &ItemLedgerEntry| pool_of(&setup, (entry.item, entry.variant, entry.location));
-    let period = |no| date::period_end(&*posting.draft, &setup, posting.state(no).valuation_date);
-    let same = pool(&from) == pool(&entry) && period(entry.applies_from) == period(no);
-    if same && from.applies_to.0 == 0 { Class::Aside(entry.applies_from) } else { Class::Increase }
 }
 
 /// What a value entry changes in the averages; the first one of an entry brings its quantity along.
@@ -96,29 +67,28 @@ pub(crate) fn value_written(
     }
     let total = plus(value.cost_actual, value.cost_expected)?;
     if value.value_type == ValueType::Revaluation
-        && has_a_place(posting, (value.entry, class), value.valuation_date)
+        && has_a_place(class)
     {
-        return revaluation_enters(posting, (no, value), value.valuation_date, total);
+        revaluation_enters(posting, (no, value), value.valuation_date, total)?;
+    } else {
+        value_enters(posting, (value.entry, class), value, (value.valuation_date, total))?;
     }
-    value_enters(posting, (value.entry, class), value.valuation_date, total)
+    if !matches!(class, Class::Aside(_)) {
+        return Ok(());
+    }
+    if !value.entry_quantity.is_zero() {
+        aside::restate(posting, value.entry)?;
+    } else if aside::is_from_elsewhere(value) {
+        for follower in aside::followers(posting, value.entry) {
+            aside::restate(posting, follower)?;
+        }
+    }
+    Ok(())
 }
 
-/// Whether a revaluation counts among what its period values: that of an increase does; that of one which
-/// is left out of its own period does in any later one.
-fn has_a_place(
-    posting: &Posting<'_, '_>,
-    (no, class): (EntryNo, Class),
-    valued: NaiveDate,
-) -> bool {
-    match class {
-        Class::Increase => true,
-        Class::Aside(_) => {
-            let setup = setup(&*posting.draft);
-            let end = |date| date::period_end(&*posting.draft, &setup, date);
-            end(valued) != end(posting.state(no).valuation_date)
-        }
-        Class::Fixed | Class::ByAverage => false,
-    }
+/// Whether a revaluation counts among what its period values: that of an increase does.
+const fn has_a_place(class: Class) -> bool {
+    matches!(class, Class::Increase | Class::Aside(_))
 }
 
 /// A revaluation counts from its place: what was valued before it keeps its average (COSTING 11.4).
@@ -135,8 +105,8 @@ fn revaluation_enters(
     dirty(posting, pool, valued, Some((valued, no)))
 }
 
-/// The number under which a decrease lies in its pool: that of its first value entry.
-fn place_of_decrease(posting: &Posting<'_, '_>, no: EntryNo) -> EntryNo {
+/// The number under which an entry lies in its pool: that of its first value entry.
+pub(crate) fn place_of(posting: &Posting<'_, '_>, no: EntryNo) -> EntryNo {
     posting
         .draft
         .first::<ValuesByEntry>(&KeyRange::prefix(&(no,)))
@@ -156,7 +126,7 @@ fn quantity_enters(posting: &mut Posting<'_, '_>, no: EntryNo, class: Class) -> 
         Class::ByAverage => {
             let counted = entry.quantity.abs();
             let row = AverageDecrease { entry: no, counted, ..Default::default() };
-            let place = place_of_decrease(posting, no);
+            let place = place_of(posting, no);
             posting.draft.put::<AverageDecreases>(&(pool, valued, place), row);
             dirty(posting, pool, valued, Some((valued, place)))
         }
@@ -173,14 +143,11 @@ fn set_aside(
     quantity: Quantity,
 ) -> Result<(), Stop> {
     let valued = posting.state(decrease).valuation_date;
-    let place = place_of_decrease(posting, decrease);
+    let place = place_of(posting, decrease);
     let key = (pool, valued, place);
     let Some(row) = posting.draft.row::<AverageDecreases>(&key) else { return Ok(()) };
-    let row = AverageDecrease {
-        counted: subtract(row.counted, quantity)?,
-        aside: add(row.aside, quantity)?,
-        ..*row
-    };
+    let (counted, aside) = aside::parts(&row, quantity)?;
+    let row = AverageDecrease { counted, aside, ..*row };
     posting.draft.put::<AverageDecreases>(&key, row);
     dirty(posting, pool, valued, Some((valued, place)))
 }
@@ -188,8 +155,8 @@ fn set_aside(
 fn value_enters(
     posting: &mut Posting<'_, '_>,
     (no, class): (EntryNo, Class),
-    valued: NaiveDate,
-    total: Money,
+    value: &ValueEntry,
+    (valued, total): (NaiveDate, Money),
 ) -> Result<(), Stop> {
     if total.is_zero() {
         return Ok(());
@@ -202,15 +169,31 @@ fn value_enters(
             add_to_period(posting, pool, valued, (Quantity::ZERO, total))
         }
         Class::ByAverage => Ok(()),
+        // A charge on what came back is no part of what the decrease took.
+        Class::Aside(_) if aside::is_from_elsewhere(value) => {
+            add_to_period(posting, pool, valued, (Quantity::ZERO, total))
+        }
         Class::Aside(_) => {
-            let end = date::period_end(&*posting.draft, &setup, valued);
-            let mut row = period_row(posting, pool, end)?;
-            row.aside = plus(row.aside, total)?;
-            posting.draft.put::<AveragePeriods>(&(pool, end), row);
+            aside_changes(posting, pool, valued, total)?;
             // Nothing of the period is valued anew; what it carries on may change.
             dirty(posting, pool, valued, Some((NaiveDate::MAX, EntryNo(u64::MAX))))
         }
     }
+}
+
+/// Adds to what a period carries on without valuing anything by it.
+pub(crate) fn aside_changes(
+    posting: &mut Posting<'_, '_>,
+    pool: AveragePool,
+    valued: NaiveDate,
+    total: Money,
+) -> Result<(), Stop> {
+    let setup = setup(&*posting.draft);
+    let end = date::period_end(&*posting.draft, &setup, valued);
+    let row = period_row(posting, pool, end)?;
+    let row = AveragePeriodRow { aside: plus(row.aside, total)?, ..row };
+    posting.draft.put::<AveragePeriods>(&(pool, end), row);
+    Ok(())
 }
 
 /// Adds to what comes into a period: all its decreases are to be valued anew.
@@ -307,7 +290,7 @@ pub(crate) fn before_place(
 }
 
 /// The period of `valued` is to be worked on, from a place or from its beginning.
-fn dirty(
+pub(crate) fn dirty(
     posting: &mut Posting<'_, '_>,
     pool: AveragePool,
     valued: NaiveDate,
@@ -406,7 +389,7 @@ pub(crate) fn leaves(posting: &mut Posting<'_, '_>, no: EntryNo) -> Result<(), S
     let valued = posting.state(no).valuation_date;
     match class {
         Class::ByAverage => {
-            let place = place_of_decrease(posting, no);
+            let place = place_of(posting, no);
             let key = (pool, valued, place);
             if let Some(row) = posting.draft.row::<AverageDecreases>(&key) {
                 let end = date::period_end(&*posting.draft, &setup, valued);
@@ -420,7 +403,10 @@ pub(crate) fn leaves(posting: &mut Posting<'_, '_>, no: EntryNo) -> Result<(), S
         Class::Increase | Class::Fixed => {
             add_to_period(posting, pool, valued, (entry.quantity.negated(), Money::ZERO))?;
         }
-        Class::Aside(decrease) => set_aside(posting, pool, decrease, entry.quantity.negated())?,
+        Class::Aside(decrease) => {
+            aside::withdraw(posting, no)?;
+            set_aside(posting, pool, decrease, entry.quantity.negated())?;
+        }
     }
     values_move(posting, (no, class), true)
 }
@@ -440,7 +426,8 @@ pub(crate) fn enters(posting: &mut Posting<'_, '_>, no: EntryNo) -> Result<(), S
 pub(crate) fn bring_in(posting: &mut Posting<'_, '_>, no: EntryNo) -> Result<(), Stop> {
     let class = class_of(posting, no);
     quantity_enters(posting, no, class)?;
-    values_move(posting, (no, class), false)
+    values_move(posting, (no, class), false)?;
+    if matches!(class, Class::Aside(_)) { aside::restate(posting, no) } else { Ok(()) }
 }
 
 fn values_move(
@@ -455,10 +442,10 @@ fn values_move(
         let total = plus(value.cost_actual, value.cost_expected)?;
         let total = if out { total.negated() } else { total };
         let date = super::value::state_of(&*posting.draft, (value_no, &value)).valuation_date;
-        if value.value_type == ValueType::Revaluation && has_a_place(posting, (no, class), date) {
+        if value.value_type == ValueType::Revaluation && has_a_place(class) {
             revaluation_moves(posting, (value_no, &value), date, out)?;
         } else {
-            value_enters(posting, (no, class), date, total)?;
+            value_enters(posting, (no, class), &value, (date, total))?;
         }
     }
     Ok(())

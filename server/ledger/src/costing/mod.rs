@@ -16,6 +16,7 @@
 //! [`invoice`], [`charge`], [`revalue`], [`worksheet`], [`rebuild`] (averages made anew).
 
 pub mod adjust;
+mod aside;
 pub mod average;
 pub mod charge;
 pub mod date;

@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{Datelike as _, Days, Months, NaiveDate};
 
-use super::exact::round_div;
+use super::exact::{Fraction, round_div};
 use super::fact::{Cents, No, Period, Pieces};
 use super::stock::Books;
-use super::value::{Cost, by_application, of_item};
+use super::value::{Cost, by_application, is_affected, of_item};
 
 /// Rounds after which pools that feed each other are told instead.
 const ROUNDS_MAX: usize = 1_000;
@@ -92,15 +92,40 @@ fn by_average(books: &Books, no: No) -> bool {
     entry.quantity < 0 && entry.applies_to == 0
 }
 
-/// The decrease of the same pool and period whose cost an increase only brings back (COSTING 9.2, 9.4).
+/// The decrease of the same pool and period whose cost an entry only brings back, or takes along again by
+/// a fixed application (COSTING 9.2, 9.4).
 fn set_aside(books: &Books, no: No) -> Option<No> {
     let entry = books.entry(no);
-    let from = entry.applies_from.max(entry.leg);
+    let from = if entry.quantity < 0 { entry.applies_to } else { entry.applies_from.max(entry.leg) };
     let same = from != 0
-        && by_average(books, from)
         && pool(books, from) == pool(books, no)
         && end_of(books, from) == end_of(books, no);
-    same.then_some(from)
+    if !same {
+        return None;
+    }
+    if by_average(books, from) { Some(from) } else { set_aside(books, from) }
+}
+
+/// What an entry that is set aside has through its source from charges and revaluations: these are no part
+/// of what the decrease took, so they count in the average.
+fn from_elsewhere(books: &Books, no: No) -> Cents {
+    let entry = books.entry(no);
+    if entry.quantity > 0 {
+        let from = entry.applies_from.max(entry.leg);
+        if by_average(books, from) {
+            return 0;
+        }
+        return round_div(from_elsewhere(books, from) * entry.quantity, books.entry(from).quantity);
+    }
+    let source = books.entry(entry.applies_to);
+    let base = from_elsewhere(books, entry.applies_to) + source.stated.charges;
+    let mut share = Fraction::new(base * -entry.quantity, source.quantity);
+    for change in books.revaluations.iter().filter(|change| change.entry == entry.applies_to) {
+        if is_affected(books, no, change) {
+            share = share.plus(Fraction::new(change.amount * -entry.quantity, change.quantity));
+        }
+    }
+    -share.rounded()
 }
 
 /// Revaluations of an item: entry, when it counts, place in the order of posting, amount.
@@ -128,6 +153,8 @@ fn work_pool(
         if set_aside(books, *no).is_none() {
             quantity += books.entry(*no).quantity;
             value += costs[*no - 1].base();
+        } else {
+            value += books.entry(*no).stated.charges;
         }
     }
     let basis = (quantity, value);
@@ -136,20 +163,18 @@ fn work_pool(
     for no in inside.iter().filter(|no| by_average(books, **no)) {
         events.push((books.entry(*no).valuation, books.entry(*no).seq, Ok(*no)));
     }
-    let mut left_out = 0;
+    for no in inside.iter().filter(|no| set_aside(books, **no).is_some()) {
+        events.push((books.entry(*no).valuation, books.entry(*no).seq, Err(from_elsewhere(books, *no))));
+    }
+    events.retain(|event| event.2 != Err(0));
     for (no, date, seq, amount) in changes(books, item) {
-        if pool(books, no) != at || period_end(books.period, date) != end {
-            continue;
-        }
-        if set_aside(books, no).is_some() && end_of(books, no) == end {
-            left_out += amount;
-        } else {
+        if pool(books, no) == at && period_end(books.period, date) == end {
             events.push((date, seq, Err(amount)));
         }
     }
     events.sort_by_key(|event| (event.0, event.1));
     let (mut cum, mut given, mut revalued) = (0, 0, 0);
-    let (mut before, mut rest) = ((0, 0), left_out);
+    let (mut before, mut rest) = ((0, 0), 0);
     for (_date, _seq, event) in events {
         let no = match event {
             Err(amount) => {
@@ -176,7 +201,8 @@ fn work_pool(
         given = upto;
     }
     for no in inside.iter().filter(|no| set_aside(books, **no).is_some()) {
-        rest += costs[*no - 1].base();
+        let elsewhere = books.entry(*no).stated.charges + from_elsewhere(books, *no);
+        rest += costs[*no - 1].base() - elsewhere;
     }
     Ok(((quantity - cum, value + revalued - given + rest), basis))
 }

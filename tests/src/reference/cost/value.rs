@@ -140,7 +140,8 @@ pub fn carried(books: &Books, row: &Application, costs: &[Cost]) -> Cents {
     share.rounded()
 }
 
-fn is_affected(books: &Books, decrease: No, change: &Revaluation) -> bool {
+/// Whether a revaluation counts for a decrease (COSTING 11.4).
+pub fn is_affected(books: &Books, decrease: No, change: &Revaluation) -> bool {
     let entry = books.entry(decrease);
     entry.seq > change.seq || entry.date > change.date
 }
