@@ -414,7 +414,11 @@ impl Posting<'_, '_> {
 
     /// Whether a revaluation counts for a decrease: for one that was posted before it only when it is
     /// dated later (COSTING 11.4).
-    pub(crate) fn is_affected(&self, decrease: EntryNo, (no, value): (EntryNo, &ValueEntry)) -> bool {
+    pub(crate) fn is_affected(
+        &self,
+        decrease: EntryNo,
+        (no, value): (EntryNo, &ValueEntry),
+    ) -> bool {
         if value.applies_to.0 != 0
             && let Some(original) = self.draft.row::<ValueLedger>(&value.applies_to)
         {

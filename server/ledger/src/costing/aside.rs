@@ -188,3 +188,97 @@ pub(crate) fn parts(
         crate::posting::add(row.aside, quantity)?,
     ))
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::books::{Books, journal, line, purchase, sale};
+    use crate::command::journal::JournalType;
+    use crate::schema::EntryNo;
+    use crate::schema::money::AveragePeriod;
+
+    fn by_month() -> Books {
+        Books::new(|setup| setup.average_period = AveragePeriod::Month)
+    }
+
+    /// What was sold comes back; `to` names the sale.
+    fn comes_back(books: &mut Books, date: &str, quantity: &str, to: u64) {
+        let mut back = line(JournalType::SaleReturn, date, "AVG", quantity, None);
+        back.applies_from = EntryNo(to);
+        books.ok(&journal(back));
+    }
+
+    /// The very goods of an increase go to the vendor.
+    fn goes_out(books: &mut Books, date: &str, quantity: &str, of: u64) {
+        let mut out = line(JournalType::PurchaseReturn, date, "AVG", quantity, None);
+        out.applies_to = EntryNo(of);
+        books.ok(&journal(out));
+    }
+
+    fn costs(books: &Books, n_entries: u64) -> Vec<String> {
+        (1..=n_entries).map(|no| books.cost(no)).collect()
+    }
+
+    #[test]
+    fn what_comes_back_and_is_taken_along_again_leaves_the_average_alone() {
+        let mut books = by_month();
+        books.post(purchase("2026-01-02", "AVG", "3", "30"));
+        books.post(sale("2026-01-03", "AVG", "2"));
+        books.invoice(2, "2", "2026-01-03", None);
+        comes_back(&mut books, "2026-01-04", "2", 2);
+        goes_out(&mut books, "2026-01-05", "2", 3);
+        // It comes back once more, and goes.
+        books.post(line(JournalType::PositiveAdjustment, "2026-01-06", "AVG", "1", Some("2")));
+        books.adjust();
+        // Three at 30.00 and one at 2.00: 8.00 each.
+        assert_eq!(costs(&books, 5), ["30", "-16", "16", "-16", "2"]);
+        books.post(line(JournalType::NegativeAdjustment, "2026-01-07", "AVG", "2", None));
+        books.adjust();
+        assert_eq!(books.cost(6), "-16");
+    }
+
+    #[test]
+    fn a_charge_on_what_came_back_counts_in_the_average() {
+        let mut books = by_month();
+        books.post(purchase("2026-01-02", "AVG", "4", "40"));
+        books.post(sale("2026-01-03", "AVG", "2"));
+        books.invoice(2, "2", "2026-01-03", None);
+        comes_back(&mut books, "2026-01-04", "2", 2);
+        books.charge(3, "2026-01-05", "6");
+        books.post(line(JournalType::NegativeAdjustment, "2026-01-06", "AVG", "4", None));
+        books.adjust();
+        // 46.00 over 4 pieces; sold out, nothing is left.
+        assert_eq!(costs(&books, 4), ["40", "-23", "29", "-46"]);
+    }
+
+    #[test]
+    fn the_share_of_a_charge_that_is_taken_along_leaves_the_average_with_it() {
+        let mut books = by_month();
+        books.post(purchase("2026-01-02", "AVG", "4", "40"));
+        books.post(sale("2026-01-03", "AVG", "2"));
+        books.invoice(2, "2", "2026-01-03", None);
+        comes_back(&mut books, "2026-01-04", "2", 2);
+        goes_out(&mut books, "2026-01-05", "1", 3);
+        books.charge(3, "2026-01-06", "6");
+        books.post(line(JournalType::NegativeAdjustment, "2026-01-07", "AVG", "3", None));
+        books.adjust();
+        // 11.50 each until half of what came back leaves with half of the charge: 3 at 31.50.
+        assert_eq!(costs(&books, 5), ["40", "-23", "29", "-14.5", "-31.5"]);
+    }
+
+    #[test]
+    fn what_follows_an_entry_finds_its_place_when_the_entry_counts_later() {
+        let mut books = by_month();
+        // Sold before it was there, brought back, and that goes to the vendor: all in January.
+        books.post(purchase("2026-01-02", "AVG", "3", "30"));
+        books.post(sale("2026-01-03", "AVG", "5"));
+        books.invoice(2, "5", "2026-01-03", None);
+        comes_back(&mut books, "2026-01-04", "2", 2);
+        goes_out(&mut books, "2026-01-05", "2", 3);
+        // The supply comes in February: the sale and all that follows it counts from there.
+        books.post(purchase("2026-02-02", "AVG", "4", "12"));
+        books.post(line(JournalType::NegativeAdjustment, "2026-02-03", "AVG", "2", None));
+        books.adjust();
+        // 42.00 over 7 pieces.
+        assert_eq!(costs(&books, 6), ["30", "-30", "12", "-12", "12", "-12"]);
+    }
+}

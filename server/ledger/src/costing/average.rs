@@ -66,9 +66,7 @@ pub(crate) fn value_written(
         quantity_enters(posting, value.entry, class)?;
     }
     let total = plus(value.cost_actual, value.cost_expected)?;
-    if value.value_type == ValueType::Revaluation
-        && has_a_place(class)
-    {
+    if value.value_type == ValueType::Revaluation && has_a_place(class) {
         revaluation_enters(posting, (no, value), value.valuation_date, total)?;
     } else {
         value_enters(posting, (value.entry, class), value, (value.valuation_date, total))?;

@@ -96,7 +96,8 @@ fn by_average(books: &Books, no: No) -> bool {
 /// a fixed application (COSTING 9.2, 9.4).
 fn set_aside(books: &Books, no: No) -> Option<No> {
     let entry = books.entry(no);
-    let from = if entry.quantity < 0 { entry.applies_to } else { entry.applies_from.max(entry.leg) };
+    let from =
+        if entry.quantity < 0 { entry.applies_to } else { entry.applies_from.max(entry.leg) };
     let same = from != 0
         && pool(books, from) == pool(books, no)
         && end_of(books, from) == end_of(books, no);
@@ -164,7 +165,11 @@ fn work_pool(
         events.push((books.entry(*no).valuation, books.entry(*no).seq, Ok(*no)));
     }
     for no in inside.iter().filter(|no| set_aside(books, **no).is_some()) {
-        events.push((books.entry(*no).valuation, books.entry(*no).seq, Err(from_elsewhere(books, *no))));
+        events.push((
+            books.entry(*no).valuation,
+            books.entry(*no).seq,
+            Err(from_elsewhere(books, *no)),
+        ));
     }
     events.retain(|event| event.2 != Err(0));
     for (no, date, seq, amount) in changes(books, item) {
