@@ -3,23 +3,32 @@
 //! A hall of a few hundred stock keys, devices that move and count in it, and goods that vanish
 //! without a word so that counts differ. The acts are judged by the real ledger over tables in
 //! memory, once for each order of arrival; the second opinion is a fold of ten lines.
+//!
+//! Goods have a cost, in two layers, by four methods in turn. What a count finds and what takes it back
+//! later is linked by cost: where the two cancel in quantity they cancel in value (COSTING 12.7).
 
 use std::collections::BTreeMap;
 
+use ledger::command::costing::{PutItemCost, SetInventorySetup};
 use ledger::command::master::PutItem;
 use ledger::command::people::{GrantRole, PutOperator};
 use ledger::command::places::{PutBin, PutLocation, PutSite};
 use ledger::command::stock::OpeningStock;
 use ledger::command::{Command, SetCompany};
+use ledger::costing::work::{self, WorkOff};
 use ledger::draft::Draft;
 use ledger::key::KeyRange;
 use ledger::lookup;
 use ledger::memory::MemoryTables;
+use ledger::money::UnitAmount;
 use ledger::operation::{Request, judge};
-use ledger::schema::SiteId;
 use ledger::schema::book::{Bound, Intake, Intakes, Origin, Outcomes, Timing};
 use ledger::schema::count::Counts;
+use ledger::schema::entry::{EntryReason, ItemLedger, ItemLedgerEntry, ItemLedgerStates};
+use ledger::schema::item::CostingMethod;
+use ledger::schema::money::{AdjustmentWindow, InventorySetup};
 use ledger::schema::stock::Stocks;
+use ledger::schema::{EntryNo, SiteId};
 use ledger::tables::Read as _;
 use protocol::feed::{BinKind, Role};
 use protocol::identity::{
@@ -31,6 +40,7 @@ use protocol::operation::{
 };
 use protocol::outcome::Decision;
 use protocol::quantity::{Quantity, UnitFactor};
+use rust_decimal::Decimal;
 
 use crate::prng::Prng;
 
@@ -38,6 +48,11 @@ use crate::prng::Prng;
 const N_BINS: u64 = 40;
 /// How many items.
 const N_ITEMS: u64 = 10;
+/// How items are valued, in turn.
+const METHODS: [CostingMethod; 4] =
+    [CostingMethod::Fifo, CostingMethod::Average, CostingMethod::Lifo, CostingMethod::Standard];
+/// Which of them is the standard one.
+const STANDARD: u64 = 3;
 /// How many devices.
 const N_DEVICES: u32 = 8;
 /// Where time begins.
@@ -286,9 +301,22 @@ impl Ledger {
         for command in masters() {
             ledger.command(&command);
         }
-        for ((bin, item), pieces) in opening() {
-            let (place, goods) = (place(bin), goods(item, pieces));
-            ledger.command(&Command::OpeningStock(OpeningStock { place, goods }));
+        let set_up = InventorySetup {
+            automatic_adjustment: AdjustmentWindow::Always,
+            ..InventorySetup::default()
+        };
+        ledger.command(&Command::SetInventorySetup(SetInventorySetup {
+            setup: set_up,
+            unchecked: true,
+        }));
+        for layer in 0..2 {
+            for item in 0..N_ITEMS {
+                ledger.command(&item_cost(item, layer));
+            }
+            for ((bin, item), pieces) in opening() {
+                let (place, goods) = (place(bin), goods(item, pieces / 2));
+                ledger.command(&Command::OpeningStock(OpeningStock { place, goods }));
+            }
         }
         ledger.now_us = BEGIN_US;
         ledger
@@ -389,10 +417,84 @@ impl Ledger {
         Book { stock, differences, uncertain_counts, uncertain_outcomes, n_parked }
     }
 
+    /// Works off what is queued for adjustment.
+    pub fn settle(&mut self) {
+        while work::is_waiting(&self.tables) {
+            self.command(&Command::WorkOff(WorkOff::default()));
+        }
+    }
+
+    /// Differences that counts posted, each with all that took it back or posted it again later.
+    pub fn restatements(&self) -> Restatements {
+        let tables = &self.tables;
+        let mut chains: BTreeMap<EntryNo, Chain> = BTreeMap::new();
+        for (no, entry) in tables.list::<ItemLedger>(&KeyRange::all()) {
+            let first = match entry.reason {
+                EntryReason::CountDifference => no,
+                EntryReason::CountCorrection | EntryReason::CountTakenOut => self.first_of(no),
+                _ => continue,
+            };
+            let state = tables.row::<ItemLedgerStates>(&no).expect("an entry has a state");
+            let cost = state.cost.actual.decimal() + state.cost.expected.decimal();
+            let chain = chains.entry(first).or_default();
+            chain.n_entries += 1;
+            chain.quantity += entry.quantity.decimal();
+            chain.value += cost;
+            chain.moved += cost.abs();
+        }
+        let mut seen = Restatements::default();
+        for (first, chain) in chains {
+            if chain.n_entries < 2 || !chain.quantity.is_zero() {
+                continue;
+            }
+            seen.n_cancelled += 1;
+            seen.moved += chain.moved;
+            if !chain.value.is_zero() {
+                seen.left.push(format!("{} is left of the difference {first}", chain.value));
+            }
+        }
+        seen
+    }
+
+    /// The difference that a correction takes back, over any number of steps; itself where it names none.
+    fn first_of(&self, no: EntryNo) -> EntryNo {
+        let source = |entry: &ItemLedgerEntry| {
+            if entry.quantity.is_negative() { entry.applies_to } else { entry.applies_from }
+        };
+        let mut at = no;
+        loop {
+            let entry = self.tables.row::<ItemLedger>(&at).expect("an entry");
+            match source(&entry) {
+                EntryNo(0) => return at,
+                next => at = next,
+            }
+        }
+    }
+
     /// What the ledger's own invariants say.
     pub fn violations(&self) -> Vec<String> {
         ledger::audit::audit(&self.tables).iter().map(ToString::to_string).collect()
     }
+}
+
+/// A difference and what became of it.
+#[derive(Debug, Clone, Copy, Default)]
+struct Chain {
+    n_entries: u64,
+    quantity: Decimal,
+    value: Decimal,
+    moved: Decimal,
+}
+
+/// What counts found and later acts explained.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Restatements {
+    /// Differences that were taken back wholly.
+    pub n_cancelled: u64,
+    /// What was moved in and out of value by them.
+    pub moved: Decimal,
+    /// Those that left value behind.
+    pub left: Vec<String>,
 }
 
 /// Judges `acts` in an order of arrival.
@@ -401,19 +503,25 @@ pub fn judged(acts: &[Act], arrival: Arrival) -> Ledger {
     for act in arriving(acts, arrival) {
         ledger.take(&act);
     }
+    ledger.settle();
     ledger
 }
 
 /// Says what differs from the second opinion, or between two orders of arrival; empty when nothing
-/// does.
-pub fn shuffle(seed: u64, n: usize, arrivals: &[Arrival]) -> Vec<String> {
+/// does. With it, what was restated in all of them.
+pub fn shuffle(seed: u64, n: usize, arrivals: &[Arrival]) -> (Vec<String>, Restatements) {
     let acts = day(seed, n);
     let expected = fold(&acts);
     let mut found = Vec::new();
     let mut first: Option<Book> = None;
+    let mut restated = Restatements::default();
     for arrival in arrivals {
         let ledger = judged(&acts, *arrival);
         let book = ledger.book();
+        let seen = ledger.restatements();
+        restated.n_cancelled += seen.n_cancelled;
+        restated.moved += seen.moved;
+        restated.left.extend(seen.left.iter().map(|left| format!("{arrival:?}: {left}")));
         let mut claim = |claim: &str, holds: bool| {
             if !holds {
                 found.push(format!("{arrival:?}: {claim}"));
@@ -422,6 +530,7 @@ pub fn shuffle(seed: u64, n: usize, arrivals: &[Arrival]) -> Vec<String> {
         claim("the stock is that of the fold", book.stock == expected.stock);
         claim("the differences are those of the fold", book.differences == expected.differences);
         claim("nothing is parked", book.n_parked == 0);
+        claim("what cancels in quantity cancels in value", seen.left.is_empty());
         claim("the invariants hold", ledger.violations().is_empty());
         // The uncertain class: never moved to a place in time that nobody can promise in silence.
         let marked = book.uncertain_outcomes == expected.uncertain_outcomes;
@@ -436,7 +545,27 @@ pub fn shuffle(seed: u64, n: usize, arrivals: &[Arrival]) -> Vec<String> {
             first = Some(book);
         }
     }
-    found
+    (found, restated)
+}
+
+/// What a piece of an item costs, in each of the two layers that lie there at the beginning.
+fn item_cost(item: u64, layer: i64) -> Command {
+    let cents = 333 + 71 * i64::try_from(item).expect("few items") + 48 * layer;
+    let cost = UnitAmount::new(Decimal::new(cents, 2)).expect("a small amount");
+    let standard = item % METHODS.len() as u64 == STANDARD;
+    Command::PutItemCost(PutItemCost {
+        item: word(&item_text(item)),
+        unit_cost: (!standard).then_some(cost),
+        standard_cost: standard.then_some(cost),
+        last_direct_cost: None,
+        indirect_cost_percent: None,
+        overhead_rate: None,
+        inventory_group: None,
+        product_group: None,
+        net_weight: None,
+        unit_volume: None,
+        excluded_from_adjustment: None,
+    })
 }
 
 fn masters() -> Vec<Command> {
@@ -494,7 +623,7 @@ fn put_item(item: u64) -> PutItem {
         item_type: ledger::schema::item::ItemType::Inventory,
         base_unit: word("PCS"),
         precision: Some(Quantity::ONE),
-        costing_method: ledger::schema::item::CostingMethod::Fifo,
+        costing_method: METHODS[usize::try_from(item).expect("few items") % METHODS.len()],
         tracking_code: None,
         variant_required: false,
         blocked: false,

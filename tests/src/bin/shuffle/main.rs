@@ -24,10 +24,19 @@ fn main() -> ExitCode {
         Arrival::DeviceByDevice,
         Arrival::LastDeviceFirst,
     ];
-    let found = shuffle(arguments.seed, arguments.acts, &arrivals);
+    let (found, restated) = shuffle(arguments.seed, arguments.acts, &arrivals);
     for claim in &found {
         println!("not so: {claim}");
     }
+    for left in restated.left.iter().take(10) {
+        println!("value left behind: {left}");
+    }
+    println!(
+        "{} count differences were taken back, {} moved in and out by them, {} left value behind",
+        restated.n_cancelled,
+        restated.moved,
+        restated.left.len()
+    );
     let (n_acts, n_orders) = (arguments.acts, arrivals.len());
     println!("{n_acts} acts in {n_orders} orders of arrival: {} claims broken", found.len());
     if found.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
