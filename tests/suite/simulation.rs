@@ -1,5 +1,6 @@
 //! A bounded set of worlds; the binary `simulate` plays as many as one likes.
 
+use tests::world::money::Audited;
 use tests::world::{Bug, Plan, World};
 
 /// How many worlds a deliberate bug may survive before the simulation is worth nothing.
@@ -7,14 +8,18 @@ const WORLDS_MAX: u64 = 40;
 
 #[test]
 fn a_bounded_set_of_worlds_breaks_no_invariant() {
-    let mut captured = 0;
+    let (mut captured, mut audited) = (0, Audited::default());
     for seed in 1..=6 {
         let mut world = World::new(Plan::of_seed(seed));
         world.play();
         assert_eq!(world.violations, Vec::<String>::new(), "seed {seed}");
         captured += world.successes.captured;
+        audited.add(&world.successes.audited);
     }
     assert!(captured > 100, "only {captured} operations were confirmed in all worlds");
+    // The auditor had money to look at: amounts, what was adjusted late, and its accounts.
+    assert!(audited.runs > 100 && audited.values > audited.runs, "{audited:?}");
+    assert!(audited.gl_entries > audited.runs && audited.adjustments > 0, "{audited:?}");
 }
 
 /// Plays worlds with `bug` until one of them shows what it does to the books.

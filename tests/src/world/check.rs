@@ -42,6 +42,7 @@ pub(super) fn after_decision(world: &mut World) {
     }
     let violations = ledger::audit::audit(world.server.store());
     world.violations.extend(violations.iter().map(|violation| format!("audit: {violation}")));
+    world.successes.audited.ran(world.server.store());
     if !counts_were_taken_out(world) {
         let naive = reference::book(&operations(world));
         the_book_is_the_naive_fold(world, &naive);
@@ -63,6 +64,8 @@ pub(super) fn at_the_end(world: &mut World) {
     }
     let violations = ledger::audit::audit(world.server.store());
     world.violations.extend(violations.iter().map(|violation| format!("audit: {violation}")));
+    world.successes.audited.ran(world.server.store());
+    world.successes.audited.ended(world.server.store());
     every_fact_has_one_outcome(world);
     if !counts_were_taken_out(world) {
         let opinion = reference::judge(&operations(world));

@@ -18,14 +18,14 @@ use server_core::intake::command::{Command, CommandOrigin};
 use super::BEGIN_US;
 use super::floor::{BINS, Floor, ITEMS, LOCATION};
 
-fn word<T: TryFrom<String>>(text: &str) -> T
+pub(super) fn word<T: TryFrom<String>>(text: &str) -> T
 where
     T::Error: std::fmt::Debug,
 {
     T::try_from(text.to_owned()).expect("a short printable code")
 }
 
-fn set_up(raw: Vec<u8>) -> Command {
+pub(super) fn set_up(raw: Vec<u8>) -> Command {
     Command { origin: CommandOrigin::System, raw, local_date: None }
 }
 
@@ -153,7 +153,7 @@ pub fn one_more_item(n: usize) -> LedgerCommand {
     LedgerCommand::PutItem(put_item(&format!("MORE{n}")))
 }
 
-fn put_item(item: &str) -> PutItem {
+pub(super) fn put_item(item: &str) -> PutItem {
     PutItem {
         item: word(item),
         description: item.to_owned(),

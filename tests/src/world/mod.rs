@@ -12,6 +12,7 @@ pub mod check;
 pub mod company;
 pub mod device;
 pub mod floor;
+pub mod money;
 pub mod server;
 
 use std::collections::BTreeMap;
@@ -24,12 +25,15 @@ use server_core::session::wire::ConnectionNo;
 use crate::prng::Prng;
 use device::DeviceHost;
 use floor::Floor;
+use money::Audited;
 use server::ServerHost;
 
 /// When every world begins: microseconds of server time.
 pub const BEGIN_US: i64 = 1_790_000_000_000_000;
 const SECOND_US: i64 = 1_000_000;
 const MINUTE_US: i64 = 60 * SECOND_US;
+/// Between two acts of the desk.
+const DESK_US: i64 = 4 * MINUTE_US;
 /// How often somebody looks at the screen who waits for something.
 const LOOK_AGAIN_US: i64 = SECOND_US / 10;
 /// How many times, before something else is done.
@@ -161,6 +165,8 @@ pub struct Successes {
     pub decisions: BTreeMap<String, u64>,
     /// Outcomes that were restated.
     pub restated: u64,
+    /// What the auditor saw of money.
+    pub audited: Audited,
 }
 
 impl Successes {
@@ -185,6 +191,7 @@ impl Successes {
         self.clogged += other.clogged;
         self.clock_jumps += other.clock_jumps;
         self.restated += other.restated;
+        self.audited.add(&other.audited);
         for (decision, n) in &other.decisions {
             *self.decisions.entry(decision.clone()).or_default() += n;
         }
@@ -224,6 +231,8 @@ pub enum Happening {
     DeviceUp(usize),
     /// A person does the next thing.
     Act(usize),
+    /// The desk invoices or charges something.
+    Desk,
     /// A network comes back.
     LinkUp(usize),
 }
@@ -263,6 +272,7 @@ pub struct World {
     /// What an invariant had to say.
     pub violations: Vec<String>,
     heard: check::Heard,
+    desk: Prng,
 }
 
 impl World {
@@ -284,9 +294,13 @@ impl World {
             confirmed: Vec::new(),
             violations: Vec::new(),
             heard: check::Heard::opening(),
+            desk: Prng::new(plan.seed ^ 0xDE5C),
             plan,
         };
-        for command in company::commands(&world.floor, world.plan.n_devices) {
+        let mut commands = company::commands(&world.floor, world.plan.n_devices);
+        // Before the opening stock, which is worth something then.
+        commands.insert(1, company::set_up(money::set_up().encode()));
+        for command in commands {
             let actions = world.server.command(world.now_us, command);
             world.server_actions(actions);
         }
@@ -339,6 +353,7 @@ impl World {
             let after = self.prng.between(0, MINUTE_US);
             self.later(after, Happening::Act(place));
         }
+        self.later(DESK_US, Happening::Desk);
         self.run_until(end_us, |_world| false);
         self.now_us = self.now_us.max(end_us);
         check::progress(self);
@@ -422,6 +437,7 @@ impl World {
             Happening::ServerUp => self.server_up(),
             Happening::DeviceUp(place) => self.device_up(place),
             Happening::Act(place) => self.act(place),
+            Happening::Desk => self.desk_act(),
             Happening::LinkUp(place) => {
                 self.devices[place].link_up = true;
                 self.device_event(place, DeviceEvent::NetworkUp);
@@ -576,6 +592,19 @@ impl World {
         }
         let after = self.prng.between(5 * SECOND_US, 2 * MINUTE_US);
         self.later(after, Happening::Act(place));
+    }
+
+    /// The desk learns what something cost, some time after it was handled.
+    fn desk_act(&mut self) {
+        if self.phase != Phase::Shift {
+            return;
+        }
+        let command = money::next(self.server.store(), self.now_us, &mut self.desk);
+        if let (true, Some(command)) = (self.server.is_up(), command) {
+            let actions = self.server.command(self.now_us, company::set_up(command.encode()));
+            self.server_actions(actions);
+        }
+        self.later(DESK_US, Happening::Desk);
     }
 
     /// A person records what was done.

@@ -188,6 +188,12 @@ fn report(n_seeds: u64, all: &Successes) {
         ("server crashes", all.server_crashes),
         ("… before a write was synced", all.crashes_before_sync),
         ("wall clocks jumped", all.clock_jumps),
+        ("runs of the auditor", all.audited.runs),
+        ("… value entries in them", all.audited.values),
+        ("… accounts' entries in them", all.audited.gl_entries),
+        ("amounts of value in the end", all.audited.amounts),
+        ("… adjusted afterwards", all.audited.adjustments),
+        ("… charged afterwards", all.audited.charges),
     ];
     for (what, n) in lines {
         println!("  {what:<28} {n:>9}");
