@@ -346,7 +346,7 @@ impl Posting<'_, '_> {
 
     /// What an increase has got from the decrease that it takes its cost from: its direct cost without
     /// charges.
-    fn passed_on(&self, no: EntryNo) -> Result<Money, Stop> {
+    pub(crate) fn passed_on(&self, no: EntryNo) -> Result<Money, Stop> {
         let mut sum = Money::ZERO;
         for (_no, value) in values_of(&*self.draft, no) {
             if value.value_type == ValueType::DirectCost && value.charge.is_empty() {
@@ -475,6 +475,8 @@ impl Posting<'_, '_> {
             waiting.extend(aside::followers(self, no).into_iter().filter(|no| touched.insert(*no)));
         }
         touched.retain(|no| self.is_valued(*no));
+        let left_by: BTreeSet<EntryNo> =
+            touched.iter().filter_map(|no| aside::left_out_by(self, *no)).collect();
         for no in touched.iter().rev() {
             average::leaves(self, *no)?;
         }
@@ -483,6 +485,9 @@ impl Posting<'_, '_> {
         }
         for no in touched {
             average::enters(self, no)?;
+        }
+        for decrease in left_by {
+            aside::restate(self, decrease)?;
         }
         Ok(())
     }

@@ -2,13 +2,16 @@
 //! brings back what a decrease took at that average, and a fixed decrease that takes it along again.
 //!
 //! Counted, they would make the average depend on itself. What reached them from elsewhere does count: a
-//! charge on the increase, a revaluation of it, and the share of these that a fixed decrease takes along.
+//! charge on the increase, a revaluation of it, and the share of these that a fixed decrease takes along; and
+//! the cents by which rounded shares of a decrease differ from what it took for them.
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use protocol::quantity::Quantity;
 
 use crate::costing::average::{self, pool_of};
 use crate::costing::value::values_of;
-use crate::costing::{date, fits, method_of, plus, rebuild, setup};
+use crate::costing::{date, fits, method_of, minus, plus, rebuild, setup};
 use crate::money::Money;
 use crate::posting::{Posting, Stop};
 use crate::schema::EntryNo;
@@ -61,38 +64,37 @@ fn source_of_cost(entry: &ItemLedgerEntry) -> EntryNo {
     if entry.quantity.is_negative() { entry.applies_to } else { entry.applies_from }
 }
 
+/// The decrease because of which an entry of an average item is left out.
+pub(crate) fn left_out_by(posting: &Posting<'_, '_>, no: EntryNo) -> Option<EntryNo> {
+    if method_of(&*posting.draft, posting.entry(no).item) != CostingMethod::Average {
+        return None;
+    }
+    match class_of(posting, no) {
+        Class::Aside(decrease) => Some(decrease),
+        Class::Increase | Class::Fixed | Class::ByAverage => None,
+    }
+}
+
 /// Whether a value entry of an increase that is left out reached it from elsewhere.
 pub(crate) fn is_from_elsewhere(value: &ValueEntry) -> bool {
     value.value_type == ValueType::Revaluation || !value.charge.is_empty()
 }
 
-/// What an entry that is left out has from elsewhere through what it takes its cost from: it counts from
-/// its place in the period, as a revaluation does.
-fn inherited(posting: &Posting<'_, '_>, no: EntryNo) -> Money {
-    let entry = posting.entry(no);
-    let setup = setup(&*posting.draft);
-    let pool = pool_of(&setup, (entry.item, entry.variant, entry.location));
-    let key = (pool, posting.state(no).valuation_date, average::place_of(posting, no));
-    posting
-        .draft
-        .row::<AverageDecreases>(&key)
-        .filter(|row| row.entry.0 == 0)
-        .map_or(Money::ZERO, |row| row.revaluation)
-}
-
-/// What it has from elsewhere by what its source has now.
-fn comes_along(posting: &Posting<'_, '_>, no: EntryNo) -> Result<Money, Stop> {
+/// What an entry that is left out has from elsewhere through what it takes its cost from; `of` knows it of
+/// those before it.
+fn comes_along(
+    posting: &Posting<'_, '_>,
+    no: EntryNo,
+    of: &BTreeMap<EntryNo, Money>,
+) -> Result<Money, Stop> {
     let entry = posting.entry(no);
     let source = source_of_cost(&entry);
+    let Some(inherited) = of.get(&source).copied() else { return Ok(Money::ZERO) };
     let from = posting.entry(source);
     if from.quantity.is_negative() {
-        return if from.applies_to.0 == 0 {
-            Ok(Money::ZERO)
-        } else {
-            posting.share(inherited(posting, source), entry.quantity, from.quantity)
-        };
+        return posting.share(inherited, entry.quantity, from.quantity);
     }
-    let mut base = inherited(posting, source);
+    let mut base = inherited;
     let mut parts = Vec::new();
     for (value_no, value) in values_of(&*posting.draft, source) {
         if !is_from_elsewhere(&value) || !value.inventoriable {
@@ -114,35 +116,66 @@ fn comes_along(posting: &Posting<'_, '_>, no: EntryNo) -> Result<Money, Stop> {
     Ok(fits(taken)?.negated())
 }
 
-/// What entries that are left out have from elsewhere follows their sources: that of `no`, and of those who
-/// take their cost from it.
+/// The entries that are left out because of a decrease, in their order.
+fn members(posting: &Posting<'_, '_>, decrease: EntryNo) -> BTreeSet<EntryNo> {
+    let mut found = BTreeSet::new();
+    let mut waiting = followers(posting, decrease);
+    while let Some(no) = waiting.pop() {
+        let is_in = posting.is_valued(no) && !rebuild::waits(posting, posting.entry(no).item, no);
+        if is_in && class_of(posting, no) == Class::Aside(decrease) && found.insert(no) {
+            waiting.extend(followers(posting, no));
+        }
+    }
+    found
+}
+
+/// What counts of the entries that are left out because of a decrease, each at its place in the period as a
+/// revaluation does: what they have from elsewhere, and the cents by which their shares together differ from
+/// what the decrease took for them.
 ///
 /// # Errors
 ///
 /// [`Stop::Overflow`].
-pub(crate) fn restate(posting: &mut Posting<'_, '_>, no: EntryNo) -> Result<(), Stop> {
-    let mut waiting = vec![no];
-    while let Some(no) = waiting.pop() {
-        let item = posting.entry(no).item;
-        if rebuild::waits(posting, item, no) || !posting.is_valued(no) {
-            continue;
-        }
-        if matches!(class_of(posting, no), Class::Aside(_)) {
-            let now = comes_along(posting, no)?;
-            put(posting, no, now)?;
-            waiting.extend(followers(posting, no));
-        }
+pub(crate) fn restate(posting: &mut Posting<'_, '_>, decrease: EntryNo) -> Result<(), Stop> {
+    let members = members(posting, decrease);
+    let Some(last) = members.last().copied() else { return Ok(()) };
+    let taken = posting.entry(decrease).quantity;
+    let cost = posting.cost_of(decrease)?;
+    let mut elsewhere = BTreeMap::new();
+    let (mut quantity, mut brought, mut differed) = (Quantity::ZERO, Money::ZERO, Money::ZERO);
+    for no in members {
+        let own = comes_along(posting, no, &elsewhere)?;
+        elsewhere.insert(no, own);
+        quantity = crate::posting::add(quantity, posting.entry(no).quantity)?;
+        brought = plus(brought, minus(posting.passed_on(no)?, own)?)?;
+        let share = if no == last {
+            place_row(posting, decrease).map_or(Money::ZERO, |row| row.aside_value)
+        } else {
+            posting.share(cost, quantity, taken)?
+        };
+        let differs = minus(brought, share)?;
+        put(posting, no, plus(own, minus(differs, differed)?)?)?;
+        differed = differs;
     }
     Ok(())
 }
 
-/// Nothing from elsewhere is counted for the entry any more: its place is about to move.
+/// What lies in the average at the place of an entry.
+fn place_row(posting: &Posting<'_, '_>, no: EntryNo) -> Option<AverageDecrease> {
+    let entry = posting.entry(no);
+    let setup = setup(&*posting.draft);
+    let pool = pool_of(&setup, (entry.item, entry.variant, entry.location));
+    let key = (pool, posting.state(no).valuation_date, average::place_of(posting, no));
+    posting.draft.row::<AverageDecreases>(&key).map(|row| *row)
+}
+
+/// Nothing is counted for the entry any more: its place is about to move.
 pub(crate) fn withdraw(posting: &mut Posting<'_, '_>, no: EntryNo) -> Result<(), Stop> {
     put(posting, no, Money::ZERO)
 }
 
 fn put(posting: &mut Posting<'_, '_>, no: EntryNo, now: Money) -> Result<(), Stop> {
-    let before = inherited(posting, no);
+    let before = place_row(posting, no).map_or(Money::ZERO, |row| row.revaluation);
     if now == before {
         return Ok(());
     }
@@ -157,7 +190,7 @@ fn put(posting: &mut Posting<'_, '_>, no: EntryNo, now: Money) -> Result<(), Sto
         let row = AverageDecrease { revaluation: now, ..Default::default() };
         posting.draft.put::<AverageDecreases>(&key, row);
     }
-    average::aside_changes(posting, pool, valued, super::minus(before, now)?)?;
+    average::aside_changes(posting, pool, valued, minus(before, now)?)?;
     average::dirty(posting, pool, valued, Some((valued, key.2)))
 }
 
@@ -193,6 +226,7 @@ pub(crate) fn parts(
 mod tests {
     use crate::books::{Books, journal, line, purchase, sale};
     use crate::command::journal::JournalType;
+    use crate::command::{Command, SetCompany};
     use crate::schema::EntryNo;
     use crate::schema::money::AveragePeriod;
 
@@ -223,10 +257,8 @@ mod tests {
         let mut books = by_month();
         books.post(purchase("2026-01-02", "AVG", "3", "30"));
         books.post(sale("2026-01-03", "AVG", "2"));
-        books.invoice(2, "2", "2026-01-03", None);
         comes_back(&mut books, "2026-01-04", "2", 2);
         goes_out(&mut books, "2026-01-05", "2", 3);
-        // It comes back once more, and goes.
         books.post(line(JournalType::PositiveAdjustment, "2026-01-06", "AVG", "1", Some("2")));
         books.adjust();
         // Three at 30.00 and one at 2.00: 8.00 each.
@@ -241,7 +273,6 @@ mod tests {
         let mut books = by_month();
         books.post(purchase("2026-01-02", "AVG", "4", "40"));
         books.post(sale("2026-01-03", "AVG", "2"));
-        books.invoice(2, "2", "2026-01-03", None);
         comes_back(&mut books, "2026-01-04", "2", 2);
         books.charge(3, "2026-01-05", "6");
         books.post(line(JournalType::NegativeAdjustment, "2026-01-06", "AVG", "4", None));
@@ -255,7 +286,6 @@ mod tests {
         let mut books = by_month();
         books.post(purchase("2026-01-02", "AVG", "4", "40"));
         books.post(sale("2026-01-03", "AVG", "2"));
-        books.invoice(2, "2", "2026-01-03", None);
         comes_back(&mut books, "2026-01-04", "2", 2);
         goes_out(&mut books, "2026-01-05", "1", 3);
         books.charge(3, "2026-01-06", "6");
@@ -266,12 +296,30 @@ mod tests {
     }
 
     #[test]
+    fn cents_by_which_shares_differ_from_what_was_taken_for_them_go_to_who_comes_next() {
+        let mut books = by_month();
+        books.post(purchase("2026-01-02", "AVG", "6", "20"));
+        books.post(sale("2026-01-03", "AVG", "3"));
+        for date in ["2026-01-04", "2026-01-05", "2026-01-06"] {
+            comes_back(&mut books, date, "1", 2);
+        }
+        books.post(line(JournalType::NegativeAdjustment, "2026-01-07", "AVG", "6", None));
+        books.adjust();
+        // Three shares of 3.33 come back of 10.00; sold out, no cent is left.
+        assert_eq!(costs(&books, 6), ["20", "-10", "3.33", "3.33", "3.33", "-19.99"]);
+    }
+
+    #[test]
     fn what_follows_an_entry_finds_its_place_when_the_entry_counts_later() {
         let mut books = by_month();
+        books.ok(&Command::SetCompany(SetCompany {
+            name: "Tallyman".to_owned(),
+            negative_inventory_allowed: true,
+            absent_after_hours: 12,
+        }));
         // Sold before it was there, brought back, and that goes to the vendor: all in January.
         books.post(purchase("2026-01-02", "AVG", "3", "30"));
         books.post(sale("2026-01-03", "AVG", "5"));
-        books.invoice(2, "5", "2026-01-03", None);
         comes_back(&mut books, "2026-01-04", "2", 2);
         goes_out(&mut books, "2026-01-05", "2", 3);
         // The supply comes in February: the sale and all that follows it counts from there.

@@ -71,17 +71,10 @@ pub(crate) fn value_written(
     } else {
         value_enters(posting, (value.entry, class), value, (value.valuation_date, total))?;
     }
-    if !matches!(class, Class::Aside(_)) {
-        return Ok(());
+    match class {
+        Class::Aside(decrease) => aside::restate(posting, decrease),
+        Class::Increase | Class::Fixed | Class::ByAverage => Ok(()),
     }
-    if !value.entry_quantity.is_zero() {
-        aside::restate(posting, value.entry)?;
-    } else if aside::is_from_elsewhere(value) {
-        for follower in aside::followers(posting, value.entry) {
-            aside::restate(posting, follower)?;
-        }
-    }
-    Ok(())
 }
 
 /// Whether a revaluation counts among what its period values: that of an increase does.
@@ -425,7 +418,10 @@ pub(crate) fn bring_in(posting: &mut Posting<'_, '_>, no: EntryNo) -> Result<(),
     let class = class_of(posting, no);
     quantity_enters(posting, no, class)?;
     values_move(posting, (no, class), false)?;
-    if matches!(class, Class::Aside(_)) { aside::restate(posting, no) } else { Ok(()) }
+    match class {
+        Class::Aside(decrease) => aside::restate(posting, decrease),
+        Class::Increase | Class::Fixed | Class::ByAverage => Ok(()),
+    }
 }
 
 fn values_move(
@@ -505,14 +501,14 @@ pub(crate) fn work_on(
     // What the decreases hand on to other pools is one round further; what the period carries on to
     // the next one is not.
     posting.round = mark.rounds.saturating_add(1);
+    // What is marked on the way lies behind what is valued here, and is worked on next.
+    posting.draft.delete::<DirtyPeriods>(&key);
     let rest = if mark.carry_only { None } else { value_decreases(posting, (pool, end), from)? };
     posting.round = mark.rounds;
     if let Some(place) = rest {
-        let mark = DirtyPeriod { from: Some(place), ..mark };
-        posting.draft.put::<DirtyPeriods>(&key, mark);
+        mark_dirty(posting, (pool, end), Some(place), mark.carry_only);
         return Ok(());
     }
-    posting.draft.delete::<DirtyPeriods>(&key);
     carry_on(posting, (pool, end))
 }
 
@@ -554,6 +550,11 @@ fn value_decreases(
         }
         let period = period_row(posting, pool, end)?;
         if row.entry.0 == 0 {
+            // What was valued on the way may have changed it.
+            let Some(row) = posting.draft.row::<AverageDecreases>(&(pool, date, no)) else {
+                continue;
+            };
+            let row = *row;
             given = AverageDecrease {
                 sum_quantity: given.sum_quantity,
                 sum_value: given.sum_value,
@@ -589,6 +590,7 @@ fn value_decreases(
         }
         let delta = minus(cost.negated(), posting.cost_of(row.entry)?)?;
         posting.adjust_entry(row.entry, delta)?;
+        aside::restate(posting, row.entry)?;
     }
     Ok(None)
 }

@@ -159,55 +159,99 @@ fn work_pool(
         }
     }
     let basis = (quantity, value);
-    // What happens in the period in its order: decreases, and revaluations with their amounts.
-    let mut events: Vec<(NaiveDate, usize, Result<No, Cents>)> = Vec::new();
-    for no in inside.iter().filter(|no| by_average(books, **no)) {
-        events.push((books.entry(*no).valuation, books.entry(*no).seq, Ok(*no)));
+    // What happens in the period in its order: decreases, what is set aside, and revaluations.
+    let mut events: Vec<(NaiveDate, usize, Event)> = Vec::new();
+    for no in &inside {
+        let entry = books.entry(*no);
+        if by_average(books, *no) {
+            events.push((entry.valuation, entry.seq, Event::Decrease(*no)));
+        } else if let Some(root) = set_aside(books, *no) {
+            events.push((entry.valuation, entry.seq, Event::Aside(*no, root)));
+        }
     }
-    for no in inside.iter().filter(|no| set_aside(books, **no).is_some()) {
-        events.push((
-            books.entry(*no).valuation,
-            books.entry(*no).seq,
-            Err(from_elsewhere(books, *no)),
-        ));
-    }
-    events.retain(|event| event.2 != Err(0));
     for (no, date, seq, amount) in changes(books, item) {
         if pool(books, no) == at && period_end(books.period, date) == end {
-            events.push((date, seq, Err(amount)));
+            events.push((date, seq, Event::Revaluation(amount)));
         }
     }
     events.sort_by_key(|event| (event.0, event.1));
     let (mut cum, mut given, mut revalued) = (0, 0, 0);
-    let (mut before, mut rest) = ((0, 0), 0);
+    let mut before = (0, 0);
+    // What each decrease took for what is set aside.
+    let mut back: BTreeMap<No, Cents> = BTreeMap::new();
     for (_date, _seq, event) in events {
         let no = match event {
-            Err(amount) => {
+            Event::Revaluation(amount) => {
                 revalued += amount;
                 before = (cum, given);
                 continue;
             }
-            Ok(no) => no,
+            Event::Aside(no, root) => {
+                let amount = counts_of_aside(books, (no, root, back[&root]), &inside, costs);
+                if amount != 0 {
+                    revalued += amount;
+                    before = (cum, given);
+                }
+                continue;
+            }
+            Event::Decrease(no) => no,
         };
-        let aside: Pieces = inside
-            .iter()
-            .filter(|other| set_aside(books, **other) == Some(no))
-            .map(|other| books.entry(*other).quantity)
-            .sum();
+        let group = aside_of(books, no, &inside);
+        let aside: Pieces = group.iter().map(|other| books.entry(*other).quantity).sum();
         let mut whole = (quantity - before.0, value + revalued - before.1);
         if whole.0 <= 0 {
             whole = last.ok_or_else(|| format!("entry {no}: there is no average yet"))?;
         }
         cum += -books.entry(no).quantity - aside;
         let upto = before.1 + round_div(whole.1 * (cum - before.0), whole.0);
-        let back = round_div(whole.1 * aside, whole.0);
-        costs[no - 1] = Cost { direct: -(upto - given) - back, ..Cost::default() };
-        rest -= back;
+        let share = round_div(whole.1 * aside, whole.0);
+        costs[no - 1] = Cost { direct: -(upto - given) - share, ..Cost::default() };
         given = upto;
+        back.insert(no, share);
+        for other in group {
+            costs[other - 1] = by_application(books, other, costs);
+        }
     }
-    for no in inside.iter().filter(|no| set_aside(books, **no).is_some()) {
-        let elsewhere = books.entry(*no).stated.charges + from_elsewhere(books, *no);
-        rest += costs[*no - 1].base() - elsewhere;
-    }
-    Ok(((quantity - cum, value + revalued - given + rest), basis))
+    Ok(((quantity - cum, value + revalued - given), basis))
+}
+
+/// Something that happens in a period.
+enum Event {
+    Decrease(No),
+    /// It is set aside because of that decrease.
+    Aside(No, No),
+    Revaluation(Cents),
+}
+
+/// What is set aside because of a decrease.
+fn aside_of(books: &Books, root: No, inside: &[No]) -> Vec<No> {
+    inside.iter().copied().filter(|no| set_aside(books, *no) == Some(root)).collect()
+}
+
+/// What counts of an entry that is set aside: what it has from elsewhere through its source, and the cents by
+/// which the shares up to it differ from what the decrease took for them.
+fn counts_of_aside(
+    books: &Books,
+    (no, root, back): (No, No, Cents),
+    inside: &[No],
+    costs: &[Cost],
+) -> Cents {
+    let group = aside_of(books, root, inside);
+    let differs = |upto: &[No]| {
+        let Some(last) = upto.last() else { return 0 };
+        let derived = |no: &No| {
+            let charges = books.entry(*no).stated.charges;
+            costs[no - 1].base() - charges - from_elsewhere(books, *no)
+        };
+        let brought: Cents = upto.iter().map(derived).sum();
+        let quantity: Pieces = upto.iter().map(|no| books.entry(*no).quantity).sum();
+        let share = if group.last() == Some(last) {
+            back
+        } else {
+            round_div(costs[root - 1].total() * quantity, books.entry(root).quantity)
+        };
+        brought - share
+    };
+    let at = group.iter().position(|other| *other == no).expect("it is set aside");
+    from_elsewhere(books, no) + differs(&group[..=at]) - differs(&group[..at])
 }
