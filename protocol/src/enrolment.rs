@@ -11,6 +11,7 @@ use std::str::FromStr;
 use data_encoding::BASE64URL_NOPAD;
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
+use sha2::{Digest as _, Sha256};
 
 use crate::frame::shape::{self, Shape};
 use crate::identity::ServerTime;
@@ -34,6 +35,18 @@ pub enum InvitationError {
     /// What stands behind the `#` was cut off or changed.
     #[error("the enrolment code is damaged")]
     Ticket,
+}
+
+/// The six digits by which two people see that a device and a desk speak of the same key, in two
+/// groups of three: of SHA-256 over `"tallyman hsp.1 compare" ‖ 0 ‖ public key` the first eight bytes
+/// as a number, big endian, modulo a million.
+pub fn comparison(public_key: &[u8]) -> String {
+    let mut message = b"tallyman hsp.1 compare\0".to_vec();
+    message.extend_from_slice(public_key);
+    let digest = Sha256::digest(&message);
+    let number = digest.iter().take(8).fold(0_u64, |sum, byte| (sum << 8) | u64::from(*byte));
+    let digits = number % 1_000_000;
+    format!("{:03} {:03}", digits / 1_000, digits % 1_000)
 }
 
 /// An invitation to become a device of a company. `Debug` hides the code.
@@ -171,6 +184,12 @@ mod tests {
             assert!(text.len() < 300, "{} characters make a large QR", text.len());
             assert_eq!(text.parse(), Ok(shown));
         }
+    }
+
+    #[test]
+    fn the_digits_of_a_key_are_always_the_same_six() {
+        assert_eq!(comparison(&[7; 32]), "583 884");
+        assert_ne!(comparison(&[8; 32]), comparison(&[7; 32]));
     }
 
     #[test]

@@ -207,6 +207,7 @@ impl House {
             code_hash: serde_bytes::ByteBuf::from(made.hash),
             site: id.expect("the site was imported").0,
             expires: made.invitation.expires,
+            compare: false,
         };
         let origin = CommandOrigin::Desk { user: word(ADMINISTRATOR.0), idempotency: None };
         let allowed = runtime.block_on(app.raw_command(origin, command.encode(), None));

@@ -34,6 +34,8 @@ pub struct Status {
     pub site: Option<SiteCode>,
     /// Where the server is.
     pub addresses: Vec<Address>,
+    /// The six digits of this device's key: a suspended device shows them, to be compared at a desk.
+    pub comparison: String,
     /// The link.
     pub link: LinkState,
     /// How the server regards the device.
@@ -145,6 +147,7 @@ impl DeviceCore {
             company: self.place.company.clone(),
             site: self.place.site.clone(),
             addresses: self.place.addresses.clone(),
+            comparison: protocol::enrolment::comparison(&self.key.public()),
             link: self.session.state().link(),
             standing: self.session.standing(),
             recorder,

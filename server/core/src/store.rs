@@ -86,7 +86,11 @@ impl MemoryStore {
     /// A store that holds `tables`, durably.
     pub fn holding(tables: MemoryTables) -> Self {
         let mut versions = Versions::default();
-        versions.write(tables.rows().map(|(key, record)| (key.clone(), Some(record.clone()))));
+        versions.write(
+            tables
+                .rows()
+                .map(|((table, key), record)| ((table, key.to_vec()), Some(record.clone()))),
+        );
         let versions = Arc::new(RwLock::new(versions));
         Self { durable: tables, versions, under_way: VecDeque::new() }
     }
@@ -101,6 +105,11 @@ impl MemoryStore {
         let batch = self.under_way.pop_front()?;
         self.overwrite((*batch.changes).clone());
         Some(batch.no)
+    }
+
+    /// The batch that becomes durable next.
+    pub fn next_under_way(&self) -> Option<&Batch> {
+        self.under_way.front()
     }
 
     /// The power goes: the first `kept` batches under way had reached the disk, the others are gone.

@@ -10,8 +10,9 @@
 //! A wipe cannot be undone. Needs an administrator.
 //! `GET /gaps` → list of [`GapView`]: operations that are nowhere any more.
 //! `POST /gaps/{device}/{incarnation}/{from}/lost` → 204: nobody waits for them any more.
-//! `POST /enrolment-codes` `{"site": code}` → 201 [`CodeView`]: the code as text and as a QR in SVG,
-//! valid for ten minutes, for one device. Changing needs a supervisor or an administrator.
+//! `POST /enrolment-codes` `{"site": code, "compare": bool}` → 201 [`CodeView`]: the code as text and
+//! as a QR in SVG, valid for ten minutes, for one device; with `compare` (false where it is missing)
+//! the device is suspended until a person has compared its six digits ([`protocol::enrolment::comparison`]). Changing needs a supervisor or an administrator.
 
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
@@ -71,8 +72,10 @@ enum StateWord {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct ForSite {
+struct NewCode {
     site: SiteCode,
+    #[serde(default)]
+    compare: bool,
 }
 
 pub(super) fn router() -> Router<AppState> {
@@ -226,7 +229,8 @@ async fn declare_gap_lost(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Makes an enrolment code for `site`, as `origin`; returns when a device may use it.
+/// Makes an enrolment code for `site`, as `origin`; returns when a device may use it. With `compare`
+/// the device is suspended until its digits are compared.
 ///
 /// # Errors
 ///
@@ -234,7 +238,7 @@ async fn declare_gap_lost(
 pub async fn new_code(
     app: &AppState,
     origin: CommandOrigin,
-    site: SiteCode,
+    (site, compare): (SiteCode, bool),
 ) -> Result<CodeView, Problem> {
     let company = app.company();
     let id = company.snapshot().row::<SitesByCode>(&site);
@@ -244,6 +248,7 @@ pub async fn new_code(
         code_hash: ByteBuf::from(made.hash),
         site: id.0,
         expires: made.invitation.expires,
+        compare,
     };
     app.raw_command(origin, command.encode(), None).await?;
     let (text, svg) = enrolment::show(&made.invitation).map_err(Problem::malformed)?;
@@ -259,10 +264,10 @@ pub async fn new_code(
 async fn enrolment_code(
     State(app): State<AppState>,
     signed_in: SignedIn,
-    Body(asked): Body<ForSite>,
+    Body(asked): Body<NewCode>,
 ) -> Result<(StatusCode, Json<CodeView>), Problem> {
     signed_in.demand(Role::Supervisor, None)?;
     let origin = desk_origin(&signed_in, &HeaderMap::new())?;
-    let code = new_code(&app, origin, asked.site).await?;
+    let code = new_code(&app, origin, (asked.site, asked.compare)).await?;
     Ok((StatusCode::CREATED, Json(code)))
 }

@@ -146,7 +146,7 @@ pub(super) async fn enrol(
             Ok(()) => {
                 let user = actor.signed_in.user.clone();
                 let origin = CommandOrigin::Desk { user, idempotency: None };
-                new_code(&app, origin, site).await
+                new_code(&app, origin, (site, form.text("compare") == "yes")).await
             }
             Err(problem) => Err(problem),
         },
@@ -198,6 +198,12 @@ fn device_command(
     match action {
         "suspend" => state(DeviceState::Suspended),
         "resume" => state(DeviceState::Active),
+        "refuse" => match view.row::<Devices>(&device).map(|row| row.state) {
+            Some(DeviceState::Suspended) => state(DeviceState::Revoked),
+            Some(DeviceState::Active | DeviceState::Revoked) | None => {
+                Err(Problem::not_found(action))
+            }
+        },
         "revoke" | "lost" | "drain" | "wipe" if !is_named(view, device, form) => {
             let reason = Reason::new(Code::NumberOutOfRange).word("field", "name");
             Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, reason))

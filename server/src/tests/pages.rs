@@ -361,6 +361,33 @@ async fn a_device_is_let_in_and_out_on_pages() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_device_waits_until_its_six_digits_are_compared() {
+    let house = House::furnished().await;
+    for (answer, shows) in [("resume", "offline"), ("refuse", "revoked")] {
+        let asked = [("site", "HALL"), ("compare", "yes")];
+        let (_status, _head, body) = form(&house.boss, "/devices/enrol", &asked).await;
+        let text = body.split("TALLYMAN1:").nth(1).unwrap().split('<').next().unwrap();
+        let invitation: Invitation = format!("TALLYMAN1:{text}").parse().unwrap();
+        let code = data_encoding::HEXLOWER.encode(&crate::secret::sha256(&invitation.code));
+        let device = TestDevice::enrol(house.running.addr(), invitation.code).await.unwrap();
+        let digits = protocol::enrolment::comparison(&device.public_key());
+        let path = format!("/devices/{}", device.device);
+        for page in [format!("/devices/enrolment/{code}"), path.clone()] {
+            let page = house.boss.get(&page).await.body;
+            assert!(page.contains(&digits), "{digits}: {page}");
+        }
+        assert_eq!(form(&house.boss, &format!("{path}/{answer}"), &[]).await.0, 303);
+        let page = house.boss.get(&path).await.body;
+        let badge = page.split("class=\"badge").nth(1).unwrap().split("</span>").next().unwrap();
+        assert!(badge.contains(shows), "{answer}: {badge}");
+        let page = house.boss.get(&format!("/devices/enrolment/{code}")).await.body;
+        assert!(!page.contains(&digits), "{page}");
+        let late = form(&house.boss, &format!("{path}/refuse"), &[]).await;
+        assert_eq!(late.0, 404, "only who waits is refused without its name");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_connected_device_shows_what_it_says_of_itself() {
     let house = House::furnished().await;
     let (device, _socket) = device(&house).await;

@@ -76,6 +76,11 @@ pub(super) struct TestDevice {
 }
 
 impl TestDevice {
+    /// The public half of its key.
+    pub(super) fn public_key(&self) -> [u8; 32] {
+        self.key.verifying_key().to_bytes()
+    }
+
     /// Joins with the one-time code.
     pub(super) async fn enrol(
         addr: std::net::SocketAddr,

@@ -89,7 +89,9 @@ impl Host {
         host.command(LedgerCommand::PutLocation(location).encode());
         let expires = MORNING.plus_us(600_000_000);
         let code_hash = ByteBuf::from(Sha256::digest(CODE).to_vec());
-        host.command(MachineCommand::AllowEnrolment { code_hash, site: 1, expires }.encode());
+        host.command(
+            MachineCommand::AllowEnrolment { code_hash, site: 1, expires, compare: false }.encode(),
+        );
         host.settle();
         host
     }

@@ -283,7 +283,7 @@ impl Company {
         let asked = [Intakes::ID, Outcomes::ID, OutcomeRevisions::ID, OperationsByTime::ID];
         let mut sum = Sha256::new();
         for ((table, key), record) in self.tables.rows() {
-            if !asked.contains(table) {
+            if !asked.contains(&table) {
                 sum.update([table.0]);
                 sum.update(key.len().to_le_bytes());
                 sum.update(key);

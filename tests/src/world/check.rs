@@ -4,6 +4,7 @@ use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use ledger::audit::audit_changes;
 use ledger::key::KeyRange;
 use ledger::lookup;
 use ledger::memory::MemoryTables;
@@ -31,7 +32,11 @@ const NOT_OF_THE_BOOK: [u8; 8] = [95, 102, 104, 105, 107, 230, 231, 232];
 /// Piece count of a quantity in units of 0.00001.
 const PIECE: i128 = 100_000;
 
-/// Runs the ledger's own invariants after a durable decision, and asks for the second opinion.
+/// After so many decisions, and after each crash, the audit looks at everything.
+const DECISIONS_PER_WHOLE_AUDIT: u64 = 16;
+
+/// Audits what the decisions that became durable have touched, from time to time everything, and asks
+/// for the second opinion on all that lies anywhere.
 pub(super) fn after_decision(world: &mut World) {
     if !world.server.is_new {
         return;
@@ -40,7 +45,13 @@ pub(super) fn after_decision(world: &mut World) {
     if !world.plan.audit_each || !is_all_judged(world) {
         return;
     }
-    let violations = ledger::audit::audit(world.server.store());
+    let changed = std::mem::take(&mut world.server.changed);
+    let store = world.server.store();
+    let has_crashed = std::mem::take(&mut world.server.has_crashed);
+    world.n_audits += 1;
+    let whole = has_crashed || world.n_audits.is_multiple_of(DECISIONS_PER_WHOLE_AUDIT);
+    let violations =
+        if whole { ledger::audit::audit(store) } else { audit_changes(store, &changed) };
     world.violations.extend(violations.iter().map(|violation| format!("audit: {violation}")));
     world.successes.audited.ran(world.server.store());
     if !counts_were_taken_out(world) {
@@ -408,7 +419,7 @@ fn the_book_rebuilds_itself(world: &mut World) {
     let unlike: Vec<String> = names
         .into_iter()
         .filter(|key| !NOT_OF_THE_BOOK.contains(&key.0.0))
-        .filter(|key| live.get(**key) != again.get(**key))
+        .filter(|key| live.get(*key) != again.get(*key))
         .take(3)
         .map(|key| format!("table {} key {:02x?}", key.0.0, key.1))
         .collect();

@@ -71,6 +71,7 @@ pub fn commands(floor: &Floor, n_devices: usize) -> Vec<Command> {
             code_hash: ByteBuf::from(sha256(&code(place))),
             site: 1,
             expires: ServerTime(BEGIN_US + 3_600_000_000),
+            compare: false,
         };
         set_up(allow.encode())
     }));

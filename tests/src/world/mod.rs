@@ -273,6 +273,7 @@ pub struct World {
     pub violations: Vec<String>,
     heard: check::Heard,
     desk: Prng,
+    n_audits: u64,
 }
 
 impl World {
@@ -295,6 +296,7 @@ impl World {
             violations: Vec::new(),
             heard: check::Heard::opening(),
             desk: Prng::new(plan.seed ^ 0xDE5C),
+            n_audits: 0,
             plan,
         };
         let mut commands = company::commands(&world.floor, world.plan.n_devices);

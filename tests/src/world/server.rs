@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use device_core::engine::Connection;
+use ledger::draft::Changes;
 use ledger::schema::book::OutcomeRevisions;
 use ledger::tables::Read as _;
 use protocol::frame::Limits;
@@ -41,6 +42,10 @@ pub struct ServerHost {
     n_commands: u64,
     /// Whether a decision has become durable since anybody looked.
     pub is_new: bool,
+    /// What has become durable since everything was judged and audited last.
+    pub changed: Changes,
+    /// Whether the process has died since everything was audited last.
+    pub has_crashed: bool,
     bug: Option<Bug>,
 }
 
@@ -69,6 +74,8 @@ impl ServerHost {
             tick_at_us: i64::MAX,
             n_commands: 0,
             is_new: false,
+            changed: Changes::new(),
+            has_crashed: false,
             bug,
         }
     }
@@ -140,6 +147,9 @@ impl ServerHost {
         if generation != self.generation {
             return Vec::new();
         }
+        if let Some(batch) = self.store.next_under_way() {
+            self.changed.extend((*batch.changes).clone());
+        }
         match self.store.complete_next() {
             None => Vec::new(),
             Some(batch) => {
@@ -172,6 +182,7 @@ impl ServerHost {
     /// that were connected.
     pub fn crash(&mut self, kept: usize) -> Vec<(usize, Connection)> {
         self.machine = None;
+        self.has_crashed = true;
         self.generation += 1;
         self.work_queued = false;
         self.tick_at_us = i64::MAX;

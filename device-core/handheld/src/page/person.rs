@@ -45,6 +45,7 @@ pub(super) fn sign_in(app: &App, desk: &Desk, status: &Status) -> Markup {
                 (loading(progress.n_chunks, progress.ready_chunks.max(1), language))
             }
         }
+        (super::still::to_compare(status, language))
         @if people.is_empty() {
             p { (plain("sign-in-nobody", language)) }
         } @else {

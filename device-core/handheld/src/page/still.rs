@@ -4,7 +4,7 @@ use device_core::engine::{OperationState, Status};
 use device_core::session::{LinkState, Standing};
 use maud::{Markup, html};
 use protocol::outcome::{Argument, Decision};
-use protocol::text::screens;
+use protocol::text::{Language, screens};
 
 use super::frame::{button, link};
 use super::picture;
@@ -61,6 +61,7 @@ pub(super) fn sync(app: &App, desk: &Desk, status: &Status) -> Markup {
         @if let Some(text) = standing(status.standing) {
             p class="remark stop" { (plain(text, language)) }
         }
+        (to_compare(status, language))
         (picture::waiting(app, language))
         @if status.storage.n_lost > 0 {
             p class="remark stop" id="lost" {
@@ -84,6 +85,17 @@ fn oldest(app: &App, desk: &Desk, age_us: u64) -> String {
     let now = app.now();
     let at = now.plus_us(i64::try_from(age_us).unwrap_or(i64::MAX).saturating_neg());
     clock::hour(at, now, app.location_row(desk).as_ref())
+}
+
+/// What a person at a desk compares before this device may work.
+pub(super) fn to_compare(status: &Status, language: Language) -> Markup {
+    html! {
+        @if status.standing == Standing::Suspended {
+            p class="big" id="compare" {
+                (with_word("enrol-compare", "number", &status.comparison, language))
+            }
+        }
+    }
 }
 
 const fn standing(standing: Standing) -> Option<&'static str> {

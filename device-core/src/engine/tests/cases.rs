@@ -160,7 +160,9 @@ fn a_suspended_device_uploads_without_a_feed() {
     world.server.next_fault = Some(FaultCode::SUSPENDED);
     world.event(Event::Timer(Timer::Heartbeat));
     while world.deliver_up() | world.deliver_down() {}
-    assert_eq!(world.core.status(0).standing, Standing::Suspended);
+    let status = world.core.status(0);
+    assert_eq!(status.standing, Standing::Suspended);
+    assert_eq!(status.comparison.len(), "123 456".len());
     world.record(&receive("A-01", "BOLT", 1));
     while world.deliver_up() | world.deliver_down() {}
     assert_eq!(world.core.n_unsent(), 0);

@@ -7,7 +7,7 @@ use ledger::draft::Draft;
 use ledger::key::KeyRange;
 use ledger::schema::book::{Companies, Company, Counters, Intake, Origin};
 use ledger::schema::identity::{
-    Device, DeviceState, Devices, Enrolment, Enrolments, Incarnations, Operators,
+    Comparisons, Device, DeviceState, Devices, Enrolment, Enrolments, Incarnations, Operators,
 };
 use ledger::schema::{Counter, LocationId, SiteId, next_number, place};
 use ledger::tables::Read as _;
@@ -43,6 +43,9 @@ pub enum MachineCommand {
         site: u32,
         /// Until when.
         expires: ServerTime,
+        /// Whether the device is suspended until a person has compared its six digits.
+        #[serde(default)]
+        compare: bool,
     },
     /// A device joins with its code.
     Enrol {
@@ -317,7 +320,7 @@ fn apply(
     command: MachineCommand,
 ) -> Result<(), Refusal> {
     match command {
-        MachineCommand::AllowEnrolment { code_hash, site, expires } => {
+        MachineCommand::AllowEnrolment { code_hash, site, expires, compare } => {
             let site = SiteId(site);
             if !draft.has::<place::Sites>(&site) {
                 return Err(Refusal::new(Code::NotFound, "site"));
@@ -325,6 +328,9 @@ fn apply(
             let hash = code_key(&code_hash)?;
             let enrolment = Enrolment { site, expires, used_by: None, by: giver(request.intake) };
             draft.put::<Enrolments>(&hash, enrolment);
+            if compare {
+                draft.put::<Comparisons>(&hash, ());
+            }
             Ok(())
         }
         MachineCommand::Enrol { code_hash, algorithm, public_key, name, model } => {
@@ -495,13 +501,14 @@ fn enrol(
     let number = next_number(draft, Counter::Device);
     let id = DeviceId(u32::try_from(number).map_err(|_range| unknown())?);
     let incarnation = Incarnation(1);
+    let waits = draft.has::<Comparisons>(&code);
     let device = Device {
         name,
         model,
         site: enrolment.site,
         algorithm: key.0,
         public_key: key.1,
-        state: DeviceState::Active,
+        state: if waits { DeviceState::Suspended } else { DeviceState::Active },
         incarnation,
         declared_lost: None,
         enrolled: at,

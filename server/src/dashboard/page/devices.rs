@@ -11,6 +11,7 @@ use ledger::schema::case::{Case, Cases, OpenCases};
 use ledger::schema::identity::{Device, DeviceState, Devices, Incarnations};
 use ledger::tables::{Read as _, Tables, each_of};
 use maud::{Markup, html};
+use protocol::enrolment::comparison;
 use protocol::health::StorageState;
 use protocol::identity::{CaseId, DeviceId, Incarnation, OperationId, ServerTime};
 use protocol::text::sentence;
@@ -338,7 +339,13 @@ fn actions(context: &PageContext, id: DeviceId, device: &Device) -> Markup {
         h2 { (context.t("actions")) }
         @match device.state {
             DeviceState::Active => (simple("suspend", "suspend", "suspend-text")),
-            DeviceState::Suspended => (simple("resume", "resume", "resume-text")),
+            DeviceState::Suspended => {
+                p {
+                    (context.t("enrol-compare")) " "
+                    (code(&comparison(&device.public_key)))
+                }
+                (simple("resume", "resume", "resume-text"))
+            }
             DeviceState::Revoked => {}
         }
         @if context.may_administer() {

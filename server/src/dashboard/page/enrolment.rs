@@ -4,10 +4,12 @@
 use std::ops::ControlFlow;
 
 use ledger::key::KeyRange;
-use ledger::schema::identity::Enrolments;
+use ledger::schema::identity::{Comparisons, DeviceState, Devices, Enrolments};
 use ledger::schema::place::SitesByCode;
 use ledger::tables::{Read as _, Tables, each_of};
-use maud::{PreEscaped, html};
+use maud::{Markup, PreEscaped, html};
+use protocol::enrolment::comparison as comparison_of;
+use protocol::identity::DeviceId;
 use protocol::words::SiteCode;
 
 use super::{Missing, Page, PageResult, Section};
@@ -48,6 +50,12 @@ pub fn form_page(view: &dyn Tables, context: &PageContext) -> PageResult {
                     label for="enrol-site" { (context.t("site")) }
                     select id="enrol-site" name="site" required {
                         @for site in &sites { option value=(site) { (site) } }
+                    }
+                }
+                div class="field" {
+                    label {
+                        input type="checkbox" name="compare" value="yes" checked;
+                        " " (context.t("enrol-compare-ask"))
                     }
                 }
                 button type="submit" class="primary" { (context.t("enrol-make")) }
@@ -103,6 +111,7 @@ pub fn state_page(view: &dyn Tables, context: &PageContext, hash: &str) -> PageR
         @match row.used_by {
             Some(device) => {
                 p { (part::badge(Tone::Ok, &context.t("enrol-used"))) }
+                @if view.has::<Comparisons>(&key) { (comparison(view, context, device)) }
                 p { a class="button primary" href={ "/devices/" (device) } { (names::device_name(view, device)) } }
             },
             None if row.expires <= context.now => {
@@ -120,4 +129,26 @@ pub fn state_page(view: &dyn Tables, context: &PageContext, hash: &str) -> PageR
         }
     };
     Ok(Page::new(Section::Devices, context.t("enrol-state-title")).with("state", state))
+}
+
+/// The digits that the device shows, and what to say to them; nothing once that was said.
+fn comparison(view: &dyn Tables, context: &PageContext, id: DeviceId) -> Markup {
+    let device = view.row::<Devices>(&id).filter(|row| row.state == DeviceState::Suspended);
+    let act = |action: &str, key: &str, class: &str| {
+        html! {
+            form method="post" action={ "/devices/" (id) "/" (action) } {
+                button type="submit" class=(class) { (context.t(key)) }
+            }
+        }
+    };
+    html! {
+        @if let Some(device) = device {
+            p { (context.t("enrol-compare")) }
+            p class="digits" { (code(&comparison_of(&device.public_key))) }
+            div class="actions" {
+                (act("resume", "enrol-confirm", "primary"))
+                (act("refuse", "enrol-refuse", "danger"))
+            }
+        }
+    }
 }

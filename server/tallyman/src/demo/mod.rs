@@ -164,6 +164,7 @@ async fn invitation(server: &Running, site: &SiteCode) -> Result<Invitation, Pro
         code_hash: serde_bytes::ByteBuf::from(made.hash),
         site: id.0,
         expires: made.invitation.expires,
+        compare: false,
     };
     let origin = CommandOrigin::Desk { user: ADMINISTRATOR.0.try_into()?, idempotency: None };
     app.raw_command(origin, command.encode(), None)

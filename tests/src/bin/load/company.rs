@@ -148,6 +148,7 @@ pub(crate) async fn invite(
                 code_hash: ByteBuf::from(made.hash),
                 site: site.0,
                 expires: made.invitation.expires,
+                compare: false,
             };
             submit(company, CommandOrigin::System, allow.encode()).await?;
             Ok(made.invitation)

@@ -143,7 +143,12 @@ async fn enrol(running: &Running, devices: u32) -> Result<(), Problem> {
     let codes = |n: u32| ByteBuf::from(Sha256::digest(n.to_le_bytes()).to_vec());
     futures_util::stream::iter(1..=devices)
         .map(|n| {
-            let allow = MachineCommand::AllowEnrolment { code_hash: codes(n), site, expires };
+            let allow = MachineCommand::AllowEnrolment {
+                code_hash: codes(n),
+                site,
+                expires,
+                compare: false,
+            };
             company::submit(company, CommandOrigin::System, allow.encode())
         })
         .buffered(AT_ONCE)

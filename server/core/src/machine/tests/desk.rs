@@ -120,6 +120,7 @@ fn supervisors_manage_the_devices_of_their_site_and_of_no_other() {
             code_hash: digest(&[code]).to_vec().into(),
             site,
             expires: world.now.plus_us(600_000_000),
+            compare: false,
         };
         let token = world.command_of(user, command.encode(), None);
         world.settle();

@@ -303,6 +303,7 @@ fn a_site_sees_nothing_of_another() {
             code_hash: serde_bytes::ByteBuf::from(crate::identity::digest(&code).to_vec()),
             site: south.0,
             expires: world.now.plus_us(1_000_000_000),
+            compare: false,
         };
         world.system_raw(allow.encode());
         let mut device = Device::new(2);

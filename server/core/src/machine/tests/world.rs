@@ -390,6 +390,7 @@ impl World {
             code_hash: ByteBuf::from(digest(&code).to_vec()),
             site: SITE.0,
             expires: self.now.plus_us(600_000_000),
+            compare: false,
         };
         self.system_raw(command.encode());
     }
