@@ -46,8 +46,8 @@ pub(super) fn after_decision(world: &mut World) {
         return;
     }
     let changed = std::mem::take(&mut world.server.changed);
-    let store = world.server.store();
     let has_crashed = std::mem::take(&mut world.server.has_crashed);
+    let store = world.server.store();
     world.n_audits += 1;
     let whole = has_crashed || world.n_audits.is_multiple_of(DECISIONS_PER_WHOLE_AUDIT);
     let violations =
