@@ -46,7 +46,7 @@ pub fn comparison(public_key: &[u8]) -> String {
     let digest = Sha256::digest(&message);
     let number = digest.iter().take(8).fold(0_u64, |sum, byte| (sum << 8) | u64::from(*byte));
     let digits = number % 1_000_000;
-    format!("{:03} {:03}", digits / 1_000, digits % 1_000)
+    format!("{:03} {:03}", digits.div_euclid(1_000), digits % 1_000)
 }
 
 /// An invitation to become a device of a company. `Debug` hides the code.
