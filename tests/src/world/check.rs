@@ -53,7 +53,7 @@ pub(super) fn after_decision(world: &mut World) {
     let violations =
         if whole { ledger::audit::audit(store) } else { audit_changes(store, &changed) };
     world.violations.extend(violations.iter().map(|violation| format!("audit: {violation}")));
-    world.successes.audited.ran(world.server.store());
+    world.successes.audited.ran(world.server.store(), whole);
     if !counts_were_taken_out(world) {
         let naive = reference::book(&operations(world));
         the_book_is_the_naive_fold(world, &naive);

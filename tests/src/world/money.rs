@@ -55,9 +55,12 @@ impl Audited {
         self.charges += other.charges;
     }
 
-    /// The auditor ran over `store`.
-    pub(super) fn ran(&mut self, store: &MemoryStore) {
+    /// The auditor ran: over all of `store`, or over what had changed only.
+    pub(super) fn ran(&mut self, store: &MemoryStore, whole: bool) {
         self.runs += 1;
+        if !whole {
+            return;
+        }
         let all = KeyRange::all();
         self.values += store.last::<ValueLedger>(&all).map_or(0, |(no, _value)| no.0);
         self.gl_entries += store.last::<GlLedger>(&all).map_or(0, |(no, _entry)| no.0);
