@@ -75,7 +75,7 @@ pub(super) fn at_the_end(world: &mut World) {
     }
     let violations = ledger::audit::audit(world.server.store());
     world.violations.extend(violations.iter().map(|violation| format!("audit: {violation}")));
-    world.successes.audited.ran(world.server.store());
+    world.successes.audited.ran(world.server.store(), true);
     world.successes.audited.ended(world.server.store());
     every_fact_has_one_outcome(world);
     if !counts_were_taken_out(world) {

@@ -63,7 +63,7 @@ fn book_rows(tables: &MemoryTables) -> BTreeMap<(TableId, Vec<u8>), Vec<u8>> {
     tables
         .rows()
         .filter(|((table, _key), _record)| !APART.contains(table))
-        .map(|(key, record)| (key.clone(), record.bytes().to_vec()))
+        .map(|((table, key), record)| ((table, key.to_vec()), record.bytes().to_vec()))
         .collect()
 }
 
