@@ -4,12 +4,16 @@
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::Arc;
 use std::time::Duration;
 
 use device_core::engine::Address;
+use ledger::key::KeyRange;
+use ledger::schema::identity::{Device, Devices};
 use ledger::schema::place::SitesByCode;
 use ledger::tables::Read as _;
 use protocol::frame::KeyAlgorithm;
+use protocol::identity::DeviceId;
 use serde_bytes::ByteBuf;
 use serde_json::{Value, json};
 use server::backup::Schedule;
@@ -139,7 +143,7 @@ async fn enrol(running: &Running, devices: u32) -> Result<(), Problem> {
     let site = company.snapshot().row::<SitesByCode>(&company::word("MAIN000"));
     let site = site.ok_or("the site is there")?.0;
     let expires = company.now().plus_us(3_600_000_000);
-    // One after the other, so that device `n` gets number `n`.
+    // In order, so that device `n` gets number `n`: nobody gives way to the one behind it.
     let codes = |n: u32| ByteBuf::from(Sha256::digest(n.to_le_bytes()).to_vec());
     futures_util::stream::iter(1..=devices)
         .map(|n| {
@@ -158,11 +162,20 @@ async fn enrol(running: &Running, devices: u32) -> Result<(), Problem> {
                 name: format!("H-{n:05}"),
                 model: "load".to_owned(),
             };
-            company::submit(company, CommandOrigin::System, enrol.encode())
+            tokio::task::unconstrained(company::submit(
+                company,
+                CommandOrigin::System,
+                enrol.encode(),
+            ))
         })
         .buffered(AT_ONCE)
         .try_for_each(|_judged| async { Ok(()) })
-        .await
+        .await?;
+    let all = company.snapshot().list::<Devices>(&KeyRange::all());
+    let is_own = |(id, row): &(DeviceId, Arc<Device>)| {
+        row.public_key[..] == light::key(id.0).verifying_key().to_bytes()[..]
+    };
+    if all.iter().all(is_own) { Ok(()) } else { Err("a device got the number of another".into()) }
 }
 
 trait ListDevices {
@@ -171,8 +184,7 @@ trait ListDevices {
 
 impl<T: ledger::tables::Tables> ListDevices for T {
     fn list_devices(&self) -> u32 {
-        let range = ledger::key::KeyRange::all();
-        let devices = self.list::<ledger::schema::identity::Devices>(&range);
+        let devices = self.list::<Devices>(&KeyRange::all());
         u32::try_from(devices.len()).unwrap_or(u32::MAX)
     }
 }
