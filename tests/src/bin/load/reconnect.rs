@@ -2,6 +2,7 @@
 //! was killed, where each finds out for itself. No device may need a snapshot, and each has one scan
 //! that the server does not know.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use device_core::engine::Address;
@@ -17,6 +18,8 @@ use crate::light::{Light, Line, Refused, lease_secret, wait_within};
 
 /// How long everybody may take, in all.
 const PATIENCE: Duration = Duration::from_secs(180);
+/// How often it is told how many are in.
+const TOLD_EVERY: Duration = Duration::from_secs(10);
 
 /// What to measure.
 #[derive(clap::Args)]
@@ -34,6 +37,8 @@ pub(crate) struct Arguments {
 
 /// A device is in, with its scan acknowledged.
 struct In {
+    /// Which: one that comes in again is not counted again.
+    n: u32,
     /// The storm it came through.
     round: u32,
     at: Instant,
@@ -87,10 +92,17 @@ async fn gather(
     devices: u32,
 ) -> Result<Vec<In>, Problem> {
     let end = Instant::now() + PATIENCE;
-    let mut storm = Vec::new();
+    let mut storm = BTreeMap::new();
+    let (begin, mut next) = (Instant::now(), TOLD_EVERY);
     while storm.len() < devices as usize {
+        if begin.elapsed() >= next {
+            println!("{:>4.0} s: {} devices are in", next.as_secs_f64(), storm.len());
+            next += TOLD_EVERY;
+        }
         match tokio::time::timeout_at(end, reported.recv()).await {
-            Ok(Some(one)) if one.round == round => storm.push(one),
+            Ok(Some(one)) if one.round == round => {
+                storm.entry(one.n).or_insert(one);
+            }
             Ok(Some(_earlier)) => {}
             Ok(None) => return Err("the devices are gone".into()),
             Err(_late) => {
@@ -98,7 +110,7 @@ async fn gather(
             }
         }
     }
-    Ok(storm)
+    Ok(storm.into_values().collect())
 }
 
 fn figures(name: &str, (gone, up): (Instant, Instant), storm: &[In]) -> Result<Value, Problem> {
@@ -182,7 +194,7 @@ async fn stay(
     if let Err(refused) = device.drain(&mut line).await {
         return refused;
     }
-    let told = In { round, at, acked_at: Instant::now(), is_snapshot, n_tries };
+    let told = In { n: device.n, round, at, acked_at: Instant::now(), is_snapshot, n_tries };
     if reports.send(told).is_err() {
         return Refused::Broken("the load is over".to_owned());
     }
