@@ -54,15 +54,18 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<Value, Problem> {
     let secret = lease_secret(folder.path())?;
     let (round, rounds) = watch::channel(0);
     let (reports, mut reported) = mpsc::unbounded_channel();
+    let (breaks, mut whys) = mpsc::unbounded_channel();
     for n in 1..=devices {
         let device = Light::new(n, &secret);
-        tokio::spawn(live(device, house.address.clone(), reports.clone(), rounds.clone()));
+        let told = (reports.clone(), breaks.clone());
+        tokio::spawn(live(device, house.address.clone(), told, rounds.clone()));
     }
     drop(reports);
-    gather(&mut reported, 0, devices).await?;
+    gather((&mut reported, &mut whys), 0, devices).await?;
     println!("{devices} devices are in");
     let mut storms = Vec::new();
     for (n, is_planned) in [(1, true), (2, false)] {
+        println!("broken until now: {}", broken(&mut whys));
         round.send_replace(n);
         let gone = Instant::now();
         if is_planned {
@@ -71,7 +74,7 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<Value, Problem> {
             house.kill().await?;
         }
         let up = Instant::now();
-        let storm = gather(&mut reported, n, devices).await?;
+        let storm = gather((&mut reported, &mut whys), n, devices).await?;
         storms.push(figures(if is_planned { "planned" } else { "killed" }, (gone, up), &storm)?);
     }
     let size = house.size()?;
@@ -86,8 +89,17 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<Value, Problem> {
     }))
 }
 
+/// Why connections broke, and how often, since it was asked last.
+fn broken(whys: &mut mpsc::UnboundedReceiver<String>) -> String {
+    let mut counts: BTreeMap<String, u32> = BTreeMap::new();
+    while let Ok(why) = whys.try_recv() {
+        *counts.entry(why).or_default() += 1;
+    }
+    format!("{counts:?}")
+}
+
 async fn gather(
-    reported: &mut mpsc::UnboundedReceiver<In>,
+    (reported, whys): (&mut mpsc::UnboundedReceiver<In>, &mut mpsc::UnboundedReceiver<String>),
     round: u32,
     devices: u32,
 ) -> Result<Vec<In>, Problem> {
@@ -106,7 +118,8 @@ async fn gather(
             Ok(Some(_earlier)) => {}
             Ok(None) => return Err("the devices are gone".into()),
             Err(_late) => {
-                return Err(format!("only {} of {devices} devices came back", storm.len()).into());
+                let (n, why) = (storm.len(), broken(whys));
+                return Err(format!("only {n} of {devices} devices came back: {why}").into());
             }
         }
     }
@@ -149,7 +162,7 @@ fn figures(name: &str, (gone, up): (Instant, Instant), storm: &[In]) -> Result<V
 async fn live(
     mut device: Light,
     address: Address,
-    reports: mpsc::UnboundedSender<In>,
+    (reports, breaks): (mpsc::UnboundedSender<In>, mpsc::UnboundedSender<String>),
     rounds: watch::Receiver<u32>,
 ) {
     let (mut n_tries, mut n_failures) = (0_u32, 0_u32);
@@ -173,7 +186,9 @@ async fn live(
                 n_failures = 0;
                 (min_ms, max_ms)
             }
-            Refused::Broken(_why) => {
+            Refused::Broken(why) => {
+                // Nobody asks any more when the load is over.
+                let _told = breaks.send(why);
                 n_failures = (n_failures + 1).min(7);
                 (0, 500 << (n_failures - 1))
             }
