@@ -24,8 +24,8 @@ use crate::verify::digest::Pace;
 use crate::verify::{self, VerifyError, is_compared};
 use crate::{secret, verify::fold_all};
 
-/// Operations of one file at most, so that one can be held in memory when it is read back.
-const OPERATIONS_PER_FILE: u64 = 20_000;
+/// Operations of one file at most: one is held in memory when it is read back.
+const OPERATIONS_PER_FILE: u64 = 5_000;
 /// More rows than this are compared by digests of whole tables instead of one by one.
 const ROWS_ONE_BY_ONE: usize = 200_000;
 

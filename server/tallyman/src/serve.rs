@@ -41,7 +41,7 @@ pub(crate) fn serve(arguments: &ServeArguments, matches: &ArgMatches) -> Result<
     logs::begin(read.log());
     let config = read.config()?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    runtime.block_on(async {
+    let served = runtime.block_on(async {
         let running = Server::start(config).await?;
         println!("Listening: {}", running.url());
         if let Some(link) = running.first_link() {
@@ -61,7 +61,10 @@ pub(crate) fn serve(arguments: &ServeArguments, matches: &ArgMatches) -> Result<
             Health::Failed(why) => Err(why.into()),
             _ => Ok(()),
         }
-    })
+    });
+    // Nobody waits for a backup that is under way: the next one goes on from what it leaves.
+    runtime.shutdown_background();
+    served
 }
 
 /// What to do with the settings.

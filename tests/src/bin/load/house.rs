@@ -4,12 +4,15 @@
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
-use std::time::Duration;
+use std::sync::Arc;
 
 use device_core::engine::Address;
+use ledger::key::KeyRange;
+use ledger::schema::identity::{Device, Devices};
 use ledger::schema::place::SitesByCode;
 use ledger::tables::Read as _;
 use protocol::frame::KeyAlgorithm;
+use protocol::identity::DeviceId;
 use serde_bytes::ByteBuf;
 use serde_json::{Value, json};
 use server::backup::Schedule;
@@ -20,7 +23,7 @@ use server_core::intake::command::CommandOrigin;
 use sha2::{Digest as _, Sha256};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
 use crate::{Problem, company, light};
 
@@ -28,9 +31,6 @@ use crate::{Problem, company, light};
 const AT_ONCE: usize = 64;
 /// Seconds between two backups, where there are any: often, so that much happens in a short time.
 pub(crate) const BACKUP_EVERY_S: u32 = 20;
-/// How often a start in the same process is tried again, and after how long.
-const RESTART_TRIES: u32 = 300;
-const RESTART_PAUSE: Duration = Duration::from_millis(100);
 /// Seconds between two comparisons of everything.
 const FULL_EVERY_S: u32 = 120;
 
@@ -80,46 +80,21 @@ impl Arguments {
     }
 }
 
-/// Serves until it is told to end: `restart` in a line of its own stops in good order and starts
-/// again on the same port, the end of the input ends it.
+/// Serves until the input ends.
 pub(crate) async fn run(arguments: &Arguments) -> Result<Value, Problem> {
-    let mut config = arguments.config();
-    let mut running = Server::start(config.clone()).await?;
-    config.listen = running.addr();
+    let running = Server::start(arguments.config()).await?;
     enrol(&running, arguments.devices).await?;
     say(&running);
-    let (told, mut orders) = mpsc::unbounded_channel();
+    let (told, ended) = oneshot::channel();
     std::thread::spawn(move || {
-        for line in std::io::stdin().lines() {
-            // It ends with the input, and with whoever listens.
-            if line.map_or(true, |line| told.send(line).is_err()) {
-                return;
-            }
-        }
+        // Nothing is ever written to it: its end is the whole message.
+        let _lines = std::io::stdin().lines().count();
+        told.send(())
     });
-    while let Some(order) = orders.recv().await {
-        if order == "restart" {
-            running.stop().await;
-            running = again(&config).await?;
-            say(&running);
-        }
-    }
+    // It ends with whoever listens, too.
+    let _told = ended.await;
     running.stop().await;
     Ok(json!({"load": "house"}))
-}
-
-/// Starts in the process in which it has stopped. A backup that was under way lets go of the store a
-/// moment later; a process that ends would have taken it along.
-async fn again(config: &Config) -> Result<Running, Problem> {
-    let mut n_tries = 0;
-    loop {
-        match Server::start(config.clone()).await {
-            Ok(running) => return Ok(running),
-            Err(error) if n_tries >= RESTART_TRIES => return Err(error.into()),
-            Err(_in_use) => n_tries += 1,
-        }
-        tokio::time::sleep(RESTART_PAUSE).await;
-    }
 }
 
 fn say(running: &Running) {
@@ -139,7 +114,7 @@ async fn enrol(running: &Running, devices: u32) -> Result<(), Problem> {
     let site = company.snapshot().row::<SitesByCode>(&company::word("MAIN000"));
     let site = site.ok_or("the site is there")?.0;
     let expires = company.now().plus_us(3_600_000_000);
-    // One after the other, so that device `n` gets number `n`.
+    // In order, so that device `n` gets number `n`: nobody gives way to the one behind it.
     let codes = |n: u32| ByteBuf::from(Sha256::digest(n.to_le_bytes()).to_vec());
     futures_util::stream::iter(1..=devices)
         .map(|n| {
@@ -163,11 +138,20 @@ async fn enrol(running: &Running, devices: u32) -> Result<(), Problem> {
                 name: format!("H-{n:05}"),
                 model: "load".to_owned(),
             };
-            company::submit(company, CommandOrigin::System, enrol.encode())
+            tokio::task::unconstrained(company::submit(
+                company,
+                CommandOrigin::System,
+                enrol.encode(),
+            ))
         })
         .buffered(AT_ONCE)
         .try_for_each(|_judged| async { Ok(()) })
-        .await
+        .await?;
+    let all = company.snapshot().list::<Devices>(&KeyRange::all());
+    let is_own = |(id, row): &(DeviceId, Arc<Device>)| {
+        row.public_key[..] == light::key(id.0).verifying_key().to_bytes()[..]
+    };
+    if all.iter().all(is_own) { Ok(()) } else { Err("a device got the number of another".into()) }
 }
 
 trait ListDevices {
@@ -176,8 +160,7 @@ trait ListDevices {
 
 impl<T: ledger::tables::Tables> ListDevices for T {
     fn list_devices(&self) -> u32 {
-        let range = ledger::key::KeyRange::all();
-        let devices = self.list::<ledger::schema::identity::Devices>(&range);
+        let devices = self.list::<Devices>(&KeyRange::all());
         u32::try_from(devices.len()).unwrap_or(u32::MAX)
     }
 }
@@ -241,9 +224,13 @@ impl House {
 
     /// Stops it in good order and starts it again; returns when it listens again.
     pub(crate) async fn restart(&mut self) -> Result<(), Problem> {
-        let orders = self.orders.as_mut().ok_or("it runs")?;
-        std::io::Write::write_all(orders, b"restart\n")?;
-        self.listens().await.map(|_address| ())
+        drop(self.orders.take());
+        let ended = self.child.wait()?;
+        if !ended.success() {
+            return Err(format!("the server ended with {ended}").into());
+        }
+        let folder = self.folder.clone();
+        self.start_over(&folder).await
     }
 
     /// Kills it and starts it again; returns when it listens again.

@@ -41,7 +41,8 @@ pub(crate) fn lease_secret(folder: &Path) -> Result<LeaseSecret, Problem> {
 
 /// A device.
 pub(crate) struct Light {
-    n: u32,
+    /// Its number.
+    pub(crate) n: u32,
     key: SigningKey,
     lease: Lease,
     began: Instant,

@@ -97,6 +97,8 @@ fn main() -> ExitCode {
             Load::House(house) => house::run(&house).await,
         }
     });
+    // As the server does: a backup that is under way ends with the process.
+    runtime.shutdown_background();
     match figures {
         Ok(figures) => {
             println!("{figures}");

@@ -2,6 +2,7 @@
 //! was killed, where each finds out for itself. No device may need a snapshot, and each has one scan
 //! that the server does not know.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use device_core::engine::Address;
@@ -17,6 +18,8 @@ use crate::light::{Light, Line, Refused, lease_secret, wait_within};
 
 /// How long everybody may take, in all.
 const PATIENCE: Duration = Duration::from_secs(180);
+/// How often it is told how many are in.
+const TOLD_EVERY: Duration = Duration::from_secs(10);
 
 /// What to measure.
 #[derive(clap::Args)]
@@ -34,6 +37,8 @@ pub(crate) struct Arguments {
 
 /// A device is in, with its scan acknowledged.
 struct In {
+    /// Which: one that comes in again is not counted again.
+    n: u32,
     /// The storm it came through.
     round: u32,
     at: Instant,
@@ -49,15 +54,18 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<Value, Problem> {
     let secret = lease_secret(folder.path())?;
     let (round, rounds) = watch::channel(0);
     let (reports, mut reported) = mpsc::unbounded_channel();
+    let (breaks, mut whys) = mpsc::unbounded_channel();
     for n in 1..=devices {
         let device = Light::new(n, &secret);
-        tokio::spawn(live(device, house.address.clone(), reports.clone(), rounds.clone()));
+        let told = (reports.clone(), breaks.clone());
+        tokio::spawn(live(device, house.address.clone(), told, rounds.clone()));
     }
     drop(reports);
-    gather(&mut reported, 0, devices).await?;
+    gather((&mut reported, &mut whys), 0, devices).await?;
     println!("{devices} devices are in");
     let mut storms = Vec::new();
     for (n, is_planned) in [(1, true), (2, false)] {
+        println!("broken until now: {}", broken(&mut whys));
         round.send_replace(n);
         let gone = Instant::now();
         if is_planned {
@@ -66,7 +74,7 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<Value, Problem> {
             house.kill().await?;
         }
         let up = Instant::now();
-        let storm = gather(&mut reported, n, devices).await?;
+        let storm = gather((&mut reported, &mut whys), n, devices).await?;
         storms.push(figures(if is_planned { "planned" } else { "killed" }, (gone, up), &storm)?);
     }
     let size = house.size()?;
@@ -81,24 +89,41 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<Value, Problem> {
     }))
 }
 
+/// Why connections broke, and how often, since it was asked last.
+fn broken(whys: &mut mpsc::UnboundedReceiver<String>) -> String {
+    let mut counts: BTreeMap<String, u32> = BTreeMap::new();
+    while let Ok(why) = whys.try_recv() {
+        *counts.entry(why).or_default() += 1;
+    }
+    format!("{counts:?}")
+}
+
 async fn gather(
-    reported: &mut mpsc::UnboundedReceiver<In>,
+    (reported, whys): (&mut mpsc::UnboundedReceiver<In>, &mut mpsc::UnboundedReceiver<String>),
     round: u32,
     devices: u32,
 ) -> Result<Vec<In>, Problem> {
     let end = Instant::now() + PATIENCE;
-    let mut storm = Vec::new();
+    let mut storm = BTreeMap::new();
+    let (begin, mut next) = (Instant::now(), TOLD_EVERY);
     while storm.len() < devices as usize {
+        if begin.elapsed() >= next {
+            println!("{:>4.0} s: {} devices are in", next.as_secs_f64(), storm.len());
+            next += TOLD_EVERY;
+        }
         match tokio::time::timeout_at(end, reported.recv()).await {
-            Ok(Some(one)) if one.round == round => storm.push(one),
+            Ok(Some(one)) if one.round == round => {
+                storm.entry(one.n).or_insert(one);
+            }
             Ok(Some(_earlier)) => {}
             Ok(None) => return Err("the devices are gone".into()),
             Err(_late) => {
-                return Err(format!("only {} of {devices} devices came back", storm.len()).into());
+                let (n, why) = (storm.len(), broken(whys));
+                return Err(format!("only {n} of {devices} devices came back: {why}").into());
             }
         }
     }
-    Ok(storm)
+    Ok(storm.into_values().collect())
 }
 
 fn figures(name: &str, (gone, up): (Instant, Instant), storm: &[In]) -> Result<Value, Problem> {
@@ -137,7 +162,7 @@ fn figures(name: &str, (gone, up): (Instant, Instant), storm: &[In]) -> Result<V
 async fn live(
     mut device: Light,
     address: Address,
-    reports: mpsc::UnboundedSender<In>,
+    (reports, breaks): (mpsc::UnboundedSender<In>, mpsc::UnboundedSender<String>),
     rounds: watch::Receiver<u32>,
 ) {
     let (mut n_tries, mut n_failures) = (0_u32, 0_u32);
@@ -161,7 +186,9 @@ async fn live(
                 n_failures = 0;
                 (min_ms, max_ms)
             }
-            Refused::Broken(_why) => {
+            Refused::Broken(why) => {
+                // Nobody asks any more when the load is over.
+                let _told = breaks.send(why);
                 n_failures = (n_failures + 1).min(7);
                 (0, 500 << (n_failures - 1))
             }
@@ -182,7 +209,7 @@ async fn stay(
     if let Err(refused) = device.drain(&mut line).await {
         return refused;
     }
-    let told = In { round, at, acked_at: Instant::now(), is_snapshot, n_tries };
+    let told = In { n: device.n, round, at, acked_at: Instant::now(), is_snapshot, n_tries };
     if reports.send(told).is_err() {
         return Refused::Broken("the load is over".to_owned());
     }
