@@ -53,10 +53,8 @@ pub fn form_page(view: &dyn Tables, context: &PageContext) -> PageResult {
                     }
                 }
                 div class="field" {
-                    label {
-                        input type="checkbox" name="compare" value="yes" checked;
-                        " " (context.t("enrol-compare-ask"))
-                    }
+                    label for="enrol-compare" { (context.t("enrol-compare-ask")) }
+                    input id="enrol-compare" type="checkbox" name="compare" value="yes" checked;
                 }
                 button type="submit" class="primary" { (context.t("enrol-make")) }
             }
