@@ -10,7 +10,7 @@ use server_core::schema::Streams;
 use tests::prng::Prng;
 
 use crate::disk::Image;
-use crate::house::{Hand, House, runtime};
+use crate::house::{Hand, House, runtime, until};
 use crate::kill::{Acked, Confirmed, Process, at_work};
 
 /// How often the power goes, for each side.
@@ -70,6 +70,8 @@ fn a_server_that_loses_power_keeps_every_operation_that_it_acknowledged() {
     let mut server = Process::server(&folder, house.port());
     let device = at_work(&house.device_folder(), (&confirmed, &acked), 0);
     let mut n_held = 0;
+    // A slow machine would otherwise be cut off, each time, before it has told anything.
+    until("the device is told something", || (acked.load(Ordering::SeqCst) > 0).then_some(()));
     for _round in 0..ROUNDS {
         a_moment(&mut prng);
         server.kill();
