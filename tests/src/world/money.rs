@@ -32,9 +32,9 @@ const METHODS: [CostingMethod; 4] =
 pub struct Audited {
     /// Runs of the auditor, each after a durable decision.
     pub runs: u64,
-    /// Value entries that it looked at in all of them.
+    /// Value entries that it looked at in those over everything.
     pub values: u64,
-    /// Entries of the general ledger that it looked at in all of them.
+    /// Entries of the general ledger that it looked at in those over everything.
     pub gl_entries: u64,
     /// Value entries in the end whose amount is not zero.
     pub amounts: u64,
