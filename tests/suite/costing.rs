@@ -3,6 +3,7 @@
 use ledger::command::Command;
 use ledger::command::costing::SetInventorySetup;
 use ledger::command::journal::{JournalLine, JournalType, PostItemJournal};
+use ledger::dimension::Dimensions;
 use ledger::money::Money;
 use ledger::schema::EntryNo;
 use ledger::schema::money::{AdjustmentWindow, InventorySetup};
@@ -20,6 +21,8 @@ fn post(
 ) -> u64 {
     let before = company.spent;
     let line = JournalLine {
+        dimensions: Dimensions::NONE,
+        new_dimensions: Dimensions::NONE,
         line_type,
         date: day(2026, 1, 5),
         document_no: String::new(),

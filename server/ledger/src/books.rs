@@ -14,6 +14,7 @@ use crate::command::journal::{JournalLine, JournalType, PostItemJournal};
 use crate::command::ledger::{PutGeneralPostingSetup, PutGlAccount, PutInventoryPostingSetup};
 use crate::costing;
 use crate::costing::work::{self, AdjustCost, WorkOff};
+use crate::dimension::Dimensions;
 use crate::gl::batch::PostCostToGl;
 use crate::key::KeyRange;
 use crate::lookup;
@@ -51,6 +52,8 @@ pub(crate) fn line(
     amount: Option<&str>,
 ) -> JournalLine {
     JournalLine {
+        dimensions: Dimensions::NONE,
+        new_dimensions: Dimensions::NONE,
         line_type,
         date: day(date),
         document_no: String::new(),
@@ -206,6 +209,7 @@ impl Books {
 
     pub(crate) fn invoice(&mut self, entry: u64, quantity: &str, date: &str, amount: Option<&str>) {
         self.ok(&Command::InvoiceEntries(InvoiceEntries {
+            dimensions: Dimensions::NONE,
             date: day(date),
             document_no: String::new(),
             business_group: String::new(),
@@ -285,6 +289,7 @@ pub(crate) fn journal(line: JournalLine) -> Command {
 
 pub(crate) fn charge(entry: u64, date: &str, amount: &str) -> Command {
     Command::ChargeEntries(ChargeEntries {
+        dimensions: Dimensions::NONE,
         charge: "FREIGHT".to_owned(),
         date: day(date),
         document_no: String::new(),

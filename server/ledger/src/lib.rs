@@ -18,6 +18,7 @@ pub mod command;
 pub mod conflict;
 pub mod costing;
 pub mod count;
+pub mod dimension;
 pub mod document;
 pub mod draft;
 pub mod gl;

@@ -298,6 +298,14 @@ pub fn overhead(
     Money::new(mul_div(sum, Decimal::ONE, Decimal::ONE, step.0.0)?).ok()
 }
 
+/// What of the VAT on `amount` is not deductible: `amount × vat % × part %`, rounded once to `step`. None
+/// when it is out of range.
+#[must_use]
+pub fn vat_share(amount: Money, (vat, part): (Quantity, Quantity), step: Step) -> Option<Money> {
+    let percents = exact_product(vat.decimal(), part.decimal())?;
+    Money::new(mul_div(amount.0, percents, Decimal::from(10_000), step.0.0)?).ok()
+}
+
 /// `Σ amount × quantity / whole` over `parts` of (amount, whole), rounded once to `step`. None when a
 /// whole is zero or the result is out of range.
 ///

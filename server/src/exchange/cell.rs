@@ -1,6 +1,7 @@
 //! Cells: how each type of value reads from and writes to one cell of a CSV file.
 
 use chrono::NaiveDate;
+use ledger::dimension::DimensionsOf;
 use ledger::schema::item::{CostingMethod, ItemType, NegativeInventory};
 use protocol::feed::{BinKind, DocumentStatus, Role};
 use protocol::quantity::{Quantity, UnitFactor};
@@ -242,6 +243,31 @@ pub trait Choice: Sized + Copy + PartialEq + 'static {
     const EMPTY: bool;
 }
 
+/// What kind of master record proposes dimensions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the words of the file")]
+pub enum DimensionRecord {
+    Item = 1,
+    Location = 2,
+    Vendor = 3,
+    Customer = 4,
+    Resource = 5,
+    WorkCenter = 6,
+    MachineCenter = 7,
+}
+
+impl DimensionRecord {
+    /// The kind with that number in keys.
+    pub fn from_number(number: u8) -> Option<Self> {
+        Self::WORDS.iter().map(|(_word, kind)| *kind).find(|kind| *kind as u8 == number)
+    }
+
+    /// The record of this kind that has `code`; none when it cannot have it.
+    pub fn of(self, code: &str) -> Option<DimensionsOf> {
+        DimensionsOf::from_key(&(self as u8, code.to_owned())).filter(|_of| !code.is_empty())
+    }
+}
+
 macro_rules! choices {
     ($($type:ty, $empty:literal: $($word:literal => $value:expr),*;)*) => {$(
         impl Choice for $type {
@@ -277,6 +303,9 @@ choices! {
         "adjustment" => Self::Adjustment;
     DocumentStatus, true: "released" => Self::Released, "open" => Self::Open,
         "closed" => Self::Closed, "cancelled" => Self::Cancelled;
+    DimensionRecord, false: "item" => Self::Item, "location" => Self::Location,
+        "vendor" => Self::Vendor, "customer" => Self::Customer, "resource" => Self::Resource,
+        "work_center" => Self::WorkCenter, "machine_center" => Self::MachineCenter;
     Role, false: "operator" => Self::Operator, "supervisor" => Self::Supervisor,
         "accountant" => Self::Accountant, "administrator" => Self::Administrator,
         "integrator" => Self::Integrator, "auditor" => Self::Auditor;

@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
+use ledger::dimension::{Dimensions, DimensionsOf};
 use ledger::key::KeyRange;
 use ledger::schema::ItemId;
 use ledger::schema::item::{ItemUnits, Items, ItemsByNo, TrackingCodes, Units, VariantsByCode};
@@ -28,6 +29,7 @@ pub fn check(batch: &Batch, company: &dyn Tables) -> Vec<RowFault> {
     for at in &batch.opening_stock {
         check_stock(at, &world, &mut faults);
     }
+    check_dimensions(batch, &world, &mut faults);
     check_orders(batch, &world, &mut faults);
     for at in &batch.operators {
         check_operator(at, &world, &mut faults);
@@ -236,6 +238,7 @@ fn check_unique(batch: &Batch, faults: &mut Faults) {
     unique(&batch.locations, faults);
     unique(&batch.bins, faults);
     unique(&batch.lots, faults);
+    unique(&batch.default_dimensions, faults);
     unique(&batch.operators, faults);
     unique(&batch.opening_stock, faults);
     unique(&batch.purchase_orders, faults);
@@ -278,6 +281,31 @@ fn check_items(batch: &Batch, world: &World<'_>, faults: &mut Faults) {
     for at in &batch.lots {
         let goods = Named { item: &at.row.item, variant: at.row.variant.as_ref() };
         check_goods(at, goods, None, (world, faults));
+    }
+}
+
+fn check_dimensions(batch: &Batch, world: &World<'_>, faults: &mut Faults) {
+    for at in &batch.default_dimensions {
+        let row = &at.row;
+        match row.record.of(&row.code) {
+            Some(DimensionsOf::Item(item)) if world.item(&item).is_none() => {
+                faults.unknown(at, "item", &item);
+            }
+            Some(DimensionsOf::Location(location)) if !world.has_location(&location) => {
+                faults.unknown(at, "location", &location);
+            }
+            Some(_) => {}
+            None => {
+                let reason = format!("'{}' is no code of a record", row.code);
+                faults.add(at, "code", (reason, "Write the number or code of the record."));
+            }
+        }
+        let said = Dimensions([(row.dimension.clone(), row.value.clone())].into());
+        if !said.is_sound() || row.value.is_empty() {
+            let reason = format!("'{}={}' is no dimension and its value", row.dimension, row.value);
+            let remedy = "Write a code and a value of at most 20 characters each.";
+            faults.add(at, "dimension", (reason, remedy));
+        }
     }
 }
 

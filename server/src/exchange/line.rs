@@ -10,7 +10,7 @@ use protocol::words::{
     ZoneName,
 };
 
-use super::cell::{Cell, Roles};
+use super::cell::{Cell, DimensionRecord, Roles};
 
 /// A column of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -260,6 +260,18 @@ lines! {
         expiry: Option<NaiveDate>,
         /// No movement is wanted.
         blocked: bool,
+    }
+
+    /// Dimensions that entries of a master record carry unless something else is said.
+    DimensionLine in "default_dimensions.csv", key record code dimension {
+        /// Kind of the record: item, location, vendor, customer, resource, work_center, machine_center.
+        record: DimensionRecord,
+        /// Its number or code.
+        code: String,
+        /// Code of the dimension, of at most 20 characters.
+        dimension: String,
+        /// Its value, of at most 20 characters.
+        value: String,
     }
 
     /// Opening stock.

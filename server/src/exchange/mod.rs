@@ -16,8 +16,9 @@ pub mod read;
 pub mod write;
 
 use line::{
-    BinLine, IdentifierLine, ItemLine, ItemUnitLine, Line, LocationLine, LotLine, OperatorLine,
-    PurchaseLine, SalesLine, SiteLine, StockLine, TrackingCodeLine, TransferLine, VariantLine,
+    BinLine, DimensionLine, IdentifierLine, ItemLine, ItemUnitLine, Line, LocationLine, LotLine,
+    OperatorLine, PurchaseLine, SalesLine, SiteLine, StockLine, TrackingCodeLine, TransferLine,
+    VariantLine,
 };
 
 /// Something wrong with a file, a row or a cell.
@@ -146,6 +147,8 @@ batch! {
     bins: BinLine,
     /// `lots.csv`
     lots: LotLine,
+    /// `default_dimensions.csv`
+    default_dimensions: DimensionLine,
     /// `operators.csv`
     operators: OperatorLine,
     /// `opening_stock.csv`

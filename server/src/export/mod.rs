@@ -7,6 +7,7 @@
 use std::sync::Arc;
 
 use ledger::key::KeyRange;
+use ledger::schema::dimension::DefaultDimensions;
 use ledger::schema::document::{Document, DocumentLine, DocumentLines, Documents};
 use ledger::schema::identity::Operators;
 use ledger::schema::item::{Identifiers, ItemUnits, Items, TrackingCodes, Units, Variants};
@@ -24,10 +25,11 @@ use protocol::words::{
 };
 
 use crate::desk::rights;
-use crate::exchange::cell::Roles;
+use crate::exchange::cell::{DimensionRecord, Roles};
 use crate::exchange::line::{
-    BinLine, IdentifierLine, ItemLine, ItemUnitLine, LocationLine, LotLine, OperatorLine,
-    PurchaseLine, SalesLine, SiteLine, StockLine, TrackingCodeLine, TransferLine, VariantLine,
+    BinLine, DimensionLine, IdentifierLine, ItemLine, ItemUnitLine, LocationLine, LotLine,
+    OperatorLine, PurchaseLine, SalesLine, SiteLine, StockLine, TrackingCodeLine, TransferLine,
+    VariantLine,
 };
 use crate::exchange::{At, Batch};
 use crate::secret;
@@ -48,6 +50,7 @@ pub fn collect(tables: &dyn Tables, now: ServerTime) -> (Batch, Skipped) {
     let mut batch = Batch::default();
     codes.items(&mut batch);
     codes.places(&mut batch);
+    codes.dimensions(&mut batch);
     codes.people(&mut batch, now);
     codes.stock(&mut batch, &mut skipped);
     codes.orders(&mut batch, &mut skipped);
@@ -89,6 +92,20 @@ impl Codes<'_> {
 
     fn plate(&self, id: PlateId) -> Option<PlateNo> {
         self.0.row::<Plates>(&id).map(|row| row.no.clone())
+    }
+
+    fn dimensions(&self, batch: &mut Batch) {
+        for ((kind, code), said) in self.0.list::<DefaultDimensions>(&KeyRange::all()) {
+            let Some(record) = DimensionRecord::from_number(kind) else { continue };
+            batch.default_dimensions.extend(said.0.iter().map(|(dimension, value)| {
+                row(DimensionLine {
+                    record,
+                    code: code.clone(),
+                    dimension: dimension.clone(),
+                    value: value.clone(),
+                })
+            }));
+        }
     }
 
     fn items(&self, batch: &mut Batch) {

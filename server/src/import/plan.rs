@@ -8,6 +8,7 @@ use ledger::command::papers::{PutDocument, PutLine};
 use ledger::command::people::{GrantRole, PutOperator};
 use ledger::command::places::{PutBin, PutLocation, PutSite};
 use ledger::command::stock::OpeningStock;
+use ledger::dimension::{Dimensions, PutDefaultDimensions};
 use ledger::schema::book::ImportNo;
 use ledger::tables::Tables;
 use protocol::feed::TrackingRule;
@@ -20,8 +21,8 @@ use super::{Progress, Stage};
 use crate::desk::password;
 use crate::exchange::check::World;
 use crate::exchange::line::{
-    BinLine, IdentifierLine, ItemLine, Line, LocationLine, OperatorLine, PurchaseLine, SalesLine,
-    StockLine, TrackingCodeLine, TransferLine,
+    BinLine, DimensionLine, IdentifierLine, ItemLine, Line, LocationLine, OperatorLine,
+    PurchaseLine, SalesLine, StockLine, TrackingCodeLine, TransferLine,
 };
 use crate::exchange::{At, Batch};
 use crate::secret;
@@ -107,6 +108,7 @@ pub fn plan(batch: &Batch, company: &dyn Tables, number: ImportNo, progress: Pro
             blocked: row.blocked,
         })
     });
+    dimensions(&mut commands, &batch.default_dimensions);
     people(&mut commands, &batch.operators, number, progress);
     documents(&mut commands, batch);
     for at in &batch.opening_stock {
@@ -114,6 +116,23 @@ pub fn plan(batch: &Batch, company: &dyn Tables, number: ImportNo, progress: Pro
         commands.extend(command.map(|command| planned(at, command)));
     }
     Plan { parts: parts(commands) }
+}
+
+/// One command for each record, which says all of its dimensions; the first of its rows stands for it.
+fn dimensions(to: &mut Vec<Planned>, rows: &[At<DimensionLine>]) {
+    let mut records: Vec<(&At<DimensionLine>, PutDefaultDimensions)> = Vec::new();
+    for at in rows {
+        let Some(of) = at.row.record.of(&at.row.code) else { continue };
+        let said = (at.row.dimension.clone(), at.row.value.clone());
+        if let Some((_first, put)) = records.iter_mut().find(|(_first, put)| put.of == of) {
+            put.dimensions.0.insert(said.0, said.1);
+        } else {
+            let dimensions = Dimensions([said].into());
+            records.push((at, PutDefaultDimensions { of, dimensions }));
+        }
+    }
+    let commands = records.into_iter();
+    to.extend(commands.map(|(at, put)| planned(at, Command::PutDefaultDimensions(put))));
 }
 
 fn parts(commands: Vec<Planned>) -> Vec<Part> {

@@ -35,6 +35,7 @@ pub(super) fn files() -> Value {
                           SHOP,Shop,HALL,Europe/Copenhagen,yes\n",
         "bins.csv": "location,bin,kind\nMAIN,A-01,\nMAIN,A-02,\nSHOP,S-01,\n",
         "lots.csv": "item,lot,expiry\nMILK,L1,2027-01-31\n",
+        "default_dimensions.csv": "record,code,dimension,value\nitem,MILK,PRODUCT,DAIRY\n",
         "opening_stock.csv": "location,bin,item,unit,quantity,lot,expiry\n\
                               MAIN,A-01,BOLT,BOX,2,,\nMAIN,A-01,MILK,,12.5,L1,2027-01-31\n",
         "purchase_orders.csv": "document,partner_name,location,line,item,unit,quantity\n\

@@ -46,6 +46,8 @@ pub struct ItemEntryView {
     pub applies_to: Option<u64>,
     /// It corrects another entry.
     pub correction: bool,
+    /// Its dimensions, as `CODE=VALUE; …`.
+    pub dimensions: String,
     /// Who did it.
     pub operator: Option<String>,
     /// The operation behind it.
@@ -155,6 +157,7 @@ fn item_view(tables: &dyn Tables, no: EntryNo, row: &ItemLedgerEntry) -> ItemEnt
         document: document_word(row.document.as_ref()),
         applies_to: some_entry(row.applies_to),
         correction: row.correction,
+        dimensions: ledger::dimension::text_of(tables, row.dimension_set),
         operator: row.operator.as_ref().map(ToString::to_string),
         operation: row.written.operation.to_string(),
         lsn: row.written.lsn,

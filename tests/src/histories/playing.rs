@@ -14,6 +14,7 @@ use ledger::command::journal::{JournalLine, JournalTracking, JournalType, PostIt
 use ledger::command::ledger::{PutGeneralPostingSetup, PutGlAccount, PutInventoryPostingSetup};
 use ledger::costing::revalue::{PostRevaluation, RevaluationLine};
 use ledger::costing::work::{self, AdjustCost, WorkOff};
+use ledger::dimension::Dimensions;
 use ledger::gl::batch::PostCostToGl;
 use ledger::key::KeyRange;
 use ledger::money::{Money, UnitAmount};
@@ -379,6 +380,7 @@ impl Player {
                 let row = row.expect("an entry");
                 let priced = row.quantity.is_positive() && row.applies_from.0 == 0;
                 Command::InvoiceEntries(InvoiceEntries {
+                    dimensions: Dimensions::NONE,
                     date: *date,
                     document_no: String::new(),
                     business_group: String::new(),
@@ -391,6 +393,7 @@ impl Player {
                 })
             }
             Fact::Charge { entry, amount: cost, date } => Command::ChargeEntries(ChargeEntries {
+                dimensions: Dimensions::NONE,
                 charge: "FREIGHT".to_owned(),
                 date: *date,
                 document_no: String::new(),
@@ -447,6 +450,7 @@ impl Player {
             Fact::Assemble { date, output, components, resources } => {
                 let seen = self.company.tables.rows().count();
                 Command::PostAssembly(PostAssembly {
+                    dimensions: Dimensions::NONE,
                     order: word(&format!("A{seen}")),
                     date: *date,
                     sale_date: None,
@@ -470,6 +474,7 @@ impl Player {
                 })
             }
             Fact::Capacity { order, direct, date, .. } => Command::PostCapacity(PostCapacity {
+                dimensions: Dimensions::NONE,
                 kind: CapacityKind::WorkCenter,
                 code: CAPACITY.to_owned(),
                 order: word(&format!("P{order}")),
@@ -489,6 +494,7 @@ impl Player {
 
 fn revaluation(item: &str, date: chrono::NaiveDate) -> RevaluationLine {
     RevaluationLine {
+        dimensions: Dimensions::NONE,
         item: word(item),
         date,
         location: None,
@@ -529,6 +535,8 @@ fn journal(line: &Line, to: Option<usize>) -> Command {
         new_expiry: None,
     });
     let line = JournalLine {
+        dimensions: Dimensions::NONE,
+        new_dimensions: Dimensions::NONE,
         line_type,
         date: line.date,
         document_no: String::new(),

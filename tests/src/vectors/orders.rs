@@ -3,6 +3,7 @@
 use ledger::assembly::capacity::{ChargeCapacity, PutCapacity};
 use ledger::assembly::{capacity, post};
 use ledger::command::Command;
+use ledger::dimension::Dimensions;
 use ledger::schema::EntryNo;
 use ledger::schema::order::CapacityKind;
 use protocol::quantity::Quantity;
@@ -71,6 +72,7 @@ pub fn post_assembly(company: &mut Company, put: &PostAssembly) -> Done {
         resources.push(post::AssemblyResource { resource: row.resource.clone(), quantity });
     }
     company.ask(&Command::PostAssembly(post::PostAssembly {
+        dimensions: Dimensions::NONE,
         order: code(&put.order)?,
         date: put.date,
         sale_date: None,
@@ -100,6 +102,7 @@ pub fn undo_assembly(company: &mut Company, of: &OfOrder) -> Done {
 /// The refusal.
 pub fn post_capacity(company: &mut Company, put: &PostCapacity) -> Done {
     company.ask(&Command::PostCapacity(capacity::PostCapacity {
+        dimensions: Dimensions::NONE,
         kind: CapacityKind::WorkCenter,
         code: put.work_center.clone(),
         order: code(&put.order)?,
@@ -125,6 +128,7 @@ pub fn post_subcontract(company: &mut Company, put: &PostSubcontract) -> Done {
         return lacking("a subcontracting receipt without an amount");
     };
     company.ask(&Command::PostCapacity(capacity::PostCapacity {
+        dimensions: Dimensions::NONE,
         kind: CapacityKind::WorkCenter,
         code: put.work_center.clone(),
         order: code(&put.order)?,
@@ -154,6 +158,7 @@ pub fn finish(company: &mut Company, of: &OfOrder) -> Done {
 /// The refusal.
 pub fn charge_capacity(company: &mut Company, charge: &ItemCharge, capacity: Int) -> Done {
     company.ask(&Command::ChargeCapacity(ChargeCapacity {
+        dimensions: Dimensions::NONE,
         charge: charge.charge.clone(),
         date: charge.date,
         capacity: EntryNo(capacity.0),

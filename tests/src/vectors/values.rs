@@ -6,6 +6,7 @@ use ledger::command::post_document::UndoEntry;
 use ledger::costing::revalue::{
     self, CalculateInventoryValue, CalculatedLine, PostRevaluation, RevaluationLine, RevaluePer,
 };
+use ledger::dimension::Dimensions;
 use ledger::lookup;
 use ledger::schema::EntryNo;
 use ledger::valuation::inventory::{self, ValuationOf};
@@ -35,6 +36,7 @@ pub(crate) fn revalue(play: &mut Play, step: u64, put: &Revalue) -> Done {
         None => return lacking("a revaluation without item"),
     };
     let line = RevaluationLine {
+        dimensions: Dimensions::NONE,
         item: code(&item)?,
         date: put.date,
         location: None,

@@ -8,6 +8,7 @@ use ledger::command::costing::{
 use ledger::command::ledger::{PutGeneralPostingSetup, PutGlAccount, PutInventoryPostingSetup};
 use ledger::command::master::PutItem;
 use ledger::command::{Batch, Command};
+use ledger::dimension::Dimensions;
 use ledger::key::KeyRange;
 use ledger::money::{Money, UnitAmount};
 use ledger::schema::EntryNo;
@@ -157,6 +158,7 @@ pub(super) fn next(store: &MemoryStore, now_us: i64, prng: &mut Prng) -> Option<
         let assignments = vec![ChargeLine { entry: no, amount }];
         let charge = "FREIGHT".to_owned();
         return entry.quantity.is_positive().then_some(Command::ChargeEntries(ChargeEntries {
+            dimensions: Dimensions::NONE,
             charge,
             date,
             document_no,
@@ -169,5 +171,12 @@ pub(super) fn next(store: &MemoryStore, now_us: i64, prng: &mut Prng) -> Option<
     let amount = paid.ok().filter(|paid| priced && !paid.is_negative());
     let line = InvoiceLine { entry: no, quantity: open.abs(), amount, sales: Money::ZERO };
     let lines = vec![line];
-    Some(Command::InvoiceEntries(InvoiceEntries { date, document_no, business_group, lines }))
+    let dimensions = Dimensions::NONE;
+    Some(Command::InvoiceEntries(InvoiceEntries {
+        date,
+        document_no,
+        business_group,
+        lines,
+        dimensions,
+    }))
 }

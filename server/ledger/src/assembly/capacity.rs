@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::command::{malformed, not_found};
 use crate::costing::fits;
+use crate::dimension::{self, Dimensions};
 use crate::key::KeyRange;
 use crate::money::{Money, UnitAmount};
 use crate::period;
@@ -69,6 +70,9 @@ pub struct PostCapacity {
     /// General business posting group: that of the vendor for a subcontractor.
     #[serde(default)]
     pub business_group: String,
+    /// What is said of the dimensions of its entries.
+    #[serde(default)]
+    pub dimensions: Dimensions,
 }
 
 /// Puts a charge on a capacity ledger entry (a subcontracting receipt).
@@ -88,6 +92,9 @@ pub struct ChargeCapacity {
     /// General business posting group.
     #[serde(default)]
     pub business_group: String,
+    /// What is said of the dimensions of its entries.
+    #[serde(default)]
+    pub dimensions: Dimensions,
 }
 
 pub(crate) fn put(posting: &mut Posting<'_, '_>, put: &PutCapacity) -> Result<(), Stop> {
@@ -117,6 +124,7 @@ pub(crate) struct Use {
     pub(crate) quantity: Quantity,
     pub(crate) amount: Option<Money>,
     pub(crate) business_group: String,
+    pub(crate) dimensions: Dimensions,
 }
 
 pub(crate) fn post(posting: &mut Posting<'_, '_>, post: &PostCapacity) -> Result<(), Stop> {
@@ -137,6 +145,7 @@ pub(crate) fn post(posting: &mut Posting<'_, '_>, post: &PostCapacity) -> Result
         quantity: post.quantity,
         amount: post.amount,
         business_group: post.business_group.clone(),
+        dimensions: post.dimensions.clone(),
     };
     use_capacity(posting, &used)?;
     posting.mark_order(&order);
@@ -179,7 +188,9 @@ pub(crate) fn use_capacity(
         row.business_group.clone_from(&used.business_group);
     }
     posting.put_order(&used.order, row);
-    let template = template(posting, no, used, &card);
+    let of = (used.kind, used.code.as_str());
+    let dimension_set = dimension::of_capacity(posting, of, used.item, &used.dimensions)?;
+    let template = ValueEntry { dimension_set, ..template(posting, no, used, &card) };
     let first =
         ValueEntry { cost_actual: direct, invoiced_quantity: used.quantity, ..template.clone() };
     posting.write_capacity_value(first)?;
@@ -247,7 +258,9 @@ pub(crate) fn charge(posting: &mut Posting<'_, '_>, put: &ChargeCapacity) -> Res
         .into_iter()
         .next()
         .ok_or_else(|| not_found(&put.capacity))?;
+    let dimension_set = dimension::with(posting, first.dimension_set, &put.dimensions)?;
     posting.write_capacity_value(ValueEntry {
+        dimension_set,
         posting_date: put.date,
         value_type: ValueType::DirectCost,
         invoiced_quantity: Quantity::ZERO,

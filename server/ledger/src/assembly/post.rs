@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::assembly::capacity::{self, Use};
 use crate::command::{not_found, out_of_range};
 use crate::costing::{LineCost, LineValue, item_cost, plus};
+use crate::dimension::Dimensions;
 use crate::lookup;
 use crate::money::Money;
 use crate::movement::carry::{Motion, Terms};
@@ -77,6 +78,9 @@ pub struct PostAssembly {
     /// General business posting group.
     #[serde(default)]
     pub business_group: String,
+    /// What is said of the dimensions of its entries.
+    #[serde(default)]
+    pub dimensions: Dimensions,
 }
 
 /// Takes a posted assembly back.
@@ -119,7 +123,7 @@ pub(crate) fn assemble(posting: &mut Posting<'_, '_>, put: &PostAssembly) -> Res
     let (item, _card) = lookup::item(posting.draft, &put.output.item).map_err(Stop::Refuse)?;
     let mut cost = Money::ZERO;
     for component in &put.components {
-        let value = value_of(&order, LineCost::Card, &put.business_group);
+        let value = value_of(&order, LineCost::Card, &put.business_group, &put.dimensions);
         let kind = EntryType::AssemblyConsumption;
         let (used, entries) = move_item(posting, component, (kind, put.date, value), false)?;
         raise_level(posting, item, used);
@@ -140,6 +144,7 @@ pub(crate) fn assemble(posting: &mut Posting<'_, '_>, put: &PostAssembly) -> Res
             quantity: resource.quantity,
             amount: None,
             business_group: put.business_group.clone(),
+            dimensions: put.dimensions.clone(),
         };
         let (_no, direct, indirect) = capacity::use_capacity(posting, &used)?;
         cost = plus(cost, plus(direct, indirect)?)?;
@@ -147,7 +152,7 @@ pub(crate) fn assemble(posting: &mut Posting<'_, '_>, put: &PostAssembly) -> Res
     let standard = crate::costing::method_of(&*posting.draft, item)
         == crate::schema::item::CostingMethod::Standard;
     let known = if standard { LineCost::Card } else { LineCost::Exact(cost) };
-    let value = value_of(&order, known, &put.business_group);
+    let value = value_of(&order, known, &put.business_group, &put.dimensions);
     let kind = EntryType::AssemblyOutput;
     let (_item, made) = move_item(posting, &put.output, (kind, put.date, value), true)?;
     if !standard {
@@ -187,12 +192,18 @@ fn overhead_of_output(posting: &mut Posting<'_, '_>, no: EntryNo, cost: Money) -
     Ok(())
 }
 
-fn value_of(order: &OrderRef, cost: LineCost, business_group: &str) -> LineValue {
+fn value_of(
+    order: &OrderRef,
+    cost: LineCost,
+    business_group: &str,
+    dimensions: &Dimensions,
+) -> LineValue {
     LineValue {
         cost,
         business_group: business_group.to_owned(),
         order: Some(order.clone()),
         document_no: order.1.to_string(),
+        dimensions: dimensions.clone(),
         ..LineValue::default()
     }
 }
@@ -330,6 +341,12 @@ pub(crate) fn undo(posting: &mut Posting<'_, '_>, undo: &UndoAssembly) -> Result
             quantity: entry.quantity.negated(),
             amount: None,
             business_group: row.business_group.clone(),
+            dimensions: capacity::values_of(&*posting.draft, no).first().map_or(
+                Dimensions::NONE,
+                |(_no, first)| {
+                    (*crate::dimension::set_of(&*posting.draft, first.dimension_set)).clone()
+                },
+            ),
         };
         capacity::use_capacity(posting, &used)?;
     }
@@ -359,7 +376,7 @@ fn counter(
         applies_from: if incoming { EntryNo(0) } else { no },
         correction: true,
         posting_date: date,
-        value: value_of(order, LineCost::Card, ""),
+        value: value_of(order, LineCost::Card, "", &Dimensions::NONE),
     };
     let delta = line.delta;
     let at = line.order;

@@ -6,6 +6,7 @@ use protocol::quantity::Quantity;
 
 use crate::audit::{Findings, rows};
 use crate::key::KeyRange;
+use crate::schema::dimension::DimensionSets;
 use crate::schema::entry::{
     Applications, ApplicationsByInbound, ApplicationsByOutbound, EntryType, ItemApplication,
     ItemLedger, ItemLedgerEntry, ItemLedgerStates, OpenInbound, OpenOutbound, Registers,
@@ -144,6 +145,10 @@ fn check_entry(
         findings.unless(false, "C1", || format!("entry {no} has no state"));
         return;
     };
+    let set = entry.dimension_set;
+    findings.unless(set == 0 || tables.has::<DimensionSets>(&set), "C2.4", || {
+        format!("entry {no}: there is no dimension set {set}")
+    });
     let applied = applied(tables, no, entry.quantity.is_positive());
     let expected = entry.quantity.units().saturating_sub(applied);
     findings.unless(state.remaining.units() == expected, "C1", || {

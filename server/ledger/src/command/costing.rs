@@ -11,11 +11,12 @@ use crate::command::{malformed, not_found};
 use crate::costing::charge::ChargeOn;
 use crate::costing::invoice::InvoiceOf;
 use crate::costing::{fits, item_cost, setup};
+use crate::dimension::Dimensions;
 use crate::lookup;
 use crate::money::{Money, UnitAmount};
 use crate::period;
 use crate::posting::{Posting, Stop};
-use crate::schema::entry::ItemLedger;
+use crate::schema::entry::{EntryType, ItemLedger};
 use crate::schema::money::{InventorySetup, ItemCosts, StockkeepingUnits, UserSetup, UserSetups};
 use crate::schema::{EntryNo, LocationId};
 use crate::tables::Read as _;
@@ -112,6 +113,9 @@ pub struct InvoiceEntries {
     pub business_group: String,
     /// What is invoiced.
     pub lines: Vec<InvoiceLine>,
+    /// What is said of the dimensions of its entries.
+    #[serde(default)]
+    pub dimensions: Dimensions,
 }
 
 /// An invoice of one entry.
@@ -144,6 +148,9 @@ pub struct ChargeEntries {
     pub business_group: String,
     /// What is charged to which entry: positive for a cost.
     pub assignments: Vec<ChargeLine>,
+    /// What is said of the dimensions of its entries.
+    #[serde(default)]
+    pub dimensions: Dimensions,
 }
 
 /// A charge on one entry.
@@ -234,7 +241,8 @@ pub(crate) fn invoice_entries(
             return Err(Stop::refuse(Code::NothingToPost));
         }
         let direct = if let Some(amount) = line.amount {
-            amount
+            let bought = entry.entry_type == EntryType::Purchase;
+            if bought { posting.with_vat(amount)? } else { amount }
         } else {
             let expected = posting.state(line.entry).cost.expected;
             posting.share(expected, line.quantity, entry.quantity.abs())?
@@ -247,6 +255,7 @@ pub(crate) fn invoice_entries(
             sales: line.sales,
             document_no: put.document_no.clone(),
             business_group: put.business_group.clone(),
+            dimensions: put.dimensions.clone(),
         })?;
     }
     Ok(())
@@ -271,6 +280,7 @@ pub(crate) fn charge_entries(
             posting_date: put.date,
             document_no: put.document_no.clone(),
             business_group: put.business_group.clone(),
+            dimensions: put.dimensions.clone(),
         })?;
     }
     Ok(())

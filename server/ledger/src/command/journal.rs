@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::command::costing::{location_is_mandatory, per_base};
 use crate::command::{malformed, out_of_range};
 use crate::costing::{Invoicing, LineCost, LineValue, fits};
+use crate::dimension::Dimensions;
 use crate::lookup;
 use crate::money::{Money, UnitAmount};
 use crate::movement::carry::{Motion, Terms};
@@ -145,6 +146,12 @@ pub struct JournalLine {
     /// The order that it belongs to.
     #[serde(default)]
     pub order: Option<OrderRef>,
+    /// What is said of the dimensions of its entries.
+    #[serde(default)]
+    pub dimensions: Dimensions,
+    /// For a transfer: what is said of them at the other end.
+    #[serde(default)]
+    pub new_dimensions: Dimensions,
 }
 
 /// Posts lines of the item journal, all or none.
@@ -242,6 +249,11 @@ impl Amounts {
             (None, Some(unit)) => Some(whole(unit)?),
             (None, None) => None,
         };
+        let bought = line.line_type == JournalType::Purchase;
+        let cost = match cost.filter(|_cost| bought) {
+            Some(paid) => Some(posting.with_vat(paid)?),
+            None => cost,
+        };
         let sales = line.unit_price.map(whole).transpose()?.unwrap_or(Money::ZERO);
         let sales = match line.line_type {
             JournalType::Sale => sales,
@@ -288,6 +300,8 @@ impl Amounts {
                 cost,
                 sales,
                 business_group: line.business_group.clone(),
+                dimensions: line.dimensions.clone(),
+                new_dimensions: line.new_dimensions.clone(),
                 order: line.order.clone(),
                 document_no: line.document_no.clone(),
             },

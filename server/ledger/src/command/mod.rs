@@ -33,6 +33,7 @@ use crate::costing::revalue::{self, PostRevaluation};
 use crate::costing::work::{self, AdjustCost, WorkOff};
 use crate::costing::worksheet;
 use crate::count;
+use crate::dimension::{self, PutDefaultDimensions, PutDocumentDimensions};
 use crate::gl::batch::{self, PostCostToGl};
 use crate::movement::transfer;
 use crate::period::accounting::{self, CloseFiscalYear, CreateFiscalYear};
@@ -195,6 +196,10 @@ commands! {
     JudgeAgain(stock::JudgeAgain) = "judge_again";
     /// Decide a case.
     Decide(stock::Decide) = "decide";
+    /// See [`PutDefaultDimensions`].
+    PutDefaultDimensions(PutDefaultDimensions) = "put_default_dimensions";
+    /// See [`PutDocumentDimensions`].
+    PutDocumentDimensions(PutDocumentDimensions) = "put_document_dimensions";
     /// See [`costing::SetInventorySetup`].
     SetInventorySetup(costing::SetInventorySetup) = "set_inventory_setup";
     /// See [`costing::PutItemCost`].
@@ -361,6 +366,8 @@ pub fn run(posting: &mut Posting<'_, '_>, command: &Command) -> Result<(), Stop>
             count::observation::judge_journal_count(posting, entered.calculated, &entered.counts)
         }
         Command::Batch(batch) => run_batch(posting, batch),
+        Command::PutDefaultDimensions(put) => dimension::put_default(posting, put),
+        Command::PutDocumentDimensions(put) => dimension::put_document(posting, put),
         Command::SetInventorySetup(set) => costing::set_setup(posting, set),
         Command::PutItemCost(put) => costing::put_item_cost(posting, put),
         Command::PutStockkeepingUnit(put) => costing::put_stockkeeping_unit(posting, put),

@@ -154,6 +154,7 @@ fn round_off(posting: &mut Posting<'_, '_>, no: EntryNo) -> Result<(), Stop> {
         adjustment: true,
         business_group: last.business_group,
         document_no: last.document_no,
+        dimension_set: last.dimension_set,
         ..posting.value_template(no, &entry, ValueType::Rounding)
     };
     posting.write_value(value).map(|_no| ())

@@ -6,6 +6,7 @@ use protocol::outcome::Reason;
 use protocol::quantity::Quantity;
 
 use crate::costing::{method_of, setup};
+use crate::dimension::{self, Dimensions};
 use crate::money::Money;
 use crate::posting::{Posting, Stop};
 use crate::schema::EntryNo;
@@ -29,6 +30,8 @@ pub struct ChargeOn {
     pub document_no: String,
     /// General business posting group.
     pub business_group: String,
+    /// What is said of its dimensions.
+    pub dimensions: Dimensions,
 }
 
 impl Posting<'_, '_> {
@@ -51,7 +54,9 @@ impl Posting<'_, '_> {
                 .word("earliest", earliest);
             return Err(Stop::Refuse(reason));
         }
+        let dimension_set = dimension::with(self, entry.dimension_set, &charge.dimensions)?;
         let mut value = ValueEntry {
+            dimension_set,
             posting_date: charge.posting_date,
             charge: charge.charge.clone(),
             document_no: charge.document_no.clone(),

@@ -361,7 +361,7 @@ impl Posting<'_, '_> {
         let Some(line) = self.draft.row::<DocumentLines>(key) else { return Ok(None) };
         let amount =
             terms.unit_amount.times_per(entry.quantity, line.factor.quantity(), self.cents());
-        fits(amount).map(Some)
+        self.with_vat(fits(amount)?).map(Some)
     }
 
     /// Overhead of a direct cost: a percentage of it and a rate per base unit, rounded once.

@@ -8,6 +8,7 @@ use protocol::quantity::Quantity;
 use crate::costing::entry::Parts;
 use crate::costing::value::values_of;
 use crate::costing::{minus, plus, setup};
+use crate::dimension::{self, Dimensions};
 use crate::money::Money;
 use crate::posting::{Posting, Stop, add, subtract};
 use crate::schema::EntryNo;
@@ -31,6 +32,8 @@ pub struct InvoiceOf {
     pub document_no: String,
     /// General business posting group.
     pub business_group: String,
+    /// What is said of its dimensions.
+    pub dimensions: Dimensions,
 }
 
 /// What of the expected amounts of an entry an invoice takes back.
@@ -47,7 +50,8 @@ impl Posting<'_, '_> {
     ///
     /// `qty_exceeds_outstanding` beyond what is not invoiced; [`Stop::Overflow`].
     pub fn invoice(&mut self, invoice: &InvoiceOf) -> Result<(), Stop> {
-        let entry = self.entry(invoice.entry);
+        let mut entry = self.entry(invoice.entry);
+        entry.dimension_set = dimension::with(self, entry.dimension_set, &invoice.dimensions)?;
         let state = self.state(invoice.entry);
         let inbound = entry.quantity.is_positive();
         let quantity = if inbound { invoice.quantity } else { invoice.quantity.negated() };

@@ -27,6 +27,7 @@ pub mod invoice;
 pub mod mark;
 pub mod rebuild;
 pub mod revalue;
+pub mod split;
 pub mod unit_cost;
 pub mod value;
 pub mod work;
@@ -36,6 +37,7 @@ use std::sync::Arc;
 
 use protocol::quantity::Quantity;
 
+use crate::dimension::Dimensions;
 use crate::money::{Money, Step, UnitAmount};
 use crate::posting::{Posting, Stop};
 use crate::schema::item::{CostingMethod, Items};
@@ -86,6 +88,10 @@ pub struct LineValue {
     pub order: Option<OrderRef>,
     /// The number that the value entries show.
     pub document_no: String,
+    /// What is said of its dimensions.
+    pub dimensions: Dimensions,
+    /// What is said of them for the increase of a transfer.
+    pub new_dimensions: Dimensions,
 }
 
 /// An amount, or the stop that a figure out of range is.
@@ -146,6 +152,21 @@ impl Posting<'_, '_> {
     /// The step that amounts are rounded to.
     pub(crate) fn cents(&self) -> Step {
         setup(&*self.draft).amount_rounding
+    }
+
+    /// What a purchase costs, from what was paid for it without VAT: with what of the VAT is not
+    /// deductible, where that is part of the cost (COSTING 6.2).
+    ///
+    /// # Errors
+    ///
+    /// [`Stop::Overflow`].
+    pub(crate) fn with_vat(&self, paid: Money) -> Result<Money, Stop> {
+        let setup = setup(&*self.draft);
+        if !setup.non_deductible_vat_in_cost {
+            return Ok(paid);
+        }
+        let (vat, part) = (setup.vat_percent, setup.non_deductible_vat_percent);
+        plus(paid, fits(crate::money::vat_share(paid, (vat, part), self.cents()))?)
     }
 
     /// `amount × part / whole`, rounded; nothing of nothing.

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::costing::average::{self, pool_of};
 use crate::costing::value::{state_of, values_of};
 use crate::costing::{date, fits, item_cost, method_of, minus, plus, setup};
+use crate::dimension::{self, Dimensions};
 use crate::key::KeyRange;
 use crate::lookup;
 use crate::money::{Money, UnitAmount};
@@ -104,6 +105,9 @@ pub struct RevaluationLine {
     /// The number that the value entries show.
     #[serde(default)]
     pub document_no: String,
+    /// What is said of the dimensions of its entries.
+    #[serde(default)]
+    pub dimensions: Dimensions,
 }
 
 /// Posts revaluations, all or none.
@@ -692,7 +696,8 @@ fn write(
     line: &RevaluationLine,
     partial: bool,
 ) -> Result<(), Stop> {
-    let entry = posting.entry(no);
+    let mut entry = posting.entry(no);
+    entry.dimension_set = dimension::with(posting, entry.dimension_set, &line.dimensions)?;
     let state = posting.state(no);
     let actual = if state.invoiced.is_zero() {
         Money::ZERO

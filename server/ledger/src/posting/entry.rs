@@ -6,6 +6,7 @@ use protocol::quantity::Quantity;
 use protocol::words::DocumentNo;
 
 use crate::costing::worksheet;
+use crate::dimension;
 use crate::posting::{EntryLine, Posting, Stop, apply};
 use crate::schema::entry::{
     EntryReason, EntryType, ItemLedger, ItemLedgerByItem, ItemLedgerEntry, ItemLedgerState,
@@ -138,6 +139,7 @@ impl Posting<'_, '_> {
         if !worksheet::passes_lock(line.reason) {
             worksheet::check_lock(self, line.key.item)?;
         }
+        let dimension_set = dimension::of_entry(self, line, supply)?;
         let no = EntryNo(next_number(self.draft, Counter::ItemLedgerEntry));
         let key = line.key;
         let (applies_from, has_cost_edge) = match supply {
@@ -159,7 +161,7 @@ impl Posting<'_, '_> {
             applies_from,
             correction: line.correction,
             operator: self.act.operator.clone(),
-            dimension_set: 0,
+            dimension_set,
             written: self.written(),
         };
         let valued = self.first_valuation(line, supply);

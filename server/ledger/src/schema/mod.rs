@@ -9,6 +9,7 @@ pub mod attachment;
 pub mod book;
 pub mod case;
 pub mod count;
+pub mod dimension;
 pub mod document;
 pub mod entry;
 pub mod gl;
@@ -165,6 +166,8 @@ pub enum Counter {
     GeneralLedgerRegister = 22,
     /// Runs of cost adjustment.
     AdjustmentRun = 23,
+    /// Dimension sets.
+    DimensionSet = 24,
     /// Runs that post to the general ledger.
     GeneralLedgerRun = 40,
 }
@@ -196,6 +199,7 @@ impl Counter {
             Self::GeneralLedgerEntry => 21,
             Self::GeneralLedgerRegister => 22,
             Self::AdjustmentRun => 23,
+            Self::DimensionSet => 24,
             Self::GeneralLedgerRun => 40,
         }
     }
@@ -228,6 +232,7 @@ pub fn all_tables() -> Vec<(TableId, &'static str)> {
         posted::TABLES,
         gl::TABLES,
         attachment::TABLES,
+        dimension::TABLES,
     ]
     .concat()
 }

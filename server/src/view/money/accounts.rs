@@ -104,6 +104,8 @@ pub struct LedgerEntryView {
     pub product_group: String,
     /// The number of its document.
     pub document_no: String,
+    /// Its dimensions, as `CODE=VALUE; …`.
+    pub dimensions: String,
     /// The operation that wrote it.
     pub operation: String,
 }
@@ -124,6 +126,7 @@ impl LedgerEntryView {
             business_group: row.business_group.clone(),
             product_group: row.product_group.clone(),
             document_no: row.document_no.clone(),
+            dimensions: ledger::dimension::text_of(tables, row.dimension_set),
             operation: row.written.operation.to_string(),
         }
     }
@@ -144,6 +147,7 @@ impl Line for LedgerEntryView {
         "product_group",
         "document_no",
         "operation",
+        "dimensions",
     ];
 
     fn line(&self) -> Vec<Cell> {
@@ -161,6 +165,7 @@ impl Line for LedgerEntryView {
             self.product_group.as_str().into(),
             self.document_no.as_str().into(),
             self.operation.as_str().into(),
+            self.dimensions.as_str().into(),
         ]
     }
 }

@@ -6,6 +6,7 @@ use chrono::NaiveDate;
 use ledger::costing;
 use ledger::costing::mark::is_adjusted;
 use ledger::costing::value::{state_of, values_of};
+use ledger::dimension::text_of;
 use ledger::gl::read::entries_of_value;
 use ledger::key::KeyRange;
 use ledger::lookup;
@@ -117,6 +118,8 @@ pub struct ValueView {
     pub charge: String,
     /// The number of its document.
     pub document_no: String,
+    /// Its dimensions, as `CODE=VALUE; …`.
+    pub dimensions: String,
     /// The operation that wrote it.
     pub operation: String,
     /// Its entries of the general ledger.
@@ -151,6 +154,7 @@ impl ValueView {
             applies_to: value.applies_to.0,
             charge: value.charge.clone(),
             document_no: value.document_no.clone(),
+            dimensions: text_of(tables, value.dimension_set),
             operation: value.written.operation.to_string(),
             gl_entries: gl.into_iter().map(|(entry, _row, _register)| entry.0).collect(),
         }
@@ -186,6 +190,7 @@ impl Line for ValueView {
         "charge",
         "document_no",
         "operation",
+        "dimensions",
     ];
 
     fn line(&self) -> Vec<Cell> {
@@ -212,6 +217,7 @@ impl Line for ValueView {
             self.charge.as_str().into(),
             self.document_no.as_str().into(),
             self.operation.as_str().into(),
+            self.dimensions.as_str().into(),
         ]
     }
 }

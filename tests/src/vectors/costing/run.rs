@@ -6,6 +6,7 @@ use ledger::command::Command;
 use ledger::command::costing::{ChargeEntries, ChargeLine, InvoiceEntries, InvoiceLine};
 use ledger::command::journal::{JournalLine, JournalTracking, JournalType, PostItemJournal};
 use ledger::costing::work::AdjustCost;
+use ledger::dimension::Dimensions;
 use ledger::key::KeyRange;
 use ledger::schema::EntryNo;
 use ledger::schema::entry::ItemLedger;
@@ -197,6 +198,8 @@ impl Play {
         let card = self.cards.get(&post.item).cloned();
         let tracking = self.numbers(step, post, card.as_ref())?;
         let line = JournalLine {
+            dimensions: Dimensions::NONE,
+            new_dimensions: Dimensions::NONE,
             line_type: line_type(post.kind),
             date: post.date,
             document_no: format!("D{}", step.step.0),
@@ -296,6 +299,7 @@ impl Play {
             });
         }
         self.company.ask(&Command::InvoiceEntries(InvoiceEntries {
+            dimensions: Dimensions::NONE,
             date: invoice.date,
             document_no: format!("I{}", invoice.of_step.0),
             business_group: ledgers::BUSINESS.to_owned(),
@@ -315,6 +319,7 @@ impl Play {
             }
         };
         self.company.ask(&Command::ChargeEntries(ChargeEntries {
+            dimensions: Dimensions::NONE,
             charge: charge.charge.clone(),
             date: charge.date,
             document_no: format!("C{step}"),

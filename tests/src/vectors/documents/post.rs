@@ -7,6 +7,7 @@ use ledger::command::post_document::{
     ChargeTarget, PostCharge, PostDocument, PostLine, UndoPosted,
 };
 use ledger::command::{Command, Handle};
+use ledger::dimension::Dimensions;
 use ledger::key::KeyRange;
 use ledger::schema::EntryNo;
 use ledger::schema::document::DocumentLines;
@@ -117,6 +118,7 @@ pub(crate) fn document(play: &mut Play, kind: DocumentKind, put: &op::Document) 
     lines.extend(open);
     let posted = lines.clone();
     play.company.ask(&Command::PostDocument(PostDocument {
+        dimensions: Dimensions::NONE,
         kind,
         no: code(&put.document)?,
         date: date_of(put.date)?,
@@ -150,6 +152,7 @@ fn item_line(play: &Play, put: &op::Document, line: &Line, together: bool) -> Do
         None => play.entry(line.applies_to_ile)?,
     };
     Ok(PostLine {
+        dimensions: Dimensions::NONE,
         line: no,
         item: code(&required(line.item.clone(), "item")?)?,
         variant: money::optional(line.variant.as_deref())?,
@@ -176,6 +179,9 @@ fn charge_line(play: &Play, line: &Line, charge: &str) -> Done<PostCharge> {
         assign.extend(targets(play, row)?);
     }
     Ok(PostCharge {
+        dimensions: Dimensions::NONE,
+        split: None,
+        over: Vec::new(),
         line: required(line.line, "line")?.line(),
         charge: charge.to_owned(),
         quantity: money::quantity(required(line.invoice.or(line.qty), "invoice")?)?,
@@ -264,6 +270,7 @@ pub(crate) fn order(play: &mut Play, kind: DocumentKind, put: &op::Order) -> Don
     }
     let partner = put.customer.as_deref().or(put.vendor.as_deref());
     play.company.ask(&Command::PostDocument(PostDocument {
+        dimensions: Dimensions::NONE,
         kind,
         no: code(&put.document)?,
         date: date_of(put.date)?,
@@ -312,12 +319,14 @@ pub(crate) fn modify_line(play: &mut Play, change: &op::ModifyLine) -> Done {
         |unit| money::optional(Some(&unit)),
     )?;
     play.company.ask(&Command::PostDocument(PostDocument {
+        dimensions: Dimensions::NONE,
         kind,
         no: code(&change.document)?,
         date: play.company.work_date,
         partner: None,
         business_group: ledgers::BUSINESS.to_owned(),
         lines: vec![PostLine {
+            dimensions: Dimensions::NONE,
             line: no,
             item: code(&item)?,
             variant: money::optional(Some(&variant))?,

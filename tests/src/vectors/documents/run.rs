@@ -14,6 +14,7 @@ use ledger::costing::revalue::{
     CalculateInventoryValue, CalculatedLine, PostRevaluation, RevaluationLine, RevaluePer,
 };
 use ledger::costing::work::AdjustCost;
+use ledger::dimension::Dimensions;
 use ledger::key::KeyRange;
 use ledger::lookup;
 use ledger::schema::EntryNo;
@@ -254,6 +255,8 @@ impl Play {
         let kind = if qty.0.is_sign_negative() { opposite(kind) } else { kind };
         let increase = kind.is_inbound();
         let put = JournalLine {
+            dimensions: Dimensions::NONE,
+            new_dimensions: Dimensions::NONE,
             line_type: kind,
             date: date_of(line.date)?,
             document_no: step.id.clone(),
@@ -283,6 +286,8 @@ impl Play {
         let new_location = line.new_location.as_deref().or(line.location.as_deref());
         let new_bin = line.new_bin.as_deref().or(line.bin.as_deref());
         let put = JournalLine {
+            dimensions: Dimensions::NONE,
+            new_dimensions: Dimensions::NONE,
             line_type: JournalType::Transfer,
             date: date_of(line.date)?,
             document_no: step.id.clone(),
@@ -396,6 +401,7 @@ impl Play {
             }
         };
         Ok(RevaluationLine {
+            dimensions: Dimensions::NONE,
             item,
             date: date_of(put.date)?,
             location: put.location.clone(),
@@ -435,6 +441,7 @@ impl Play {
                 tables.row::<Locations>(&id).map_or_else(String::new, |row| row.code.to_string())
             };
             lines.push(RevaluationLine {
+                dimensions: Dimensions::NONE,
                 item: code(&lookup::item_text(tables, line.item))?,
                 date: date_of(put.date.or(asked.date))?,
                 location: line.location.map(place).or_else(|| asked.filters.location.clone()),

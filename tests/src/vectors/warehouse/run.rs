@@ -7,6 +7,7 @@ use ledger::command::journal::{JournalLine, JournalTracking, JournalType, PostIt
 use ledger::command::papers::{PutDocument, PutLine};
 use ledger::command::post_document::{PostDocument, PostLine, UndoPosted};
 use ledger::command::{Command, Handle};
+use ledger::dimension::Dimensions;
 use ledger::schema::EntryNo;
 use ledger::schema::item::{Identifiers, Items};
 use ledger::tables::Read as _;
@@ -153,6 +154,7 @@ impl Play {
         }
         let numbers = lines.iter().map(|line| line.line).collect();
         self.company.ask(&Command::PostDocument(PostDocument {
+            dimensions: Dimensions::NONE,
             kind,
             no: code(&no)?,
             date: self.today,
@@ -296,6 +298,8 @@ impl Play {
         let bin = text(row, "bin").or_else(|| text(row, "from_bin"));
         let new_bin = text(row, "to_bin").or_else(|| text(row, "new_bin")).or(bin);
         Ok(JournalLine {
+            dimensions: Dimensions::NONE,
+            new_dimensions: Dimensions::NONE,
             line_type: kind,
             date: self.today,
             document_no: String::new(),
@@ -456,6 +460,7 @@ fn source_line(line: &Fields, no: u32, (handle, invoice): (Dec, Dec)) -> Done<Po
         });
     }
     Ok(PostLine {
+        dimensions: Dimensions::NONE,
         line: no,
         item: code(needed(text(line, "item"), "item")?)?,
         variant: optional(text(line, "variant"))?,

@@ -11,6 +11,7 @@ use protocol::quantity::Quantity;
 use crate::command::journal::JournalTracking;
 use crate::command::post_document::{PostDocument, PostLine, UndoPosted};
 use crate::command::{Command, master, papers};
+use crate::dimension::Dimensions;
 use crate::schema::EntryNo;
 use crate::world::{
     World, codes, count, goods, in_any_order, lot, move_plate, moved, pick, q, receive, serial,
@@ -250,6 +251,7 @@ fn drill_posted(kind: DocumentKind, no: &str) -> Command {
         new_expiry: None,
     };
     let line = PostLine {
+        dimensions: Dimensions::NONE,
         line: 10_000,
         item: "DRILL".try_into().unwrap(),
         variant: None,
@@ -265,6 +267,7 @@ fn drill_posted(kind: DocumentKind, no: &str) -> Command {
         applies_from: EntryNo(0),
     };
     Command::PostDocument(PostDocument {
+        dimensions: Dimensions::NONE,
         kind,
         no: no.try_into().unwrap(),
         date: crate::world::date(1, 15),

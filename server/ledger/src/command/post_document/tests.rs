@@ -1,0 +1,191 @@
+//! Charges that are shared out, and what of the VAT is a cost.
+
+use protocol::code::Code;
+use protocol::operation::DocumentKind;
+use protocol::quantity::Quantity;
+
+use super::{ChargeSplit, ChargeTarget, PostCharge, PostDocument, PostLine};
+use crate::books::{Books, day, purchase};
+use crate::command::Command;
+use crate::dimension::Dimensions;
+use crate::key::KeyRange;
+use crate::money::Money;
+use crate::schema::EntryNo;
+use crate::schema::money::ValueLedger;
+use crate::tables::Read as _;
+use crate::world::q;
+
+fn line(no: u32, item: &str, (handle, invoice): (&str, &str), unit_amount: &str) -> PostLine {
+    PostLine {
+        line: no,
+        item: item.try_into().unwrap(),
+        variant: None,
+        location: None,
+        bin: None,
+        unit: None,
+        ordered: None,
+        handle: q(handle),
+        invoice: q(invoice),
+        unit_amount: Some(unit_amount.parse().unwrap()),
+        tracking: Vec::new(),
+        applies_to: EntryNo(0),
+        applies_from: EntryNo(0),
+        dimensions: Dimensions::NONE,
+    }
+}
+
+fn document(kind: DocumentKind, lines: Vec<PostLine>, charges: Vec<PostCharge>) -> Command {
+    Command::PostDocument(PostDocument {
+        kind,
+        no: "D1".try_into().unwrap(),
+        date: day("2020-01-05"),
+        partner: None,
+        business_group: String::new(),
+        lines,
+        charges,
+        dimensions: Dimensions::NONE,
+    })
+}
+
+fn charge(split: Option<ChargeSplit>, over: Vec<ChargeTarget>) -> PostCharge {
+    PostCharge {
+        line: 90,
+        charge: "FREIGHT".to_owned(),
+        quantity: Quantity::ONE,
+        unit_amount: "100".parse().unwrap(),
+        assign: Vec::new(),
+        split,
+        over,
+        dimensions: Dimensions::NONE,
+    }
+}
+
+/// What the charge put on each entry: stock value, cost that is none, sales amount.
+fn charged(books: &Books) -> Vec<(u64, String, String, String)> {
+    let rows = books.world.tables.list::<ValueLedger>(&KeyRange::all()).into_iter();
+    rows.filter(|(_no, row)| !row.charge.is_empty())
+        .map(|(_no, row)| {
+            let text = |amount: Money| amount.to_string();
+            let other = row.cost_non_inventoriable;
+            (row.entry.0, text(row.cost_actual), text(other), text(row.sales_actual))
+        })
+        .collect()
+}
+
+fn costs(books: &Books) -> Vec<String> {
+    charged(books).into_iter().map(|row| row.1).collect()
+}
+
+fn three_lines() -> (Vec<PostLine>, Vec<ChargeTarget>) {
+    let lines = vec![
+        line(10, "BOLT", ("2", "2"), "5"),
+        line(20, "AVG", ("1", "1"), "20"),
+        line(30, "BOLT", ("3", "0"), "10"),
+    ];
+    (lines, vec![ChargeTarget::Line(10), ChargeTarget::Line(20), ChargeTarget::Line(30)])
+}
+
+fn books() -> Books {
+    let mut books = Books::new(|_setup| ());
+    books.card("BOLT", |card| {
+        card.net_weight = Some(q("0.5"));
+        card.unit_volume = Some(q("2"));
+    });
+    books.card("AVG", |card| {
+        card.net_weight = Some(q("5"));
+        card.unit_volume = Some(q("0"));
+    });
+    books
+}
+
+#[test]
+fn a_purchase_charge_is_shared_out_in_each_of_the_four_ways() {
+    for (split, parts) in [
+        (ChargeSplit::Equally, ["33.33", "33.33", "33.34"]),
+        (ChargeSplit::Amount, ["16.67", "33.33", "50"]),
+        (ChargeSplit::Weight, ["13.33", "66.67", "20"]),
+        (ChargeSplit::Volume, ["40", "0", "60"]),
+    ] {
+        let mut books = books();
+        let (lines, over) = three_lines();
+        let charges = vec![charge(Some(split), over)];
+        books.ok(&document(DocumentKind::PurchaseOrder, lines, charges));
+        assert_eq!(costs(&books), parts, "{split:?}");
+    }
+}
+
+#[test]
+fn a_charge_is_shared_out_over_posted_lines_and_entries_later() {
+    let mut books = books();
+    let (lines, _over) = three_lines();
+    books.ok(&document(DocumentKind::PurchaseOrder, lines, Vec::new()));
+    let no = "D1".try_into().unwrap();
+    let posted = ChargeTarget::Posted(DocumentKind::PurchaseOrder, no, 1, 10);
+    let over = vec![posted, ChargeTarget::Entry(EntryNo(3))];
+    let charges = vec![charge(Some(ChargeSplit::Weight), over)];
+    books.ok(&document(DocumentKind::PurchaseOrder, Vec::new(), charges));
+    assert_eq!(costs(&books), ["40", "60"]);
+}
+
+#[test]
+fn a_sold_charge_is_shared_out_over_what_was_sold() {
+    let mut books = books();
+    books.post(purchase("2020-01-01", "BOLT", "10", "10"));
+    let lines = vec![line(10, "BOLT", ("1", "1"), "9"), line(20, "BOLT", ("2", "2"), "3")];
+    let over = vec![ChargeTarget::Line(10), ChargeTarget::Line(20)];
+    let charges = vec![charge(Some(ChargeSplit::Amount), over)];
+    books.ok(&document(DocumentKind::SalesOrder, lines, charges));
+    let row = |entry, sales: &str| (entry, "0".to_owned(), "0".to_owned(), sales.to_owned());
+    assert_eq!(charged(&books), [row(2, "60"), row(3, "40")]);
+}
+
+#[test]
+fn assigned_by_quantity_the_last_line_takes_the_cents_that_are_left() {
+    let mut books = books();
+    let (lines, over) = three_lines();
+    let assign = over.into_iter().zip(["0.33333", "0.33333", "0.33334"].map(q)).collect();
+    let charges = vec![PostCharge { assign, ..charge(None, Vec::new()) }];
+    books.ok(&document(DocumentKind::PurchaseOrder, lines, charges));
+    assert_eq!(costs(&books), ["33.33", "33.33", "33.34"]);
+}
+
+#[test]
+fn a_charge_that_nothing_can_take_is_refused() {
+    let mut books = books();
+    let nothing = charge(Some(ChargeSplit::Equally), Vec::new());
+    let weightless = charge(Some(ChargeSplit::Volume), vec![ChargeTarget::Line(20)]);
+    let half =
+        PostCharge { assign: vec![(ChargeTarget::Line(10), q("0.5"))], ..charge(None, Vec::new()) };
+    for charges in [nothing, weightless, half] {
+        let (lines, _over) = three_lines();
+        let put = document(DocumentKind::PurchaseOrder, lines, vec![charges]);
+        assert_eq!(books.refused(&put), [Code::ChargeNotAssigned]);
+    }
+    assert!(books.values().is_empty(), "and nothing is posted");
+}
+
+#[test]
+fn vat_that_is_not_deductible_is_a_cost_where_the_setup_says_so() {
+    for (in_cost, wanted) in [(true, ["1100", "110"]), (false, ["1000", "100"])] {
+        let mut books = Books::new(|setup| {
+            setup.non_deductible_vat_in_cost = in_cost;
+            setup.vat_percent = q("25");
+            setup.non_deductible_vat_percent = q("40");
+        });
+        books.post(purchase("2020-01-01", "BOLT", "1", "1000"));
+        assert_eq!(books.cost(1), wanted[0]);
+        let lines =
+            vec![line(10, "BOLT", ("1", "1"), "1000"), line(20, "BOLT", ("1", "0"), "1000")];
+        let charges = vec![charge(Some(ChargeSplit::Equally), vec![ChargeTarget::Line(10)])];
+        books.ok(&document(DocumentKind::PurchaseOrder, lines, charges));
+        assert_eq!(books.values()[1].1.cost_actual.to_string(), wanted[0], "received and invoiced");
+        assert_eq!(books.values()[2].1.cost_expected.to_string(), wanted[0], "expected");
+        assert_eq!(costs(&books), [wanted[1]]);
+        books.ok(&document(
+            DocumentKind::PurchaseOrder,
+            vec![line(20, "BOLT", ("0", "1"), "1000")],
+            Vec::new(),
+        ));
+        assert_eq!(books.values()[4].1.cost_actual.to_string(), wanted[0], "invoiced later");
+    }
+}
