@@ -303,7 +303,8 @@ fn check_dimensions(batch: &Batch, world: &World<'_>, faults: &mut Faults) {
         let said = Dimensions([(row.dimension.clone(), row.value.clone())].into());
         if !said.is_sound() || row.value.is_empty() {
             let reason = format!("'{}={}' is no dimension and its value", row.dimension, row.value);
-            let remedy = "Write a code and a value of at most 20 characters each.";
+            let remedy =
+                "Write a code without = and a value, of at most 20 characters each and without ;.";
             faults.add(at, "dimension", (reason, remedy));
         }
     }

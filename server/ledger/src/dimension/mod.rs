@@ -198,12 +198,15 @@ pub(crate) fn say_of_document(
 ///
 /// # Errors
 ///
-/// `malformed_request`: a code is empty, longer than 20 characters or has control characters.
+/// `malformed_request`: a code is empty or has `=`, or it or its value is longer than 20 characters or has
+/// `;` or control characters.
 pub(crate) fn check(said: &Dimensions) -> Result<(), Stop> {
     if said.is_sound() {
         Ok(())
     } else {
-        Err(Stop::Refuse(malformed(&"a dimension has a code, and both it and its value are short")))
+        Err(Stop::Refuse(malformed(
+            &"a dimension has a code without =, and both it and its value are short and without ;",
+        )))
     }
 }
 
@@ -254,8 +257,9 @@ pub(crate) fn of_entry(
     line: &EntryLine,
     supply: Supply,
 ) -> Result<u32, Stop> {
-    if line.value.dimensions.is_empty() && is_unused(posting) {
-        return with(posting, 0, &line.value.new_dimensions);
+    let said = &line.value;
+    if said.dimensions.is_empty() && said.new_dimensions.is_empty() && is_unused(posting) {
+        return Ok(0);
     }
     if let Supply::TransferredFrom(leg, _source) = supply {
         let set = posting.entry(leg).dimension_set;

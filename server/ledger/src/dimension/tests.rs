@@ -112,6 +112,19 @@ fn a_transfer_takes_its_set_along_and_the_journal_may_change_it() {
 }
 
 #[test]
+fn what_is_said_of_the_new_place_is_not_said_of_the_old_one() {
+    // The first dimensions of the company: nothing is proposed, no set has a number yet.
+    let mut books = Books::new(|_setup| ());
+    books.post(purchase("2020-01-01", "BOLT", "5", "10"));
+    books.post(JournalLine {
+        new_location: Some("YARD".try_into().unwrap()),
+        new_dimensions: said(&[("PROJECT", "Y")]),
+        ..crate::books::line(JournalType::Transfer, "2020-01-02", "BOLT", "2", None)
+    });
+    assert_eq!(entries(&books), ["", "", "PROJECT=Y"], "purchase, out, in");
+}
+
+#[test]
 fn charges_revaluations_and_adjustments_follow_what_they_value() {
     let mut books = books();
     let project = |no: &str| said(&[("PROJECT", no)]);
@@ -287,7 +300,15 @@ fn an_assembly_says_it_for_components_resources_and_what_it_makes() {
 #[test]
 fn codes_that_cannot_be_kept_are_refused() {
     let mut books = books();
-    for pairs in [[("", "X")], [("A CODE OF MORE THAN TWENTY", "X")], [("AREA", "TWO\nLINES")]] {
+    for pairs in [
+        [("", "X")],
+        [("A CODE OF MORE THAN TWENTY", "X")],
+        [("AREA", "TWO\nLINES")],
+        // Their texts would be those of other sets.
+        [("A=B", "C")],
+        [("AREA", "X; PROJECT=Y")],
+        [("AREA; PROJECT", "Y")],
+    ] {
         let line =
             JournalLine { dimensions: said(&pairs), ..purchase("2020-01-01", "BOLT", "5", "10") };
         assert_eq!(books.refused(&journal(line)), [Code::MalformedRequest], "{pairs:?}");

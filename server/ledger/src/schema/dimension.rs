@@ -35,13 +35,14 @@ impl Dimensions {
         }
     }
 
-    /// Whether every dimension has a code, and codes and values are short and can be printed.
+    /// Whether every dimension has a code, and codes and values are short and can be printed; and
+    /// whether the text of the set tells it apart from every other set, as a set is found by it.
     pub fn is_sound(&self) -> bool {
-        let fits =
-            |text: &str| text.chars().count() <= LONGEST && !text.chars().any(char::is_control);
-        self.0
-            .iter()
-            .all(|(dimension, value)| !dimension.is_empty() && fits(dimension) && fits(value))
+        let fits = |text: &str| {
+            text.chars().count() <= LONGEST && !text.chars().any(|c| c.is_control() || c == ';')
+        };
+        let named = |code: &str| !code.is_empty() && !code.contains('=');
+        self.0.iter().all(|(code, value)| named(code) && fits(code) && fits(value))
     }
 
     /// Without the dimensions that have no value.

@@ -9,7 +9,7 @@ use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
 use super::{PostDocument, is_purchase, is_return};
-use crate::command::{malformed, not_found};
+use crate::command::{malformed, not_found, out_of_range};
 use crate::costing::charge::ChargeOn;
 use crate::costing::invoice::spread;
 use crate::costing::split::split_last_takes_rest;
@@ -85,6 +85,10 @@ pub(super) fn post(
     charge: &PostCharge,
     posted: &[(u32, Vec<EntryNo>)],
 ) -> Result<(), Stop> {
+    if charge.quantity.is_zero() && charge.assign.iter().all(|(_to, part)| part.is_zero()) {
+        // Nothing of it is invoiced with this posting.
+        return Ok(());
+    }
     let whole = fits(charge.unit_amount.times(charge.quantity, posting.cents()))?;
     let whole = if is_purchase(put.kind) { posting.with_vat(whole)? } else { whole };
     let parts = match charge.split {
@@ -111,14 +115,13 @@ fn by_quantity(
 ) -> Result<Vec<Part>, Stop> {
     let mut assigned = Quantity::ZERO;
     for (_target, quantity) in &charge.assign {
+        if quantity.is_negative() != charge.quantity.is_negative() && !quantity.is_zero() {
+            return Err(out_of_range("quantity"));
+        }
         assigned = add(assigned, *quantity)?;
     }
     if assigned != charge.quantity || !charge.over.is_empty() {
         return Err(not_assigned(charge, assigned));
-    }
-    if assigned.is_zero() {
-        // Nothing of it is invoiced with this posting.
-        return Ok(Vec::new());
     }
     let weights: Vec<Decimal> =
         charge.assign.iter().map(|(_target, quantity)| quantity.decimal()).collect();

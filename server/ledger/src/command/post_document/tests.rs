@@ -165,6 +165,39 @@ fn a_charge_that_nothing_can_take_is_refused() {
 }
 
 #[test]
+fn a_charge_of_nothing_posts_nothing_however_it_is_assigned() {
+    let mut books = books();
+    let (lines, over) = three_lines();
+    let none = PostCharge { quantity: Quantity::ZERO, ..charge(None, Vec::new()) };
+    let assign = vec![(ChargeTarget::Line(10), Quantity::ZERO)];
+    let charges = vec![
+        none.clone(),
+        PostCharge { assign, ..none.clone() },
+        PostCharge { split: Some(ChargeSplit::Equally), over, ..none },
+    ];
+    books.ok(&document(DocumentKind::PurchaseOrder, lines, charges));
+    assert_eq!(books.values().len(), 3, "the receipts are posted");
+    assert_eq!(charged(&books), []);
+}
+
+#[test]
+fn a_part_of_a_charge_has_its_sign() {
+    let mut books = books();
+    for parts in [("2", "-1"), ("1", "-1"), ("-1", "2")] {
+        let (lines, _over) = three_lines();
+        let assign =
+            vec![(ChargeTarget::Line(10), q(parts.0)), (ChargeTarget::Line(20), q(parts.1))];
+        for quantity in [Quantity::ZERO, Quantity::ONE] {
+            let assign = assign.clone();
+            let charges = vec![PostCharge { quantity, assign, ..charge(None, Vec::new()) }];
+            let put = document(DocumentKind::PurchaseOrder, lines.clone(), charges);
+            assert_eq!(books.refused(&put), [Code::NumberOutOfRange], "{parts:?}");
+        }
+    }
+    assert!(books.values().is_empty(), "and nothing is posted");
+}
+
+#[test]
 fn vat_that_is_not_deductible_is_a_cost_where_the_setup_says_so() {
     for (in_cost, wanted) in [(true, ["1100", "110"]), (false, ["1000", "100"])] {
         let mut books = Books::new(|setup| {
