@@ -42,4 +42,6 @@ pub mod valuation;
 #[cfg(test)]
 mod books;
 #[cfg(test)]
+mod refusals;
+#[cfg(test)]
 mod world;

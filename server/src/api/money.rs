@@ -5,6 +5,7 @@
 //! | `/items/{item}/value?limit=&after=` | [`ItemValueView`]: unit costs, stock and value, a page of item ledger entries with every value entry behind them |
 //! | `/value-entries/{no}` | [`ValueView`], with its entries of the general ledger and its operation |
 //! | `/valuation?until=[&from=][&item=][&location=][&group=]` | list of [`ValuationRow`] |
+//! | `/inventory-value?until=[&per=entry][&by_location=yes][&item=][&location=]` | list of [`ProposedView`]: the lines of a revaluation journal |
 //! | `/reconciliation?until=` | list of [`ReconciliationRow`] |
 //! | `/reconciliation/unposted[?until=][&limit=][&after=]` | what is not posted yet |
 //! | `/ledger/accounts?until=`, `/ledger/entries[?account=][&limit=][&after=]` | accounts, entries |
@@ -30,6 +31,7 @@ use axum::routing::{get, post};
 use axum::{Json, Router};
 use chrono::NaiveDate;
 use ledger::command::Command;
+use ledger::costing::revalue::{CalculateInventoryValue, RevaluePer};
 use ledger::lookup;
 use ledger::posting::Stop;
 use ledger::schema::entry::ItemLedger;
@@ -54,6 +56,7 @@ use crate::view::money::accounts::{
 use crate::view::money::period::{
     self, FiscalYearView, Period, PeriodView, PostingDatesView, inventory_periods,
 };
+use crate::view::money::proposal::{ProposedView, proposals};
 use crate::view::money::report::{
     self, ReconciliationRow, UnpostedView, ValuationRow, each_not_posted, not_posted,
 };
@@ -77,6 +80,10 @@ struct Filter {
     group: Option<String>,
     #[serde(default)]
     account: Option<String>,
+    #[serde(default)]
+    per: Option<String>,
+    #[serde(default)]
+    by_location: Option<String>,
     #[serde(default)]
     decimals: Option<String>,
     #[serde(default)]
@@ -103,6 +110,23 @@ impl Filter {
         }
     }
 
+    fn proposals(&self, tables: &Snapshot) -> Result<Vec<ProposedView>, Problem> {
+        let by_entry = self.per.as_deref() == Some("entry");
+        let ask = CalculateInventoryValue {
+            date: self.until()?,
+            per: if by_entry { RevaluePer::ItemLedgerEntry } else { RevaluePer::Item },
+            by_location: self.by_location.as_deref() == Some("yes"),
+            by_variant: false,
+            item: self.item.clone(),
+            location: self.location.clone(),
+            variant: None,
+        };
+        proposals(tables, &ask).map_err(|stop| match stop {
+            Stop::Refuse(reason) => Problem::refused(reason),
+            Stop::Park(..) | Stop::Overflow => out_of_range(stop),
+        })
+    }
+
     fn valuation(&self, tables: &Snapshot) -> Result<ValuationOf, Problem> {
         let item = self.item.as_ref().map(|no| item_id(tables, no)).transpose()?;
         let location = match self.location.as_deref() {
@@ -119,8 +143,9 @@ impl Filter {
 }
 
 /// Every list that is a file too.
-const FILES: [&str; 12] = [
+const FILES: [&str; 13] = [
     "/valuation",
+    "/inventory-value",
     "/reconciliation",
     "/reconciliation/unposted",
     "/ledger/accounts",
@@ -139,6 +164,7 @@ pub(super) fn router() -> Router<AppState> {
         .route("/items/{item}/value", get(item_value))
         .route("/value-entries/{no}", get(value_entry))
         .route("/valuation", get(valuation))
+        .route("/inventory-value", get(inventory_value))
         .route("/reconciliation", get(reconciled))
         .route("/reconciliation/unposted", get(unposted))
         .route("/ledger/accounts", get(account_list))
@@ -243,6 +269,14 @@ async fn valuation(
         report::valuation(tables, &asked.valuation(tables)?).map_err(out_of_range)
     })
     .await
+}
+
+async fn inventory_value(
+    State(app): State<AppState>,
+    signed_in: SignedIn,
+    Asked(asked): Asked<Filter>,
+) -> Result<Json<Vec<ProposedView>>, Problem> {
+    read(&app, &signed_in, move |tables| asked.proposals(tables)).await
 }
 
 async fn reconciled(
@@ -453,6 +487,10 @@ fn reports(app: &AppState, path: &str, asked: &Filter) -> Result<Option<Listed>,
             let of = asked.valuation(&snapshot)?;
             let rows = report::valuation(&snapshot, &of).map_err(out_of_range)?;
             ("valuation", ValuationRow::HEAD, made_of(app, all(rows)))
+        }
+        "/inventory-value" => {
+            let rows = asked.proposals(&snapshot)?;
+            ("inventory_value", ProposedView::HEAD, made_of(app, all(rows)))
         }
         "/reconciliation" => {
             let rows = report::reconciled(&snapshot, asked.until()?).map_err(out_of_range)?;

@@ -21,6 +21,7 @@ pub mod deed;
 pub mod format;
 pub mod live;
 mod money_acts;
+mod money_forms;
 pub mod names;
 pub mod page;
 pub mod part;

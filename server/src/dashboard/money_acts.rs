@@ -3,7 +3,7 @@
 
 use axum::Form;
 use axum::extract::{Path, State};
-use axum::http::HeaderMap;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse as _, Redirect, Response};
 use chrono::NaiveDate;
 use ledger::command::Command;
@@ -20,10 +20,12 @@ use ledger::tables::Tables;
 use protocol::words::{ItemNo, OperatorId};
 use server_core::intake::command::CommandOrigin;
 
-use super::acts::{Pairs, actor};
+use super::acts::{Actor, Pairs, actor};
+use super::page::money::desk;
 use super::query::Query;
 use super::request::{Asked, Preferences, to_sign_in};
-use super::routes::problem_page;
+use super::routes::{answer, problem_page};
+use super::{money_forms, preview, shell};
 use crate::api::problem::Problem;
 use crate::state::AppState;
 
@@ -37,14 +39,13 @@ fn needed(form: &Query, name: &str) -> Result<NaiveDate, Problem> {
 }
 
 /// The command of a form, and the page that shows what it did.
-fn command(
-    tables: &dyn Tables,
-    action: &str,
-    form: &Query,
-) -> Result<(Command, &'static str), Problem> {
+fn command(tables: &dyn Tables, action: &str, form: &Query) -> Result<(Command, String), Problem> {
+    if let Some(asked) = money_forms::command(tables, action, form) {
+        return asked;
+    }
     let period =
         || Ok::<_, Problem>(InventoryPeriodOf { ending_date: needed(form, "ending_date")? });
-    Ok(match action {
+    let (command, page) = match action {
         "post" => {
             let method = if form.is("method", "per_posting_group") {
                 PostingMethod::PerPostingGroup
@@ -63,7 +64,7 @@ fn command(
         }
         "close-worksheet" => {
             let item = ItemNo::new(form.text("item")).map_err(Problem::malformed)?;
-            (Command::CloseWorksheet(CloseWorksheet { item }), "/money/runs")
+            (Command::CloseWorksheet(CloseWorksheet { item }), "/money/worksheet")
         }
         "period" => {
             let (ending_date, name) = (needed(form, "ending_date")?, form.text("name").to_owned());
@@ -81,7 +82,8 @@ fn command(
         "close-year" => (Command::CloseFiscalYear(CloseFiscalYear {}), "/money/periods"),
         "dates" => (dates(tables, form)?, "/money/periods"),
         _ => return Err(Problem::not_found(action)),
-    })
+    };
+    Ok((command, page.to_owned()))
 }
 
 /// Posting dates: of a user, or where none is named of the company.
@@ -114,7 +116,11 @@ pub(super) async fn act(
     if !actor.context.may_see_money() {
         return problem_page(&actor.context, &Problem::right_missing(&actor.signed_in.user));
     }
-    let asked = command(&app.company().snapshot(), &action, &Query::new(pairs));
+    let looks = pairs.iter().any(|(name, value)| name == "do" && value == "preview");
+    let asked = command(&app.company().snapshot(), &action, &Query::new(pairs.clone()));
+    if let (true, Ok((command, _page))) = (looks, &asked) {
+        return look(&app, &actor, (&action, &pairs), command).await;
+    }
     let done = match asked {
         Err(problem) => Err(problem),
         Ok((command, page)) => {
@@ -124,7 +130,33 @@ pub(super) async fn act(
         }
     };
     match done {
-        Ok(page) => Redirect::to(page).into_response(),
+        Ok(page) => Redirect::to(&page).into_response(),
         Err(problem) => problem_page(&actor.context, &problem),
+    }
+}
+
+/// What a form would post: judged like in earnest, on a draft that is thrown away.
+async fn look(
+    app: &AppState,
+    actor: &Actor,
+    (action, pairs): (&str, &[(String, String)]),
+    command: &Command,
+) -> Response {
+    let (user, now) = (actor.signed_in.user.clone(), app.company().now());
+    let (shared, raw) = (app.clone(), command.encode());
+    let made = tokio::task::spawn_blocking(move || {
+        preview::of_money(&shared.company().snapshot(), raw, &user, now)
+    });
+    match made.await {
+        Ok(preview) => {
+            let page = desk::preview_page(&actor.context, (action, pairs), &preview);
+            let status = if preview.refused.is_empty() {
+                StatusCode::OK
+            } else {
+                StatusCode::UNPROCESSABLE_ENTITY
+            };
+            answer(status, shell::document(&actor.context, &page, "/money/journals"))
+        }
+        Err(_panic) => problem_page(&actor.context, &Problem::stopped()),
     }
 }

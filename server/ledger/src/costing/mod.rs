@@ -25,6 +25,7 @@ pub mod entry;
 mod histories;
 pub mod invoice;
 pub mod mark;
+pub mod proposal;
 pub mod rebuild;
 pub mod revalue;
 pub mod split;

@@ -2,9 +2,10 @@
 //! general ledger, periods, runs of cost adjustment. Every figure leads to what it is made of.
 //!
 //! For accountants, auditors and administrators of the whole company. Order of reading: this file,
-//! [`value`], [`report`], [`books`].
+//! [`value`], [`report`], [`books`], [`desk`].
 
 pub mod books;
+pub mod desk;
 pub mod report;
 pub mod value;
 
@@ -44,6 +45,16 @@ pub enum MoneyPage {
     Runs,
     /// A run.
     Run(u64),
+    /// Item journal and reclassification journal.
+    Journals,
+    /// Revaluation journal.
+    Revaluation,
+    /// Purchase and sales documents.
+    Documents,
+    /// One of them: its kind, its number.
+    Document(String, String),
+    /// Who supplied whom, to be taken apart and put together.
+    Worksheet,
 }
 
 impl MoneyPage {
@@ -59,6 +70,11 @@ impl MoneyPage {
             ["periods"] => Self::Periods,
             ["runs"] => Self::Runs,
             ["runs", no] => Self::Run(no.parse().ok()?),
+            ["journals"] => Self::Journals,
+            ["revaluation"] => Self::Revaluation,
+            ["documents"] => Self::Documents,
+            ["documents", kind, no] => Self::Document((*kind).to_owned(), (*no).to_owned()),
+            ["worksheet"] => Self::Worksheet,
             _ => return None,
         })
     }
@@ -84,6 +100,11 @@ impl MoneyPage {
             Self::Periods => books::periods_page(view, context),
             Self::Runs => books::runs_page(view, context, query),
             Self::Run(no) => books::run_page(view, context, (*no, query)),
+            Self::Journals => desk::journals_page(context),
+            Self::Revaluation => desk::revaluation_page(view, context, query),
+            Self::Documents => desk::documents_page(view, context, query),
+            Self::Document(kind, no) => desk::document_page(view, context, (kind, no)),
+            Self::Worksheet => desk::worksheet_page(view, context, query),
         }
     }
 }
@@ -115,6 +136,10 @@ pub(super) fn tabs(context: &PageContext, here: &str) -> Markup {
                 ("ledger", "money-ledger"),
                 ("periods", "money-periods"),
                 ("runs", "money-runs"),
+                ("journals", "money-journals"),
+                ("revaluation", "money-revaluation"),
+                ("documents", "documents-title"),
+                ("worksheet", "money-worksheet"),
             ] {
                 a href={ "/money/" (name) } aria-current=[(name == here).then_some("page")] {
                     (context.t(key))

@@ -5,6 +5,7 @@
 
 pub mod accounts;
 pub mod period;
+pub mod proposal;
 pub mod report;
 pub mod run;
 pub mod value;

@@ -1,0 +1,261 @@
+//! The commands of the journals, documents and worksheet forms of the money side.
+
+use chrono::NaiveDate;
+use ledger::command::Command;
+use ledger::command::journal::{JournalLine, JournalTracking, JournalType, PostItemJournal};
+use ledger::command::post_document::{
+    ChargeSplit, ChargeTarget, PostCharge, PostDocument, PostLine,
+};
+use ledger::costing::revalue::{PostRevaluation, RevaluationLine};
+use ledger::costing::worksheet::{ApplyEntry, UnapplyEntries};
+use ledger::dimension::Dimensions;
+use ledger::schema::EntryNo;
+use ledger::schema::item::Items;
+use ledger::tables::{Read as _, Tables};
+use protocol::operation::{DocumentKind, Tracking};
+use protocol::quantity::{Quantity, UnitFactor, base_quantity};
+use protocol::words::{BinCode, DocumentNo, ItemNo, LocationCode, LotNo, PartnerNo};
+
+use super::names;
+use super::page::money::desk::POSTED_KINDS;
+use super::query::{Query, encoded};
+use crate::api::problem::Problem;
+
+/// What is typed in a field that may be left empty.
+fn optional<T: std::str::FromStr>(form: &Query, name: &str) -> Result<Option<T>, Problem> {
+    match form.get(name) {
+        None => Ok(None),
+        Some(text) => text.parse().map(Some).map_err(|_bad| Problem::malformed(name)),
+    }
+}
+
+/// A code in a field that may be left empty.
+fn word<T>(form: &Query, name: &str, make: fn(String) -> Option<T>) -> Result<Option<T>, Problem> {
+    match form.get(name) {
+        None => Ok(None),
+        Some(text) => make(text.to_owned()).map(Some).ok_or_else(|| Problem::malformed(name)),
+    }
+}
+
+fn needed<T>(found: Option<T>, name: &str) -> Result<T, Problem> {
+    found.ok_or_else(|| Problem::malformed(name))
+}
+
+fn location(form: &Query, name: &str) -> Result<Option<LocationCode>, Problem> {
+    word(form, name, |text| LocationCode::new(text).ok())
+}
+
+fn bin(form: &Query, name: &str) -> Result<Option<BinCode>, Problem> {
+    word(form, name, |text| BinCode::new(text).ok())
+}
+
+fn item(form: &Query) -> Result<ItemNo, Problem> {
+    needed(word(form, "item", |text| ItemNo::new(text).ok())?, "item")
+}
+
+fn date(form: &Query) -> Result<NaiveDate, Problem> {
+    needed(optional(form, "date")?, "date")
+}
+
+fn entry(form: &Query, name: &str) -> Result<EntryNo, Problem> {
+    Ok(EntryNo(optional(form, name)?.unwrap_or(0)))
+}
+
+/// Dimensions written `CODE=VALUE; CODE=VALUE`.
+fn dimensions(form: &Query, name: &str) -> Result<Dimensions, Problem> {
+    let mut said = Dimensions::default();
+    for part in form.text(name).split(';').map(str::trim).filter(|part| !part.is_empty()) {
+        let (code, value) = part.split_once('=').ok_or_else(|| Problem::malformed(name))?;
+        said.0.insert(code.trim().to_owned(), value.trim().to_owned());
+    }
+    Ok(said)
+}
+
+/// The lot of a line, if any, for all of it.
+fn tracking(
+    tables: &dyn Tables,
+    form: &Query,
+    item: &ItemNo,
+    quantity: Quantity,
+) -> Result<Vec<JournalTracking>, Problem> {
+    let lot = |name| word(form, name, |text| LotNo::new(text).ok());
+    let Some(of_line) = lot("lot")? else { return Ok(Vec::new()) };
+    let id = needed(names::item_of(tables, item.as_str()), "item")?;
+    let card = needed(tables.row::<Items>(&id), "item")?;
+    let base = base_quantity(quantity, UnitFactor::ONE, card.precision);
+    Ok(vec![JournalTracking {
+        tracking: Tracking { lot: Some(of_line), ..Tracking::NONE },
+        quantity: needed(base, "quantity")?,
+        expiry: None,
+        new_lot: lot("new_lot")?,
+        new_expiry: None,
+    }])
+}
+
+fn journal(tables: &dyn Tables, form: &Query, line_type: JournalType) -> Result<Command, Problem> {
+    let item = item(form)?;
+    let quantity = needed(optional(form, "quantity")?, "quantity")?;
+    let line = JournalLine {
+        line_type,
+        date: date(form)?,
+        document_no: form.text("document_no").to_owned(),
+        tracking: tracking(tables, form, &item, quantity)?,
+        item,
+        variant: None,
+        location: location(form, "location")?,
+        bin: bin(form, "bin")?,
+        new_location: location(form, "new_location")?,
+        new_bin: bin(form, "new_bin")?,
+        unit: None,
+        quantity,
+        unit_cost: optional(form, "unit_cost")?,
+        amount: None,
+        unit_price: optional(form, "unit_price")?,
+        applies_to: entry(form, "applies_to")?,
+        applies_from: entry(form, "applies_from")?,
+        not_invoiced: false,
+        business_group: String::new(),
+        order: None,
+        dimensions: dimensions(form, "dimensions")?,
+        new_dimensions: dimensions(form, "new_dimensions")?,
+    };
+    Ok(Command::PostItemJournal(PostItemJournal { lines: vec![line] }))
+}
+
+fn journal_type(word: &str) -> Option<JournalType> {
+    Some(match word {
+        "purchase" => JournalType::Purchase,
+        "sale" => JournalType::Sale,
+        "positive_adjustment" => JournalType::PositiveAdjustment,
+        "negative_adjustment" => JournalType::NegativeAdjustment,
+        _ => return None,
+    })
+}
+
+fn revaluation(form: &Query) -> Result<Command, Problem> {
+    let value = optional(form, "value")?;
+    let place = form.is("split", "yes").then(|| form.text("location").to_owned());
+    let line = RevaluationLine {
+        item: item(form)?,
+        date: date(form)?,
+        location: place,
+        variant: None,
+        applies_to: entry(form, "applies_to")?,
+        quantity: optional(form, "quantity")?,
+        calculated: true,
+        unit_cost: optional(form, "unit_cost")?,
+        value,
+        amount: None,
+        update_standard_cost: false,
+        document_no: form.text("document_no").to_owned(),
+        dimensions: dimensions(form, "dimensions")?,
+    };
+    Ok(Command::PostRevaluation(PostRevaluation { lines: vec![line] }))
+}
+
+fn kind_and_no(form: &Query) -> Result<(DocumentKind, DocumentNo), Problem> {
+    let kind = POSTED_KINDS.into_iter().find(|kind| form.is("kind", names::document_word(*kind)));
+    let no = word(form, "no", |text| DocumentNo::new(text).ok())?;
+    Ok((needed(kind, "kind")?, needed(no, "no")?))
+}
+
+fn document(form: &Query) -> Result<Command, Problem> {
+    let (kind, no) = kind_and_no(form)?;
+    let line = PostLine {
+        line: optional(form, "line")?.unwrap_or(10_000),
+        item: item(form)?,
+        variant: None,
+        location: location(form, "location")?,
+        bin: bin(form, "bin")?,
+        unit: None,
+        ordered: None,
+        handle: optional(form, "handle")?.unwrap_or(Quantity::ZERO),
+        invoice: optional(form, "invoice")?.unwrap_or(Quantity::ZERO),
+        unit_amount: optional(form, "unit_amount")?,
+        tracking: Vec::new(),
+        applies_to: entry(form, "applies_to")?,
+        applies_from: entry(form, "applies_from")?,
+        dimensions: Dimensions::NONE,
+    };
+    Ok(Command::PostDocument(PostDocument {
+        kind,
+        no,
+        date: date(form)?,
+        partner: word(form, "partner", |text| PartnerNo::new(text).ok())?,
+        business_group: String::new(),
+        lines: vec![line],
+        charges: Vec::new(),
+        dimensions: dimensions(form, "dimensions")?,
+    }))
+}
+
+/// A charge of a document, shared out over the entries that are named by their numbers.
+fn charge(form: &Query) -> Result<Command, Problem> {
+    let (kind, no) = kind_and_no(form)?;
+    let split = match form.text("split") {
+        "equally" => ChargeSplit::Equally,
+        "amount" => ChargeSplit::Amount,
+        "weight" => ChargeSplit::Weight,
+        "volume" => ChargeSplit::Volume,
+        _ => return Err(Problem::malformed("split")),
+    };
+    let numbers = form.text("entries").split([' ', ',', ';']).filter(|part| !part.is_empty());
+    let over = numbers
+        .map(|part| part.parse().map(|no| ChargeTarget::Entry(EntryNo(no))))
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(|_bad| Problem::malformed("entries"))?;
+    let charge = PostCharge {
+        line: 10_000,
+        charge: needed(form.get("charge"), "charge")?.to_owned(),
+        quantity: Quantity::ONE,
+        unit_amount: needed(optional(form, "unit_amount")?, "unit_amount")?,
+        assign: Vec::new(),
+        split: Some(split),
+        over,
+        dimensions: Dimensions::NONE,
+    };
+    Ok(Command::PostDocument(PostDocument {
+        kind,
+        no,
+        date: date(form)?,
+        partner: None,
+        business_group: String::new(),
+        lines: Vec::new(),
+        charges: vec![charge],
+        dimensions: Dimensions::NONE,
+    }))
+}
+
+/// The command of a form, and the page that shows what it did; none: it is no form of these pages.
+pub(super) fn command(
+    tables: &dyn Tables,
+    action: &str,
+    form: &Query,
+) -> Option<Result<(Command, String), Problem>> {
+    let worth = || {
+        item(form)
+            .map(|item| format!("/money/items/{}", encoded(item.as_str())))
+            .unwrap_or_default()
+    };
+    let worksheet = || format!("/money/worksheet?item={}", encoded(form.text("item")));
+    let of_document =
+        || format!("/money/documents/{}/{}", encoded(form.text("kind")), encoded(form.text("no")));
+    Some(match action {
+        "journal" => needed(journal_type(form.text("line_type")), "line_type")
+            .and_then(|line_type| journal(tables, form, line_type))
+            .map(|command| (command, worth())),
+        "reclass" => journal(tables, form, JournalType::Transfer).map(|command| (command, worth())),
+        "revalue" => revaluation(form).map(|command| (command, worth())),
+        "document" => document(form).map(|command| (command, of_document())),
+        "charge" => charge(form).map(|command| (command, of_document())),
+        "unapply" => entry(form, "application").map(|application| {
+            let applications = vec![application];
+            (Command::UnapplyEntries(UnapplyEntries { applications }), worksheet())
+        }),
+        "apply" => entry(form, "entry").and_then(|entry| {
+            let to = optional(form, "to")?.map(EntryNo);
+            Ok((Command::ApplyEntry(ApplyEntry { entry, to }), worksheet()))
+        }),
+        _ => return None,
+    })
+}

@@ -1,0 +1,160 @@
+//! Journals, documents and the worksheet, through the pages that a desk posts on.
+
+use serde_json::Value;
+
+use super::house::{House, all_is_judged};
+use super::money::traded;
+use super::pages::form;
+
+const DAY: (&str, &str) = ("date", "2026-01-20");
+
+async fn act(house: &House, action: &str, fields: &[(&str, &str)]) -> (u16, String) {
+    let path = format!("/money/act/{action}");
+    let (status, _head, body) = form(&house.boss, &path, fields).await;
+    (status, body)
+}
+
+async fn bolt(house: &House) -> Value {
+    house.boss.get("/api/v1/items/BOLT/value?limit=500").await.json()
+}
+
+async fn entries(house: &House) -> Vec<Value> {
+    bolt(house).await["entries"]["rows"].as_array().unwrap().clone()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn goods_are_reclassified_on_the_journal_page_and_looked_at_before() {
+    let house = traded().await;
+    let page = house.boss.get("/money/journals").await.body;
+    assert!(page.contains("action=\"/money/act/reclass\""), "{page}");
+    let before = entries(&house).await.len();
+    let fields = [
+        DAY,
+        ("item", "BOLT"),
+        ("quantity", "2"),
+        ("location", "MAIN"),
+        ("bin", "A-02"),
+        ("new_location", "SHOP"),
+        ("new_bin", "S-01"),
+        ("dimensions", "PROJECT=X"),
+        ("new_dimensions", "PROJECT=Y"),
+    ];
+    let looked = [&fields[..], &[("do", "preview")]].concat();
+    let (status, preview) = act(&house, "reclass", &looked).await;
+    assert_eq!(status, 200, "{preview}");
+    assert!(preview.contains("Item ledger entries: ") && preview.contains("value=\"S-01\""));
+    assert_eq!(entries(&house).await.len(), before, "looking posts nothing");
+    assert_eq!(act(&house, "reclass", &[&fields[..], &[("do", "post")]].concat()).await.0, 303);
+    let after = entries(&house).await;
+    let moved: Vec<_> = after[before..]
+        .iter()
+        .map(|row| {
+            let dimensions = row["values"][0]["dimensions"].as_str().unwrap().to_owned();
+            (row["location"].as_str().unwrap().to_owned(), dimensions)
+        })
+        .collect();
+    let pair = |place: &str, said: &str| (place.to_owned(), said.to_owned());
+    assert_eq!(moved, [pair("MAIN", "PROJECT=X"), pair("SHOP", "PROJECT=Y")]);
+    let (status, refused) = act(&house, "reclass", &[DAY, ("item", "BOLT")]).await;
+    assert_eq!(status, 400, "{refused}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn stock_is_revalued_on_the_page_that_calculates_it() {
+    let house = traded().await;
+    assert_eq!(act(&house, "adjust", &[]).await.0, 303);
+    all_is_judged(&house.running).await;
+    let asked = "until=2026-01-31&item=BOLT&per=entry";
+    let lines = house.boss.get(&format!("/api/v1/inventory-value?{asked}")).await.json();
+    let line = lines.as_array().unwrap().iter().find(|line| line["value"] == "12").unwrap();
+    assert_eq!(line["quantity"], "4", "four of ten at 3.00: {lines}");
+    let sheet = house.boss.get(&format!("/api/v1/inventory-value.csv?{asked}")).await;
+    assert_eq!(sheet.status, 200);
+    assert!(sheet.body.contains("item,location,item_entry,quantity,value"), "{}", sheet.body);
+    let page = house.boss.get(&format!("/money/revaluation?{asked}")).await.body;
+    assert!(page.contains("action=\"/money/act/revalue\""), "{page}");
+    let entry = line["entry"].to_string();
+    let fields = [
+        ("date", "2026-01-31"),
+        ("item", "BOLT"),
+        ("applies_to", entry.as_str()),
+        ("quantity", "4"),
+    ];
+    let more = [("value", "16"), ("do", "post")];
+    assert_eq!(act(&house, "revalue", &[&fields[..], &more[..]].concat()).await.0, 303);
+    let rows = entries(&house).await;
+    let of_entry = rows.iter().find(|row| row["entry"].to_string() == entry).unwrap();
+    let last = of_entry["values"].as_array().unwrap().last().unwrap();
+    assert_eq!((&last["entry_type"], &last["cost_actual"]), (&"revaluation".into(), &"4".into()));
+    // The quantity of the line is held against what is there by now.
+    let stale = [("quantity", "5"), ("value", "20"), ("do", "preview")];
+    let (status, body) = act(&house, "revalue", &[&fields[..3], &stale[..]].concat()).await;
+    assert_eq!(status, 422, "{body}");
+    assert!(body.contains("revaluation_out_of_date"), "{body}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_document_is_received_then_invoiced_with_its_freight_on_its_page() {
+    let house = traded().await;
+    let line = [
+        DAY,
+        ("kind", "purchase_order"),
+        ("no", "P-7"),
+        ("line", "10"),
+        ("item", "BOLT"),
+        ("location", "MAIN"),
+        ("bin", "A-02"),
+    ];
+    let received = [("handle", "5"), ("unit_amount", "2"), ("do", "post")];
+    let done = act(&house, "document", &[&line[..], &received[..]].concat()).await;
+    assert_eq!(done.0, 303, "{}", done.1);
+    let list = house.boss.get("/money/documents").await.body;
+    assert!(list.contains("/money/documents/purchase_order/P-7"), "{list}");
+    let invoiced = [("invoice", "5"), ("do", "post")];
+    assert_eq!(act(&house, "document", &[&line[..], &invoiced[..]].concat()).await.0, 303);
+    let last = entries(&house).await.pop().unwrap();
+    assert_eq!((&last["cost_actual"], &last["cost_expected"]), (&"10".into(), &"0".into()));
+    let no = last["entry"].to_string();
+    let freight = [
+        DAY,
+        ("kind", "purchase_order"),
+        ("no", "P-7"),
+        ("charge", "FREIGHT"),
+        ("unit_amount", "3"),
+        ("split", "equally"),
+        ("entries", no.as_str()),
+        ("do", "post"),
+    ];
+    assert_eq!(act(&house, "charge", &freight).await.0, 303);
+    assert_eq!(entries(&house).await.pop().unwrap()["cost_actual"], "13");
+    let page = house.boss.get("/money/documents/purchase_order/P-7").await;
+    assert_eq!(page.status, 200);
+    assert!(page.body.contains("action=\"/money/act/charge\""), "{}", page.body);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn applications_are_taken_apart_and_put_together_on_the_worksheet() {
+    let house = traded().await;
+    let page = house.boss.get("/money/worksheet?item=BOLT").await.body;
+    let application = page.split("name=\"application\" value=\"").nth(1).unwrap();
+    let application = application.split('"').next().unwrap().to_owned();
+    let sale = entries(&house).await.pop().unwrap();
+    assert_eq!(sale["remaining"], "0");
+    let fields = [("application", application.as_str()), ("item", "BOLT")];
+    assert_eq!(act(&house, "unapply", &fields).await.0, 303);
+    assert_eq!(entries(&house).await.pop().unwrap()["remaining"], "-6");
+    let page = house.boss.get("/money/worksheet?item=BOLT").await.body;
+    assert!(page.contains("action=\"/money/act/apply\""), "{page}");
+    let no = sale["entry"].to_string();
+    assert_eq!(act(&house, "apply", &[("entry", no.as_str()), ("item", "BOLT")]).await.0, 303);
+    assert_eq!(entries(&house).await.pop().unwrap()["remaining"], "0");
+    assert_eq!(act(&house, "close-worksheet", &[("item", "BOLT")]).await.0, 303);
+}
+
+#[test]
+fn on_a_narrow_screen_the_navigation_lies_in_the_flow() {
+    let css = include_str!("../dashboard/assets/dashboard.css");
+    let narrow = css.split("@media (max-width: 760px)").nth(1).unwrap();
+    let rail = narrow.split(".rail {").nth(1).unwrap().split('}').next().unwrap();
+    assert!(rail.contains("position: static"), "it would lie over the button of a form: {rail}");
+}

@@ -1,0 +1,67 @@
+//! What can be revalued at the end of a day.
+
+use ledger::costing::proposal;
+use ledger::costing::revalue::{CalculateInventoryValue, CalculatedLine};
+use ledger::lookup;
+use ledger::money::Money;
+use ledger::posting::Stop;
+use ledger::tables::Tables;
+use protocol::quantity::Quantity;
+use serde::Serialize;
+
+use super::location_text;
+use crate::view::sheet::{Cell, Line};
+
+/// A proposed line of a revaluation journal.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ProposedView {
+    /// The item.
+    pub item: String,
+    /// The location, where locations are split; else empty.
+    pub location: String,
+    /// The increase, where increases are; else 0.
+    pub entry: u64,
+    /// How much is there.
+    pub quantity: Quantity,
+    /// What it is worth.
+    pub value: Money,
+}
+
+impl ProposedView {
+    fn of(tables: &dyn Tables, line: &CalculatedLine) -> Self {
+        Self {
+            item: lookup::item_text(tables, line.item),
+            location: line.location.map(|no| location_text(tables, no)).unwrap_or_default(),
+            entry: line.entry.0,
+            quantity: line.quantity,
+            value: line.value,
+        }
+    }
+}
+
+impl Line for ProposedView {
+    const HEAD: &'static [&'static str] = &["item", "location", "item_entry", "quantity", "value"];
+
+    fn line(&self) -> Vec<Cell> {
+        vec![
+            self.item.as_str().into(),
+            self.location.as_str().into(),
+            Cell::entry(self.entry),
+            Cell::Quantity(self.quantity),
+            Cell::Money(self.value),
+        ]
+    }
+}
+
+/// The lines for what is asked.
+///
+/// # Errors
+///
+/// As [`proposal::lines`].
+pub fn proposals(
+    tables: &dyn Tables,
+    ask: &CalculateInventoryValue,
+) -> Result<Vec<ProposedView>, Stop> {
+    let lines = proposal::lines(tables, ask)?;
+    Ok(lines.iter().map(|line| ProposedView::of(tables, line)).collect())
+}
