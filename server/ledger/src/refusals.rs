@@ -44,7 +44,7 @@ const ELSEWHERE: [Code; 9] = [
     Code::ImportIncomplete,
     Code::ImportDone,
     Code::TokenScope,
-    Code::DocumentReopened,
+    Code::DeviceLost,
 ];
 
 /// Codes that the money side shares with the warehouse (COSTING 22).

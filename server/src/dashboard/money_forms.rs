@@ -9,12 +9,14 @@ use ledger::command::post_document::{
 use ledger::costing::revalue::{PostRevaluation, RevaluationLine};
 use ledger::costing::worksheet::{ApplyEntry, UnapplyEntries};
 use ledger::dimension::Dimensions;
-use ledger::schema::EntryNo;
-use ledger::schema::item::Items;
+use ledger::schema::item::{Item, ItemUnits, Items, UnitsByCode};
+use ledger::schema::{EntryNo, ItemId};
 use ledger::tables::{Read as _, Tables};
 use protocol::operation::{DocumentKind, Tracking};
 use protocol::quantity::{Quantity, UnitFactor, base_quantity};
-use protocol::words::{BinCode, DocumentNo, ItemNo, LocationCode, LotNo, PartnerNo};
+use protocol::words::{
+    BinCode, DocumentNo, ItemNo, LocationCode, LotNo, PartnerNo, SerialNo, UnitCode, VariantCode,
+};
 
 use super::names;
 use super::page::money::desk::POSTED_KINDS;
@@ -53,6 +55,14 @@ fn item(form: &Query) -> Result<ItemNo, Problem> {
     needed(word(form, "item", |text| ItemNo::new(text).ok())?, "item")
 }
 
+fn variant(form: &Query) -> Result<Option<VariantCode>, Problem> {
+    word(form, "variant", |text| VariantCode::new(text).ok())
+}
+
+fn unit(form: &Query) -> Result<Option<UnitCode>, Problem> {
+    word(form, "unit", |text| UnitCode::new(text).ok())
+}
+
 fn date(form: &Query) -> Result<NaiveDate, Problem> {
     needed(optional(form, "date")?, "date")
 }
@@ -71,25 +81,44 @@ fn dimensions(form: &Query, name: &str) -> Result<Dimensions, Problem> {
     Ok(said)
 }
 
-/// The lot of a line, if any, for all of it.
+/// The lot or serial of a line, if any, for all of it.
 fn tracking(
     tables: &dyn Tables,
     form: &Query,
-    item: &ItemNo,
-    quantity: Quantity,
+    (item, quantity): (&ItemNo, Quantity),
 ) -> Result<Vec<JournalTracking>, Problem> {
     let lot = |name| word(form, name, |text| LotNo::new(text).ok());
-    let Some(of_line) = lot("lot")? else { return Ok(Vec::new()) };
+    let serial = word(form, "serial", |text| SerialNo::new(text).ok())?;
+    let of_line = Tracking { lot: lot("lot")?, serial, ..Tracking::NONE };
+    if of_line == Tracking::NONE {
+        return Ok(Vec::new());
+    }
     let id = needed(names::item_of(tables, item.as_str()), "item")?;
     let card = needed(tables.row::<Items>(&id), "item")?;
-    let base = base_quantity(quantity, UnitFactor::ONE, card.precision);
+    let factor = needed(factor(tables, (id, &card), unit(form)?), "unit")?;
+    let base = base_quantity(quantity.abs(), factor, card.precision);
     Ok(vec![JournalTracking {
-        tracking: Tracking { lot: Some(of_line), ..Tracking::NONE },
+        tracking: of_line,
         quantity: needed(base, "quantity")?,
-        expiry: None,
+        expiry: optional(form, "expiry")?,
         new_lot: lot("new_lot")?,
         new_expiry: None,
     }])
+}
+
+/// How many base units a unit holds; none when the item has no such unit.
+fn factor(
+    tables: &dyn Tables,
+    (id, card): (ItemId, &Item),
+    unit: Option<UnitCode>,
+) -> Option<UnitFactor> {
+    match unit {
+        Some(code) if code != card.base_unit => {
+            let unit = *tables.row::<UnitsByCode>(&code)?;
+            tables.row::<ItemUnits>(&(id, unit)).map(|row| row.factor)
+        }
+        _ => Some(UnitFactor::ONE),
+    }
 }
 
 fn journal(tables: &dyn Tables, form: &Query, line_type: JournalType) -> Result<Command, Problem> {
@@ -99,14 +128,14 @@ fn journal(tables: &dyn Tables, form: &Query, line_type: JournalType) -> Result<
         line_type,
         date: date(form)?,
         document_no: form.text("document_no").to_owned(),
-        tracking: tracking(tables, form, &item, quantity)?,
+        tracking: tracking(tables, form, (&item, quantity))?,
         item,
-        variant: None,
+        variant: variant(form)?,
         location: location(form, "location")?,
         bin: bin(form, "bin")?,
         new_location: location(form, "new_location")?,
         new_bin: bin(form, "new_bin")?,
-        unit: None,
+        unit: unit(form)?,
         quantity,
         unit_cost: optional(form, "unit_cost")?,
         amount: None,
@@ -146,7 +175,7 @@ fn revaluation(form: &Query) -> Result<Command, Problem> {
         unit_cost: optional(form, "unit_cost")?,
         value,
         amount: None,
-        update_standard_cost: false,
+        update_standard_cost: form.is("update_standard", "yes"),
         document_no: form.text("document_no").to_owned(),
         dimensions: dimensions(form, "dimensions")?,
     };
@@ -159,20 +188,22 @@ fn kind_and_no(form: &Query) -> Result<(DocumentKind, DocumentNo), Problem> {
     Ok((needed(kind, "kind")?, needed(no, "no")?))
 }
 
-fn document(form: &Query) -> Result<Command, Problem> {
+fn document(tables: &dyn Tables, form: &Query) -> Result<Command, Problem> {
     let (kind, no) = kind_and_no(form)?;
+    let item = item(form)?;
+    let handle = optional(form, "handle")?.unwrap_or(Quantity::ZERO);
     let line = PostLine {
         line: optional(form, "line")?.unwrap_or(10_000),
-        item: item(form)?,
-        variant: None,
+        tracking: tracking(tables, form, (&item, handle))?,
+        item,
+        variant: variant(form)?,
         location: location(form, "location")?,
         bin: bin(form, "bin")?,
-        unit: None,
+        unit: unit(form)?,
         ordered: None,
-        handle: optional(form, "handle")?.unwrap_or(Quantity::ZERO),
+        handle,
         invoice: optional(form, "invoice")?.unwrap_or(Quantity::ZERO),
         unit_amount: optional(form, "unit_amount")?,
-        tracking: Vec::new(),
         applies_to: entry(form, "applies_to")?,
         applies_from: entry(form, "applies_from")?,
         dimensions: Dimensions::NONE,
@@ -246,7 +277,7 @@ pub(super) fn command(
             .map(|command| (command, worth())),
         "reclass" => journal(tables, form, JournalType::Transfer).map(|command| (command, worth())),
         "revalue" => revaluation(form).map(|command| (command, worth())),
-        "document" => document(form).map(|command| (command, of_document())),
+        "document" => document(tables, form).map(|command| (command, of_document())),
         "charge" => charge(form).map(|command| (command, of_document())),
         "unapply" => entry(form, "application").map(|application| {
             let applications = vec![application];

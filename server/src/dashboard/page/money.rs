@@ -254,13 +254,12 @@ pub(super) fn form(context: &PageContext, action: &str, key: &str, fields: &Mark
     }
 }
 
-/// A field of a form.
+/// A field of a form, inside its label: a page may have several forms that ask for the same.
 pub(super) fn field(context: &PageContext, (name, kind): (&str, &str), key: &str) -> Markup {
-    let id = format!("act-{name}");
     html! {
-        div class="field" {
-            label for=(id) { (context.t(key)) }
-            input id=(id) name=(name) type=(kind) autocomplete="off" spellcheck="false";
+        label class="field" {
+            span { (context.t(key)) }
+            input name=(name) type=(kind) autocomplete="off" spellcheck="false";
         }
     }
 }

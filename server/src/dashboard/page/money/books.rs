@@ -76,6 +76,7 @@ fn ledger_table(context: &PageContext, rows: &[LedgerEntryView]) -> Markup {
                 code(&row.location),
                 code(&row.inventory_group),
                 text(&row.document_no),
+                text(&row.dimensions),
                 text(row.register),
             ]
         })
@@ -90,6 +91,7 @@ fn ledger_table(context: &PageContext, rows: &[LedgerEntryView]) -> Markup {
         "location",
         "money-group",
         "document",
+        "dimensions",
         "register-no",
     ];
     table(context, &heads, &lines)

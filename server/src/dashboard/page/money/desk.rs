@@ -10,7 +10,8 @@ use ledger::posting::Stop;
 use ledger::schema::EntryNo;
 use ledger::schema::document::{DocumentLine, DocumentLines, Documents};
 use ledger::schema::entry::{ItemLedger, ItemLedgerByItem};
-use ledger::schema::posted::LinesTerms;
+use ledger::schema::item::CostingMethod;
+use ledger::schema::posted::{LineTerms, LinesTerms};
 use ledger::tables::{Read as _, Tables};
 use maud::{Markup, html};
 use protocol::operation::DocumentKind;
@@ -29,7 +30,7 @@ use crate::dashboard::part::{self, Tone, code};
 use crate::dashboard::preview::MoneyPreview;
 use crate::dashboard::query::{Query, encoded};
 use crate::view::money::run::{applications, unapplied};
-use crate::view::page::PageQuery;
+use crate::view::page::{PageQuery, ROWS_MAX};
 
 /// Kinds of documents that are posted with their value; returns are credit memos.
 pub const POSTED_KINDS: [DocumentKind; 4] = [
@@ -42,14 +43,13 @@ pub const POSTED_KINDS: [DocumentKind; 4] = [
 /// Applications of an entry that the worksheet lists at most.
 const APPLICATIONS: PageQuery = PageQuery { limit: Some(50), after: None };
 
-/// A choice of a form.
-fn choice(context: &PageContext, name: &str, label: &str, options: &[(&str, &str)]) -> Markup {
-    let id = format!("act-{name}");
+/// A choice of a form: words and their texts.
+fn choice(context: &PageContext, name: &str, label: &str, options: &[(&str, String)]) -> Markup {
     html! {
-        div class="field" {
-            label for=(id) { (context.t(label)) }
-            select id=(id) name=(name) {
-                @for (word, key) in options { option value=(word) { (context.t(key)) } }
+        label class="field" {
+            span { (context.t(label)) }
+            select name=(name) {
+                @for (word, text) in options { option value=(word) { (text) } }
             }
         }
     }
@@ -72,18 +72,21 @@ pub fn journals_page(context: &PageContext) -> PageResult {
         (field(context, ("date", "date"), "posting-date"))
         (field(context, ("document_no", "text"), "document"))
         (field(context, ("item", "text"), "item"))
+        (field(context, ("variant", "text"), "variant"))
         (field(context, ("location", "text"), "location"))
         (field(context, ("bin", "text"), "bin"))
         (field(context, ("quantity", "text"), "quantity"))
+        (field(context, ("unit", "text"), "unit"))
         (field(context, ("lot", "text"), "lot"))
+        (field(context, ("serial", "text"), "serial"))
         (field(context, ("dimensions", "text"), "money-dimensions"))
     };
     let journal = html! {
         (choice(context, "line_type", "kind", &[
-            ("positive_adjustment", "entry-positive"),
-            ("negative_adjustment", "entry-negative"),
-            ("purchase", "entry-purchase"),
-            ("sale", "entry-sale"),
+            ("positive_adjustment", context.t("entry-positive")),
+            ("negative_adjustment", context.t("entry-negative")),
+            ("purchase", context.t("entry-purchase")),
+            ("sale", context.t("entry-sale")),
         ]))
         (common)
         (field(context, ("unit_cost", "text"), "money-unit-cost"))
@@ -146,7 +149,8 @@ pub fn revaluation_page(view: &dyn Tables, context: &PageContext, query: &Query)
         Err(_stop) => return Err(super::overflow(Stop::Overflow)),
         Ok(lines) => html! {
             @if lines.is_empty() { (nothing(context)) }
-            @for line in &lines { (proposed(view, context, (&ask, line))) }
+            @for line in lines.iter().take(ROWS_MAX) { (proposed(view, context, (&ask, line))) }
+            @if lines.len() > ROWS_MAX { p class="note info" { (context.t("money-more-in-file")) } }
         },
     };
     Ok(Page::new(Section::Money, context.t("money-revaluation"))
@@ -161,7 +165,10 @@ fn proposed(
     (ask, line): (&CalculateInventoryValue, &CalculatedLine),
 ) -> Markup {
     let item = lookup::item_text(view, line.item);
-    let place = line.location.map(|location| names::location_code(view, location));
+    let of_line = line.location.map(|location| names::location_code(view, location));
+    let place = of_line.or_else(|| ask.location.clone());
+    let standard = names::item(view, line.item)
+        .is_some_and(|card| card.costing_method == CostingMethod::Standard);
     let fields = html! {
         input type="hidden" name="date" value=(ask.date);
         input type="hidden" name="item" value=(item);
@@ -171,6 +178,12 @@ fn proposed(
         input type="hidden" name="quantity" value=(line.quantity);
         (field(context, ("value", "text"), "money-new-value"))
         (field(context, ("unit_cost", "text"), "money-new-unit-cost"))
+        @if standard {
+            (choice(context, "update_standard", "money-standard-cost", &[
+                ("no", context.t("money-standard-stays")),
+                ("yes", context.t("money-standard-follows")),
+            ]))
+        }
     };
     html! {
         h3 { (to_item(&item)) @if let Some(place) = &place { " " (code(place)) }
@@ -228,18 +241,16 @@ pub fn documents_page(view: &dyn Tables, context: &PageContext, query: &Query) -
 }
 
 fn new_document(context: &PageContext, kinds: &[(String, String)]) -> Markup {
+    let options: Vec<_> = kinds.iter().map(|(word, name)| (word.as_str(), name.clone())).collect();
     let fields = html! {
-        div class="field" {
-            label for="act-kind" { (context.t("kind")) }
-            select id="act-kind" name="kind" {
-                @for (word, name) in kinds { option value=(word) { (name) } }
-            }
-        }
+        (choice(context, "kind", "kind", &options))
         (field(context, ("no", "text"), "document"))
         (field(context, ("partner", "text"), "partner"))
         (document_fields(context))
         (field(context, ("line", "number"), "line"))
         (field(context, ("item", "text"), "item"))
+        (field(context, ("variant", "text"), "variant"))
+        (field(context, ("unit", "text"), "unit"))
         (field(context, ("location", "text"), "location"))
         (line_fields(context))
     };
@@ -261,6 +272,8 @@ fn document_fields(context: &PageContext) -> Markup {
 fn line_fields(context: &PageContext) -> Markup {
     html! {
         (field(context, ("bin", "text"), "bin"))
+        (field(context, ("lot", "text"), "lot"))
+        (field(context, ("serial", "text"), "serial"))
         (field(context, ("handle", "text"), "money-handle"))
         (field(context, ("invoice", "text"), "money-invoice"))
         (field(context, ("unit_amount", "text"), "money-unit-amount"))
@@ -306,27 +319,40 @@ fn document_line(
     let terms = view.row::<LinesTerms>(&(kind, no.clone(), line));
     let invoiced = terms.as_ref().map(|terms| terms.invoiced).unwrap_or_default();
     let item = lookup::item_text(view, row.item);
-    let place = terms.as_ref().map_or_else(String::new, |terms| {
-        if terms.location.0 == 0 {
-            String::new()
-        } else {
-            names::location_code(view, terms.location)
-        }
-    });
+    let place = place_of(view, (kind, no), terms.as_deref());
+    let unit = match names::unit(view, row.unit) {
+        base if base.is_empty() => names::base_unit(view, row.item),
+        unit => unit,
+    };
     let cells = vec![vec![
         text(line),
         to_item(&item),
+        code(&names::variant(view, row.variant)),
+        code(&place),
+        code(&unit),
         text(format::quantity(context, row.quantity)),
         text(format::quantity(context, row.handled)),
         text(format::quantity(context, invoiced)),
         text(terms.as_ref().map(|terms| terms.unit_amount.to_string()).unwrap_or_default()),
     ]];
-    let heads = ["line", "item", "#ordered", "#handled", "#money-invoiced", "#money-unit-amount"];
+    let heads = [
+        "line",
+        "item",
+        "variant",
+        "location",
+        "unit",
+        "#money-ordered-base",
+        "#money-handled-base",
+        "#money-invoiced-base",
+        "#money-unit-amount",
+    ];
     let fields = html! {
         input type="hidden" name="kind" value=(names::document_word(kind));
         input type="hidden" name="no" value=(no);
         input type="hidden" name="line" value=(line);
         input type="hidden" name="item" value=(item);
+        input type="hidden" name="variant" value=(names::variant(view, row.variant));
+        input type="hidden" name="unit" value=(unit);
         input type="hidden" name="location" value=(place);
         (document_fields(context))
         (line_fields(context))
@@ -337,6 +363,19 @@ fn document_line(
     }
 }
 
+/// Where a line is handled: where it was so far, or where its document belongs.
+fn place_of(
+    view: &dyn Tables,
+    (kind, no): (DocumentKind, &DocumentNo),
+    terms: Option<&LineTerms>,
+) -> String {
+    let of_document = || view.row::<Documents>(&(kind, no.clone())).map(|row| row.location);
+    let location = terms.map(|terms| terms.location).or_else(of_document);
+    location
+        .filter(|location| location.0 != 0)
+        .map_or_else(String::new, |location| names::location_code(view, location))
+}
+
 fn charge_form(context: &PageContext, (kind, no): (DocumentKind, &str)) -> Markup {
     let fields = html! {
         input type="hidden" name="kind" value=(names::document_word(kind));
@@ -345,10 +384,10 @@ fn charge_form(context: &PageContext, (kind, no): (DocumentKind, &str)) -> Marku
         (field(context, ("charge", "text"), "money-charge"))
         (field(context, ("unit_amount", "text"), "money-amount"))
         (choice(context, "split", "money-split", &[
-            ("equally", "money-split-equally"),
-            ("amount", "money-split-amount"),
-            ("weight", "money-split-weight"),
-            ("volume", "money-split-volume"),
+            ("equally", context.t("money-split-equally")),
+            ("amount", context.t("money-split-amount")),
+            ("weight", context.t("money-split-weight")),
+            ("volume", context.t("money-split-volume")),
         ]))
         (field(context, ("entries", "text"), "money-over-entries"))
     };
@@ -456,7 +495,7 @@ pub fn preview_page(
         @if !preview.values.is_empty() { (value::values(context, &preview.values)) }
         @if !ledger.is_empty() {
             h2 { (context.t("money-gl-entries")) }
-            (table(context, &["money-account", "kind", "#money-amount", "money-dimensions"], &ledger))
+            (table(context, &["money-account", "kind", "#money-amount", "dimensions"], &ledger))
         }
         @if preview.refused.is_empty() {
             form method="post" action={ "/money/act/" (action) } {

@@ -109,6 +109,7 @@ pub(super) fn values(context: &PageContext, values: &[ValueView]) -> Markup {
                 amount(context, value.cost_expected),
                 amount(context, value.sales_actual),
                 text(&value.document_no),
+                text(&value.dimensions),
                 html! { @for no in &value.gl_entries { (to_entry("/money/ledger", *no)) " " } },
                 to_operation(&value.operation),
             ]
@@ -124,6 +125,7 @@ pub(super) fn values(context: &PageContext, values: &[ValueView]) -> Markup {
         "#money-expected",
         "#money-sales",
         "document",
+        "dimensions",
         "money-gl-entries",
         "operation",
     ];
