@@ -3,6 +3,7 @@
 //! | `GET` | answers |
 //! |---|---|
 //! | `/items/{item}/value?limit=&after=` | [`ItemValueView`]: unit costs, stock and value, a page of item ledger entries with every value entry behind them |
+//! | `/value-entries[?from=][&until=][&limit=][&after=]` | a page of [`ValueView`]: those posted between two days |
 //! | `/value-entries/{no}` | [`ValueView`], with its entries of the general ledger and its operation |
 //! | `/valuation?until=[&from=][&item=][&location=][&group=]` | list of [`ValuationRow`] |
 //! | `/inventory-value?until=[&per=entry][&by_location=yes][&item=][&location=]` | list of [`ProposedView`]: the lines of a revaluation journal |
@@ -61,7 +62,7 @@ use crate::view::money::report::{
     self, ReconciliationRow, UnpostedView, ValuationRow, each_not_posted, not_posted,
 };
 use crate::view::money::run::{self, ApplicationView, RunView, UnappliedView};
-use crate::view::money::value::{self, ItemValueView, ValueView};
+use crate::view::money::value::{self, ItemValueView, PostedDays, ValueView};
 use crate::view::operation::{ReasonView, reasons};
 use crate::view::page::{Page, PageQuery};
 use crate::view::sheet::{self, Kind, Line, Maker, Sink, Style};
@@ -95,6 +96,10 @@ struct Filter {
 impl Filter {
     fn until(&self) -> Result<NaiveDate, Problem> {
         self.until.ok_or_else(|| Problem::malformed("'until' is missing"))
+    }
+
+    fn days(&self) -> PostedDays {
+        PostedDays { from: self.from, until: self.until }
     }
 
     fn page(&self) -> PageQuery {
@@ -143,7 +148,8 @@ impl Filter {
 }
 
 /// Every list that is a file too.
-const FILES: [&str; 13] = [
+const FILES: [&str; 14] = [
+    "/value-entries",
     "/valuation",
     "/inventory-value",
     "/reconciliation",
@@ -162,6 +168,7 @@ const FILES: [&str; 13] = [
 pub(super) fn router() -> Router<AppState> {
     let mut router = Router::new()
         .route("/items/{item}/value", get(item_value))
+        .route("/value-entries", get(value_entries))
         .route("/value-entries/{no}", get(value_entry))
         .route("/valuation", get(valuation))
         .route("/inventory-value", get(inventory_value))
@@ -247,6 +254,15 @@ async fn item_value(
         Ok(value::of_item(tables, item_id(tables, &no)?, &query))
     })
     .await
+}
+
+async fn value_entries(
+    State(app): State<AppState>,
+    signed_in: SignedIn,
+    Asked(asked): Asked<Filter>,
+) -> Result<Json<Page<ValueView>>, Problem> {
+    read(&app, &signed_in, move |tables| Ok(value::posted(tables, asked.days(), &asked.page())))
+        .await
 }
 
 async fn value_entry(
@@ -487,6 +503,12 @@ fn reports(app: &AppState, path: &str, asked: &Filter) -> Result<Option<Listed>,
             let of = asked.valuation(&snapshot)?;
             let rows = report::valuation(&snapshot, &of).map_err(out_of_range)?;
             ("valuation", ValuationRow::HEAD, made_of(app, all(rows)))
+        }
+        "/value-entries" => {
+            let days = asked.days();
+            let each =
+                move |tables: &dyn Tables, sink: Sink<'_>| value::each_posted(tables, days, sink);
+            ("value_entries", ValueView::HEAD, made_of(app, each))
         }
         "/inventory-value" => {
             let rows = asked.proposals(&snapshot)?;

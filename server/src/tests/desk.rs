@@ -151,6 +151,49 @@ async fn applications_are_taken_apart_and_put_together_on_the_worksheet() {
     assert_eq!(act(&house, "close-worksheet", &[("item", "BOLT")]).await.0, 303);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_line_in_boxes_stays_one_and_the_page_knows_its_place() {
+    let house = traded().await;
+    let boxes = [
+        DAY,
+        ("kind", "purchase_order"),
+        ("no", "P-8"),
+        ("line", "10"),
+        ("item", "BOLT"),
+        ("unit", "BOX"),
+        ("location", "MAIN"),
+        ("bin", "A-02"),
+        ("handle", "2"),
+        ("unit_amount", "50"),
+        ("do", "post"),
+    ];
+    let done = act(&house, "document", &boxes).await;
+    assert_eq!(done.0, 303, "{}", done.1);
+    let received = entries(&house).await.pop().unwrap();
+    assert_eq!(received["cost_expected"], "100", "two boxes at 50: {received}");
+    let page = house.boss.get("/money/documents/purchase_order/P-8").await.body;
+    for hidden in ["name=\"unit\" value=\"BOX\"", "name=\"location\" value=\"MAIN\""] {
+        assert!(page.contains(hidden), "{hidden}: {page}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn value_entries_of_some_days_are_listed_and_saved() {
+    let house = traded().await;
+    let days = "from=2026-01-08&until=2026-01-08";
+    let page = house.boss.get(&format!("/api/v1/value-entries?{days}")).await.json();
+    let rows = page["rows"].as_array().unwrap();
+    assert!(!rows.is_empty(), "{page}");
+    assert!(rows.iter().all(|row| row["posting_date"] == "2026-01-08"), "{page}");
+    let sheet = house.boss.get(&format!("/api/v1/value-entries.csv?{days}")).await;
+    assert_eq!(sheet.body.lines().count(), rows.len() + 1, "{}", sheet.body);
+    assert!(sheet.body.lines().next().unwrap().contains("dimensions"), "{}", sheet.body);
+    let book = house.boss.get(&format!("/api/v1/value-entries.xlsx?{days}")).await;
+    assert_eq!(book.status, 200);
+    let valuation = house.boss.get("/money/valuation?until=2026-01-31").await.body;
+    assert!(valuation.contains("/api/v1/value-entries.csv?until=2026-01-31"), "{valuation}");
+}
+
 #[test]
 fn on_a_narrow_screen_the_navigation_lies_in_the_flow() {
     let css = include_str!("../dashboard/assets/dashboard.css");

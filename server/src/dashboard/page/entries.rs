@@ -1,5 +1,6 @@
 //! One entry of a ledger: the link between a stock figure and the operation behind it.
 
+use ledger::dimension::text_of;
 use ledger::key::KeyRange;
 use ledger::schema::EntryNo;
 use ledger::schema::book::Outcomes;
@@ -113,6 +114,9 @@ fn item_facts(
             (fact(&context.t("posting-date"), &html! { (format::date(context, entry.posting_date)) }))
             @if let Some((kind, document, line)) = &entry.document {
                 (fact(&context.t("document"), &html! { (names::document_link(*kind, document)) " " (line) }))
+            }
+            @if entry.dimension_set != 0 {
+                (fact(&context.t("dimensions"), &html! { (text_of(view, entry.dimension_set)) }))
             }
             (fact(&context.t("person"), &html! { (names::person_if_any(view, entry.operator.as_ref())) }))
             (fact(&context.t("decided"), &html! {

@@ -653,6 +653,7 @@ money-unit-cost = Kostpris
 money-standard-cost = Standardkost
 money-last-cost = Sidste direkte kost
 money-adjustment = regulering
+money-values-behind = Værdiposter for alle varer på disse dage
 money-value-entry = Værdipost
 money-value-entries = Værdiposter
 money-value-entry-n = Værdipost { $n }

@@ -653,6 +653,7 @@ money-unit-cost = Unit cost
 money-standard-cost = Standard cost
 money-last-cost = Last direct cost
 money-adjustment = adjustment
+money-values-behind = Value entries of all items on these days
 money-value-entry = Value entry
 money-value-entries = Value entries
 money-value-entry-n = Value entry { $n }

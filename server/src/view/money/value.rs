@@ -277,3 +277,35 @@ pub fn each_value(tables: &dyn Tables, item: ItemId, sink: Sink<'_>) {
         ControlFlow::Continue(())
     });
 }
+
+/// Days between which value entries are posted, both among them; none: no bound.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct PostedDays {
+    /// The first day.
+    pub from: Option<NaiveDate>,
+    /// The last day.
+    pub until: Option<NaiveDate>,
+}
+
+impl PostedDays {
+    fn hold(&self, day: NaiveDate) -> bool {
+        self.from.is_none_or(|from| from <= day) && self.until.is_none_or(|until| day <= until)
+    }
+}
+
+/// Value entries of all items that are posted between two days, oldest number first.
+pub fn posted(tables: &dyn Tables, days: PostedDays, query: &PageQuery) -> Page<ValueView> {
+    page::ascending::<ValueLedger, _>(tables, KeyRange::all(), query, |no, value| {
+        days.hold(value.posting_date).then(|| ValueView::of(tables, no, &value))
+    })
+}
+
+/// All of them.
+pub fn each_posted(tables: &dyn Tables, days: PostedDays, sink: Sink<'_>) {
+    each_of::<ValueLedger>(tables, &KeyRange::all(), false, &mut |no, value| {
+        if days.hold(value.posting_date) {
+            return sink(ValueView::of(tables, no, &value).line());
+        }
+        ControlFlow::Continue(())
+    });
+}

@@ -68,6 +68,8 @@ pub fn valuation_page(view: &dyn Tables, context: &PageContext, query: &Query) -
     }
     let day = of.until.to_string();
     let here = query.with("until", &day);
+    let from = of.from.map(|from| from.to_string()).unwrap_or_default();
+    let days = Query::default().with("from", &from).with("until", &day);
     let mut lines: Vec<Vec<Markup>> = sums
         .iter()
         .take(ROWS_MAX)
@@ -93,6 +95,8 @@ pub fn valuation_page(view: &dyn Tables, context: &PageContext, query: &Query) -
         @else { (table(context, &heads, &lines)) }
         @if sums.len() > ROWS_MAX { p class="note info" { (context.t("money-more-in-file")) } }
         (files(context, "/valuation", &here.without("by")))
+        p { (context.t("money-values-behind")) }
+        (files(context, "/value-entries", &days))
     };
     let choices = [("location", "location"), ("group", "money-group")]
         .map(|(value, key)| (value.to_owned(), context.t(key)));
