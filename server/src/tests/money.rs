@@ -106,7 +106,11 @@ async fn what_stock_is_worth_is_told_to_accountants_alone() {
     let sven = sign_in(&house.running, "sven", "another good password").await;
     let closed = [
         "/items/BOLT/value",
+        "/value-entries",
+        "/value-entries.csv",
         "/value-entries/1",
+        "/inventory-value?until=2026-01-31",
+        "/inventory-value.csv?until=2026-01-31",
         "/valuation?until=2026-01-31",
         "/reconciliation?until=2026-01-31",
         "/reconciliation/unposted",
