@@ -254,12 +254,23 @@ pub(super) fn form(context: &PageContext, action: &str, key: &str, fields: &Mark
     }
 }
 
-/// A field of a form, inside its label: a page may have several forms that ask for the same.
+/// A field of the one form of a page that has it.
 pub(super) fn field(context: &PageContext, (name, kind): (&str, &str), key: &str) -> Markup {
+    field_of(context, "act", (name, kind), key)
+}
+
+/// A field of the form that its page knows as `form`: several forms of a page may ask for the same.
+pub(super) fn field_of(
+    context: &PageContext,
+    form: &str,
+    (name, kind): (&str, &str),
+    key: &str,
+) -> Markup {
+    let id = format!("{form}-{name}");
     html! {
-        label class="field" {
-            span { (context.t(key)) }
-            input name=(name) type=(kind) autocomplete="off" spellcheck="false";
+        div class="field" {
+            label for=(id) { (context.t(key)) }
+            input id=(id) name=(name) type=(kind) autocomplete="off" spellcheck="false";
         }
     }
 }

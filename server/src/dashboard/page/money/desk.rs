@@ -18,7 +18,7 @@ use protocol::operation::DocumentKind;
 use protocol::words::{DocumentNo, ItemNo};
 
 use super::{
-    amount, day, field, files, form, next, nothing, paged, table, tabs, text, to_entry, to_item,
+    amount, day, field_of, files, form, next, nothing, paged, table, tabs, text, to_entry, to_item,
     until, value,
 };
 use crate::dashboard::context::PageContext;
@@ -44,11 +44,17 @@ pub const POSTED_KINDS: [DocumentKind; 4] = [
 const APPLICATIONS: PageQuery = PageQuery { limit: Some(50), after: None };
 
 /// A choice of a form: words and their texts.
-fn choice(context: &PageContext, name: &str, label: &str, options: &[(&str, String)]) -> Markup {
+fn choice(
+    context: &PageContext,
+    form: &str,
+    (name, label): (&str, &str),
+    options: &[(&str, String)],
+) -> Markup {
+    let id = format!("{form}-{name}");
     html! {
-        label class="field" {
-            span { (context.t(label)) }
-            select name=(name) {
+        div class="field" {
+            label for=(id) { (context.t(label)) }
+            select id=(id) name=(name) {
                 @for (word, text) in options { option value=(word) { (text) } }
             }
         }
@@ -68,38 +74,42 @@ fn posting_form(context: &PageContext, action: &str, fields: &Markup) -> Markup 
 
 /// The item journal and the reclassification journal.
 pub fn journals_page(context: &PageContext) -> PageResult {
-    let common = html! {
-        (field(context, ("date", "date"), "posting-date"))
-        (field(context, ("document_no", "text"), "document"))
-        (field(context, ("item", "text"), "item"))
-        (field(context, ("variant", "text"), "variant"))
-        (field(context, ("location", "text"), "location"))
-        (field(context, ("bin", "text"), "bin"))
-        (field(context, ("quantity", "text"), "quantity"))
-        (field(context, ("unit", "text"), "unit"))
-        (field(context, ("lot", "text"), "lot"))
-        (field(context, ("serial", "text"), "serial"))
-        (field(context, ("dimensions", "text"), "money-dimensions"))
+    let common = |form: &str| {
+        html! {
+            (field_of(context, form, ("date", "date"), "posting-date"))
+            (field_of(context, form, ("document_no", "text"), "document"))
+            (field_of(context, form, ("item", "text"), "item"))
+            (field_of(context, form, ("variant", "text"), "variant"))
+            (field_of(context, form, ("location", "text"), "location"))
+            (field_of(context, form, ("bin", "text"), "bin"))
+            (field_of(context, form, ("quantity", "text"), "quantity"))
+            (field_of(context, form, ("unit", "text"), "unit"))
+            (field_of(context, form, ("lot", "text"), "lot"))
+            (field_of(context, form, ("serial", "text"), "serial"))
+            (field_of(context, form, ("dimensions", "text"), "money-dimensions"))
+        }
     };
+    let form = "journal";
     let journal = html! {
-        (choice(context, "line_type", "kind", &[
+        (choice(context, form, ("line_type", "kind"), &[
             ("positive_adjustment", context.t("entry-positive")),
             ("negative_adjustment", context.t("entry-negative")),
             ("purchase", context.t("entry-purchase")),
             ("sale", context.t("entry-sale")),
         ]))
-        (common)
-        (field(context, ("unit_cost", "text"), "money-unit-cost"))
-        (field(context, ("unit_price", "text"), "money-unit-price"))
-        (field(context, ("applies_to", "number"), "money-applies-to"))
-        (field(context, ("applies_from", "number"), "money-applies-from"))
+        (common(form))
+        (field_of(context, form, ("unit_cost", "text"), "money-unit-cost"))
+        (field_of(context, form, ("unit_price", "text"), "money-unit-price"))
+        (field_of(context, form, ("applies_to", "number"), "money-applies-to"))
+        (field_of(context, form, ("applies_from", "number"), "money-applies-from"))
     };
+    let form = "reclass";
     let reclass = html! {
-        (common)
-        (field(context, ("new_location", "text"), "money-new-location"))
-        (field(context, ("new_bin", "text"), "money-new-bin"))
-        (field(context, ("new_lot", "text"), "money-new-lot"))
-        (field(context, ("new_dimensions", "text"), "money-new-dimensions"))
+        (common(form))
+        (field_of(context, form, ("new_location", "text"), "money-new-location"))
+        (field_of(context, form, ("new_bin", "text"), "money-new-bin"))
+        (field_of(context, form, ("new_lot", "text"), "money-new-lot"))
+        (field_of(context, form, ("new_dimensions", "text"), "money-new-dimensions"))
     };
     let body = html! {
         @if context.may_account() {
@@ -149,7 +159,9 @@ pub fn revaluation_page(view: &dyn Tables, context: &PageContext, query: &Query)
         Err(_stop) => return Err(super::overflow(Stop::Overflow)),
         Ok(lines) => html! {
             @if lines.is_empty() { (nothing(context)) }
-            @for line in lines.iter().take(ROWS_MAX) { (proposed(view, context, (&ask, line))) }
+            @for (n, line) in lines.iter().enumerate().take(ROWS_MAX) {
+                (proposed(view, context, (&ask, line), &format!("line-{n}")))
+            }
             @if lines.len() > ROWS_MAX { p class="note info" { (context.t("money-more-in-file")) } }
         },
     };
@@ -163,6 +175,7 @@ fn proposed(
     view: &dyn Tables,
     context: &PageContext,
     (ask, line): (&CalculateInventoryValue, &CalculatedLine),
+    form: &str,
 ) -> Markup {
     let item = lookup::item_text(view, line.item);
     let of_line = line.location.map(|location| names::location_code(view, location));
@@ -176,10 +189,10 @@ fn proposed(
         @if place.is_some() { input type="hidden" name="split" value="yes"; }
         input type="hidden" name="applies_to" value=(line.entry.0);
         input type="hidden" name="quantity" value=(line.quantity);
-        (field(context, ("value", "text"), "money-new-value"))
-        (field(context, ("unit_cost", "text"), "money-new-unit-cost"))
+        (field_of(context, form, ("value", "text"), "money-new-value"))
+        (field_of(context, form, ("unit_cost", "text"), "money-new-unit-cost"))
         @if standard {
-            (choice(context, "update_standard", "money-standard-cost", &[
+            (choice(context, form, ("update_standard", "money-standard-cost"), &[
                 ("no", context.t("money-standard-stays")),
                 ("yes", context.t("money-standard-follows")),
             ]))
@@ -241,18 +254,19 @@ pub fn documents_page(view: &dyn Tables, context: &PageContext, query: &Query) -
 }
 
 fn new_document(context: &PageContext, kinds: &[(String, String)]) -> Markup {
+    let form = "new";
     let options: Vec<_> = kinds.iter().map(|(word, name)| (word.as_str(), name.clone())).collect();
     let fields = html! {
-        (choice(context, "kind", "kind", &options))
-        (field(context, ("no", "text"), "document"))
-        (field(context, ("partner", "text"), "partner"))
-        (document_fields(context))
-        (field(context, ("line", "number"), "line"))
-        (field(context, ("item", "text"), "item"))
-        (field(context, ("variant", "text"), "variant"))
-        (field(context, ("unit", "text"), "unit"))
-        (field(context, ("location", "text"), "location"))
-        (line_fields(context))
+        (choice(context, form, ("kind", "kind"), &options))
+        (field_of(context, form, ("no", "text"), "document"))
+        (field_of(context, form, ("partner", "text"), "partner"))
+        (document_fields(context, form))
+        (field_of(context, form, ("line", "number"), "line"))
+        (field_of(context, form, ("item", "text"), "item"))
+        (field_of(context, form, ("variant", "text"), "variant"))
+        (field_of(context, form, ("unit", "text"), "unit"))
+        (field_of(context, form, ("location", "text"), "location"))
+        (line_fields(context, form))
     };
     html! {
         @if context.may_account() {
@@ -262,23 +276,23 @@ fn new_document(context: &PageContext, kinds: &[(String, String)]) -> Markup {
     }
 }
 
-fn document_fields(context: &PageContext) -> Markup {
+fn document_fields(context: &PageContext, form: &str) -> Markup {
     html! {
-        (field(context, ("date", "date"), "posting-date"))
-        (field(context, ("dimensions", "text"), "money-dimensions"))
+        (field_of(context, form, ("date", "date"), "posting-date"))
+        (field_of(context, form, ("dimensions", "text"), "money-dimensions"))
     }
 }
 
-fn line_fields(context: &PageContext) -> Markup {
+fn line_fields(context: &PageContext, form: &str) -> Markup {
     html! {
-        (field(context, ("bin", "text"), "bin"))
-        (field(context, ("lot", "text"), "lot"))
-        (field(context, ("serial", "text"), "serial"))
-        (field(context, ("handle", "text"), "money-handle"))
-        (field(context, ("invoice", "text"), "money-invoice"))
-        (field(context, ("unit_amount", "text"), "money-unit-amount"))
-        (field(context, ("applies_to", "number"), "money-applies-to"))
-        (field(context, ("applies_from", "number"), "money-applies-from"))
+        (field_of(context, form, ("bin", "text"), "bin"))
+        (field_of(context, form, ("lot", "text"), "lot"))
+        (field_of(context, form, ("serial", "text"), "serial"))
+        (field_of(context, form, ("handle", "text"), "money-handle"))
+        (field_of(context, form, ("invoice", "text"), "money-invoice"))
+        (field_of(context, form, ("unit_amount", "text"), "money-unit-amount"))
+        (field_of(context, form, ("applies_to", "number"), "money-applies-to"))
+        (field_of(context, form, ("applies_from", "number"), "money-applies-from"))
     }
 }
 
@@ -320,6 +334,7 @@ fn document_line(
     let invoiced = terms.as_ref().map(|terms| terms.invoiced).unwrap_or_default();
     let item = lookup::item_text(view, row.item);
     let place = place_of(view, (kind, no), terms.as_deref());
+    let form = &format!("line-{line}");
     let unit = match names::unit(view, row.unit) {
         base if base.is_empty() => names::base_unit(view, row.item),
         unit => unit,
@@ -354,8 +369,8 @@ fn document_line(
         input type="hidden" name="variant" value=(names::variant(view, row.variant));
         input type="hidden" name="unit" value=(unit);
         input type="hidden" name="location" value=(place);
-        (document_fields(context))
-        (line_fields(context))
+        (document_fields(context, form))
+        (line_fields(context, form))
     };
     html! {
         (table(context, &heads, &cells))
@@ -377,19 +392,20 @@ fn place_of(
 }
 
 fn charge_form(context: &PageContext, (kind, no): (DocumentKind, &str)) -> Markup {
+    let form = "charge";
     let fields = html! {
         input type="hidden" name="kind" value=(names::document_word(kind));
         input type="hidden" name="no" value=(no);
-        (field(context, ("date", "date"), "posting-date"))
-        (field(context, ("charge", "text"), "money-charge"))
-        (field(context, ("unit_amount", "text"), "money-amount"))
-        (choice(context, "split", "money-split", &[
+        (field_of(context, form, ("date", "date"), "posting-date"))
+        (field_of(context, form, ("charge", "text"), "money-charge"))
+        (field_of(context, form, ("unit_amount", "text"), "money-amount"))
+        (choice(context, form, ("split", "money-split"), &[
             ("equally", context.t("money-split-equally")),
             ("amount", context.t("money-split-amount")),
             ("weight", context.t("money-split-weight")),
             ("volume", context.t("money-split-volume")),
         ]))
-        (field(context, ("entries", "text"), "money-over-entries"))
+        (field_of(context, form, ("entries", "text"), "money-over-entries"))
     };
     html! {
         @if context.may_account() {
@@ -469,7 +485,7 @@ fn worksheet_entry(view: &dyn Tables, context: &PageContext, no: EntryNo) -> Mar
             (form(context, "apply", "money-apply", &html! {
                 input type="hidden" name="entry" value=(no.0);
                 input type="hidden" name="item" value=(lookup::item_text(view, entry.item));
-                (field(context, ("to", "number"), "money-applies-to"))
+                (field_of(context, &format!("apply-{}", no.0), ("to", "number"), "money-applies-to"))
             }))
         }
     }
