@@ -83,7 +83,7 @@ async fn stock_is_revalued_on_the_page_that_calculates_it() {
     let more = [("value", "16"), ("do", "post")];
     assert_eq!(act(&house, "revalue", &[&fields[..], &more[..]].concat()).await.0, 303);
     let rows = entries(&house).await;
-    let of_entry = rows.iter().find(|row| row["entry"].to_string() == entry).unwrap();
+    let of_entry = rows.iter().find(|row| row["entry"] == line["entry"]).unwrap();
     let last = of_entry["values"].as_array().unwrap().last().unwrap();
     assert_eq!((&last["entry_type"], &last["cost_actual"]), (&"revaluation".into(), &"4".into()));
     // The quantity of the line is held against what is there by now.
