@@ -158,7 +158,7 @@ pub struct ChargeEntries {
 pub struct ChargeLine {
     /// The item ledger entry.
     pub entry: EntryNo,
-    /// What it costs. On what left stock it is a cost of the sale, not of stock.
+    /// What was paid for it, without VAT. On what left stock it is a cost of the sale, not of stock.
     pub amount: Money,
 }
 
@@ -271,7 +271,8 @@ pub(crate) fn charge_entries(
     for line in &put.assignments {
         let entry =
             posting.draft.row::<ItemLedger>(&line.entry).ok_or_else(|| not_found(&line.entry))?;
-        let cost = if entry.quantity.is_positive() { line.amount } else { line.amount.negated() };
+        let paid = posting.with_vat(line.amount)?;
+        let cost = if entry.quantity.is_positive() { paid } else { paid.negated() };
         posting.charge(&ChargeOn {
             entry: line.entry,
             charge: put.charge.clone(),

@@ -220,5 +220,7 @@ fn vat_that_is_not_deductible_is_a_cost_where_the_setup_says_so() {
             Vec::new(),
         ));
         assert_eq!(books.values()[4].1.cost_actual.to_string(), wanted[0], "invoiced later");
+        books.ok(&crate::books::charge(1, "2020-01-06", "100"));
+        assert_eq!(costs(&books)[1], wanted[1], "a charge without a document");
     }
 }
