@@ -446,6 +446,8 @@ async fn applications(
 pub struct CommandPreview {
     /// Why it would be refused: all that is in the way.
     pub refused: Vec<ReasonView>,
+    /// Warehouse entries.
+    pub warehouse_entries: usize,
     /// Item ledger entries.
     pub item_entries: usize,
     /// Value entries, as they would be numbered.
@@ -465,6 +467,7 @@ async fn command_preview(
         let made = preview::of_money(tables, command.encode(), &user, now);
         Ok(CommandPreview {
             refused: reasons(&made.refused, language),
+            warehouse_entries: made.warehouse_entries,
             item_entries: made.item_entries,
             values: made.values,
             ledger_entries: made.ledger,

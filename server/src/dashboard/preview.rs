@@ -52,6 +52,8 @@ impl Preview {
 /// What a command would write of the money side.
 #[derive(Debug, Clone, Default)]
 pub struct MoneyPreview {
+    /// How many warehouse entries.
+    pub warehouse_entries: usize,
     /// How many item ledger entries.
     pub item_entries: usize,
     /// The value entries.
@@ -95,8 +97,10 @@ pub fn of_money(
             ledger.extend(row.map(|row| LedgerEntryView::of(&draft, no, &row)));
         }
     }
-    let item_entries = present::<ItemLedger>(&draft.finish()).len();
-    MoneyPreview { item_entries, values, ledger, refused }
+    let changes = draft.finish();
+    let item_entries = present::<ItemLedger>(&changes).len();
+    let warehouse_entries = present::<WarehouseLedger>(&changes).len();
+    MoneyPreview { warehouse_entries, item_entries, values, ledger, refused }
 }
 
 /// What `command` (encoded) would do, given by `user` at `now`.

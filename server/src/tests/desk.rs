@@ -42,7 +42,10 @@ async fn goods_are_reclassified_on_the_journal_page_and_looked_at_before() {
     let looked = [&fields[..], &[("do", "preview")]].concat();
     let (status, preview) = act(&house, "reclass", &looked).await;
     assert_eq!(status, 200, "{preview}");
-    assert!(preview.contains("Item ledger entries: ") && preview.contains("value=\"S-01\""));
+    assert!(
+        preview.contains("Warehouse entries: 2; Item ledger entries: 2")
+            && preview.contains("value=\"S-01\"")
+    );
     assert_eq!(entries(&house).await.len(), before, "looking posts nothing");
     assert_eq!(act(&house, "reclass", &[&fields[..], &[("do", "post")]].concat()).await.0, 303);
     let after = entries(&house).await;

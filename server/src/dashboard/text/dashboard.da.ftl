@@ -736,7 +736,7 @@ money-revaluation = Værdiregulering
 money-look-first = Se først
 money-post-now = Bogfør
 money-preview = Det ville blive bogført
-money-preview-n = Vareposter: { $n }
+money-preview-n = Lagerposter: { $warehouse }; Vareposter: { $n }
 dimensions = Dimensioner
 money-dimensions = Dimensioner (KODE=VÆRDI; …)
 money-new-dimensions = Dimensioner på det nye sted

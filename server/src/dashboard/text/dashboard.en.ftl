@@ -736,7 +736,7 @@ money-revaluation = Revaluation
 money-look-first = Look first
 money-post-now = Post
 money-preview = What it would post
-money-preview-n = Item ledger entries: { $n }
+money-preview-n = Warehouse entries: { $warehouse }; Item ledger entries: { $n }
 dimensions = Dimensions
 money-dimensions = Dimensions (CODE=VALUE; …)
 money-new-dimensions = Dimensions at the new place

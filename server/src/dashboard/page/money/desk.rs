@@ -507,7 +507,10 @@ pub fn preview_page(
         .collect();
     let body = html! {
         @for reason in &preview.refused { (part::refusal(context, reason)) }
-        p { (context.say("money-preview-n", &[("n", &preview.item_entries.to_string())])) }
+        p { (context.say("money-preview-n", &[
+            ("warehouse", &preview.warehouse_entries.to_string()),
+            ("n", &preview.item_entries.to_string()),
+        ])) }
         @if !preview.values.is_empty() { (value::values(context, &preview.values)) }
         @if !ledger.is_empty() {
             h2 { (context.t("money-gl-entries")) }
