@@ -198,6 +198,13 @@ async fn value_entries_of_some_days_are_listed_and_saved() {
 }
 
 #[test]
+fn filters_are_a_grid_and_the_part_of_a_page_around_them_is_none() {
+    let css = include_str!("../dashboard/assets/dashboard.css");
+    assert!(css.contains("\nform.filters {"), "a form lays its fields out");
+    assert!(!css.contains("\n.filters {"), "the section called filters would be a column of it");
+}
+
+#[test]
 fn on_a_narrow_screen_the_navigation_lies_in_the_flow() {
     let css = include_str!("../dashboard/assets/dashboard.css");
     let narrow = css.split("@media (max-width: 760px)").nth(1).unwrap();

@@ -61,6 +61,17 @@ fn choice(
     }
 }
 
+/// The day for the accounts: today unless somebody says otherwise.
+fn posting_date(context: &PageContext, form: &str) -> Markup {
+    let id = format!("{form}-date");
+    html! {
+        div class="field" {
+            label for=(id) { (context.t("posting-date")) }
+            input id=(id) name="date" type="date" required value=(until(context, &Query::default()));
+        }
+    }
+}
+
 /// A form that is posted, or only looked at.
 fn posting_form(context: &PageContext, action: &str, fields: &Markup) -> Markup {
     html! {
@@ -76,7 +87,7 @@ fn posting_form(context: &PageContext, action: &str, fields: &Markup) -> Markup 
 pub fn journals_page(context: &PageContext) -> PageResult {
     let common = |form: &str| {
         html! {
-            (field_of(context, form, ("date", "date"), "posting-date"))
+            (posting_date(context, form))
             (field_of(context, form, ("document_no", "text"), "document"))
             (field_of(context, form, ("item", "text"), "item"))
             (field_of(context, form, ("variant", "text"), "variant"))
@@ -278,7 +289,7 @@ fn new_document(context: &PageContext, kinds: &[(String, String)]) -> Markup {
 
 fn document_fields(context: &PageContext, form: &str) -> Markup {
     html! {
-        (field_of(context, form, ("date", "date"), "posting-date"))
+        (posting_date(context, form))
         (field_of(context, form, ("dimensions", "text"), "money-dimensions"))
     }
 }
@@ -342,7 +353,7 @@ fn document_line(
     let cells = vec![vec![
         text(line),
         to_item(&item),
-        code(&names::variant(view, row.variant)),
+        html! { @if row.variant.0 != 0 { (code(&names::variant(view, row.variant))) } },
         code(&place),
         code(&unit),
         text(format::quantity(context, row.quantity)),
@@ -396,7 +407,7 @@ fn charge_form(context: &PageContext, (kind, no): (DocumentKind, &str)) -> Marku
     let fields = html! {
         input type="hidden" name="kind" value=(names::document_word(kind));
         input type="hidden" name="no" value=(no);
-        (field_of(context, form, ("date", "date"), "posting-date"))
+        (posting_date(context, form))
         (field_of(context, form, ("charge", "text"), "money-charge"))
         (field_of(context, form, ("unit_amount", "text"), "money-amount"))
         (choice(context, form, ("split", "money-split"), &[
