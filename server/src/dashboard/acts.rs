@@ -198,12 +198,7 @@ fn device_command(
     match action {
         "suspend" => state(DeviceState::Suspended),
         "resume" => state(DeviceState::Active),
-        "refuse" => match view.row::<Devices>(&device).map(|row| row.state) {
-            Some(DeviceState::Suspended) => state(DeviceState::Revoked),
-            Some(DeviceState::Active | DeviceState::Revoked) | None => {
-                Err(Problem::not_found(action))
-            }
-        },
+        "refuse" if enrolment::is_to_compare(view, device) => state(DeviceState::Revoked),
         "revoke" | "lost" | "drain" | "wipe" if !is_named(view, device, form) => {
             let reason = Reason::new(Code::NumberOutOfRange).word("field", "name");
             Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, reason))

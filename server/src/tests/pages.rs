@@ -384,6 +384,12 @@ async fn a_device_waits_until_its_six_digits_are_compared() {
         assert!(!page.contains(&digits), "{page}");
         let late = form(&house.boss, &format!("{path}/refuse"), &[]).await;
         assert_eq!(late.0, 404, "only who waits is refused without its name");
+        if answer == "resume" {
+            assert_eq!(form(&house.boss, &format!("{path}/suspend"), &[]).await.0, 303);
+            assert!(!house.boss.get(&path).await.body.contains(&digits), "they were compared");
+            let late = form(&house.boss, &format!("{path}/refuse"), &[]).await;
+            assert_eq!(late.0, 404, "to be suspended is not to wait for the comparison");
+        }
     }
 }
 

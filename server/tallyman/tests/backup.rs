@@ -5,6 +5,7 @@
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Output, Stdio};
+use std::time::Duration;
 
 use serde_json::Value;
 
@@ -57,6 +58,20 @@ impl Serving {
     fn kill(mut self) {
         self.child.kill().expect("it can be killed");
         self.child.wait().expect("it is our child");
+    }
+
+    /// Ends it as a service manager does; gives up after a minute.
+    fn stop(mut self) {
+        let pid = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+        for _look in 0..2_400 {
+            if let Some(status) = self.child.try_wait().expect("it is our child") {
+                assert!(status.success(), "{status}");
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(25));
+        }
+        panic!("it does not stop");
     }
 }
 
@@ -128,4 +143,32 @@ fn a_damaged_backup_is_refused_with_its_file() {
     let told = refused(&["restore", "--from", &second, "--data", &again, "--rebuild"]);
     assert!(told.contains("is damaged"), "{told}");
     assert!(!folder.path().join("again/store").exists(), "nothing was put there");
+}
+
+/// A second disk that answers nothing: a run that reads from it waits for ever.
+#[test]
+fn a_server_stops_though_its_backup_does_not_come_to_an_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let [data, second] = ["data", "second"].map(|name| path(folder.path(), name));
+    done(&["init", "--data", &data, "--company", "Acme"]);
+    std::fs::create_dir(&second).unwrap();
+    let stuck = path(Path::new(&second), "book-0000000001.tallyman");
+    assert!(Command::new("mkfifo").arg(&stuck).status().unwrap().success());
+    let serving = Serving::over(&data);
+    let asked = Command::new(TALLYMAN)
+        .args(["backup", "--data", &data, "--to", &second])
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("it runs");
+    // It opens when the run has begun to read, and nothing ever comes.
+    let silent = std::fs::OpenOptions::new().write(true).open(&stuck).unwrap();
+    serving.stop();
+    drop(silent);
+    let told = asked.wait_with_output().expect("it is our child");
+    assert!(!told.status.success(), "nothing was backed up");
+    std::fs::remove_file(&stuck).unwrap();
+    done(&["backup", "--data", &data, "--to", &second]);
+    done(&["verify", "--data", &data]);
+    done(&["verify", "--backup", &second]);
 }

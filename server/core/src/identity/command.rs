@@ -344,7 +344,11 @@ fn apply(
             draft.put::<Incarnations>(&(device, row.incarnation), request.intake.received);
         }),
         MachineCommand::SetDevice { device, state } => {
-            with_device(draft, device, |device| device.state = state).map(|_row| ())
+            with_device(draft, device, |device| device.state = state)?;
+            if state != DeviceState::Suspended {
+                compared(draft, device);
+            }
+            Ok(())
         }
         MachineCommand::DeclareLost { device } => {
             let at = request.intake.received;
@@ -465,6 +469,15 @@ fn revoke_token(draft: &mut Draft<'_>, hash: [u8; 32], at: ServerTime) -> Result
     let revoked = token.revoked.or(Some(at));
     draft.put::<ApiTokens>(&hash, ApiToken { revoked, ..(*token).clone() });
     Ok(())
+}
+
+/// A person has said what became of a device: nobody waits for its six digits any more. It is done
+/// once in the life of a device, so that all codes may be looked through.
+fn compared(draft: &mut Draft<'_>, device: DeviceId) {
+    let codes = draft.list::<Enrolments>(&KeyRange::all());
+    for (code, _used) in codes.into_iter().filter(|(_code, row)| row.used_by == Some(device)) {
+        draft.delete::<Comparisons>(&code);
+    }
 }
 
 fn with_device(

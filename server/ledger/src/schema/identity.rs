@@ -134,6 +134,7 @@ crate::tables! {
     /// Sessions at desks, by the SHA-256 of their token. Not part of change records.
     DeskSessions = 95, "desk_session", [u8; 32] => DeskSession;
     /// One-time codes whose device waits for a person, who compares six digits, before it may work.
+    /// What the person says of the device takes the row away.
     Comparisons = 88, "enrolment_comparison", [u8; 32] => ();
     /// Which incarnations of a device were given, and when.
     Incarnations = 96, "incarnation", (DeviceId, Incarnation) => ServerTime;

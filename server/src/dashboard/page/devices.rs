@@ -242,7 +242,7 @@ pub fn page(view: &dyn Tables, context: &PageContext, id: DeviceId) -> PageResul
     let now = context.device(id);
     Ok(Page::new(Section::Devices, device.name.clone())
         .with("device", facts(view, context, id, (&device, &now)))
-        .with("actions", actions(context, id, &device))
+        .with("actions", actions(view, context, id, &device))
         .with("risk", at_risk(view, context, id, (&device, &now)))
         .with("cases", cases(view, context, id))
         .with("latest", latest(view, context, id)))
@@ -309,7 +309,7 @@ fn order_fact(context: &PageContext, order: &OrderRow) -> Markup {
 
 /// What may be done about a device: suspend and let work again; and, with its name typed, revoke or
 /// declare lost.
-fn actions(context: &PageContext, id: DeviceId, device: &Device) -> Markup {
+fn actions(view: &dyn Tables, context: &PageContext, id: DeviceId, device: &Device) -> Markup {
     if !context.may_decide() || device.state == DeviceState::Revoked {
         return html! {};
     }
@@ -340,9 +340,11 @@ fn actions(context: &PageContext, id: DeviceId, device: &Device) -> Markup {
         @match device.state {
             DeviceState::Active => (simple("suspend", "suspend", "suspend-text")),
             DeviceState::Suspended => {
-                p {
-                    (context.t("enrol-compare")) " "
-                    (code(&comparison(&device.public_key)))
+                @if super::enrolment::is_to_compare(view, id) {
+                    p {
+                        (context.t("enrol-compare")) " "
+                        (code(&comparison(&device.public_key)))
+                    }
                 }
                 (simple("resume", "resume", "resume-text"))
             }

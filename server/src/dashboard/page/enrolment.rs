@@ -129,6 +129,16 @@ pub fn state_page(view: &dyn Tables, context: &PageContext, hash: &str) -> PageR
     Ok(Page::new(Section::Devices, context.t("enrol-state-title")).with("state", state))
 }
 
+/// Whether a device waits until a person has compared its six digits.
+pub fn is_to_compare(view: &dyn Tables, device: DeviceId) -> bool {
+    let mut waits = false;
+    each_of::<Enrolments>(view, &KeyRange::all(), false, &mut |code, enrolment| {
+        waits = enrolment.used_by == Some(device) && view.has::<Comparisons>(&code);
+        if waits { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    });
+    waits
+}
+
 /// The digits that the device shows, and what to say to them; nothing once that was said.
 fn comparison(view: &dyn Tables, context: &PageContext, id: DeviceId) -> Markup {
     let device = view.row::<Devices>(&id).filter(|row| row.state == DeviceState::Suspended);
