@@ -66,6 +66,10 @@ pub(super) enum Act {
     RestIsZero,
     /// Record only what was touched.
     OnlyTouched,
+    /// Show how the lines of the truck's orders stand.
+    TruckFinished,
+    /// The truck is done; what is short stays open.
+    CloseTruck,
 }
 
 /// Choices with what they do, numbered from 1 in their order.

@@ -5,16 +5,16 @@
 
 use std::collections::BTreeSet;
 
-use protocol::feed::{BinKind, ItemRow, StockRow};
+use protocol::feed::{BinKind, StockRow};
 use protocol::quantity::Quantity;
-use protocol::words::{BinCode, ItemNo, PlateNo};
+use protocol::words::{BinCode, PlateNo};
 
-use super::Capture;
 use super::flow::{Flow, Side};
 use super::line::{self, Target};
 use super::message::Message;
 use super::slots::{Counted, Paper, Slots};
 use super::world::{World, sum};
+use super::{Capture, Pending};
 
 /// The most bins and lines that are proposed.
 const PROPOSALS_MAX: usize = 3;
@@ -82,7 +82,7 @@ fn pick_hints(slots: &Slots, may_tell: bool, world: &World<'_>, all: &mut Vec<Me
     if let Some(lot) = &target.row.tracking.lot {
         all.push(Message::new("hint-lot").word("lot", lot));
     }
-    let unit = base_word(&target.row.item, world);
+    let unit = world.base_word(&target.row.item);
     all.push(Message::new("hint-take").quantity("left", target.left).word("unit", &unit));
     let bin = slots.bin(Side::From).cloned().or_else(|| line::bin_for(&target.row, world));
     if let Some(bin) = bin.filter(|_| may_tell) {
@@ -98,7 +98,7 @@ fn pick_hints(slots: &Slots, may_tell: bool, world: &World<'_>, all: &mut Vec<Me
 }
 
 fn expected(flow: Flow, target: &Target, world: &World<'_>) -> Message {
-    let unit = base_word(&target.row.item, world);
+    let unit = world.base_word(&target.row.item);
     let id = if flow.is_inbound() { "hint-expected" } else { "hint-to-ship" };
     Message::new(id)
         .quantity("left", target.left)
@@ -110,10 +110,6 @@ fn expected(flow: Flow, target: &Target, world: &World<'_>) -> Message {
 fn is_done(flow: Flow, slots: &Slots, world: &World<'_>) -> bool {
     let lines = line::all(flow, slots, world);
     matches!(slots.paper, Some(Paper::Of(..))) && lines.iter().all(|line| line.left.is_zero())
-}
-
-fn base_word(item: &ItemNo, world: &World<'_>) -> String {
-    world.catalogue.item(item).map_or_else(String::new, |row: ItemRow| row.base_unit.to_string())
 }
 
 /// Storage bins where the item lies already.
@@ -136,6 +132,9 @@ fn proposals(slots: &Slots, world: &World<'_>, all: &mut Vec<Message>) {
 }
 
 pub(super) fn lines(capture: &Capture, world: &World<'_>) -> Vec<Message> {
+    if matches!(capture.pending, Some(Pending::Truck { .. })) {
+        return capture.truck.lines(capture.flow, &capture.slots, world);
+    }
     match capture.flow {
         Flow::CountBin => counted(&capture.slots, world),
         Flow::LookUp => looked_up(&capture.slots, world),
@@ -151,7 +150,7 @@ fn order_lines(flow: Flow, slots: &Slots, world: &World<'_>) -> Vec<Message> {
             .word("item", world.item_name(&target.row.item))
             .quantity("done", target.done)
             .quantity("ordered", target.row.quantity)
-            .word("unit", base_word(&target.row.item, world))
+            .word("unit", world.base_word(&target.row.item))
     });
     shown.collect()
 }
@@ -168,7 +167,7 @@ fn counted(slots: &Slots, world: &World<'_>) -> Vec<Message> {
                 .word("item", world.item_name(&line.item))
                 .word("number", number.unwrap_or_default())
                 .quantity("quantity", quantity)
-                .word("unit", unit.unwrap_or_else(|| base_word(&line.item, world))),
+                .word("unit", unit.unwrap_or_else(|| world.base_word(&line.item))),
         );
     }
     for plate in &slots.seen_closed {
@@ -242,7 +241,7 @@ fn looked_up(slots: &Slots, world: &World<'_>) -> Vec<Message> {
                 Message::new("hint-open-line")
                     .word("item", world.item_name(&target.row.item))
                     .quantity("left", target.left)
-                    .word("unit", base_word(&target.row.item, world))
+                    .word("unit", world.base_word(&target.row.item))
             })
             .collect();
     }
@@ -271,7 +270,7 @@ fn stock_line(row: &StockRow, world: &World<'_>) -> Message {
         .word("bin", row.bin.as_ref().map_or("", BinCode::as_str))
         .word("plate", row.plate.as_ref().map_or("", PlateNo::as_str))
         .word("number", number.unwrap_or_default())
-        .word("unit", base_word(&row.item, world));
+        .word("unit", world.base_word(&row.item));
     match shown {
         Some(quantity) => text.quantity("quantity", quantity).quantity("held", row.held),
         None => text,

@@ -4,9 +4,9 @@
 //! quantity again over all devices; this is what the person sees.
 
 use protocol::feed::{BinKind, DocumentLineRow, StockRow};
-use protocol::operation::DocumentRef;
+use protocol::operation::{DocumentKind, DocumentRef};
 use protocol::quantity::Quantity;
-use protocol::words::BinCode;
+use protocol::words::{BinCode, DocumentNo};
 
 use super::catalogue::lot_of;
 use super::flow::{Flow, Side};
@@ -40,7 +40,16 @@ impl Target {
 /// All lines of the order in the order of walking: by bin where bins are proposed, then by number.
 pub(super) fn all(flow: Flow, slots: &Slots, world: &World<'_>) -> Vec<Target> {
     let Some(Paper::Of(kind, no)) = &slots.paper else { return Vec::new() };
-    let mut rows = world.catalogue.lines(*kind, no.as_str());
+    all_of(flow, (*kind, no), world)
+}
+
+/// All lines of an order, in the order of [`all`].
+pub(super) fn all_of(
+    flow: Flow,
+    (kind, no): (DocumentKind, &DocumentNo),
+    world: &World<'_>,
+) -> Vec<Target> {
+    let mut rows = world.catalogue.lines(kind, no.as_str());
     if flow == Flow::Pick {
         rows.sort_by(|a, b| (&a.bin, a.line).cmp(&(&b.bin, b.line)));
     }

@@ -38,6 +38,7 @@ pub mod screen;
 pub mod slots;
 #[cfg(test)]
 mod tests;
+mod truck;
 mod world;
 
 use protocol::feed::{TaskKind, TaskRow};
@@ -59,6 +60,7 @@ use act::Acts;
 use check::Finding;
 use fill::Fill;
 use slots::Slots;
+use truck::Truck;
 
 /// What a person or a scanner does.
 #[derive(Debug, Clone, Copy)]
@@ -110,6 +112,8 @@ enum Pending {
     Unknown { acts: Acts },
     /// Things known in the bin that were not touched.
     Untouched { acts: Acts },
+    /// How the lines of the truck's orders stand.
+    Truck { acts: Acts },
 }
 
 impl Pending {
@@ -118,7 +122,8 @@ impl Pending {
             Self::Ambiguous { acts, .. }
             | Self::Judged { acts, .. }
             | Self::Unknown { acts }
-            | Self::Untouched { acts } => acts,
+            | Self::Untouched { acts }
+            | Self::Truck { acts } => acts,
         }
     }
 
@@ -127,7 +132,7 @@ impl Pending {
         match self {
             Self::Unknown { .. } => true,
             Self::Judged { finding, .. } => finding.notice.signal == Signal::Stop,
-            Self::Ambiguous { .. } | Self::Untouched { .. } => false,
+            Self::Ambiguous { .. } | Self::Untouched { .. } | Self::Truck { .. } => false,
         }
     }
 }
@@ -157,6 +162,7 @@ pub struct Capture {
     memory: Memory,
     awaiting: Option<After>,
     last: Vec<OperationId>,
+    truck: Truck,
 }
 
 impl Capture {
@@ -175,6 +181,7 @@ impl Capture {
             memory,
             awaiting: None,
             last: Vec::new(),
+            truck: Truck::default(),
         };
         capture.usual_bins(world);
         capture
@@ -243,9 +250,13 @@ impl Capture {
     pub fn recorded(&mut self, ids: &[OperationId], world: &World<'_>) {
         match self.awaiting.take() {
             None => return,
-            Some(After::Undone) => self.last.clear(),
+            Some(After::Undone) => {
+                self.truck.undone(&self.last);
+                self.last.clear();
+            }
             Some(After::Line) => {
                 self.last = ids.to_vec();
+                self.truck.recorded(ids);
                 self.slots.moved_meanwhile &= self.flow == Flow::CountBin;
                 self.next_line();
             }

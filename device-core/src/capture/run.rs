@@ -17,6 +17,7 @@ use super::plan;
 use super::scan::{Content, Scan, Source};
 use super::screen;
 use super::slots::{Aim, Paper, Slots, Tally};
+use super::truck::Truck;
 use super::world::{World, unit_of};
 use super::{After, Capture, Event, Pending, Step};
 
@@ -262,6 +263,7 @@ impl Capture {
             let text = Message::new("stop-nothing-to-record");
             return self.stop(Notice::stop("nothing_to_post", text, "next-scan-again"));
         }
+        self.truck.hand_out(&ready);
         self.awaiting = Some(after);
         Step { signal: Signal::Complete, ready }
     }
@@ -290,6 +292,30 @@ impl Capture {
         self.notice = Some(notice);
         self.pending = Some(Pending::Untouched { acts });
         Step::of(Signal::Warning)
+    }
+
+    /// "Truck finished": asks about what is short, over, or on no order.
+    fn finish_truck(&mut self, world: &World<'_>) -> Step {
+        if self.truck.lines(self.flow, &self.slots, world).is_empty() {
+            return self.close_truck();
+        }
+        let mut acts = Acts::default();
+        acts.push(Message::new("choice-close-truck"), Act::CloseTruck);
+        acts.push(Message::new("choice-leave-open"), Act::Drop);
+        let mut notice = Notice::stop("not_as_ordered", Message::new("warn-truck"), "next-truck");
+        notice.signal = Signal::Warning;
+        self.notice = Some(notice);
+        self.pending = Some(Pending::Truck { acts });
+        Step::of(Signal::Warning)
+    }
+
+    /// The next scan begins another truck.
+    fn close_truck(&mut self) -> Step {
+        self.truck = Truck::default();
+        self.slots.paper = None;
+        self.slots.line = None;
+        self.history.clear();
+        Step::of(Signal::Good)
     }
 
     fn record_bin(&mut self, world: &World<'_>) -> Step {
@@ -380,6 +406,8 @@ impl Capture {
             Act::Skip => return self.skip(world),
             Act::Short(reason) => return self.short(reason, world),
             Act::RestIsZero => return self.record_bin(world),
+            Act::TruckFinished => return self.finish_truck(world),
+            Act::CloseTruck => return self.close_truck(),
             Act::OnlyTouched => {
                 let builder =
                     Builder { flow: self.flow, slots: &self.slots, world, task: self.task };
@@ -504,7 +532,9 @@ fn settle(slots: &mut Slots, act: Act, finding: Option<&Finding>, world: &World<
         | Act::Skip
         | Act::Short(_)
         | Act::RestIsZero
-        | Act::OnlyTouched => {}
+        | Act::OnlyTouched
+        | Act::TruckFinished
+        | Act::CloseTruck => {}
     }
 }
 

@@ -288,11 +288,15 @@ pub(super) fn exceptions(capture: &Capture, world: &World<'_>) -> Acts {
             }
             acts.push(Message::new("choice-skip"), Act::Skip);
         }
-        Flow::Receive => {
-            for (condition, text) in CONDITIONS {
+        Flow::Receive | Flow::TransferReceive => {
+            let has_states = capture.flow == Flow::Receive;
+            for (condition, text) in CONDITIONS.into_iter().filter(|_| has_states) {
                 if condition != capture.slots.condition {
                     acts.push(Message::new(text), Act::Condition(condition));
                 }
+            }
+            if !capture.has_unconfirmed() && capture.truck.is_there(&capture.slots) {
+                acts.push(Message::new("choice-truck-finished"), Act::TruckFinished);
             }
         }
         Flow::Count | Flow::CountBin if capture.slots.item.is_some() => {

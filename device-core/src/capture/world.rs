@@ -48,6 +48,11 @@ impl World<'_> {
         }
     }
 
+    /// The base unit of an item; nothing where the item is not known.
+    pub(super) fn base_word(&self, item: &ItemNo) -> String {
+        self.catalogue.item(item).map_or_else(String::new, |row| row.base_unit.to_string())
+    }
+
     /// The bin, by its code as written on the label: in upper case where it is not known as given.
     pub(super) fn bin(&self, code: &str) -> Option<BinRow> {
         let known = |text: &str| {

@@ -2,6 +2,7 @@
 
 use protocol::feed::{DocumentStatus, PlateState};
 use protocol::operation::{Body, Condition, DocumentKind, Receive};
+use protocol::text::{Language, argument_text};
 
 use super::shelf::{Hand, Shelf, day, orders, q};
 use crate::capture::{Flow, Signal};
@@ -451,4 +452,65 @@ fn a_plate_is_put_onto_another_after_a_question() {
     assert_eq!(body.plate.as_str(), "CHILD");
     assert_eq!(body.to.plate.as_ref().unwrap().as_str(), "PARENT");
     assert_eq!(body.to.bin.as_ref().unwrap().as_str(), "A-01");
+}
+
+#[test]
+fn a_finished_truck_shows_what_is_short_over_and_on_no_order() {
+    let mut shelf = ordered();
+    shelf.order(DocumentKind::PurchaseOrder, "4712");
+    shelf.line("4712", "NUT", "10");
+    let mut hand = Hand::new(shelf, Flow::Receive);
+    let offered = |hand: &mut Hand| {
+        hand.screen().exceptions.iter().any(|choice| choice.text.id == "choice-truck-finished")
+    };
+    assert!(!offered(&mut hand), "nothing has come yet");
+    hand.all(&["D:4711", "4006381333931"]);
+    assert!(!offered(&mut hand), "something is in hand");
+    hand.does("=102");
+    hand.choose("choice-go-on");
+    hand.does("OK");
+    assert_eq!(hand.recorded.len(), 1, "{:?}", hand.screen());
+    hand.shelf.lines[0].handled = q("102");
+    hand.all(&["D:4712", "NUT", "=10", "OK"]);
+    hand.all(&["UNDO", "NUT", "=10", "OK"]);
+    hand.shelf.lines[3].handled = q("10");
+    hand.does("SHIRT-RED");
+    hand.choose("choice-unordered");
+    hand.all(&["=2", "OK", "SHIRT-RED", "=1", "OK"]);
+    let recorded = hand.recorded.len();
+    assert_eq!(hand.choose("choice-truck-finished"), Signal::Warning);
+    assert_eq!(hand.code(), "not_as_ordered");
+    let lines = hand.screen().lines;
+    let said: Vec<(&str, String)> = lines
+        .iter()
+        .map(|line| {
+            let quantity = line.arguments.iter().find(|(name, _)| *name == "quantity").unwrap();
+            (line.id, argument_text(&quantity.1, Language::English))
+        })
+        .collect();
+    let expected = [
+        ("line-over", "2".to_owned()),
+        ("line-short", "40".to_owned()),
+        ("line-short", "3".to_owned()),
+        ("line-unordered", "3".to_owned()),
+    ];
+    assert_eq!(said, expected, "{lines:?}");
+    hand.choose("choice-leave-open");
+    assert!(offered(&mut hand), "it is still there");
+    hand.choose("choice-truck-finished");
+    assert_eq!(hand.choose("choice-close-truck"), Signal::Good);
+    assert!(!offered(&mut hand), "the next truck has not come");
+    assert_eq!(hand.recorded.len(), recorded, "it is a summary, nothing is recorded");
+}
+
+#[test]
+fn a_truck_that_came_as_ordered_is_finished_without_a_question() {
+    let mut shelf = Shelf::usual();
+    shelf.order(DocumentKind::PurchaseOrder, "4712");
+    shelf.line("4712", "NUT", "10");
+    let mut hand = Hand::new(shelf, Flow::Receive);
+    hand.all(&["D:4712", "NUT", "=10", "OK"]);
+    hand.shelf.lines[0].handled = q("10");
+    assert_eq!(hand.choose("choice-truck-finished"), Signal::Good);
+    assert_eq!(hand.screen().question.text.id, "ask-document");
 }

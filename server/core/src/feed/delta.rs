@@ -51,17 +51,36 @@ pub struct Span {
 }
 
 impl Span {
-    /// Bytes of what `device` sees of it.
-    pub fn bytes_for(&self, device: DeviceId) -> usize {
-        let outcomes = self.decisions.iter().flat_map(|shown| &shown.outcomes);
-        let n = outcomes.filter(|(owner, _outcome)| *owner == device).count();
+    /// The decisions after `from`. Each object is shown at the last decision that mentions it, so
+    /// that they show all that a device at `from` has not seen of the span.
+    pub fn after(&self, from: Lsn) -> impl DoubleEndedIterator<Item = &Shown> {
+        let first = self.decisions.partition_point(|shown| shown.lsn <= from);
+        self.decisions.iter().skip(first)
+    }
+
+    /// Bytes that it takes in memory, as they are reckoned.
+    pub fn weight(&self) -> usize {
+        let outcomes = self.decisions.iter().map(|shown| shown.outcomes.len());
+        let n = outcomes.fold(self.decisions.len(), usize::saturating_add);
         self.bytes.saturating_add(n.saturating_mul(OUTCOME_BYTES))
     }
 
-    /// Whether an outcome of `device` is in it.
-    pub fn concerns(&self, device: DeviceId) -> bool {
-        self.decisions
-            .iter()
+    /// Bytes of what `device` at `from` sees of it.
+    pub fn bytes_for(&self, device: DeviceId, from: Lsn) -> usize {
+        let outcomes = self.after(from).flat_map(|shown| &shown.outcomes);
+        let n = outcomes.filter(|(owner, _outcome)| *owner == device).count();
+        let bytes = if from <= self.from {
+            self.bytes
+        } else {
+            let records = self.after(from).flat_map(|shown| &shown.records);
+            records.map(record_bytes).fold(0, usize::saturating_add)
+        };
+        bytes.saturating_add(n.saturating_mul(OUTCOME_BYTES))
+    }
+
+    /// Whether an outcome of `device` is in it, after `from`.
+    pub fn concerns(&self, device: DeviceId, from: Lsn) -> bool {
+        self.after(from)
             .any(|shown| shown.outcomes.iter().any(|(owner, _outcome)| *owner == device))
     }
 }
@@ -71,7 +90,9 @@ impl Span {
 pub struct Extent {
     /// After this decision.
     pub from: Lsn,
-    /// Up to this one at most: the head of the tables that are read.
+    /// Up to this one at most.
+    pub up_to: Lsn,
+    /// The head of the tables that are read.
     pub head: Lsn,
     /// Index rows at most; one decision is never split.
     pub mentions_max: usize,
@@ -102,9 +123,9 @@ fn collect(
     extent: Extent,
     mentions: &mut BTreeMap<Lsn, BTreeSet<Object>>,
 ) -> Lsn {
-    let range = KeyRange::between(&(site, extent.from.next()), &(site, extent.head.next()));
+    let range = KeyRange::between(&(site, extent.from.next()), &(site, extent.up_to.next()));
     let mut n: usize = 0;
-    let mut complete = extent.head;
+    let mut complete = extent.up_to;
     let mut last = extent.from;
     each_of::<FeedIndex>(tables, &range, false, &mut |(_site, lsn, _n), row| {
         if n >= extent.mentions_max && lsn != last {
@@ -185,12 +206,12 @@ pub(crate) fn record_bytes(record: &FeedRecord) -> usize {
     record.key.len().saturating_add(row).saturating_add(12)
 }
 
-/// The groups of `spans` for one device, each object once: where it was mentioned last.
-pub fn groups(spans: &[&Span], device: DeviceId) -> Vec<FeedGroup> {
+/// The groups of `spans` for one device at `from`, each object once: where it was mentioned last.
+pub fn groups(spans: &[&Span], (device, from): (DeviceId, Lsn)) -> Vec<FeedGroup> {
     let mut seen: BTreeSet<(u8, &[u8])> = BTreeSet::new();
     let mut judged: BTreeSet<OperationId> = BTreeSet::new();
     let mut groups = Vec::new();
-    for shown in spans.iter().rev().flat_map(|span| span.decisions.iter().rev()) {
+    for shown in spans.iter().rev().flat_map(|span| span.after(from).rev()) {
         let records: Vec<FeedRecord> = shown
             .records
             .iter()

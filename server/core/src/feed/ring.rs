@@ -11,12 +11,17 @@ use protocol::identity::{DeviceId, Lsn};
 use crate::feed::delta::{DELTA_BYTES_MAX, Extent, Span, groups, read};
 use crate::session::wire::Message;
 
-/// Bytes of records that the ring of one site keeps.
+/// Bytes that the ring of one site keeps, and as many of what lies before it.
 const RING_BYTES_MAX: usize = 4 << 20;
 /// Spans that the ring of one site keeps.
 const RING_SPANS_MAX: usize = 1_024;
 /// Index rows that one DELTA covers for a device that is further behind than the ring.
 const MENTIONS_PER_DELTA: usize = 2_000;
+/// Where a span holds too much for one DELTA, index rows of the one that is read instead of it.
+const MENTIONS_OF_LITTLE: usize = 1;
+/// Decisions of one block of what lies before the ring. Blocks begin at its multiples, so that devices
+/// whose cursors lie close together read the same one.
+const BLOCK: u64 = 512;
 
 /// The ring of one site.
 #[derive(Debug, Default)]
@@ -25,6 +30,10 @@ struct Ring {
     bytes: usize,
     /// The DELTA that was made last for devices without outcomes of their own.
     last: Option<(Lsn, Lsn, Lsn, Arc<Message>)>,
+    /// What lies before it, as far as somebody asked for it, by the cursor that each continues: after a
+    /// restart a whole house comes back with cursors from before it.
+    before: BTreeMap<Lsn, Arc<Span>>,
+    before_bytes: usize,
 }
 
 /// The rings of all sites that devices listen to.
@@ -66,7 +75,7 @@ impl Rings {
         (site, device): (SiteId, DeviceId),
         from: Lsn,
     ) -> bool {
-        self.spans((tables, head), site, from).iter().any(|span| span.concerns(device))
+        self.spans((tables, head), site, from).iter().any(|span| span.concerns(device, from))
     }
 
     /// Reads what `site` sees up to `head`, so that one span of its ring ends there.
@@ -82,11 +91,21 @@ impl Rings {
         (site, device): (SiteId, DeviceId),
         (position, stop_at): (Position, Option<Lsn>),
     ) -> Next {
-        let spans = self.spans((tables, head), site, position.scanned);
+        let from = position.scanned;
+        let mut spans = self.spans((tables, head), site, from);
+        let Some(first) = spans.first() else { return Next::Nothing(head) };
+        if first.bytes_for(device, from) > DELTA_BYTES_MAX {
+            let mentions_max = MENTIONS_OF_LITTLE;
+            let little = read(tables, site, Extent { from, up_to: head, head, mentions_max });
+            if little.bytes_for(device, from) > DELTA_BYTES_MAX {
+                return Next::TooLarge;
+            }
+            spans = vec![Arc::new(little)];
+        }
         let mut bytes: usize = 0;
         let mut chosen: Vec<&Span> = Vec::new();
         for span in &spans {
-            bytes = bytes.saturating_add(span.bytes_for(device));
+            bytes = bytes.saturating_add(span.bytes_for(device, from));
             if bytes > DELTA_BYTES_MAX {
                 break;
             }
@@ -95,11 +114,9 @@ impl Rings {
                 break;
             }
         }
-        let Some(last) = chosen.last() else {
-            return if spans.is_empty() { Next::Nothing(head) } else { Next::TooLarge };
-        };
+        let Some(last) = chosen.last() else { return Next::TooLarge };
         let to = last.to;
-        let is_own = chosen.iter().any(|span| span.concerns(device));
+        let is_own = chosen.iter().any(|span| span.concerns(device, from));
         let ring = self.rings.entry(site).or_default();
         if !is_own
             && let Some((told, scanned, end, message)) = &ring.last
@@ -107,7 +124,7 @@ impl Rings {
         {
             return Next::Delta { message: Arc::clone(message), to };
         }
-        let groups = groups(&chosen, device);
+        let groups = groups(&chosen, (device, from));
         if groups.is_empty() {
             return Next::Nothing(to);
         }
@@ -119,7 +136,8 @@ impl Rings {
         Next::Delta { message, to }
     }
 
-    /// The spans after `from`: from the ring where it reaches back so far, else read anew.
+    /// The spans after `from`, of which the first may begin earlier: from the ring where it reaches back
+    /// so far, else the block of what lies before it.
     fn spans(
         &mut self,
         (tables, head): (&dyn Tables, Lsn),
@@ -131,12 +149,11 @@ impl Rings {
         }
         let ring = self.rings.entry(site).or_default();
         ring.extend(tables, site, head, from);
-        let start = ring.spans.partition_point(|span| span.from < from);
-        if ring.spans.get(start).is_some_and(|span| span.from == from) {
+        let start = ring.spans.partition_point(|span| span.to <= from);
+        if ring.spans.get(start).is_some_and(|span| span.from <= from) {
             return ring.spans.range(start..).cloned().collect();
         }
-        let extent = Extent { from, head, mentions_max: MENTIONS_PER_DELTA };
-        vec![Arc::new(read(tables, site, extent))]
+        vec![ring.block((tables, head), site, from)]
     }
 
     /// Forgets the sites that nobody listens to.
@@ -158,17 +175,43 @@ impl Ring {
         }
         let mut from = end;
         while from < head {
-            let extent = Extent { from, head, mentions_max: MENTIONS_PER_DELTA };
+            let extent = Extent { from, up_to: head, head, mentions_max: MENTIONS_PER_DELTA };
             let span = read(tables, site, extent);
             from = span.to;
-            self.bytes = self.bytes.saturating_add(span.bytes);
+            self.bytes = self.bytes.saturating_add(span.weight());
             self.spans.push_back(Arc::new(span));
         }
         while self.bytes > RING_BYTES_MAX || self.spans.len() > RING_SPANS_MAX {
             match self.spans.pop_front() {
-                Some(span) => self.bytes = self.bytes.saturating_sub(span.bytes),
+                Some(span) => self.bytes = self.bytes.saturating_sub(span.weight()),
                 None => break,
             }
         }
+    }
+
+    /// What lies before the ring and holds the decision after `from`: read once for all who ask.
+    fn block(&mut self, (tables, head): (&dyn Tables, Lsn), site: SiteId, from: Lsn) -> Arc<Span> {
+        let before = self.before.range(..=from).next_back().map(|(_from, span)| span);
+        if let Some(span) = before.filter(|span| span.to > from) {
+            return Arc::clone(span);
+        }
+        let floor = Lsn(from.0.div_euclid(BLOCK).saturating_mul(BLOCK));
+        // A block that held too much goes on where its first part ended.
+        let begin = before.map_or(floor, |span| span.to.max(floor));
+        let ring_from = self.spans.front().map_or(head, |span| span.from);
+        let up_to = Lsn(floor.0.saturating_add(BLOCK)).min(ring_from.max(from.next())).min(head);
+        let mentions_max = MENTIONS_PER_DELTA;
+        let mut span = read(tables, site, Extent { from: begin, up_to, head, mentions_max });
+        if span.to <= from {
+            span = read(tables, site, Extent { from, up_to, head, mentions_max });
+        }
+        let span = Arc::new(span);
+        self.before_bytes = self.before_bytes.saturating_add(span.weight());
+        if self.before_bytes > RING_BYTES_MAX || self.before.len() >= RING_SPANS_MAX {
+            self.before.clear();
+            self.before_bytes = span.weight();
+        }
+        self.before.insert(span.from, Arc::clone(&span));
+        span
     }
 }

@@ -126,38 +126,60 @@ fn decrease_changed(posting: &mut Posting<'_, '_>, no: EntryNo) -> Result<(), St
 
 /// Cents that are left on an increase that is used up and invoiced (COSTING 10.2).
 fn round_off(posting: &mut Posting<'_, '_>, no: EntryNo) -> Result<(), Stop> {
-    let entry = posting.entry(no);
     let state = posting.state(no);
-    if !state.remaining.is_zero() || state.invoiced != entry.quantity {
+    if !state.remaining.is_zero() || state.invoiced != posting.entry(no).quantity {
         return Ok(());
     }
     let left = minus(posting.cost_of(no)?, state.cost.applied)?;
     if left.is_zero() {
         return Ok(());
     }
-    let count = applications_of(posting, no);
-    let cent = posting.cents().money();
-    let half = fits(cent.share(count, Quantity::whole(2), posting.cents()))?;
-    if left.abs() > half.max(cent) {
+    if !is_rounding(posting, left, applications_of(posting, no))? {
         // More than rounding can explain: it stays visible instead of being written off.
         return Ok(());
     }
-    let Some(last) = last_invoice(posting, no) else { return Ok(()) };
+    write_rounding(posting, no, (left.negated(), None)).map(|_written| ())
+}
+
+/// Whether cents are no more than rounding can explain: half a cent for each application, and a cent at
+/// least (COSTING 10.3).
+pub(crate) fn is_rounding(
+    posting: &Posting<'_, '_>,
+    left: Money,
+    applications: Quantity,
+) -> Result<bool, Stop> {
+    let cent = posting.cents().money();
+    let half = fits(cent.share(applications, Quantity::whole(2), posting.cents()))?;
+    Ok(left.abs() <= half.max(cent))
+}
+
+/// Adds cents to an increase, from its own valuation date on or from another; answers whether it was
+/// invoiced, without which nothing is written.
+pub(crate) fn write_rounding(
+    posting: &mut Posting<'_, '_>,
+    no: EntryNo,
+    (amount, valued): (Money, Option<NaiveDate>),
+) -> Result<bool, Stop> {
+    let Some(last) = last_invoice(posting, no) else { return Ok(false) };
+    let entry = posting.entry(no);
     let operator = posting.act.operator.clone();
     let posting_date =
         date::adjustment_date(&*posting.draft, last.posting_date, operator.as_ref())?;
+    let template = posting.value_template(no, &entry, ValueType::Rounding);
     let value = ValueEntry {
         posting_date,
+        valuation_date: valued.unwrap_or(template.valuation_date),
         value_type: ValueType::Rounding,
         valued_quantity: Quantity::ZERO,
-        cost_actual: left.negated(),
+        cost_actual: amount,
         adjustment: true,
         business_group: last.business_group,
         document_no: last.document_no,
         dimension_set: last.dimension_set,
-        ..posting.value_template(no, &entry, ValueType::Rounding)
+        ..template
     };
-    posting.write_value(value).map(|_no| ())
+    posting.write_value(value)?;
+    Ok(true)
 }
 
 /// How many quantity applications an increase has, as a quantity.
@@ -175,7 +197,7 @@ fn applications_of(posting: &Posting<'_, '_>, increase: EntryNo) -> Quantity {
 }
 
 /// The last value entry that invoiced something of the entry.
-fn last_invoice(posting: &Posting<'_, '_>, no: EntryNo) -> Option<ValueEntry> {
+pub(crate) fn last_invoice(posting: &Posting<'_, '_>, no: EntryNo) -> Option<ValueEntry> {
     values_of(&*posting.draft, no)
         .into_iter()
         .map(|(_no, value)| value)

@@ -8,7 +8,7 @@ use chrono::NaiveDate;
 use protocol::quantity::Quantity;
 
 use crate::costing::aside::{self, Class, class_of};
-use crate::costing::{date, fits, item_cost, method_of, minus, plus, rebuild, setup};
+use crate::costing::{date, fits, item_cost, method_of, minus, plus, rebuild, setup, sold_out};
 use crate::key::KeyRange;
 use crate::money::Money;
 use crate::posting::{Posting, Stop, add, subtract};
@@ -247,7 +247,7 @@ fn basis(row: &AveragePeriodRow) -> Result<(Quantity, Money), Stop> {
 }
 
 /// What a period carries on.
-fn closing(
+pub(crate) fn closing(
     posting: &Posting<'_, '_>,
     pool: AveragePool,
     end: NaiveDate,
@@ -509,6 +509,10 @@ pub(crate) fn work_on(
         mark_dirty(posting, (pool, end), Some(place), mark.carry_only);
         return Ok(());
     }
+    if !mark.carry_only && sold_out::write_off(posting, (pool, end))? {
+        // It counts in this period, which is worked on again.
+        return Ok(());
+    }
     carry_on(posting, (pool, end))
 }
 
@@ -593,6 +597,22 @@ fn value_decreases(
         aside::restate(posting, row.entry)?;
     }
     Ok(None)
+}
+
+/// Whether anything that left in a period is valued by its average.
+pub(crate) fn values_anything(
+    posting: &Posting<'_, '_>,
+    (pool, end): (AveragePool, NaiveDate),
+) -> bool {
+    let mut from = None;
+    loop {
+        let rows = decreases_from(posting, (pool, end), from);
+        if rows.iter().any(|(_place, row)| row.entry.0 != 0) {
+            return true;
+        }
+        let Some((place, _row)) = rows.get(STEP) else { return false };
+        from = Some(*place);
+    }
 }
 
 /// Decreases of a period from a place on: one more than a step values.

@@ -28,6 +28,7 @@ pub mod mark;
 pub mod proposal;
 pub mod rebuild;
 pub mod revalue;
+mod sold_out;
 pub mod split;
 pub mod unit_cost;
 pub mod value;

@@ -21,7 +21,7 @@ use crate::schema::gl::{AverageRebuild, AverageRebuilds, RebuildPhase};
 use crate::schema::item::CostingMethod;
 use crate::schema::money::{
     AverageDecrease, AverageDecreases, AveragePeriodRow, AveragePeriods, AveragePool, AverageType,
-    DirtyPeriods, EntryPoints, UnadjustedFrom,
+    DirtyPeriods, EntryPoints, PoolRoundings, UnadjustedFrom,
 };
 use crate::schema::{EntryNo, ItemId};
 use crate::tables::{Read as _, Table, Tables};
@@ -154,6 +154,7 @@ fn clear(posting: &mut Posting<'_, '_>, item: ItemId) -> RebuildPhase {
         clear_table::<AveragePeriods>(posting, &range),
         clear_table::<DirtyPeriods>(posting, &range),
         clear_table::<EntryPoints>(posting, &range),
+        clear_table::<PoolRoundings>(posting, &range),
     ];
     if cleared.into_iter().any(|more| more) {
         return RebuildPhase::Clearing;

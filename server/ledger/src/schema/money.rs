@@ -609,6 +609,15 @@ pub struct AdjustmentRun {
     pub intake: IntakeNo,
 }
 
+/// Cents that were written off an average pool which was sold out at the end of a period (COSTING 9.3).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PoolRounding {
+    /// The increase that carries them.
+    pub entry: EntryNo,
+    /// What was added to its cost.
+    pub amount: Money,
+}
+
 /// An item whose applications somebody has taken apart.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct UnappliedItem {
@@ -660,6 +669,8 @@ crate::tables! {
     /// Decreases and revaluations of average pools in the order in which they count: valuation date, then
     /// the number of the (first) value entry.
     AverageDecreases = 149, "average_decrease", (AveragePool, NaiveDate, EntryNo) => AverageDecrease;
+    /// Cents written off pools that were sold out at the end of a period.
+    PoolRoundings = 157, "pool_rounding", (AveragePool, NaiveDate) => PoolRounding;
     /// Applications by item and posting date, for "how much was there at a date".
     ApplicationsByDate = 150, "item_application_by_date", (ItemId, NaiveDate, EntryNo) => ();
     /// Runs of cost adjustment.

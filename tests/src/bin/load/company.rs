@@ -8,7 +8,7 @@ use ledger::command::papers::{PutDocument, PutLine};
 use ledger::command::people::{GrantRole, PutOperator};
 use ledger::command::places::{PutBin, PutLocation, PutSite};
 use ledger::command::stock::OpeningStock;
-use ledger::command::{Batch, Command as LedgerCommand};
+use ledger::command::{Batch, Command as LedgerCommand, Handle};
 use ledger::schema::item::{CostingMethod, ItemType, NegativeInventory};
 use ledger::schema::place::SitesByCode;
 use ledger::tables::Read as _;
@@ -64,7 +64,7 @@ pub(crate) fn movement((site, n): (u32, u32), comes: bool, pieces: i32) -> (Body
     }
 }
 
-fn item(n: u32) -> protocol::words::ItemNo {
+pub(crate) fn item(n: u32) -> protocol::words::ItemNo {
     word(format!("ITEM{n:05}"))
 }
 
@@ -77,7 +77,7 @@ fn order(series: &str, site: u32, n: u32) -> protocol::words::DocumentNo {
     word(format!("{series}{site:03}{n:05}"))
 }
 
-fn place(site: u32, n: u32) -> Place {
+pub(crate) fn place(site: u32, n: u32) -> Place {
     Place { location: word(site_code(site)), bin: Some(word(format!("A-{n:05}"))), plate: None }
 }
 
@@ -115,10 +115,32 @@ pub(crate) async fn set_up(company: &Company, n_sites: u32, n_items: u32) -> Res
             LedgerCommand::OpeningStock(OpeningStock { place, goods })
         }));
     }
+    submit_all(company, &commands).await
+}
+
+/// More items, each with an empty bin at the first site.
+pub(crate) async fn put_goods(
+    company: &Company,
+    items: std::ops::Range<u32>,
+) -> Result<(), Problem> {
+    let commands: Vec<_> = items.flat_map(|n| [put_item(n), put_bin(0, n)]).collect();
+    submit_all(company, &commands).await
+}
+
+async fn submit_all(company: &Company, commands: &[LedgerCommand]) -> Result<(), Problem> {
     for part in commands.chunks(PER_BATCH) {
         let batch = LedgerCommand::Batch(Batch { commands: part.to_vec() });
         submit(company, CommandOrigin::System, batch.encode()).await?;
     }
+    Ok(())
+}
+
+/// Posts five pieces of item `n` that came to the first site or left it.
+pub(crate) async fn post_movement(company: &Company, n: u32, comes: bool) -> Result<(), Problem> {
+    let (body, document) = movement((0, n), comes, 5);
+    let handle = LedgerCommand::Handle(Handle::new(&body, Some(document)));
+    let origin = CommandOrigin::Desk { user: word(CLERK), idempotency: None };
+    submit(company, origin, handle.encode()).await?;
     Ok(())
 }
 

@@ -10,6 +10,7 @@
 //! | `idle` | memory and threads of a server with many quiet devices |
 //! | `reconnect` | a planned restart and a killed server, with everybody coming back |
 //! | `hostile` | a server under attack: alive, its devices served, its memory flat |
+//! | `costs` | a late charge, a batch adjustment and a past valuation beside postings |
 //! | `soak` | flaps, restarts, a kill, backups and a restored server for as long as it is told |
 //!
 //! Each prints what it saw and ends with one line of JSON. A run in which something was not done
@@ -18,6 +19,7 @@
 mod busy;
 mod client;
 mod company;
+mod costs;
 mod drain;
 mod figures;
 mod hostile;
@@ -67,6 +69,8 @@ enum Load {
     Reconnect(reconnect::Arguments),
     /// A server under attack.
     Hostile(hostile::Arguments),
+    /// Cost adjustment beside postings, and a past valuation.
+    Costs(costs::Arguments),
     /// Everything at once, for an hour.
     Soak(soak::Arguments),
     /// The server that the loads start in a process of its own.
@@ -93,6 +97,7 @@ fn main() -> ExitCode {
             Load::Idle(idle) => idle::run(&idle).await,
             Load::Reconnect(reconnect) => reconnect::run(&reconnect).await,
             Load::Hostile(hostile) => hostile::run(&hostile).await,
+            Load::Costs(costs) => costs::run(&costs).await,
             Load::Soak(soak) => soak::run(&soak).await,
             Load::House(house) => house::run(&house).await,
         }

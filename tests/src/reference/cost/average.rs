@@ -43,6 +43,7 @@ pub fn work(books: &Books, item: usize, costs: &mut [Cost]) -> Result<(), String
     let pools: BTreeSet<usize> = nos.iter().map(|no| pool(books, *no)).collect();
     let mut held: BTreeMap<usize, Held> = BTreeMap::new();
     let mut last: BTreeMap<usize, Held> = BTreeMap::new();
+    let mut roundings: BTreeMap<No, Cents> = BTreeMap::new();
     for end in ends {
         for no in nos.iter().filter(|no| by_average(books, **no) && end_of(books, **no) == end) {
             costs[*no - 1] = Cost::default();
@@ -69,14 +70,38 @@ pub fn work(books: &Books, item: usize, costs: &mut [Cost]) -> Result<(), String
                 return Err(format!("item {item}: pools go on feeding each other in {end}"));
             }
         }
-        for (pool, (rest, basis)) in closing {
+        for (pool, (mut rest, basis)) in closing {
             if basis.0 > 0 {
                 last.insert(pool, basis);
+            }
+            if let Some(increase) = sold_out(books, (item, pool, end), rest) {
+                *roundings.entry(increase).or_default() -= rest.1;
+                rest.1 = 0;
             }
             held.insert(pool, rest);
         }
     }
+    for (no, rounding) in roundings {
+        costs[no - 1].rounding = rounding;
+    }
     Ok(())
+}
+
+/// The increase that carries the cents which are left of a pool without quantity, when nothing left it at the
+/// average of the period and its fixed decreases explain them (COSTING 9.3, 10.3).
+fn sold_out(books: &Books, (item, at, end): (usize, usize, NaiveDate), rest: Held) -> Option<No> {
+    let nos: Vec<No> =
+        of_item(books, item).into_iter().filter(|no| pool(books, *no) == at).collect();
+    let inside = |no: &&No| end_of(books, **no) == end && books.entry(**no).quantity < 0;
+    let fixed = Cents::try_from(nos.iter().filter(inside).count()).ok()?;
+    let is_rounding = rest.1 != 0 && 2 * rest.1.abs() <= fixed.max(2);
+    if rest.0 != 0 || !is_rounding || nos.iter().any(|no| inside(&no) && by_average(books, *no)) {
+        return None;
+    }
+    nos.into_iter().rev().find(|no| {
+        let entry = books.entry(*no);
+        entry.quantity > 0 && entry.valuation <= end
+    })
 }
 
 fn pool(books: &Books, no: No) -> usize {

@@ -267,9 +267,9 @@ fn a_catch_up_in_parts_shows_each_part_as_it_was() {
     for mentions_max in [1, 3, 7] {
         let mut replica = start.clone();
         while replica.cursor < head {
-            let extent = Extent { from: replica.cursor, head, mentions_max };
+            let extent = Extent { from: replica.cursor, up_to: head, head, mentions_max };
             let span = read(world.tables(), site, extent);
-            for group in groups(&[&span], here.device.id) {
+            for group in groups(&[&span], (here.device.id, replica.cursor)) {
                 replica.take_group(group);
             }
             replica.cursor = span.to;
@@ -278,6 +278,60 @@ fn a_catch_up_in_parts_shows_each_part_as_it_was() {
             // The outcomes that it has are those of the rows that it has.
             let n = replica.outcomes.len() - start.outcomes.len();
             assert_eq!(u64::try_from(n).unwrap(), span.to.0 - joined.0);
+        }
+    }
+}
+
+#[test]
+fn whoever_comes_back_sees_what_changed_whatever_others_have_asked_before() {
+    use crate::feed::ring::{Next, Position, Rings};
+    let mut world = World::with_ledger(config());
+    let mut here = Follower::new(&mut world, 1);
+    let mut cuts = BTreeMap::new();
+    for n in 1..=700 {
+        here.does(
+            &mut world,
+            &receive(if n % 3 == 0 { "A-01" } else { "A-02" }, "BOLT", n % 7 + 1),
+        );
+        world.settle();
+        here.look(&mut world);
+        if n % 23 == 0 {
+            cuts.insert(world.machine.head().lsn, world.store.cut_tables());
+        }
+    }
+    let (site, device) = (site(&world, "NORTH"), here.device.id);
+    let head = world.machine.head().lsn;
+    let at_head = projection(&world.store.cut_tables(), site);
+    let cursors: Vec<Lsn> = cuts.keys().copied().collect();
+    let mut middle_first = cursors.clone();
+    middle_first.rotate_left(cursors.len() / 2);
+    let orders = [cursors.clone(), cursors.iter().rev().copied().collect(), middle_first];
+    for order in orders {
+        let mut rings = Rings::default();
+        for cursor in order {
+            let mut replica = Replica { cursor, ..Replica::default() };
+            replica.rows = projection(&cuts[&cursor], site);
+            let mut position = Position { told: cursor, scanned: cursor };
+            while position.scanned < head {
+                match rings.next((world.tables(), head), (site, device), (position, None)) {
+                    Next::Nothing(to) => position.scanned = to,
+                    Next::Delta { message, to } => {
+                        let Frame::Delta(delta) = message.frame().into_owned() else {
+                            panic!("a delta")
+                        };
+                        assert_eq!((delta.from, delta.to), (position.told, to));
+                        delta.groups.iter().for_each(|group| {
+                            assert!(group.lsn > position.scanned, "it was told already");
+                            replica.take_group(group.clone());
+                        });
+                        position = Position { told: to, scanned: to };
+                    }
+                    Next::TooLarge => panic!("nothing is large here"),
+                }
+            }
+            assert_eq!(replica.rows, at_head, "from {cursor}");
+            let n = u64::try_from(replica.outcomes.len()).unwrap();
+            assert_eq!(n, head.0 - cursor.0, "each outcome once, from {cursor}");
         }
     }
 }
