@@ -211,6 +211,8 @@ codes! {
     ImportDone = "import_done",
     TokenScope = "token_scope",
     DeviceLost = "device_lost",
+    PlateNotFound = "lpn_not_found",
+    PlateReceivedTwice = "lpn_received_twice",
 }
 
 impl fmt::Display for Code {

@@ -62,7 +62,8 @@ const REPEATED_CHARACTERS_MIN: usize = 4;
 ///
 /// Several meanings come in this order: one of our own labels (then alone), a link (then alone),
 /// element strings, a logistic unit, an item number, the plain text. Of several element strings,
-/// the one without missing separators comes first.
+/// the one without missing separators comes first. Where the whole text is a logistic unit or an item
+/// number by its check digit, element strings that nothing proves come behind that.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Meaning {
     /// `B:`: a bin.
@@ -184,6 +185,18 @@ pub fn read(raw: &str, profile: &ScanProfile) -> Reading {
     reading
 }
 
+/// The code under which an item is looked up by this scan, whatever the scanner puts around it: the item
+/// number among the elements of a label, otherwise the text of the symbol without noise and without the
+/// symbology identifier.
+pub fn item_code(raw: &str) -> String {
+    // The year is of no account: dates are no part of it.
+    let reading = read(raw, &ScanProfile::tested(2000));
+    let elements = reading.meanings.first().and_then(Meaning::elements);
+    elements
+        .and_then(Elements::gtin)
+        .map_or_else(|| reading.text.clone(), |gtin| gtin.as_str().to_owned())
+}
+
 fn understand(reading: &mut Reading, profile: &ScanProfile) -> Result<(), ScanError> {
     if reading.raw.len() > SCAN_BYTES_MAX {
         return Err(ScanError::TooLong { length: reading.raw.len() });
@@ -281,13 +294,22 @@ fn unmarked(reading: &mut Reading, profile: &ScanProfile) -> Result<(), ScanErro
     if proven {
         return element_string(reading, profile);
     }
+    // The whole number fits its check digit: that says more than an identifier it happens to begin with.
+    let is_key = text.len() > 8 && (Sscc::new(&text).is_ok() || Gtin14::new(&text).is_ok());
+    let mut behind = Vec::new();
     // A symbol that says it is not GS1 is believed, unless a separator shows that it is.
     if reading.symbology.is_none() || unmasked.seen.is_some() {
         match gs1::read(&unmasked.text, profile.separators.trust, profile.year) {
             // Many an item number starts like one of the identifiers that anybody may use for
             // anything; alone and unmarked, such an element says nothing.
             Ok(readings) if readings.all.iter().all(gs1::is_internal) => {}
-            Ok(readings) => {
+            Ok(mut readings) => {
+                if is_key {
+                    let (proven, unproven) =
+                        readings.all.into_iter().partition(|elements| is_proven(elements));
+                    readings.all = proven;
+                    behind = unproven;
+                }
                 keep(reading, readings);
                 reading.separator = unmasked.seen;
             }
@@ -308,6 +330,12 @@ fn unmarked(reading: &mut Reading, profile: &ScanProfile) -> Result<(), ScanErro
         }
         Err(_) => {}
     }
+    reading.meanings.extend(behind.into_iter().map(Meaning::Gs1));
     reading.meanings.push(Meaning::Plain(text));
     Ok(())
+}
+
+/// Whether a check digit inside shows that it is an element string.
+fn is_proven(elements: &Elements) -> bool {
+    elements.gtin().is_some() || elements.sscc().is_some()
 }

@@ -51,7 +51,7 @@ struct Share {
 
 impl Share {
     /// Of the store that works. At the engine's own 64 MiB, memory rises for hours before it is level.
-    const HOUSE: Self = Self { cache_bytes: 128 << 20, buffer_bytes: 16 << 20 };
+    const HOUSE: Self = Self { cache_bytes: 128 << 20, buffer_bytes: 32 << 20 };
     /// Of one that is open for a while beside it.
     const BESIDE: Self = Self { cache_bytes: 16 << 20, buffer_bytes: 4 << 20 };
 }

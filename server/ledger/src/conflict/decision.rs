@@ -1,8 +1,9 @@
 //! Decisions: what a choice posts. Each is an operation with an outcome of its own; the operation
 //! that the case is about is restated.
 
+use protocol::barcode::item_code;
 use protocol::code::Code;
-use protocol::feed::TaskKind;
+use protocol::feed::{DocumentStatus, TaskKind};
 use protocol::identity::{CaseId, OperationId};
 use protocol::operation::{Body, DocumentKind, DocumentRef, Place, Recorded};
 use protocol::outcome::{Argument, Decision, Reason};
@@ -16,7 +17,7 @@ use crate::count::{self, decided};
 use crate::document::Wanted;
 use crate::lookup;
 use crate::movement::carry::Motion;
-use crate::operation::{rejudge, reverse};
+use crate::operation::{Correction, rejudge, reverse};
 use crate::posting::{Posting, Stop};
 use crate::schema::book::{Intakes, Origin, Outcomes};
 use crate::schema::case::{Case, CaseState, Cases, Choice};
@@ -165,7 +166,9 @@ fn correct(posting: &mut Posting<'_, '_>, decide: &Decide, open: &Case) -> Resul
         take_back(posting, open.operation)?;
     }
     bind_identifier(posting, open.operation, &body)?;
-    rejudge(posting, open.operation, Some(&body))?;
+    let correction =
+        Correction { body: &body, document: handle.document.clone(), date: handle.date };
+    rejudge(posting, open.operation, Some(correction))?;
     say(posting, open.operation, Code::CaseCorrected);
     Ok(())
 }
@@ -204,7 +207,8 @@ fn bind_identifier(
         | Body::Attach(_)
         | Body::Void(_) => return Ok(()),
     };
-    let Ok(code) = IdentifierCode::new(seen.raw.as_str()) else { return Ok(()) };
+    // What the scanner puts around the code is no part of it: the next scan may come without.
+    let Ok(code) = IdentifierCode::new(item_code(&seen.raw)) else { return Ok(()) };
     if posting.draft.has::<Identifiers>(&code) {
         return Ok(());
     }
@@ -226,7 +230,8 @@ fn recorded(posting: &Posting<'_, '_>, operation: OperationId) -> Option<Recorde
     }
 }
 
-fn captured(posting: &Posting<'_, '_>, operation: OperationId) -> Option<Body> {
+/// What a device captured.
+pub(crate) fn captured(posting: &Posting<'_, '_>, operation: OperationId) -> Option<Body> {
     recorded(posting, operation)?.decode_body().ok()
 }
 
@@ -296,7 +301,19 @@ fn attribute_surplus(posting: &mut Posting<'_, '_>, open: &Case) -> Result<(), S
     let Some(document) = document else { return Ok(()) };
     let wanted = Wanted { item: key.item, variant: key.variant, tracking: key.tracking };
     let Some(line) = first_line(posting, &document, wanted) else { return Ok(()) };
+    reopen(posting, &document);
     posting.add_to_line(&(document.kind, document.no), line, field, quantity)
+}
+
+/// A document that was closed takes goods again, because a person let it (CONFLICTS 9).
+fn reopen(posting: &mut Posting<'_, '_>, reference: &DocumentRef) {
+    let closed = posting
+        .document(reference)
+        .filter(|document| document.status == DocumentStatus::Closed && !document.closed_by_lines);
+    if let Some(document) = closed {
+        let key = (reference.kind, reference.no.clone());
+        posting.set_status(&key, document, DocumentStatus::Released);
+    }
 }
 
 fn first_line(posting: &Posting<'_, '_>, document: &DocumentRef, wanted: Wanted) -> Option<u32> {
@@ -304,6 +321,7 @@ fn first_line(posting: &Posting<'_, '_>, document: &DocumentRef, wanted: Wanted)
     if document.kind == DocumentKind::TransferOrder {
         return None;
     }
+    posting.document(document).filter(|row| row.status != DocumentStatus::Cancelled)?;
     posting.lines_for(document, wanted).first().map(|(line, _row)| *line)
 }
 

@@ -6,13 +6,15 @@ use protocol::operation::Answer;
 use protocol::outcome::Reason;
 
 use crate::conflict;
-use crate::key::KeyRange;
-use crate::place::plate;
+use crate::lookup;
+use crate::place::{plate, search};
 use crate::posting::{Posting, Stop};
+use crate::schema::PlateId;
 use crate::schema::case::{Cases, Choice, Task, TaskState, Tasks};
-use crate::schema::place::Plates;
-use crate::schema::stock::{Holds, HoldsByStock};
 use crate::tables::Read as _;
+
+/// The answer of the handheld to "is it here?"; every other word says that it was seen.
+const NOT_HERE: &str = "not here";
 
 /// Ends the task that was answered. An answer to a case is kept with the operation; deciding is for
 /// the workbench.
@@ -26,7 +28,9 @@ pub fn post(posting: &mut Posting<'_, '_>, body: &Answer) -> Result<(), Stop> {
             return Err(Stop::Refuse(Reason::new(Code::NotFound).word("what", id)));
         };
         conflict::task::finish(posting, id, TaskState::Done);
-        answered(posting, &task)?;
+        if task.kind == TaskKind::VerifyPlate && task.state == TaskState::Open {
+            plate_answered(posting, &task, body.answer.as_str() != NOT_HERE)?;
+        }
     }
     if let Some(id) = body.case
         && !posting.draft.has::<Cases>(&id)
@@ -36,24 +40,42 @@ pub fn post(posting: &mut Posting<'_, '_>, body: &Answer) -> Result<(), Stop> {
     Ok(())
 }
 
-/// Somebody looked where the plate is: what is on it is free again.
-fn answered(posting: &mut Posting<'_, '_>, task: &Task) -> Result<(), Stop> {
-    if task.kind != TaskKind::VerifyPlate {
+/// Somebody looked where the plate is (CONFLICTS 17). Where it was seen it is, with all that is on it, which
+/// is free again. Where it is not, the other place that it was brought to is asked about; after that, a person
+/// decides.
+fn plate_answered(posting: &mut Posting<'_, '_>, task: &Task, is_here: bool) -> Result<(), Stop> {
+    let place = (task.location, task.bin);
+    if is_here {
+        let order = posting.next_order();
+        plate::sighted(posting, task.plate, place, order)?;
+        return search::found(posting, task.plate);
+    }
+    if !search::is_unsure(posting, task.plate) {
         return Ok(());
     }
-    let Some(row) = posting.draft.row::<Plates>(&task.plate) else { return Ok(()) };
-    for (key, _quantity) in plate::content_of(posting, (row.location, row.bin), task.plate) {
-        for ((_key, hold), _row) in posting.draft.list::<HoldsByStock>(&KeyRange::prefix(&(key,))) {
-            let unsure = posting
-                .draft
-                .row::<Holds>(&hold)
-                .is_some_and(|row| row.reason == Code::PlatePlaceUnsure.as_str());
-            if unsure {
-                posting.release_hold(hold)?;
-            }
-        }
+    let is_first = search::place_of(posting, task.plate) == Some(place);
+    match search::brought_elsewhere(posting, task.plate, place).filter(|_other| is_first) {
+        Some(other) => search::ask(posting, task.plate, other),
+        None => nobody_finds(posting, task.plate),
     }
     Ok(())
+}
+
+/// The plate is at none of the places that it was brought to: what is on it stays on hold.
+fn nobody_finds(posting: &mut Posting<'_, '_>, id: PlateId) {
+    let reason =
+        Reason::new(Code::PlateNotFound).word("plate", lookup::plate_text(posting.draft, id));
+    posting.decision.note(reason.clone());
+    let place = search::place_of(posting, id);
+    let stock = place.and_then(|place| plate::content_of(posting, place, id).first().copied());
+    let case = conflict::CaseDraft {
+        reasons: vec![reason],
+        stock: stock.map(|(key, _quantity)| key),
+        choices: vec![Choice::Recount, Choice::Dismiss],
+        parked: false,
+        others: Vec::new(),
+    };
+    conflict::open_case(posting, case);
 }
 
 /// Something was done that cannot be read any more: the loss is counted and somebody looks at it

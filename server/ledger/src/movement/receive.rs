@@ -1,23 +1,33 @@
 //! Goods arrived. All of them are posted where they were scanned; which order they belong to is
 //! attribution (SYNC 4.7, CONFLICTS 9–13).
 
+use std::collections::BTreeSet;
+use std::ops::ControlFlow;
+
 use protocol::code::Code;
 use protocol::feed::DocumentStatus;
 use protocol::identity::OperationId;
-use protocol::operation::{Condition, DocumentKind, DocumentRef, Receive};
+use protocol::operation::{Body, Condition, DocumentKind, DocumentRef, Goods, Receive};
 use protocol::outcome::Reason;
 use protocol::quantity::Quantity;
 
 use crate::conflict;
+use crate::conflict::decision::captured;
 use crate::document::{Attribution, Portion, Wanted};
+use crate::key::KeyRange;
 use crate::movement::carry::Motion;
 use crate::movement::goods::{self, Flow, Named};
 use crate::movement::spot::{self, End};
 use crate::posting::{Posting, Stop, add};
 use crate::schema::StockKey;
+use crate::schema::book::Outcomes;
 use crate::schema::case::Choice;
 use crate::schema::document::Document;
-use crate::schema::entry::{EntryType, LineField};
+use crate::schema::entry::{EntryType, ItemLedgerByItem, LineField};
+use crate::tables::Read as _;
+
+/// Entries of an item that are looked through for receipts of the same order: those of one dock and day.
+const ENTRIES_MAX: usize = 500;
 
 /// Why goods belong to no order line.
 struct Surplus {
@@ -38,7 +48,7 @@ pub fn post(posting: &mut Posting<'_, '_>, body: &Receive) -> Result<(), Stop> {
     let key = named.key(&spot);
     let reference = posting.act.document.clone();
     let (attribution, surplus) = match &reference {
-        Some(reference) => attribute(posting, reference, &named)?,
+        Some(reference) => attribute(posting, reference, (&named, body))?,
         None => (Attribution::default(), unordered(posting, &named, None)),
     };
     let entry_type = match reference.as_ref().map(|reference| reference.kind) {
@@ -85,7 +95,7 @@ pub(crate) fn hold_named(
 fn attribute(
     posting: &mut Posting<'_, '_>,
     reference: &DocumentRef,
-    named: &Named,
+    (named, body): (&Named, &Receive),
 ) -> Result<(Attribution, Surplus), Stop> {
     let no_line = (Attribution::default(), Quantity::ZERO);
     let Some(document) = posting.document(reference) else {
@@ -114,12 +124,14 @@ fn attribute(
         let within = attribution.within_tolerance;
         posting.decision.note(reason.quantity("surplus", within));
     }
-    let mut surplus = Surplus {
-        quantity: attribution.surplus,
-        reasons: Vec::new(),
-        others: other_receipts(posting, wanted),
-    };
+    let mut surplus =
+        Surplus { quantity: attribution.surplus, reasons: Vec::new(), others: Vec::new() };
     if attribution.surplus.is_positive() {
+        surplus.others = other_receipts(posting, reference, wanted);
+        if let Some(reason) = received_twice(posting, body, &surplus.others) {
+            let choices = vec![Choice::Accept, Choice::Correct, Choice::Dismiss];
+            return Err(Stop::Park(vec![reason], choices));
+        }
         let reason = text(Code::OverReceipt).quantity("surplus", attribution.surplus);
         if posting.act.desk && !posting.act.approved {
             return Err(Stop::Refuse(reason));
@@ -159,7 +171,9 @@ fn not_open(
 }
 
 fn unordered(posting: &Posting<'_, '_>, named: &Named, because: Option<Reason>) -> Surplus {
-    let unordered = Reason::new(Code::UnorderedReceipt).word("item", &named.card.no);
+    let unordered = Reason::new(Code::UnorderedReceipt)
+        .word("item", &named.card.no)
+        .quantity("surplus", named.base);
     let mut reasons: Vec<_> = because.into_iter().collect();
     if !posting.act.desk {
         reasons.push(unordered);
@@ -193,17 +207,58 @@ fn hold_surplus(
     posting.hold_free(key, surplus.quantity, &first.code, Some(case))
 }
 
-fn other_receipts(posting: &Posting<'_, '_>, wanted: Wanted) -> Vec<OperationId> {
-    let Some(reference) = &posting.act.document else { return Vec::new() };
-    let mut others: Vec<_> = posting
-        .lines_for(reference, wanted)
-        .into_iter()
-        .map(|(_no, line)| line.written.operation)
-        .filter(|operation| operation.device.0 != 0 && *operation != posting.act.operation)
-        .collect();
-    others.sort();
-    others.dedup();
-    others
+/// The other receipts of these goods on the lines of the document, as far as they are among the last entries
+/// of the item.
+fn other_receipts(
+    posting: &Posting<'_, '_>,
+    reference: &DocumentRef,
+    wanted: Wanted,
+) -> Vec<OperationId> {
+    let range = KeyRange::prefix(&(wanted.item,));
+    let (mut others, mut seen) = (BTreeSet::new(), 0);
+    posting.draft.each::<ItemLedgerByItem>(&range, true, |(_item, no), _row| {
+        seen += 1;
+        let entry = posting.entry(no);
+        let of_document = entry
+            .document
+            .as_ref()
+            .is_some_and(|(kind, no, _line)| *kind == reference.kind && *no == reference.no);
+        let operation = entry.written.operation;
+        if of_document && operation.device.0 != 0 && operation != posting.act.operation {
+            others.insert(operation);
+        }
+        if seen < ENTRIES_MAX { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+    });
+    others.into_iter().collect()
+}
+
+/// More than was ordered, of goods that another device received onto the same licence plate, in the same
+/// quantity: the same goods scanned twice (CONFLICTS 10, 30).
+fn received_twice(
+    posting: &Posting<'_, '_>,
+    body: &Receive,
+    others: &[OperationId],
+) -> Option<Reason> {
+    let plate =
+        body.to.plate.as_ref().filter(|_plate| !posting.act.approved && !posting.act.desk)?;
+    let twice = others.iter().find(|other| {
+        let own = &posting.act.operation;
+        let is_other_device = (other.device, other.incarnation) != (own.device, own.incarnation);
+        is_other_device
+            && matches!(captured(posting, **other), Some(Body::Receive(other))
+                if other.to.plate.as_ref() == Some(plate) && is_same(&other.goods, &body.goods))
+    })?;
+    let row = posting.draft.row::<Outcomes>(twice);
+    let operator = row.and_then(|row| row.operator.as_ref().map(ToString::to_string));
+    let reason = Reason::new(Code::PlateReceivedTwice).word("plate", plate);
+    Some(reason.word("operator", operator.unwrap_or_else(|| twice.to_string())))
+}
+
+fn is_same(one: &Goods, other: &Goods) -> bool {
+    one.item == other.item
+        && one.variant == other.variant
+        && one.tracking == other.tracking
+        && one.base == other.base
 }
 
 fn hold_condition(

@@ -1,9 +1,10 @@
 //! Operations that were judged before: judged again when what they waited for is there or a person
 //! has decided, and taken back.
 
+use chrono::NaiveDate;
 use protocol::code::Code;
 use protocol::identity::{CaseId, OperationId};
-use protocol::operation::{Body, Recorded};
+use protocol::operation::{Body, DocumentRef, Recorded};
 use protocol::outcome::{Argument, Decision, Reason};
 use protocol::words::{PlateNo, SerialNo};
 
@@ -66,6 +67,17 @@ fn body_of(intake: &Intake) -> Option<Body> {
     }
 }
 
+/// What takes the place of what was captured, as a whole.
+#[derive(Debug, Clone)]
+pub struct Correction<'a> {
+    /// What was done.
+    pub body: &'a Body,
+    /// For which document; none for none, whatever was captured.
+    pub document: Option<DocumentRef>,
+    /// The date for the accounts; that of the act when left out.
+    pub date: Option<NaiveDate>,
+}
+
 /// Judges an earlier operation again within the decision of `posting`, because a person decided it:
 /// rights and limits do not stop it again. `correction` takes the place of what was captured. What it
 /// had posted before stays: take that back first where it must go.
@@ -76,7 +88,7 @@ fn body_of(intake: &Intake) -> Option<Body> {
 pub fn rejudge(
     posting: &mut Posting<'_, '_>,
     operation: OperationId,
-    correction: Option<&Body>,
+    correction: Option<Correction<'_>>,
 ) -> Result<(), Stop> {
     judge_again(posting, operation, correction, true)
 }
@@ -84,14 +96,21 @@ pub fn rejudge(
 fn judge_again(
     posting: &mut Posting<'_, '_>,
     operation: OperationId,
-    correction: Option<&Body>,
+    correction: Option<Correction<'_>>,
     approved: bool,
 ) -> Result<(), Stop> {
     let unknown = || Stop::Refuse(Reason::new(Code::NotFound).word("what", operation));
     let (mut act, intake, _outcome) = former_act(posting, operation).ok_or_else(unknown)?;
-    let late = period::move_to_open(&*posting.draft, &mut act);
     let own = body_of(&intake);
-    let body = correction.or(own.as_ref()).ok_or_else(unknown)?;
+    let body = match correction {
+        Some(correction) => {
+            act.document = correction.document;
+            act.posting_date = correction.date.unwrap_or(act.posting_date);
+            correction.body
+        }
+        None => own.as_ref().ok_or_else(unknown)?,
+    };
+    let late = period::move_to_open(&*posting.draft, &mut act);
     let before = posting.draft.savepoint();
     let posted = posting.draft.row::<PostedBy>(&operation).map(|row| (*row).clone());
     let mut nested = posting.nested(Act { approved, ..act });

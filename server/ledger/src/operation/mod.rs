@@ -21,7 +21,9 @@ use protocol::operation::{Body, OperationError, Recorded};
 use protocol::outcome::{Decision, Outcome, Reason};
 
 pub(crate) use crate::movement::undo::take_back_rest;
-pub use crate::operation::again::{awaken, open_case_of, rejudge, reverse, settle_serial_case};
+pub use crate::operation::again::{
+    Correction, awaken, open_case_of, rejudge, reverse, settle_serial_case,
+};
 
 use crate::conflict;
 use crate::count;

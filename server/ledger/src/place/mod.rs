@@ -1,3 +1,4 @@
 //! Places that move: licence plates.
 
 pub mod plate;
+pub(crate) mod search;

@@ -18,8 +18,8 @@ use crate::count::missing::Arrival;
 use crate::key::KeyRange;
 use crate::lookup;
 use crate::movement::carry::Motion;
+use crate::place::search;
 use crate::posting::{Posting, Stop};
-use crate::schema::book::Outcomes;
 use crate::schema::place::{
     Locations, Plate, PlateAct, PlateActs, PlateChildren, Plates, PlatesByBin, PlatesByNo,
 };
@@ -144,7 +144,9 @@ pub fn put(
         posting.posted.plates.push((member, order));
     }
     match unsure {
-        Some(other) => verify(posting, plate, other),
+        Some(other) => search::begin(posting, plate, other),
+        // Whoever moves it without a doubt knows where it is.
+        None if next_act(posting, plate, order).is_none() => search::found(posting, plate),
         None => Ok(()),
     }
 }
@@ -547,28 +549,7 @@ fn ambiguous_with(
     })
 }
 
-/// Nobody knows where the plate is: what is on it is on hold, and somebody is to look.
-fn verify(posting: &mut Posting<'_, '_>, plate: PlateId, other: OrderKey) -> Result<(), Stop> {
-    let operator = posting
-        .draft
-        .row::<Outcomes>(&other.operation())
-        .and_then(|row| row.operator.clone())
-        .map_or_else(|| other.operation().to_string(), |operator| operator.to_string());
-    let reason = Reason::new(Code::PlatePlaceUnsure)
-        .word("plate", lookup::plate_text(posting.draft, plate))
-        .word("operator", operator);
-    posting.decision.changed(reason);
-    let Some(row) = posting.draft.row::<Plates>(&plate) else { return Ok(()) };
-    let place = (row.location, row.bin);
-    let task = task_about(TaskKind::VerifyPlate, place, plate, &Code::PlatePlaceUnsure);
-    conflict::request_task(posting, task);
-    for (key, quantity) in content_of(posting, place, plate) {
-        posting.hold_free(key, quantity, &Code::PlatePlaceUnsure, None)?;
-    }
-    Ok(())
-}
-
-fn task_about(
+pub(crate) fn task_about(
     kind: TaskKind,
     (location, bin): BinPlace,
     plate: PlateId,

@@ -132,6 +132,10 @@ fn a_recount_is_asked_for_where_the_parked_operation_was_done() {
     assert_eq!(task.not_by.unwrap().as_str(), "ANA");
 }
 
+fn po1() -> DocumentRef {
+    DocumentRef { kind: DocumentKind::PurchaseOrder, no: "PO1".try_into().unwrap(), line: None }
+}
+
 /// Order PO1 of 10, and a receipt of 14.
 fn surplus(world: &mut World) -> (OperationId, CaseId) {
     world.system(&Command::PutDocument(PutDocument {
@@ -154,13 +158,8 @@ fn surplus(world: &mut World) -> (OperationId, CaseId) {
             tracking: protocol::operation::Tracking::NONE,
         }],
     }));
-    let document = DocumentRef {
-        kind: DocumentKind::PurchaseOrder,
-        no: "PO1".try_into().unwrap(),
-        line: None,
-    };
     let body = receive("A-1", goods("X", "14"));
-    let op = world.record_for(1, (at("09:00"), 0, false), Some(document), &body);
+    let op = world.record_for(1, (at("09:00"), 0, false), Some(po1()), &body);
     world.arrive(&op);
     assert_eq!(held(world), ["4"]);
     (op.id, only_case(world))
@@ -208,7 +207,7 @@ fn a_receipt_that_was_captured_twice_is_taken_back() {
 fn a_receipt_with_another_quantity_takes_its_place() {
     let mut world = World::new();
     let (op, case) = surplus(&mut world);
-    world.correct(case, &receive("A-2", goods("X", "9")));
+    world.correct_for(case, &receive("A-2", goods("X", "9")), Some(po1()));
     assert_eq!((world.stock("A-1", "X"), world.stock("A-2", "X")), ("0".into(), "9".into()));
     assert_eq!((handled(&world), held(&world)), ("9".to_owned(), Vec::new()));
     assert!(world.codes(op).contains(&"case_corrected".to_owned()));

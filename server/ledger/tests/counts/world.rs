@@ -293,12 +293,22 @@ impl World {
     }
 
     pub(crate) fn correct(&mut self, case: CaseId, body: &Body) -> OperationId {
+        self.correct_for(case, body, None)
+    }
+
+    /// A correction that is for a document.
+    pub(crate) fn correct_for(
+        &mut self,
+        case: CaseId,
+        body: &Body,
+        document: Option<DocumentRef>,
+    ) -> OperationId {
         let version = self.case(case).version;
         self.desk(&Command::Decide(Decide {
             case,
             version,
             choice: Choice::Correct,
-            correction: Some(Handle::new(body, None)),
+            correction: Some(Handle::new(body, document)),
             remark: String::new(),
         }))
     }
