@@ -16,6 +16,7 @@ use ledger::command::Command as LedgerCommand;
 use ledger::command::costing::{ChargeEntries, ChargeLine, SetInventorySetup};
 use ledger::command::journal::{JournalLine, JournalType, PostItemJournal};
 use ledger::costing::work::{self, AdjustCost};
+use ledger::dimension::Dimensions;
 use ledger::key::KeyRange;
 use ledger::lookup;
 use ledger::money::Money;
@@ -138,6 +139,8 @@ fn line(
         not_invoiced: false,
         business_group: String::new(),
         order: None,
+        dimensions: Dimensions::default(),
+        new_dimensions: Dimensions::default(),
     })
 }
 
@@ -185,6 +188,7 @@ async fn charge(company: &Company, entries: &[EntryNo], pieces: u32) -> Result<(
             document_no: "F-1".to_owned(),
             business_group: String::new(),
             assignments,
+            dimensions: Dimensions::default(),
         };
         let raw = LedgerCommand::ChargeEntries(charge).encode();
         company::submit(company, CommandOrigin::System, raw).await?;
