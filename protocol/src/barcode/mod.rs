@@ -305,8 +305,7 @@ fn unmarked(reading: &mut Reading, profile: &ScanProfile) -> Result<(), ScanErro
             Ok(readings) if readings.all.iter().all(gs1::is_internal) => {}
             Ok(mut readings) => {
                 if is_key {
-                    let (proven, unproven) =
-                        readings.all.into_iter().partition(|elements| is_proven(elements));
+                    let (proven, unproven) = readings.all.into_iter().partition(is_proven);
                     readings.all = proven;
                     behind = unproven;
                 }
