@@ -343,13 +343,7 @@ fn apply(
         .map(|row| {
             draft.put::<Incarnations>(&(device, row.incarnation), request.intake.received);
         }),
-        MachineCommand::SetDevice { device, state } => {
-            with_device(draft, device, |device| device.state = state)?;
-            if state != DeviceState::Suspended {
-                compared(draft, device);
-            }
-            Ok(())
-        }
+        MachineCommand::SetDevice { device, state } => set_device(draft, device, state),
         MachineCommand::DeclareLost { device } => {
             let at = request.intake.received;
             with_device(draft, device, |device| device.declared_lost = Some(at)).map(|_row| ())
@@ -471,13 +465,18 @@ fn revoke_token(draft: &mut Draft<'_>, hash: [u8; 32], at: ServerTime) -> Result
     Ok(())
 }
 
-/// A person has said what became of a device: nobody waits for its six digits any more. It is done
-/// once in the life of a device, so that all codes may be looked through.
-fn compared(draft: &mut Draft<'_>, device: DeviceId) {
+/// A person has said what becomes of a device: nobody waits for its six digits any more. It is done
+/// a few times in the life of a device, so that all codes may be looked through.
+fn set_device(draft: &mut Draft<'_>, device: DeviceId, state: DeviceState) -> Result<(), Refusal> {
+    with_device(draft, device, |device| device.state = state)?;
+    if state == DeviceState::Suspended {
+        return Ok(());
+    }
     let codes = draft.list::<Enrolments>(&KeyRange::all());
     for (code, _used) in codes.into_iter().filter(|(_code, row)| row.used_by == Some(device)) {
         draft.delete::<Comparisons>(&code);
     }
+    Ok(())
 }
 
 fn with_device(
