@@ -209,7 +209,7 @@ fn check(company: &Company, n: u32, pieces: u32) -> Result<(), Problem> {
         lookup::item(&tables, &company::item(n)).map_err(|reason| format!("{reason:?}"))?;
     let rows = valuation(&tables, &ValuationOf::item(item, day(12, 31)?))
         .map_err(|stop| format!("{stop:?}"))?;
-    let worth = rows.iter().fold(Some(Money::ZERO), |sum, row| sum?.checked_add(row.value));
+    let worth = rows.iter().try_fold(Money::ZERO, |sum, row| sum.checked_add(row.value));
     let wanted = money(pieces * (COST + CHARGE))?;
     if worth != Some(wanted) {
         return Err(format!("item {n} is worth {worth:?} instead of {wanted:?}").into());
