@@ -6,6 +6,7 @@ use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse as _, Redirect, Response};
 use ledger::command::Command;
+use ledger::command::papers::CloseTransfer;
 use ledger::schema::case::{CaseState, Cases, Choice};
 use ledger::schema::identity::{DeviceState, Devices};
 use ledger::schema::place::Locations;
@@ -15,8 +16,9 @@ use protocol::enrolment::Invitation;
 use protocol::feed::Role;
 use protocol::frame::order::Order;
 use protocol::identity::{CaseId, DeviceId, Incarnation, Seq, ServerTime};
+use protocol::operation::Place;
 use protocol::outcome::Reason;
-use protocol::words::{LocationCode, SiteCode};
+use protocol::words::{BinCode, DocumentNo, LocationCode, SiteCode};
 use server_core::identity::command::MachineCommand;
 use server_core::intake::command::CommandOrigin;
 
@@ -289,4 +291,45 @@ pub(super) async fn declare_gap(
         Ok(_judged) => Redirect::to("/backup").into_response(),
         Err(problem) => problem_page(&actor.context, &problem),
     }
+}
+
+/// Ends the waiting for what is on the way between two locations: it is lost, or was found at one of them.
+pub(super) async fn close_transfer(
+    State(app): State<AppState>,
+    headers: HeaderMap,
+    asked: Asked,
+    Path(no): Path<String>,
+    Form(pairs): Pairs,
+) -> Response {
+    let Some(actor) = actor(&app, &Preferences::of(&headers)) else {
+        return to_sign_in(&asked.address);
+    };
+    let done = match actor.signed_in.demand(Role::Supervisor, None) {
+        Err(problem) => Err(problem),
+        Ok(()) => match transfer_closing(&no, &Query::new(pairs)) {
+            Err(problem) => Err(problem),
+            Ok(close) => {
+                let command = Command::CloseTransfer(close);
+                app.command(origin(&actor), &command, None).await.map(|_judged| ())
+            }
+        },
+    };
+    match done {
+        Ok(()) => Redirect::to(&format!("/documents/transfer_order/{no}")).into_response(),
+        Err(problem) => problem_page(&actor.context, &problem),
+    }
+}
+
+fn transfer_closing(no: &str, form: &Query) -> Result<CloseTransfer, Problem> {
+    let no = DocumentNo::new(no).map_err(Problem::malformed)?;
+    let line = form.parsed("line").ok_or_else(|| Problem::malformed("line"))?;
+    let bin = form.get("bin").map(BinCode::new).transpose().map_err(Problem::malformed)?;
+    let found = match form.get("found") {
+        None => None,
+        Some(location) => {
+            let location = LocationCode::new(location).map_err(Problem::malformed)?;
+            Some(Place { location, bin, plate: None })
+        }
+    };
+    Ok(CloseTransfer { no, line, found })
 }

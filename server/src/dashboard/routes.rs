@@ -48,6 +48,7 @@ pub fn router() -> Router<AppState> {
         .route("/devices/enrol", get(page).post(acts::enrol))
         .route("/devices/{device}/{action}", get(page).post(acts::change_device))
         .route("/backup", get(page).post(acts::back_up))
+        .route("/documents/transfer_order/{no}/close", post(acts::close_transfer))
         .route("/gaps/{device}/{incarnation}/{from}", post(acts::declare_gap))
         .route("/money/act/{action}", post(money_acts::act))
         .route("/money/{*path}", get(page))

@@ -445,3 +445,35 @@ async fn the_register_comes_as_a_file_without_formulas() {
         lines[1].contains("H-01,anna,unidentified") && lines[1].contains("parked,1,scan_unknown")
     );
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_never_arrives_is_closed_on_the_page_of_its_transfer() {
+    let house = House::furnished().await;
+    let page = "/documents/transfer_order/TO-1";
+    assert!(!house.boss.get(page).await.body.contains("On the way"), "nothing was shipped");
+    let work = |kind: &str, end: &str, at: (&str, &str), quantity: &str| {
+        json!({
+            "kind": kind, end: {"location": at.0, "bin": at.1}, "item": "BOLT", "quantity": quantity,
+            "document": {"kind": "transfer_order", "no": "TO-1", "line": 10},
+        })
+    };
+    for asked in [
+        work("transfer_ship", "from", ("MAIN", "A-01"), "3"),
+        work("transfer_receive", "to", ("SHOP", "S-01"), "1"),
+    ] {
+        let answer = house.boss.post("/api/v1/work", &asked).await;
+        assert_eq!(answer.status, 200, "{answer:?}");
+    }
+    let body = house.boss.get(page).await.body;
+    assert!(body.contains("On the way") && body.contains("<strong>2 PCS"), "{body}");
+    let close = format!("{page}/close");
+    let nowhere = form(&house.boss, &close, &[("line", "10"), ("found", "MOON")]).await;
+    assert_eq!(nowhere.0, 422, "{}", nowhere.2);
+    let fields = [("line", "10"), ("found", "SHOP"), ("bin", "S-01")];
+    assert_eq!(form(&house.boss, &close, &fields).await.0, 303);
+    assert!(!house.boss.get(page).await.body.contains("On the way"));
+    let stock = house.boss.get("/api/v1/stock?location=SHOP&bin=S-01").await.json();
+    assert_eq!(stock["rows"][0]["quantity"], "3", "{stock}");
+    let again = form(&house.boss, &close, &fields).await;
+    assert_eq!(again.0, 422, "{}", again.2);
+}

@@ -1,14 +1,17 @@
 //! Documents as far as quantities go: the list, and one document with its lines.
 
+use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use ledger::key::KeyRange;
-use ledger::schema::document::{Document, DocumentLine, DocumentLines, Documents};
+use ledger::schema::book::Change;
+use ledger::schema::document::{Document, DocumentLine, DocumentLines, Documents, OnTheWay};
 use ledger::tables::{Read as _, Tables, each_of};
 use maud::{Markup, html};
 use protocol::feed::DocumentStatus;
 use protocol::operation::DocumentKind;
+use protocol::quantity::Quantity;
 use protocol::words::DocumentNo;
 
 use super::register::{contains, rows_wanted};
@@ -162,9 +165,94 @@ pub fn page(view: &dyn Tables, context: &PageContext, kind: &str, no: &str) -> P
             }
         }
     };
-    Ok(Page::new(Section::Items, title)
+    let page = Page::new(Section::Items, title)
         .with("head", head)
-        .with("lines", lines(view, context, &key)))
+        .with("lines", lines(view, context, &key));
+    Ok(match kind {
+        DocumentKind::TransferOrder => {
+            page.with("on-the-way", on_the_way(view, context, &key.1, &row))
+        }
+        DocumentKind::PurchaseOrder
+        | DocumentKind::PurchaseReturnOrder
+        | DocumentKind::SalesOrder
+        | DocumentKind::SalesReturnOrder
+        | DocumentKind::AssemblyOrder
+        | DocumentKind::CountOrder => page,
+    })
+}
+
+/// What was shipped and has not arrived, by line, and how a person ends the waiting (CONFLICTS 39).
+fn on_the_way(
+    view: &dyn Tables,
+    context: &PageContext,
+    no: &DocumentNo,
+    document: &Document,
+) -> Markup {
+    let mut waiting: BTreeMap<u32, Quantity> = BTreeMap::new();
+    for ((_no, line, _tracking), quantity) in
+        view.list::<OnTheWay>(&KeyRange::prefix(&(no.clone(),)))
+    {
+        let sum = waiting.entry(line).or_default();
+        *sum = sum.checked_add(*quantity).unwrap_or(*sum);
+    }
+    if waiting.is_empty() {
+        return html! {};
+    }
+    let kind = names::document_word(DocumentKind::TransferOrder);
+    let line_of =
+        |line: u32| view.row::<DocumentLines>(&(DocumentKind::TransferOrder, no.clone(), line));
+    html! {
+        h2 { (context.t("on-the-way")) }
+        @for (line, quantity) in &waiting {
+            @if let Some(row) = line_of(*line) {
+                section class="on-the-way" {
+                    p {
+                        (context.t("line")) " " (line) " " (names::item_link(view, row.item)) " "
+                        strong { (format::quantity(context, *quantity)) " " (names::base_unit(view, row.item)) }
+                        @if let Some(since) = Change::time_of(view, row.written.lsn) {
+                            " " span class="muted" { (context.t("since")) " " (format::instant(context, since)) }
+                        }
+                    }
+                    @if context.may_decide() {
+                        (close_form(view, context, (&format!("/documents/{kind}/{no}/close"), *line), document))
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Lost, or found at one of the two ends, in a bin.
+fn close_form(
+    view: &dyn Tables,
+    context: &PageContext,
+    (address, line): (&str, u32),
+    document: &Document,
+) -> Markup {
+    let ends = [Some(document.location), document.to_location];
+    let ends: Vec<String> =
+        ends.into_iter().flatten().map(|at| names::location_code(view, at)).collect();
+    html! {
+        details {
+            summary { (context.t("close-transfer")) }
+            form method="post" action=(address) {
+                p { (context.t("close-transfer-text")) }
+                input type="hidden" name="line" value=(line);
+                div class="field" {
+                    label for={ "found-" (line) } { (context.t("found-where")) }
+                    select id={ "found-" (line) } name="found" {
+                        option value="" { (context.t("found-nowhere")) }
+                        @for end in &ends { option value=(end) { (end) } }
+                    }
+                }
+                div class="field" {
+                    label for={ "found-bin-" (line) } { (context.t("bin")) }
+                    input id={ "found-bin-" (line) } name="bin" autocomplete="off" spellcheck="false";
+                }
+                button type="submit" class="danger" { (context.t("close-transfer")) }
+            }
+        }
+    }
 }
 
 fn lines(view: &dyn Tables, context: &PageContext, key: &Key) -> Markup {
