@@ -36,7 +36,7 @@ use crate::world::q;
 
 /// Codes behind the first of the money side that belong to other parts, and the one for averages of years
 /// that are all closed: behind a closed fiscal year another is always begun, whose averages may change.
-const ELSEWHERE: [Code; 10] = [
+const ELSEWHERE: [Code; 12] = [
     Code::AverageSetupLocked,
     Code::TransferNeedsLocation,
     Code::BinNotEditable,
@@ -47,6 +47,8 @@ const ELSEWHERE: [Code; 10] = [
     Code::ImportDone,
     Code::TokenScope,
     Code::DeviceLost,
+    Code::PlateNotFound,
+    Code::PlateReceivedTwice,
 ];
 
 /// Codes that the money side shares with the warehouse (COSTING 22).

@@ -9,9 +9,10 @@
 //! be asked after every posting of a long run.
 //!
 //! Order of reading: this file, [`entries`] (ledgers), [`stock`] (what lies where), [`line`] (counts), [`money`] (value
-//! entries, sums, the general ledger),
+//! entries, sums, the general ledger), [`cost`] (what follows once an item is adjusted),
 //! [`questions`] (cases, tasks, outcomes).
 
+mod cost;
 mod entries;
 mod line;
 mod money;
@@ -65,6 +66,7 @@ pub fn audit(tables: &(impl Tables + ?Sized)) -> Vec<Violation> {
     stock::check_all(tables, &mut findings);
     line::check_all(tables, &mut findings);
     money::check_all(tables, &mut findings);
+    cost::check_all(tables, &mut findings);
     questions::check_all(tables, &mut findings);
     findings.0
 }

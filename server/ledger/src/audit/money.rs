@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::audit::{Findings, rows};
+use crate::audit::{Findings, cost, rows};
 use crate::costing::value::{state_of, values_of};
 use crate::gl::account::{Cost, roles_of};
 use crate::gl::read::entries_of_value;
@@ -50,7 +50,9 @@ pub(crate) fn check_row(
     findings: &mut Findings,
 ) {
     if table == ItemLedgerStates::ID {
-        check_entry(tables, typed_key::<ItemLedgerStates>(key), findings);
+        let no = typed_key::<ItemLedgerStates>(key);
+        check_entry(tables, no, findings);
+        cost::check_entry(tables, no, findings);
     } else if table == ValueLedger::ID || table == ValueStates::ID {
         let no = typed_key::<ValueLedger>(key);
         if let Some(value) = tables.row::<ValueLedger>(&no) {

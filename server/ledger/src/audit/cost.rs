@@ -1,0 +1,121 @@
+//! What follows from costs once an item is adjusted (COSTING 3: invariants 5, 6 and 8).
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use protocol::quantity::Quantity;
+
+use crate::audit::{Findings, rows};
+use crate::costing::average::pool_of;
+use crate::costing::{item_cost, method_of, rebuild, setup};
+use crate::key::KeyRange;
+use crate::money::Money;
+use crate::schema::entry::{
+    Applications, ApplicationsByOutbound, ItemLedger, ItemLedgerEntry, ItemLedgerState,
+    ItemLedgerStates,
+};
+use crate::schema::item::CostingMethod;
+use crate::schema::money::{AdjustmentQueue, AveragePool, UnadjustedItems};
+use crate::schema::{EntryNo, ItemId};
+use crate::tables::{Read as _, Tables};
+
+/// Whether nothing of the item waits to be adjusted.
+fn is_adjusted(tables: &(impl Tables + ?Sized), item: ItemId) -> bool {
+    let key = (item_cost(tables, item).level, item);
+    !tables.has::<UnadjustedItems>(&key)
+        && !tables.has::<AdjustmentQueue>(&key)
+        && !rebuild::is_waiting(tables)
+}
+
+/// A decrease that is used up and not valued by average costs what its sources gave it; nobody takes its
+/// cost from what it supplies.
+pub(crate) fn check_entry(tables: &(impl Tables + ?Sized), no: EntryNo, findings: &mut Findings) {
+    let (Some(entry), Some(state)) =
+        (tables.row::<ItemLedger>(&no), tables.row::<ItemLedgerStates>(&no))
+    else {
+        return;
+    };
+    if !entry.quantity.is_negative() {
+        return;
+    }
+    let sources = tables.list::<ApplicationsByOutbound>(&KeyRange::prefix(&(no,)));
+    for ((_outbound, inbound, application), _row) in &sources {
+        let carries_cost = tables
+            .row::<Applications>(application)
+            .is_some_and(|row| row.entry == no && !row.cost_application && !row.without_cost);
+        let in_a_circle = carries_cost
+            && tables
+                .row::<ItemLedger>(inbound)
+                .is_some_and(|increase| increase.applies_from == no);
+        findings.unless(!in_a_circle, "C8", || {
+            format!("entry {no} is supplied by {inbound}, which takes its cost from it")
+        });
+    }
+    let by_average =
+        method_of(tables, entry.item) == CostingMethod::Average && entry.applies_to.0 == 0;
+    if by_average || !state.remaining.is_zero() || !is_adjusted(tables, entry.item) {
+        return;
+    }
+    let given = state.cost.applied.negated();
+    let cost = total(&state);
+    findings.unless(cost == Some(given), "C6", || {
+        format!("entry {no} costs {cost:?}, its sources gave {given}")
+    });
+}
+
+fn total(state: &ItemLedgerState) -> Option<Money> {
+    state.cost.actual.checked_add(state.cost.expected)
+}
+
+/// What a pool holds in all.
+#[derive(Default)]
+struct Held {
+    quantity: Quantity,
+    value: Money,
+    is_open: bool,
+}
+
+/// A pool that is sold out, closed and invoiced is worth nothing.
+pub(crate) fn check_all(tables: &(impl Tables + ?Sized), findings: &mut Findings) {
+    let setup = setup(tables);
+    let mut pools: BTreeMap<AveragePool, Held> = BTreeMap::new();
+    let mut waiting: BTreeSet<ItemId> = BTreeSet::new();
+    rows::<ItemLedger>(tables, |no, entry| {
+        check_entry(tables, no, findings);
+        let Some(state) = tables.row::<ItemLedgerStates>(&no) else { return };
+        if !is_adjusted(tables, entry.item) {
+            waiting.insert(entry.item);
+        }
+        let held = pools.entry(pool(tables, &setup, &entry)).or_default();
+        let sums = held
+            .quantity
+            .checked_add(entry.quantity)
+            .zip(total(&state).and_then(|cost| held.value.checked_add(cost)));
+        match sums {
+            Some((quantity, value)) => (held.quantity, held.value) = (quantity, value),
+            None => held.is_open = true,
+        }
+        held.is_open |= !state.remaining.is_zero()
+            || state.invoiced != entry.quantity
+            || state.cost.closed_without_cost;
+    });
+    // What years that are closed were worth stays in them.
+    let is_kept = setup.averages_from().is_some();
+    for (pool, held) in pools {
+        let sold_out = held.quantity.is_zero() && !held.is_open && !waiting.contains(&pool.item);
+        findings.unless(is_kept || !sold_out || held.value.is_zero(), "C5", || {
+            format!("{pool:?} is sold out and worth {}", held.value)
+        });
+    }
+}
+
+fn pool(
+    tables: &(impl Tables + ?Sized),
+    setup: &crate::schema::money::InventorySetup,
+    entry: &ItemLedgerEntry,
+) -> AveragePool {
+    let place = (entry.item, entry.variant, entry.location);
+    if method_of(tables, entry.item) == CostingMethod::Average {
+        return pool_of(setup, place);
+    }
+    AveragePool { item: place.0, variant: place.1, location: place.2 }
+}
