@@ -11,7 +11,7 @@ use crate::gl::batch::PostCostToGl;
 use crate::gl::read;
 use crate::money::Money;
 use crate::schema::EntryNo;
-use crate::schema::entry::{EntryType, ItemLedgerStates};
+use crate::schema::entry::{EntryType, ItemLedger, ItemLedgerStates};
 use crate::schema::gl::{
     AccountRole, GeneralPostingSetup, GlLedger, GlRunSums, GlRuns, InventoryPostingSetup,
     PostingMethod,
@@ -468,6 +468,48 @@ fn a_cost_that_is_not_the_sum_of_its_value_entries_is_found() {
         draft.put::<ItemLedgerStates>(&EntryNo(1), state);
     });
     assert_eq!(found, ["C3"]);
+}
+
+#[test]
+fn a_sold_out_pool_that_is_worth_something_is_found_once_it_is_adjusted() {
+    let mut books = Books::new(|_setup| {});
+    worked_example(&mut books);
+    books.adjust();
+    let found = found_after(&books, |draft| {
+        let mut state = *draft.row::<ItemLedgerStates>(&EntryNo(1)).unwrap();
+        state.cost.actual = m("80.01");
+        draft.put::<ItemLedgerStates>(&EntryNo(1), state);
+    });
+    assert_eq!(found, ["C3", "C5"]);
+}
+
+#[test]
+fn a_decrease_that_costs_something_else_than_its_sources_gave_is_found() {
+    let mut books = Books::new(|_setup| {});
+    worked_example(&mut books);
+    books.adjust();
+    let found = found_after(&books, |draft| {
+        let mut state = *draft.row::<ItemLedgerStates>(&EntryNo(2)).unwrap();
+        state.cost.applied = m("79.99");
+        draft.put::<ItemLedgerStates>(&EntryNo(2), state);
+    });
+    assert_eq!(found, ["C6"]);
+}
+
+#[test]
+fn a_decrease_that_is_supplied_by_what_takes_its_cost_is_found() {
+    let mut books = Books::new(|_setup| {});
+    worked_example(&mut books);
+    books.adjust();
+    let found = found_after(&books, |draft| {
+        let mut entry = (*draft.row::<ItemLedger>(&EntryNo(1)).unwrap()).clone();
+        entry.applies_from = EntryNo(2);
+        draft.put::<ItemLedger>(&EntryNo(1), entry);
+        let mut state = *draft.row::<ItemLedgerStates>(&EntryNo(2)).unwrap();
+        state.has_cost_edge = true;
+        draft.put::<ItemLedgerStates>(&EntryNo(2), state);
+    });
+    assert_eq!(found, ["C8"]);
 }
 
 #[test]
