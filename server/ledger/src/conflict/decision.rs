@@ -26,7 +26,7 @@ use crate::schema::item::Identifiers;
 use crate::schema::stock::Holds;
 use crate::schema::tracking::SerialActs;
 use crate::schema::{BinId, ItemId, LocationId, PlateId, StockKey, VariantId};
-use crate::tables::Read as _;
+use crate::tables::{Read as _, Tables};
 use crate::tracking::serial;
 
 /// Decides a case.
@@ -186,7 +186,9 @@ fn bind_identifier(
     operation: OperationId,
     body: &Body,
 ) -> Result<(), Stop> {
-    let Some(Body::Unidentified(seen)) = captured(posting, operation) else { return Ok(()) };
+    let Some(Body::Unidentified(seen)) = captured(&*posting.draft, operation) else {
+        return Ok(());
+    };
     let goods = match body {
         Body::Receive(body) => &body.goods,
         Body::Move(body) => &body.goods,
@@ -221,9 +223,9 @@ fn bind_identifier(
     master::put_identifier(posting, &put)
 }
 
-fn recorded(posting: &Posting<'_, '_>, operation: OperationId) -> Option<Recorded> {
-    let no = posting.draft.row::<Outcomes>(&operation)?.intake;
-    let intake = posting.draft.row::<Intakes>(&no)?;
+fn recorded(tables: &impl Tables, operation: OperationId) -> Option<Recorded> {
+    let no = tables.row::<Outcomes>(&operation)?.intake;
+    let intake = tables.row::<Intakes>(&no)?;
     match intake.origin {
         Origin::Device { .. } => Recorded::from_content(&intake.raw).ok(),
         Origin::Desk { .. } | Origin::Import { .. } | Origin::System => None,
@@ -231,8 +233,8 @@ fn recorded(posting: &Posting<'_, '_>, operation: OperationId) -> Option<Recorde
 }
 
 /// What a device captured.
-pub(crate) fn captured(posting: &Posting<'_, '_>, operation: OperationId) -> Option<Body> {
-    recorded(posting, operation)?.decode_body().ok()
+pub(crate) fn captured(tables: &impl Tables, operation: OperationId) -> Option<Body> {
+    recorded(tables, operation)?.decode_body().ok()
 }
 
 /// The serial that a count saw and that could not be booked.
@@ -297,7 +299,8 @@ fn attribute_surplus(posting: &mut Posting<'_, '_>, open: &Case) -> Result<(), S
         _ => return Ok(()),
     };
     let (Some(key), Some(quantity)) = (open.stock, surplus_of(open)) else { return Ok(()) };
-    let document = recorded(posting, open.operation).and_then(|known| known.envelope.document);
+    let document =
+        recorded(&*posting.draft, open.operation).and_then(|known| known.envelope.document);
     let Some(document) = document else { return Ok(()) };
     let wanted = Wanted { item: key.item, variant: key.variant, tracking: key.tracking };
     let Some(line) = first_line(posting, &document, wanted) else { return Ok(()) };
@@ -369,7 +372,7 @@ fn place_of(
     posting: &Posting<'_, '_>,
     operation: OperationId,
 ) -> Option<(LocationId, BinId, Option<GoodsKey>)> {
-    let (place, goods) = match captured(posting, operation)? {
+    let (place, goods) = match captured(&*posting.draft, operation)? {
         Body::Count(body) => (body.place, Some(body.goods)),
         Body::Adjust(body) => (body.place, Some(body.goods)),
         Body::Reclassify(body) => (body.place, Some(body.goods)),

@@ -245,7 +245,7 @@ fn received_twice(
         let own = &posting.act.operation;
         let is_other_device = (other.device, other.incarnation) != (own.device, own.incarnation);
         is_other_device
-            && matches!(captured(posting, **other), Some(Body::Receive(other))
+            && matches!(captured(&*posting.draft, **other), Some(Body::Receive(other))
                 if other.to.plate.as_ref() == Some(plate) && is_same(&other.goods, &body.goods))
     })?;
     let row = posting.draft.row::<Outcomes>(twice);

@@ -4,6 +4,7 @@ use protocol::operation::{Body, DocumentKind};
 use protocol::words::LocationCode;
 
 use crate::command::{Command, Handle};
+use crate::conflict::decision::captured;
 use crate::schema::LocationId;
 use crate::schema::case::Cases;
 use crate::schema::document::Documents;
@@ -42,10 +43,19 @@ pub(super) fn of_command(tables: &impl Tables, command: &Command) -> LocationId 
             .and_then(|row| row.to_location)
             .unwrap_or_default(),
         Command::Handle(handle) => of_work(handle).map_or(LocationId(0), |code| id(&code)),
-        Command::Decide(decide) => tables
-            .row::<Cases>(&decide.case)
-            .and_then(|case| case.stock)
-            .map_or(LocationId(0), |stock| stock.location),
+        Command::Decide(decide) => {
+            let Some(case) = tables.row::<Cases>(&decide.case) else { return LocationId(0) };
+            // Where nothing was posted the case names no stock: it is decided where the work was done.
+            let done_at = || captured(tables, case.operation).and_then(of_body);
+            let about = match case.stock {
+                Some(stock) => stock.location,
+                None => done_at().map_or(LocationId(0), |code| id(&code)),
+            };
+            // A place that does not exist is the correction's own fault.
+            let corrected = decide.correction.as_ref().and_then(of_work);
+            let corrected = corrected.map(|code| id(&code)).filter(|place| *place != LocationId(0));
+            one_of([about].into_iter().chain(corrected))
+        }
         _ => LocationId(0),
     }
 }
@@ -57,7 +67,11 @@ fn one_of(mut places: impl Iterator<Item = LocationId>) -> LocationId {
 }
 
 fn of_work(handle: &Handle) -> Option<LocationCode> {
-    let place = match Body::decode(&handle.kind, handle.version, &handle.body).ok()? {
+    of_body(Body::decode(&handle.kind, handle.version, &handle.body).ok()?)
+}
+
+fn of_body(body: Body) -> Option<LocationCode> {
+    let place = match body {
         Body::Count(body) => body.place,
         Body::CountBin(body) => return Some(body.location),
         Body::Receive(body) => body.to,

@@ -1,14 +1,15 @@
 //! What people answer and decide about movements, judged through the one door.
 
 use protocol::code::Code;
-use protocol::feed::{DocumentStatus, TaskKind};
+use protocol::feed::{DocumentStatus, Role, TaskKind};
 use protocol::identity::{CaseId, TaskId};
-use protocol::operation::{Answer, Body, DocumentRef, Unidentified};
+use protocol::operation::{Answer, Body, Condition, DocumentRef, Receive, Unidentified};
 use protocol::outcome::{Decision, Outcome};
 use protocol::quantity::Quantity;
 use protocol::words::IdentifierCode;
 
 use super::{PO, World};
+use crate::command::people::GrantRole;
 use crate::command::stock::Decide;
 use crate::command::{Command, Handle};
 use crate::key::KeyRange;
@@ -172,6 +173,37 @@ fn a_code_that_nobody_knew_is_bound_as_the_next_scan_looks_it_up() {
         let code: IdentifierCode = code.try_into().unwrap();
         assert!(world.tables.has::<Identifiers>(&code), "{raw:?}");
     }
+}
+
+#[test]
+fn a_supervisor_of_the_location_decides_what_was_parked_there() {
+    let mut world = World::new();
+    for (who, at) in [("ANA", "MAIN"), ("BEN", "LEEDS")] {
+        world.system(Command::GrantRole(GrantRole {
+            operator: who.try_into().unwrap(),
+            role: Role::Supervisor,
+            location: Some(at.try_into().unwrap()),
+        }));
+    }
+    let seen = Unidentified { place: place("A"), raw: "NEW-7".into(), quantity: q("2") };
+    world.scan(1, 60, None, Body::Unidentified(seen));
+    let (case, version) = open_case(&world);
+    let correction = Some(Handle::new(&receive("A", goods("BOLT", "2")), None));
+    let correct = |correction| {
+        let (choice, remark) = (Choice::Correct, String::new());
+        Command::Decide(Decide { case, version, choice, correction, remark })
+    };
+    let decide = correct(correction);
+    assert_eq!(codes(&world.desk_as("BEN", &decide)), [Code::RightMissing], "of another hall");
+    let mut elsewhere = place("L");
+    elsewhere.location = "LEEDS".try_into().unwrap();
+    let elsewhere =
+        Receive { to: elsewhere, goods: goods("BOLT", "2"), condition: Condition::Good };
+    let there = correct(Some(Handle::new(&Body::Receive(elsewhere), None)));
+    assert_eq!(codes(&world.desk_as("ANA", &there)), [Code::RightMissing], "not her hall");
+    let decided = world.desk_as("ANA", &decide);
+    assert_eq!(decided.decision, Decision::Accepted, "{decided:?}");
+    assert_eq!(world.stock("MAIN/A BOLT"), q("2"));
 }
 
 #[test]
