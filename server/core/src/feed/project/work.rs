@@ -49,8 +49,10 @@ impl SiteView<'_> {
         if !self.is_shown(&document) {
             return None;
         }
-        // The receiver of a transfer works on what was shipped; the sender on what was ordered.
-        let receives = *kind == DocumentKind::TransferOrder && !self.is_ours(document.location);
+        // The receiver of a transfer works on what was shipped; the sender on what was ordered. Where
+        // both are of the site, "picked" tells the sender what was shipped.
+        let receives = *kind == DocumentKind::TransferOrder
+            && document.to_location.is_some_and(|location| self.is_ours(location));
         let (handled, picked) =
             if receives { (row.received, row.handled) } else { (row.handled, row.picked) };
         Some(DocumentLineRow {
