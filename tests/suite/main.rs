@@ -6,6 +6,7 @@ mod crash;
 mod discarded;
 mod disk;
 mod end_to_end;
+mod flows;
 mod full_disk;
 mod fuzz;
 mod histories;
