@@ -33,11 +33,6 @@ impl Link {
         Ok(Self { address, is_up, bytes_up, slow_start_ms })
     }
 
-    /// Whether there is a network.
-    pub(crate) fn is_up(&self) -> bool {
-        *self.is_up.borrow()
-    }
-
     /// Bytes that the device sent.
     pub(crate) fn bytes_up(&self) -> u64 {
         self.bytes_up.load(Ordering::Relaxed)

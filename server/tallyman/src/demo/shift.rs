@@ -10,6 +10,7 @@ use std::time::Duration;
 use device_core::boot::{Monotonic, SystemMonotonic, WrongClock};
 use device_core::device::{Device, Settings};
 use device_core::engine::{News, SignInWith, Work};
+use device_core::session::LinkState;
 use protocol::enrolment::Invitation;
 use protocol::identity::OperationId;
 use protocol::operation::Body;
@@ -64,7 +65,7 @@ struct Hand {
     answers: Arc<Answers>,
 }
 
-/// How long the server took to answer what was recorded while there was a network.
+/// How long the server took to answer what was recorded while the device was in session.
 #[derive(Debug, Default)]
 struct Answers {
     waiting: Mutex<BTreeMap<OperationId, u64>>,
@@ -357,7 +358,7 @@ fn record(hand: &mut Hand, hall: &Hall, acts: Vec<Act>) -> Result<Vec<OperationI
         let now_us = hand.device.now_us();
         let work = Work { body: stamped(act.body, now_us), document: act.document };
         let name = hand.device.record(&work)?;
-        if hand.link.is_up() {
+        if hand.device.status().link == LinkState::Online {
             hand.answers.asked(name, now_us);
         }
         let took = hand.device.now_us().saturating_sub(now_us);
