@@ -229,8 +229,23 @@ impl Light {
     pub(crate) fn push(&self) -> Frame {
         let had = usize::try_from(self.accepted.0).unwrap_or(usize::MAX);
         let skip = if had >= self.recorded.len() { 0 } else { had };
-        let operations: Vec<_> =
-            self.recorded.iter().skip(skip).map(|(recorded, _hash)| recorded.clone()).collect();
+        self.push_from(skip, usize::MAX)
+    }
+
+    /// How many operations it has recorded.
+    pub(crate) fn n_recorded(&self) -> usize {
+        self.recorded.len()
+    }
+
+    /// The PUSH of at most `n` operations behind the first `skip`.
+    pub(crate) fn push_from(&self, skip: usize, n: usize) -> Frame {
+        let operations: Vec<_> = self
+            .recorded
+            .iter()
+            .skip(skip)
+            .take(n)
+            .map(|(recorded, _hash)| recorded.clone())
+            .collect();
         let (columns, bodies) = push::pack(&operations);
         let previous = skip.checked_sub(1).and_then(|last| self.recorded.get(last));
         Frame::Push(Push {

@@ -5,6 +5,7 @@
 //! | `scan` | scan to durable on a device, next to a bare append with `fdatasync` |
 //! | `post` | lines judged and durable each second, next to the bare store with the same writes |
 //! | `busy` | scan to outcome with many devices over sockets |
+//! | `intake` | acknowledgements each second while devices send whole batches |
 //! | `drain` | a day offline, sent over a slow network |
 //! | `snapshot` | the first replica of a large company over a slow network |
 //! | `idle` | memory and threads of a server with many quiet devices |
@@ -25,6 +26,7 @@ mod figures;
 mod hostile;
 mod house;
 mod idle;
+mod intake;
 mod light;
 mod post;
 mod reconnect;
@@ -59,6 +61,8 @@ enum Load {
     Post(post::Arguments),
     /// Scan to outcome with many devices.
     Busy(busy::Arguments),
+    /// Acknowledgements each second.
+    Intake(intake::Arguments),
     /// A day offline, sent over a slow network.
     Drain(drain::Arguments),
     /// The first replica of a large company, over a slow network.
@@ -92,6 +96,7 @@ fn main() -> ExitCode {
             Load::Scan(scan) => scan::run(&scan).await,
             Load::Post(post) => post::run(&post).await,
             Load::Busy(busy) => busy::run(&busy).await,
+            Load::Intake(intake) => intake::run(&intake).await,
             Load::Drain(drain) => drain::run(&drain).await,
             Load::Snapshot(snapshot) => snapshot::run(&snapshot).await,
             Load::Idle(idle) => idle::run(&idle).await,
