@@ -245,6 +245,7 @@ fn received_twice(
         let own = &posting.act.operation;
         let is_other_device = (other.device, other.incarnation) != (own.device, own.incarnation);
         is_other_device
+            && stands(posting, **other)
             && matches!(captured(&*posting.draft, **other), Some(Body::Receive(other))
                 if other.to.plate.as_ref() == Some(plate) && is_same(&other.goods, &body.goods))
     })?;
@@ -252,6 +253,14 @@ fn received_twice(
     let operator = row.and_then(|row| row.operator.as_ref().map(ToString::to_string));
     let reason = Reason::new(Code::PlateReceivedTwice).word("plate", plate);
     Some(reason.word("operator", operator.unwrap_or_else(|| twice.to_string())))
+}
+
+/// Whether a receipt was not taken back, by who made it or by a decision.
+fn stands(posting: &Posting<'_, '_>, operation: OperationId) -> bool {
+    posting.draft.row::<Outcomes>(&operation).is_some_and(|row| {
+        let mut codes = row.outcome.reasons.iter().map(|reason| &reason.code);
+        !codes.any(|code| matches!(code, Code::UndoneByOperator | Code::CaseDismissed))
+    })
 }
 
 fn is_same(one: &Goods, other: &Goods) -> bool {

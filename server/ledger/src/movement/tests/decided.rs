@@ -16,7 +16,7 @@ use crate::key::KeyRange;
 use crate::schema::case::{CaseState, Cases, Choice, TaskState, Tasks};
 use crate::schema::item::Identifiers;
 use crate::tables::Read as _;
-use crate::world::{codes, goods, move_plate, order, place, q, receive};
+use crate::world::{codes, goods, move_plate, order, place, q, receive, undo};
 
 fn open_case(world: &World) -> (CaseId, u32) {
     let cases = world.tables.list::<Cases>(&KeyRange::all());
@@ -153,6 +153,18 @@ fn case_10_a_plate_received_twice_waits_and_shows_every_receipt() {
     assert_eq!(third.decision, Decision::Changed);
     let shown = world.open_cases();
     assert_eq!(shown.last().unwrap().others.len(), 3, "all receipts side by side");
+}
+
+#[test]
+fn case_10_a_plate_whose_receipt_was_taken_back_is_received_anew() {
+    let mut world = World::new();
+    let order = world.document(PO, "PO1", &[("BOLT", "100")]);
+    world.scan(1, 58, Some(&order), receive("A", goods("BOLT", "90")));
+    let (first, _outcome) = world.scan(1, 60, Some(&order), receive("A+P1", goods("BOLT", "30")));
+    world.scan(1, 61, None, undo(first));
+    let (_id, anew) = world.scan(2, 62, Some(&order), receive("B+P1", goods("BOLT", "30")));
+    assert_eq!(anew.decision, Decision::Changed, "{anew:?}");
+    assert_eq!(world.stock("MAIN/B+P1 BOLT"), q("30"));
 }
 
 #[test]
