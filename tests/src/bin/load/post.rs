@@ -5,9 +5,10 @@
 //! entries, change record, feed and outcome. Receipts and shipments of the same quantity alternate
 //! for each item: the stock that is open stays as it is, whatever the history.
 //!
-//! The change sets that were committed are kept and applied to a second store, which has lived
+//! The change sets that were committed are noted and applied to a second store, which has lived
 //! through the same history: what the disk and the engine alone can do with the same rows, in the
-//! same groups, each made durable before the next.
+//! same groups, each made durable before the next. They are noted as bytes in memory that was there
+//! before the clock started, so that the server frees its own as it does without being measured.
 //!
 //! A long history is prepared once (`--prepare FOLDER`) and measured on as often as one likes
 //! (`--data FOLDER`): each run adds its lines to it, and begins with some that are not measured.
@@ -19,6 +20,8 @@ use std::time::Duration;
 use futures_util::StreamExt as _;
 use ledger::command::{Command as LedgerCommand, Handle};
 use ledger::draft::Changes;
+use ledger::record::Record;
+use ledger::tables::TableId;
 use protocol::outcome::Decision;
 use serde_json::{Value, json};
 use server::config::Config;
@@ -57,13 +60,73 @@ pub(crate) struct Arguments {
     warm: u32,
 }
 
+/// Bytes of rows that a line writes, with room to spare.
+const LINE_BYTES: usize = 6 << 10;
+
 /// What the committing thread did.
 #[derive(Default)]
 struct Tape {
     /// While nothing is measured, the bare store is kept alike.
     is_measuring: bool,
-    batches: Vec<Arc<Changes>>,
+    /// The rows of all batches, each as [`note`] writes it.
+    bytes: Vec<u8>,
+    /// How many rows each batch has.
+    batches: Vec<usize>,
     commits: Took,
+}
+
+impl Tape {
+    /// Begins to measure `lines`: the memory that they take on the tape is touched once, so that the
+    /// system does not have to find it meanwhile.
+    fn begin(&mut self, lines: u32) -> Result<(), Problem> {
+        self.is_measuring = true;
+        self.bytes = vec![1; LINE_BYTES * usize::try_from(lines)?];
+        self.bytes.clear();
+        Ok(())
+    }
+
+    fn note(&mut self, changes: &Changes) {
+        for ((table, key), row) in changes {
+            self.bytes.push(table.0);
+            self.put(key);
+            self.bytes.push(u8::from(row.is_some()));
+            self.put(row.as_ref().map_or(&[], Record::bytes));
+        }
+        self.batches.push(changes.len());
+    }
+
+    fn put(&mut self, bytes: &[u8]) {
+        self.bytes.extend_from_slice(&bytes.len().to_le_bytes());
+        self.bytes.extend_from_slice(bytes);
+    }
+}
+
+/// Reads what [`Tape::note`] wrote.
+struct Noted<'a>(&'a [u8]);
+
+impl<'a> Noted<'a> {
+    fn take(&mut self, n_bytes: usize) -> Result<&'a [u8], Problem> {
+        let (taken, rest) = self.0.split_at_checked(n_bytes).ok_or("the tape is cut")?;
+        self.0 = rest;
+        Ok(taken)
+    }
+
+    fn bytes(&mut self) -> Result<&'a [u8], Problem> {
+        let length = usize::from_le_bytes(self.take(size_of::<usize>())?.try_into()?);
+        self.take(length)
+    }
+
+    fn batch(&mut self, n_rows: usize) -> Result<Changes, Problem> {
+        let mut changes = Changes::new();
+        for _row in 0..n_rows {
+            let table = TableId(self.take(1)?.first().copied().unwrap_or_default());
+            let key = self.bytes()?.to_vec();
+            let is_there = self.take(1)? == [1];
+            let row = self.bytes()?;
+            changes.insert((table, key), is_there.then(|| Record::from_bytes(row)));
+        }
+        Ok(changes)
+    }
 }
 
 fn lock(tape: &Mutex<Tape>) -> MutexGuard<'_, Tape> {
@@ -82,7 +145,7 @@ fn taped(store: &Store, bare: &Store, tape: &Arc<Mutex<Tape>>) -> Commit {
             return bare.apply(changes);
         }
         tape.commits.push(took);
-        tape.batches.push(Arc::clone(changes));
+        tape.note(changes);
         Ok(())
     })
 }
@@ -118,11 +181,13 @@ async fn post(
 }
 
 /// Applies the same change sets to the bare store.
-fn replay(bare: &Store, batches: &[Arc<Changes>]) -> Result<Took, Problem> {
+fn replay(bare: &Store, tape: &Tape) -> Result<Took, Problem> {
     let mut took = Took::default();
-    for changes in batches {
+    let mut noted = Noted(&tape.bytes);
+    for n_rows in &tape.batches {
+        let changes = noted.batch(*n_rows)?;
         let began = Instant::now();
-        bare.apply(changes)?;
+        bare.apply(&changes)?;
         took.push(began.elapsed());
     }
     Ok(took)
@@ -195,7 +260,7 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<Value, Problem> {
         "{history} lines of history, the last {more} of them in {:.1} s on two stores",
         preload.as_secs_f64()
     );
-    lock(&tape).is_measuring = true;
+    lock(&tape).begin(arguments.lines)?;
     let took = post(&company, (history, history + arguments.lines), arguments).await?;
     let health = opened.runtime.stop().await;
     if health != Health::Stopped {
@@ -203,7 +268,7 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<Value, Problem> {
     }
     let tape = std::mem::take(&mut *lock(&tape));
     let (bare_took, tape) = tokio::task::spawn_blocking(move || {
-        replay(&bare, &tape.batches).map(|bare_took| (bare_took, tape))
+        replay(&bare, &tape).map(|bare_took| (bare_took, tape))
     })
     .await??;
     if arguments.data.is_some() {
@@ -221,13 +286,9 @@ fn figures(
     tape: &Tape,
 ) -> Value {
     let n_lines = usize::try_from(arguments.lines).unwrap_or(usize::MAX);
-    let rows: usize = tape.batches.iter().map(|changes| changes.len()).sum();
-    let bytes: usize = tape
-        .batches
-        .iter()
-        .flat_map(|changes| changes.iter())
-        .map(|((_table, key), row)| key.len() + 1 + row.as_ref().map_or(0, |row| row.bytes().len()))
-        .sum();
+    let rows: usize = tape.batches.iter().sum();
+    // Beside each row lie two lengths and whether it is there.
+    let bytes = tape.bytes.len() - rows * (2 * size_of::<usize>() + 1);
     let lines_per_s = per_second(n_lines, took);
     let bare_per_s = per_second(n_lines, Duration::from_secs_f64(bare.total_s().max(1e-6)));
     let ratio = round(lines_per_s / bare_per_s);
