@@ -255,6 +255,13 @@ impl<'a> Draft<'a> {
         self.spent.get() > self.budget
     }
 
+    /// Whether there are rows in `range` that it has written itself.
+    pub fn has_written<T: Table>(&self, range: &KeyRange) -> bool {
+        self.spend();
+        !range.is_empty()
+            && rows_of(&self.overlay.changes, T::ID, range).any(|(_name, row)| row.is_some())
+    }
+
     /// Ends the draft: what it changed.
     pub fn finish(self) -> Changes {
         self.overlay.changes

@@ -60,7 +60,7 @@ impl Hot {
             // It is wanted once.
             self.rows.take(table, key)
         } else {
-            self.rows.get(table, key)
+            self.rows.get(table, key).or_else(|| self.runs.row(table, key))
         }
     }
 }

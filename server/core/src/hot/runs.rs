@@ -9,6 +9,8 @@ use ledger::key::KeyRange;
 use ledger::record::Record;
 use ledger::tables::{TableId, Visit};
 
+use super::rows::Known;
+
 /// A part that has grown beyond so many rows is forgotten, and not joined with another.
 const ROWS_PER_RUN: usize = 512;
 /// Runs and their rows together, before all of them are forgotten.
@@ -52,6 +54,18 @@ impl Runs {
             part: KeyRange { from: from.clone(), to: run.to.clone() },
             rows: Arc::clone(&run.rows),
         })
+    }
+
+    /// What a part that is known says of one row.
+    pub(super) fn row(&self, table: TableId, key: &[u8]) -> Option<Known> {
+        let up_to = (Bound::Unbounded, Bound::Included(key));
+        let (_from, run) = self.tables.get(&table)?.range::<[u8], _>(up_to).next_back()?;
+        if run.to.as_slice() <= key {
+            return None;
+        }
+        let place = run.rows.binary_search_by(|(known, _row)| known.as_ref().cmp(key));
+        let row = place.ok().and_then(|at| run.rows.get(at)).map(|(_key, row)| row.clone());
+        Some(row.into())
     }
 
     /// Takes note that `fresh` are all rows of `part`, which lies beside `before` where that is

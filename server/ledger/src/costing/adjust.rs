@@ -16,7 +16,9 @@ use crate::schema::entry::{
     ItemLedgerStates,
 };
 use crate::schema::item::CostingMethod;
-use crate::schema::money::{AdjustmentMarks, Mark, ValueEntry, ValueLedger, ValueType};
+use crate::schema::money::{
+    AdjustmentMarks, Mark, ValueEntry, ValueLedger, ValueType, ValuesByEntry,
+};
 use crate::schema::{EntryNo, ItemId};
 use crate::tables::Read as _;
 
@@ -454,7 +456,7 @@ impl Posting<'_, '_> {
         }
         let first = self
             .draft
-            .first::<crate::schema::money::ValuesByEntry>(&KeyRange::prefix(&(decrease,)))
+            .first::<ValuesByEntry>(&KeyRange::prefix(&(decrease,)))
             .map(|((_entry, first), _row)| first);
         let earlier = first.is_some_and(|first| first < no);
         !earlier || self.entry(decrease).posting_date > value.posting_date
@@ -473,7 +475,12 @@ impl Posting<'_, '_> {
 
     /// Whether value entries of the entry exist.
     pub(crate) fn is_valued(&self, no: EntryNo) -> bool {
-        self.draft.first::<crate::schema::money::ValuesByEntry>(&KeyRange::prefix(&(no,))).is_some()
+        let values = KeyRange::prefix(&(no,));
+        if self.created.contains(&no) {
+            // Whatever values it has were written by this posting: older rows need not be searched.
+            return self.draft.has_written::<ValuesByEntry>(&values);
+        }
+        self.draft.first::<ValuesByEntry>(&values).is_some()
     }
 
     /// A decrease counts no earlier than what it takes from; what takes its cost from the decrease moves

@@ -180,6 +180,7 @@ impl Posting<'_, '_> {
         );
         self.draft.put::<ItemLedgerByItem>(&(key.item, no), ());
         self.posted.item_ledger.push(no);
+        self.created.insert(no);
         if !is_told_by_others(line.reason) {
             self.posted.standing.push((no, key));
         }

@@ -20,7 +20,7 @@ pub mod entry;
 pub mod hold;
 pub mod stock;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::NaiveDate;
 use protocol::code::Code;
@@ -227,6 +227,8 @@ pub struct Posting<'d, 't> {
     pub decision: DecisionDraft,
     /// What it posted.
     pub posted: Posted,
+    /// Item ledger entries that did not exist before it.
+    pub(crate) created: BTreeSet<EntryNo>,
     /// Item applications in the order in which they were made, for whoever values them.
     pub applications: Vec<EntryNo>,
     /// Value entries that it wrote.
@@ -263,6 +265,7 @@ impl<'d, 't> Posting<'d, 't> {
             act,
             decision: DecisionDraft::default(),
             posted: Posted::default(),
+            created: BTreeSet::new(),
             applications: Vec::new(),
             values: Vec::new(),
             adjusting: false,
