@@ -44,6 +44,8 @@ const JOURNAL_BYTES: u64 = 256 << 20;
 /// engine's own 64 MiB that is five times what came. A keyspace keeps the figure that it was made
 /// with.
 const TABLE_BYTES: u64 = 16 << 20;
+/// Files that stay open. Sockets need theirs too, and a system may give a process 1,024 of both.
+const FILES_MAX: usize = 256;
 
 /// What a store may hold in memory.
 #[derive(Debug, Clone, Copy)]
@@ -188,6 +190,7 @@ impl Store {
         let database = Database::builder(path.join("rows"))
             .cache_size(share.cache_bytes)
             .max_journaling_size(JOURNAL_BYTES)
+            .max_cached_files(Some(FILES_MAX))
             .worker_threads(1)
             .open()
             .map_err(engine)?;
