@@ -66,8 +66,9 @@ const LINE_BYTES: usize = 6 << 10;
 /// What the committing thread did.
 #[derive(Default)]
 struct Tape {
-    /// While nothing is measured, the bare store is kept alike.
-    is_measuring: bool,
+    /// Kept alike while nothing is measured, and closed meanwhile: what it has left to merge would
+    /// take from the cores that are measured.
+    bare: Option<Store>,
     /// The rows of all batches, each as [`note`] writes it.
     bytes: Vec<u8>,
     /// How many rows each batch has.
@@ -79,7 +80,7 @@ impl Tape {
     /// Begins to measure `lines`: the memory that they take on the tape is touched once, so that the
     /// system does not have to find it meanwhile.
     fn begin(&mut self, lines: u32) -> Result<(), Problem> {
-        self.is_measuring = true;
+        self.bare = None;
         self.bytes = vec![1; LINE_BYTES * usize::try_from(lines)?];
         self.bytes.clear();
         Ok(())
@@ -133,15 +134,15 @@ fn lock(tape: &Mutex<Tape>) -> MutexGuard<'_, Tape> {
     tape.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Writes to `store`; notes what is measured, and keeps `bare` alike while nothing is.
-fn taped(store: &Store, bare: &Store, tape: &Arc<Mutex<Tape>>) -> Commit {
-    let (store, bare, tape) = (store.clone(), bare.clone(), Arc::clone(tape));
+/// Writes to `store`; notes what is measured, and keeps the bare store alike while nothing is.
+fn taped(store: &Store, tape: &Arc<Mutex<Tape>>) -> Commit {
+    let (store, tape) = (store.clone(), Arc::clone(tape));
     Commit::with(move |changes| {
         let began = Instant::now();
         store.apply(changes)?;
         let took = began.elapsed();
         let mut tape = lock(&tape);
-        if !tape.is_measuring {
+        if let Some(bare) = &tape.bare {
             return bare.apply(changes);
         }
         tape.commits.push(took);
@@ -250,9 +251,9 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<Value, Problem> {
         copy(&config.store_folder(), &bare_folder)?;
     }
     let store = Store::open(&config.store_folder())?;
-    let bare = Store::open(&bare_folder)?;
-    let tape = Arc::new(Mutex::new(Tape::default()));
-    let opened = open_over(&config, store.clone(), taped(&store, &bare, &tape)).await?;
+    let bare = Some(Store::open(&bare_folder)?);
+    let tape = Arc::new(Mutex::new(Tape { bare, ..Tape::default() }));
+    let opened = open_over(&config, store.clone(), taped(&store, &tape)).await?;
     let company = opened.runtime.company().clone();
     let more = if arguments.data.is_some() {
         arguments.warm.next_multiple_of(2)
@@ -274,13 +275,14 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<Value, Problem> {
     }
     let tape = std::mem::take(&mut *lock(&tape));
     let (bare_took, tape) = tokio::task::spawn_blocking(move || {
+        let bare = Store::open(&bare_folder)?;
         replay(&bare, &tape).map(|bare_took| (bare_took, tape))
     })
     .await??;
     if arguments.data.is_some() {
         let lines = history + arguments.lines.next_multiple_of(2);
         std::fs::write(folder.join(LINES_FILE), lines.to_string())?;
-        std::fs::remove_dir_all(&bare_folder)?;
+        std::fs::remove_dir_all(folder.join(BARE))?;
     }
     Ok(figures((arguments, history), took, &bare_took, &tape))
 }
