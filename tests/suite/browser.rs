@@ -157,6 +157,19 @@ async fn at_the_desk(client: &Client, desk: &str) {
 async fn a_move_without_the_server(client: &Client, served: &Served) {
     client.goto(&served.start_url()).await.expect("the app answers");
     shows(client, "#chip", "Offline").await;
+    a_move(client, served).await;
+    shows(client, "#chip", "2").await;
+    let mine = format!("http://{}/mine", served.address());
+    comes_to_show(client, &mine, ("#mine li[data-seq='2']", "aved")).await;
+    let row = text(client, "#mine li[data-seq='2']").await;
+    assert!(row.contains("NUT 7") && row.contains("A → C"), "{row}");
+    let state = client.find(Locator::Css("#mine li[data-seq='2']")).await.expect("the row");
+    let state = state.attr("data-state").await.expect("the row has a state");
+    assert_eq!(state.as_deref(), Some("recorded"), "saved here, not on the server");
+}
+
+/// On the first page of the app: signs in by badge and PIN, and carries 7 NUT from A to C.
+async fn a_move(client: &Client, served: &Served) {
     scan(client, &format!("U:{}", OPERATOR.1)).await;
     client
         .wait()
@@ -180,17 +193,10 @@ async fn a_move_without_the_server(client: &Client, served: &Served) {
     shows(client, "main", "Scan the bin to put into").await;
     scan(client, "B:C").await;
     shows_no_more(client, "main", "Scan the bin to put into").await;
-    if served.device().status().n_unsent < 2 {
+    let recorded = served.device().my_operations(10).expect("the list can be read");
+    if recorded.len() < 2 {
         click(client, "//nav[contains(@class, 'bar')]//button[contains(@class, 'go')]").await;
     }
-    shows(client, "#chip", "2").await;
-    let mine = format!("http://{}/mine", served.address());
-    comes_to_show(client, &mine, ("#mine li[data-seq='2']", "aved")).await;
-    let row = text(client, "#mine li[data-seq='2']").await;
-    assert!(row.contains("NUT 7") && row.contains("A → C"), "{row}");
-    let state = client.find(Locator::Css("#mine li[data-seq='2']")).await.expect("the row");
-    let state = state.attr("data-state").await.expect("the row has a state");
-    assert_eq!(state.as_deref(), Some("recorded"), "saved here, not on the server");
 }
 
 #[test]
@@ -228,6 +234,50 @@ fn a_move_made_without_the_server_shows_at_the_desk_when_it_is_back() {
         comes_to_show(&client, &format!("{desk}/bins/MAIN/C"), ("main", "NUT")).await;
         let page = text(&client, "main").await;
         assert!(page.contains('7'), "seven lie there: {page}");
+        client.close().await.expect("the browser ends");
+        served.stop().await;
+    });
+    house.stop();
+}
+
+#[test]
+fn an_open_page_of_the_desk_shows_a_scan_of_the_handheld_without_being_loaded_again() {
+    let (Some(driver), Some(chromium)) =
+        (program(&["chromedriver"]), program(&["chromium", "chromium-browser", "google-chrome"]))
+    else {
+        eprintln!(
+            "\n#### SKIPPED: no chromium with chromedriver here, the browser test did not run ####\n"
+        );
+        return;
+    };
+    let runtime = runtime();
+    let mut house = House::furnished();
+    let hand = Hand::enrolled(&house, &runtime);
+    hand.drop_device(&runtime);
+    let device = until("the device opens", || {
+        Device::open(&house.device_folder(), Settings::default()).ok()
+    });
+    let served = runtime.block_on(handheld::serve_device(device, 0, None));
+    let served = served.expect("the app starts");
+    let profile = tempfile::tempdir().expect("a folder can be made");
+    let chromedriver = Chromedriver::start(&driver);
+    let client = runtime.block_on(chromedriver.browser(&chromium, profile.path()));
+    let desk = house.server().1.url().to_owned();
+    runtime.block_on(async {
+        at_the_desk(&client, &desk).await;
+        // A page that is loaded again has forgotten this.
+        client.execute("window.opened = 'once'", Vec::new()).await.expect("a script runs");
+        let page_of_desk = client.window().await.expect("the browser has a window");
+        let other = client.new_window(true).await.expect("a second page opens");
+        client.switch_to_window(other.handle).await.expect("it can be looked at");
+        client.goto(&served.start_url()).await.expect("the app answers");
+        a_move(&client, &served).await;
+        client.switch_to_window(page_of_desk).await.expect("the desk is there still");
+        shows(&client, "main", "NUT").await;
+        let page = text(&client, "main").await;
+        assert!(page.contains('7'), "seven lie there: {page}");
+        let opened = client.execute("return window.opened", Vec::new()).await;
+        assert_eq!(opened.expect("a script runs"), json!("once"), "the page was loaded again");
         client.close().await.expect("the browser ends");
         served.stop().await;
     });

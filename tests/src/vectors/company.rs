@@ -263,6 +263,7 @@ impl Company {
             at,
             intake: IntakeNo(self.intake),
             operation,
+            sent_in: operation.incarnation,
             order: OrderKey::new(at, operation),
             timing: Timing::exact(at),
             received: at,

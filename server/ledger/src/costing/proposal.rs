@@ -25,6 +25,7 @@ pub fn lines(
         at,
         intake: IntakeNo(0),
         operation,
+        sent_in: operation.incarnation,
         order: OrderKey::new(at, operation),
         timing: Timing::exact(at),
         received: at,

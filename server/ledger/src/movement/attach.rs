@@ -3,10 +3,10 @@
 
 use protocol::code::Code;
 use protocol::frame::beside::BLOB_BYTES_MAX;
-use protocol::identity::OperationId;
 use protocol::operation::Attach;
 use protocol::outcome::Reason;
 
+use crate::operation::named_by_device;
 use crate::posting::{Posting, Stop};
 use crate::schema::attachment::{Attachment, Attachments, AttachmentsByHash};
 use crate::schema::case::Choice;
@@ -18,8 +18,7 @@ use crate::schema::case::Choice;
 /// Parks what is no hash, or longer than a server takes: a bug of the device.
 pub fn post(posting: &mut Posting<'_, '_>, body: &Attach) -> Result<(), Stop> {
     let operation = posting.act.operation;
-    let target =
-        OperationId { device: operation.device, incarnation: body.incarnation, seq: body.seq };
+    let target = named_by_device(posting, (body.incarnation, body.seq));
     let hash: Option<[u8; 32]> = body.hash.as_slice().try_into().ok();
     let Some(hash) = hash.filter(|_hash| body.length <= BLOB_BYTES_MAX) else {
         let reason = Reason::new(Code::MalformedRequest).word("what", "attachment");

@@ -10,6 +10,7 @@ use crate::conflict;
 use crate::costing::LineValue;
 use crate::count;
 use crate::key::KeyRange;
+use crate::operation::named_by_device;
 use crate::place::plate;
 use crate::posting::{EntryLine, Posting, Stop};
 use crate::schema::EntryNo;
@@ -28,11 +29,7 @@ use crate::tracking::serial;
 ///
 /// Refuses what is not known, was undone before, posted nothing, or was built upon.
 pub fn post(posting: &mut Posting<'_, '_>, body: Undo) -> Result<(), Stop> {
-    let target = OperationId {
-        device: posting.act.operation.device,
-        incarnation: body.incarnation,
-        seq: body.seq,
-    };
+    let target = named_by_device(posting, (body.incarnation, body.seq));
     let nothing = || Stop::refuse(Code::NothingToUndo);
     let Some(outcome) = posting.draft.row::<Outcomes>(&target) else { return Err(nothing()) };
     let posted = posting.draft.row::<PostedBy>(&target).map(|row| (*row).clone());

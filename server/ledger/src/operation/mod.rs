@@ -16,7 +16,9 @@ mod place;
 
 use chrono::NaiveDate;
 use protocol::code::Code;
-use protocol::identity::{CaseId, Hash16, IntakeNo, Lsn, OperationId, ServerTime};
+use protocol::identity::{
+    CaseId, Hash16, Incarnation, IntakeNo, Lsn, OperationId, Seq, ServerTime,
+};
 use protocol::operation::{Body, OperationError, Recorded};
 use protocol::outcome::{Decision, Outcome, Reason};
 
@@ -28,6 +30,7 @@ pub use crate::operation::again::{
 use crate::conflict;
 use crate::count;
 use crate::draft::Draft;
+use crate::key::KeyRange;
 use crate::lookup;
 use crate::movement::{
     adjust, answer, attach, outbound, receive, reclassify, relocate, transfer, undo,
@@ -128,6 +131,23 @@ fn identify(draft: &Draft<'_>, request: &Request<'_>) -> Identified {
         return Identified { operation: *sent_as, hash: *hash, fork };
     }
     Identified { operation, hash: first_hash, fork: None }
+}
+
+/// The operation that the device of `posting` calls (`incarnation`, `seq`). A store that an old copy took
+/// the place of uses numbers twice: what such a store says of a number is about the fact that it
+/// recorded under it, which was judged under another name (CONFLICTS 41).
+pub(crate) fn named_by_device(
+    posting: &Posting<'_, '_>,
+    (incarnation, seq): (Incarnation, Seq),
+) -> OperationId {
+    let target = OperationId { device: posting.act.operation.device, incarnation, seq };
+    let forks = posting.draft.list::<Forks>(&KeyRange::prefix(&(target,)));
+    forks
+        .into_iter()
+        .map(|(_first, known_as)| *known_as)
+        .filter(|known_as| known_as.incarnation <= posting.act.sent_in)
+        .max_by_key(|known_as| known_as.incarnation)
+        .unwrap_or(target)
 }
 
 fn judge_recorded(
@@ -280,6 +300,10 @@ pub(crate) fn act_of(
     let intake = request.intake;
     let timing = intake.timing;
     let envelope = recorded.map(|recorded| &recorded.envelope);
+    let sent_in = match &intake.origin {
+        Origin::Device { sent_as, .. } => sent_as.incarnation,
+        Origin::Desk { .. } | Origin::Import { .. } | Origin::System => operation.incarnation,
+    };
     let operator = match &intake.origin {
         Origin::Device { .. } => envelope.and_then(|envelope| envelope.operator.clone()),
         Origin::Desk { user, .. } | Origin::Import { user } => Some(user.clone()),
@@ -290,6 +314,7 @@ pub(crate) fn act_of(
         at: request.time,
         intake: request.intake_no,
         operation,
+        sent_in,
         order: OrderKey::new(timing.tau, operation),
         timing,
         received: intake.received,

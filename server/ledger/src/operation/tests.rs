@@ -6,7 +6,7 @@ use protocol::frame::OriginOf;
 use protocol::identity::{
     Boot, DeviceId, Hash16, Incarnation, IntakeNo, Lsn, OperationId, Seq, ServerEpoch,
 };
-use protocol::operation::{Direction, DocumentKind, Envelope, Nothing, Recorded};
+use protocol::operation::{Body, Direction, DocumentKind, Envelope, Nothing, Recorded};
 use protocol::outcome::Decision;
 use serde_bytes::ByteBuf;
 
@@ -19,7 +19,7 @@ use crate::schema::SiteId;
 use crate::schema::book::{Intake, Origin, OutcomeRevisions, Outcomes, Timing};
 use crate::schema::identity::{Device, DeviceState, Devices};
 use crate::tables::Read as _;
-use crate::world::{World, adjust, at, codes, goods, q, receive};
+use crate::world::{World, adjust, at, codes, goods, q, receive, undo};
 
 fn intake(raw: Vec<u8>, seq: u64) -> Intake {
     let sent_as = OperationId { device: DeviceId(9), incarnation: Incarnation(1), seq: Seq(seq) };
@@ -271,6 +271,33 @@ fn case_41_a_relabelled_operation_is_the_same_and_a_fork_is_a_new_fact() {
     let outcome = world.outcome(third);
     assert_eq!(outcome.decision, Decision::Duplicate);
     assert_eq!(codes(&outcome), [Code::AlreadyRecorded]);
+}
+
+#[test]
+fn case_41_an_undo_of_a_store_from_an_old_copy_takes_back_what_that_store_recorded() {
+    let mut world = World::new();
+    let envelope = |body: &Body| {
+        let recorded = Recorded::from_content(&receipt("1")).unwrap();
+        Recorded::new(recorded.envelope, body).to_content()
+    };
+    let taken_back =
+        undo(OperationId { device: DeviceId(9), incarnation: Incarnation(1), seq: Seq(1) });
+    let fork = |raw: Vec<u8>, seq: u64, hash: u8| {
+        let sent_as =
+            OperationId { device: DeviceId(9), incarnation: Incarnation(2), seq: Seq(seq) };
+        let hash = Hash16([hash; 16]);
+        let first = OriginOf { incarnation: Incarnation(1), seq: Seq(seq), hash };
+        Intake { origin: Origin::Device { sent_as, hash, first: Some(first) }, ..intake(raw, 1) }
+    };
+    judged(&mut world, &intake(receipt("4"), 1), 900);
+    judged(&mut world, &fork(receipt("5"), 1, 8), 901);
+    judged(&mut world, &fork(envelope(&taken_back), 2, 9), 902);
+    assert_eq!(world.stock("MAIN/A BOLT"), q("4"), "the receipt before the copy stands");
+
+    // What the store of the first generation had sent before is about its own receipt.
+    let earlier = intake(envelope(&taken_back), 3);
+    judged(&mut world, &earlier, 903);
+    assert_eq!(world.stock("MAIN/A BOLT"), q("0"));
 }
 
 #[test]

@@ -24,7 +24,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::NaiveDate;
 use protocol::code::Code;
-use protocol::identity::{CaseId, IntakeNo, Lsn, OperationId, ServerTime};
+use protocol::identity::{CaseId, Incarnation, IntakeNo, Lsn, OperationId, ServerTime};
 use protocol::operation::{DocumentKind, DocumentRef};
 use protocol::outcome::{Change, Decision, Reason, Settlement};
 use protocol::quantity::Quantity;
@@ -50,6 +50,9 @@ pub struct Act {
     pub intake: IntakeNo,
     /// The operation.
     pub operation: OperationId,
+    /// The generation of the device's store that sent it: its names of earlier operations are that
+    /// store's.
+    pub sent_in: Incarnation,
     /// The place of its first leg on the time line.
     pub order: OrderKey,
     /// When it was done.
