@@ -696,7 +696,7 @@ fn write(
     line: &RevaluationLine,
     partial: bool,
 ) -> Result<(), Stop> {
-    let mut entry = posting.entry(no);
+    let mut entry = (*posting.entry(no)).clone();
     entry.dimension_set = dimension::with(posting, entry.dimension_set, &line.dimensions)?;
     let state = posting.state(no);
     let actual = if state.invoiced.is_zero() {
