@@ -53,28 +53,8 @@ pub(crate) fn line(
     amount: Option<&str>,
 ) -> JournalLine {
     JournalLine {
-        dimensions: Dimensions::NONE,
-        new_dimensions: Dimensions::NONE,
-        line_type,
-        date: day(date),
-        document_no: String::new(),
-        item: item.try_into().unwrap(),
-        variant: None,
-        location: None,
-        bin: None,
-        new_location: None,
-        new_bin: None,
-        unit: None,
-        quantity: q(quantity),
-        tracking: Vec::new(),
-        unit_cost: None,
         amount: amount.map(m),
-        unit_price: None,
-        applies_to: EntryNo(0),
-        applies_from: EntryNo(0),
-        not_invoiced: false,
-        business_group: String::new(),
-        order: None,
+        ..JournalLine::new(line_type, day(date), item.try_into().unwrap(), q(quantity))
     }
 }
 
