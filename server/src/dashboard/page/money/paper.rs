@@ -1,7 +1,8 @@
 //! Purchase and sales documents: what is received or shipped and what is invoiced, several lines at once,
 //! charges over what was posted, and the dimensions that a document says.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use ledger::key::KeyRange;
 use ledger::lookup;
@@ -148,6 +149,7 @@ pub fn document_page(
         return Err(missing());
     }
     let rows = view.list::<DocumentLines>(&KeyRange::prefix(&key));
+    let rows: Lines = rows.into_iter().map(|((_kind, _no, line), row)| (line, row)).collect();
     Ok(Page::new(Section::Money, format!("{} {no}", kind_text(context, key.0)))
         .with("tabs", tabs(context, "documents"))
         .with("lines", lines_form(view, context, &key, &rows))
@@ -156,6 +158,9 @@ pub fn document_page(
 }
 
 type DocumentKey = (DocumentKind, DocumentNo);
+
+/// Lines by their numbers.
+type Lines = BTreeMap<u32, Arc<DocumentLine>>;
 
 /// A document that this side posts, by the word of its kind.
 fn key_of(kind: &str, no: &str) -> Option<DocumentKey> {
@@ -168,9 +173,9 @@ fn lines_form(
     view: &dyn Tables,
     context: &PageContext,
     (kind, no): &DocumentKey,
-    rows: &[((DocumentKind, DocumentNo, u32), std::sync::Arc<DocumentLine>)],
+    rows: &Lines,
 ) -> Markup {
-    let last = rows.iter().map(|((_kind, _no, line), _row)| *line).max().unwrap_or(0);
+    let last = rows.keys().last().copied().unwrap_or(0);
     let more = last.saturating_add(LINE_STEP);
     let suffix = format!("-{more}");
     let may = context.may_account();
@@ -178,7 +183,7 @@ fn lines_form(
         input type="hidden" name="kind" value=(names::document_word(*kind));
         input type="hidden" name="no" value=(no);
         (document_fields(context, "post"))
-        @for ((_kind, _no, line), row) in rows {
+        @for (line, row) in rows {
             (document_line(view, context, (*kind, no, *line), row))
         }
         fieldset {
@@ -192,7 +197,7 @@ fn lines_form(
         @if rows.is_empty() { (part::empty(context, "lines-none")) }
         @if may { (posting_form(context, "document", &fields)) }
         @else {
-            @for ((_kind, _no, line), row) in rows {
+            @for (line, row) in rows {
                 (table(context, &LINE_HEADS, &[line_cells(view, context, (*kind, no, *line), row)]))
             }
         }
