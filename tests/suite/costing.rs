@@ -3,9 +3,7 @@
 use ledger::command::Command;
 use ledger::command::costing::SetInventorySetup;
 use ledger::command::journal::{JournalLine, JournalType, PostItemJournal};
-use ledger::dimension::Dimensions;
 use ledger::money::Money;
-use ledger::schema::EntryNo;
 use ledger::schema::money::{AdjustmentWindow, InventorySetup};
 use protocol::quantity::Quantity;
 use tests::vectors::company::{Company, word};
@@ -21,28 +19,8 @@ fn post(
 ) -> u64 {
     let before = company.spent;
     let line = JournalLine {
-        dimensions: Dimensions::NONE,
-        new_dimensions: Dimensions::NONE,
-        line_type,
-        date: day(2026, 1, 5),
-        document_no: String::new(),
-        item: word("BOLT"),
-        variant: None,
-        location: None,
-        bin: None,
-        new_location: None,
-        new_bin: None,
-        unit: None,
-        quantity: Quantity::whole(quantity),
-        tracking: Vec::new(),
-        unit_cost: None,
         amount,
-        unit_price: None,
-        applies_to: EntryNo(0),
-        applies_from: EntryNo(0),
-        not_invoiced: false,
-        business_group: String::new(),
-        order: None,
+        ..JournalLine::new(line_type, day(2026, 1, 5), word("BOLT"), Quantity::whole(quantity))
     };
     company.ask(&Command::PostItemJournal(PostItemJournal { lines: vec![line] })).expect("posted");
     money::settle(company).expect("an end of the adjustment");

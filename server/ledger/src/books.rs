@@ -13,6 +13,7 @@ use crate::command::costing::{
 use crate::command::journal::{JournalLine, JournalType, PostItemJournal};
 use crate::command::ledger::{PutGeneralPostingSetup, PutGlAccount, PutInventoryPostingSetup};
 use crate::costing;
+use crate::costing::revalue::{PostRevaluation, RevaluationLine};
 use crate::costing::work::{self, AdjustCost, WorkOff};
 use crate::dimension::Dimensions;
 use crate::gl::batch::PostCostToGl;
@@ -52,28 +53,8 @@ pub(crate) fn line(
     amount: Option<&str>,
 ) -> JournalLine {
     JournalLine {
-        dimensions: Dimensions::NONE,
-        new_dimensions: Dimensions::NONE,
-        line_type,
-        date: day(date),
-        document_no: String::new(),
-        item: item.try_into().unwrap(),
-        variant: None,
-        location: None,
-        bin: None,
-        new_location: None,
-        new_bin: None,
-        unit: None,
-        quantity: q(quantity),
-        tracking: Vec::new(),
-        unit_cost: None,
         amount: amount.map(m),
-        unit_price: None,
-        applies_to: EntryNo(0),
-        applies_from: EntryNo(0),
-        not_invoiced: false,
-        business_group: String::new(),
-        order: None,
+        ..JournalLine::new(line_type, day(date), item.try_into().unwrap(), q(quantity))
     }
 }
 
@@ -224,6 +205,26 @@ impl Books {
 
     pub(crate) fn charge(&mut self, entry: u64, date: &str, amount: &str) {
         self.ok(&charge(entry, date, amount));
+    }
+
+    /// What is left of an item gets a new unit cost.
+    pub(crate) fn revalue(&mut self, item: &str, date: &str, unit_cost: &str) {
+        let line = RevaluationLine {
+            item: item.try_into().unwrap(),
+            date: day(date),
+            location: None,
+            variant: None,
+            applies_to: EntryNo(0),
+            quantity: None,
+            calculated: false,
+            unit_cost: Some(unit_cost.parse().unwrap()),
+            value: None,
+            amount: None,
+            update_standard_cost: false,
+            document_no: String::new(),
+            dimensions: Dimensions::NONE,
+        };
+        self.ok(&Command::PostRevaluation(PostRevaluation { lines: vec![line] }));
     }
 
     pub(crate) fn adjust(&mut self) {

@@ -181,13 +181,27 @@ pub fn merged_scan(
     }
 }
 
-/// What a draft had changed at some moment.
-#[derive(Debug, Clone)]
-pub struct Savepoint(Changes);
+/// A moment of a draft, to go back to.
+#[derive(Debug, Clone, Copy)]
+pub struct Savepoint(Moment);
+
+#[derive(Debug, Clone, Copy)]
+enum Moment {
+    /// Nothing was changed yet.
+    Untouched,
+    /// So many changes could be taken back.
+    After(usize),
+}
+
+/// A row, and what the draft said of it before.
+type Undo = ((TableId, Vec<u8>), Option<Option<Record>>);
 
 /// One posting in the making.
 pub struct Draft<'a> {
     overlay: Overlay<'a>,
+    /// How to take back what was changed after the first savepoint that had something to keep. Most drafts
+    /// have none: those of one posting begin with nothing.
+    undo: Option<Vec<Undo>>,
     spent: Cell<u64>,
     budget: u64,
 }
@@ -200,14 +214,14 @@ impl<'a> Draft<'a> {
 
     /// An empty draft over `base` that may make `budget` reads and writes.
     pub fn with_budget(base: &'a dyn Tables, budget: u64) -> Self {
-        Self { overlay: Overlay::over(base), spent: Cell::new(0), budget }
+        Self { overlay: Overlay::over(base), undo: None, spent: Cell::new(0), budget }
     }
 
     /// Writes `row` under `key`.
     pub fn put<T: Table>(&mut self, key: &T::Key, row: T::Row) {
         self.spend();
         let record = Record::from_row(Arc::new(row));
-        self.overlay.changes.insert((T::ID, key.to_bytes()), Some(record));
+        self.change((T::ID, key.to_bytes()), Some(record));
     }
 
     /// Writes `row` in two tables. It is kept and encoded once.
@@ -219,24 +233,58 @@ impl<'a> Draft<'a> {
         self.spend();
         self.spend();
         let record = Record::from_row(Arc::new(row));
-        self.overlay.changes.insert((A::ID, a.to_bytes()), Some(record.clone()));
-        self.overlay.changes.insert((B::ID, b.to_bytes()), Some(record));
+        self.change((A::ID, a.to_bytes()), Some(record.clone()));
+        self.change((B::ID, b.to_bytes()), Some(record));
     }
 
     /// Takes the row under `key` away.
     pub fn delete<T: Table>(&mut self, key: &T::Key) {
         self.spend();
-        self.overlay.changes.insert((T::ID, key.to_bytes()), None);
+        self.change((T::ID, key.to_bytes()), None);
     }
 
-    /// What it has changed so far, to go back to.
-    pub fn savepoint(&self) -> Savepoint {
-        Savepoint(self.overlay.changes.clone())
+    fn change(&mut self, name: (TableId, Vec<u8>), change: Option<Record>) {
+        match &mut self.undo {
+            None => {
+                self.overlay.changes.insert(name, change);
+            }
+            Some(undo) => {
+                let before = self.overlay.changes.insert(name.clone(), change);
+                undo.push((name, before));
+            }
+        }
     }
 
-    /// Forgets what was changed after `savepoint`. What was spent stays spent.
+    /// This moment, to go back to. Costs nothing, whatever was changed before it.
+    pub fn savepoint(&mut self) -> Savepoint {
+        if self.undo.is_none() && self.overlay.changes.is_empty() {
+            return Savepoint(Moment::Untouched);
+        }
+        Savepoint(Moment::After(self.undo.get_or_insert_default().len()))
+    }
+
+    /// Forgets what was changed after `savepoint`, and all savepoints after it. What was spent stays
+    /// spent.
     pub fn restore(&mut self, savepoint: Savepoint) {
-        self.overlay.changes = savepoint.0;
+        match savepoint.0 {
+            Moment::Untouched => {
+                self.overlay.changes.clear();
+                self.undo = None;
+            }
+            Moment::After(kept) => {
+                let undo = self.undo.as_mut().map(|undo| undo.split_off(kept.min(undo.len())));
+                for (name, before) in undo.into_iter().flatten().rev() {
+                    match before {
+                        Some(change) => {
+                            self.overlay.changes.insert(name, change);
+                        }
+                        None => {
+                            self.overlay.changes.remove(&name);
+                        }
+                    }
+                }
+            }
+        }
     }
 
     /// Lets this judgement make `more` reads and writes: it does what was staged as many slices.
@@ -289,5 +337,60 @@ impl Tables for Draft<'_> {
             self.spend();
             if self.is_exhausted() { ControlFlow::Break(()) } else { visit(key, record) }
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::memory::MemoryTables;
+    use crate::schema::money::AdjustmentMarks;
+    use crate::schema::{EntryNo, ItemId};
+
+    #[derive(Debug, Clone)]
+    enum Step {
+        Put(u8, u64),
+        Delete(u8),
+        Save,
+        Restore(usize),
+    }
+
+    fn step() -> impl Strategy<Value = Step> {
+        prop_oneof![
+            4 => (0..6_u8, 0..9_u64).prop_map(|(key, row)| Step::Put(key, row)),
+            2 => (0..6_u8).prop_map(Step::Delete),
+            2 => Just(Step::Save),
+            1 => (0..8_usize).prop_map(Step::Restore),
+        ]
+    }
+
+    fn key(n: u8) -> (ItemId, u8, EntryNo) {
+        (ItemId(1), n, EntryNo(0))
+    }
+
+    proptest! {
+        #[test]
+        fn a_savepoint_brings_back_what_was_there_then(steps in prop::collection::vec(step(), 0..60)) {
+            let tables = MemoryTables::new();
+            let mut draft = Draft::over(&tables);
+            let mut saved: Vec<(Savepoint, Changes)> = Vec::new();
+            for step in steps {
+                match step {
+                    Step::Put(n, row) => draft.put::<AdjustmentMarks>(&key(n), EntryNo(row)),
+                    Step::Delete(n) => draft.delete::<AdjustmentMarks>(&key(n)),
+                    Step::Save => saved.push((draft.savepoint(), draft.changes().clone())),
+                    Step::Restore(nth) if nth < saved.len() => {
+                        // Those after it are gone; it can be gone back to again.
+                        saved.truncate(nth + 1);
+                        let (savepoint, changes) = &saved[nth];
+                        draft.restore(*savepoint);
+                        prop_assert_eq!(draft.changes(), changes);
+                    }
+                    Step::Restore(_) => {}
+                }
+            }
+        }
     }
 }

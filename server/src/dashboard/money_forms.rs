@@ -1,5 +1,7 @@
 //! The commands of the journals, documents and worksheet forms of the money side.
 
+use std::collections::BTreeSet;
+
 use chrono::NaiveDate;
 use ledger::command::Command;
 use ledger::command::journal::{JournalLine, JournalTracking, JournalType, PostItemJournal};
@@ -8,7 +10,7 @@ use ledger::command::post_document::{
 };
 use ledger::costing::revalue::{PostRevaluation, RevaluationLine};
 use ledger::costing::worksheet::{ApplyEntry, UnapplyEntries};
-use ledger::dimension::Dimensions;
+use ledger::dimension::{Dimensions, DimensionsOf, PutDefaultDimensions, PutDocumentDimensions};
 use ledger::schema::item::{Item, ItemUnits, Items, UnitsByCode};
 use ledger::schema::{EntryNo, ItemId};
 use ledger::tables::{Read as _, Tables};
@@ -19,7 +21,7 @@ use protocol::words::{
 };
 
 use super::names;
-use super::page::money::desk::POSTED_KINDS;
+use super::page::money::paper::POSTED_KINDS;
 use super::query::{Query, encoded};
 use crate::api::problem::Problem;
 
@@ -188,12 +190,16 @@ fn kind_and_no(form: &Query) -> Result<(DocumentKind, DocumentNo), Problem> {
     Ok((needed(kind, "kind")?, needed(no, "no")?))
 }
 
-fn document(tables: &dyn Tables, form: &Query) -> Result<Command, Problem> {
-    let (kind, no) = kind_and_no(form)?;
+/// What is posted of one line, with the number that it has unless it says another.
+fn document_line(
+    tables: &dyn Tables,
+    form: &Query,
+    number: Option<u32>,
+) -> Result<PostLine, Problem> {
     let item = item(form)?;
     let handle = optional(form, "handle")?.unwrap_or(Quantity::ZERO);
-    let line = PostLine {
-        line: optional(form, "line")?.unwrap_or(10_000),
+    Ok(PostLine {
+        line: number.unwrap_or(10_000),
         tracking: tracking(tables, form, (&item, handle))?,
         item,
         variant: variant(form)?,
@@ -207,20 +213,66 @@ fn document(tables: &dyn Tables, form: &Query) -> Result<Command, Problem> {
         applies_to: entry(form, "applies_to")?,
         applies_from: entry(form, "applies_from")?,
         dimensions: Dimensions::NONE,
-    };
+    })
+}
+
+/// The lines of a form: the one that it is about, or of several those in which something is filled in.
+fn document_lines(tables: &dyn Tables, form: &Query) -> Result<Vec<PostLine>, Problem> {
+    if form.get("item").is_some() {
+        return Ok(vec![document_line(tables, form, optional(form, "line")?)?]);
+    }
+    let mut lines = Vec::new();
+    for number in form.all("line") {
+        let part = form.part(number);
+        if part.has_any(&["handle", "invoice"]) {
+            let number = number.parse().map_err(|_bad| Problem::malformed("line"))?;
+            lines.push(document_line(tables, &part, Some(number))?);
+        }
+    }
+    if lines.is_empty() { Err(Problem::malformed("handle")) } else { Ok(lines) }
+}
+
+fn document(tables: &dyn Tables, form: &Query) -> Result<Command, Problem> {
+    let (kind, no) = kind_and_no(form)?;
     Ok(Command::PostDocument(PostDocument {
         kind,
         no,
         date: date(form)?,
         partner: word(form, "partner", |text| PartnerNo::new(text).ok())?,
         business_group: String::new(),
-        lines: vec![line],
+        lines: document_lines(tables, form)?,
         charges: Vec::new(),
         dimensions: dimensions(form, "dimensions")?,
     }))
 }
 
-/// A charge of a document, shared out over the entries that are named by their numbers.
+/// What is proposed for a master record.
+fn default_dimensions(form: &Query) -> Result<Command, Problem> {
+    let code = || needed(form.get("code").map(str::to_owned), "code");
+    let bad = |_bad| Problem::malformed("code");
+    let of = match form.text("of") {
+        "item" => DimensionsOf::Item(ItemNo::new(code()?).map_err(bad)?),
+        "location" => DimensionsOf::Location(LocationCode::new(code()?).map_err(bad)?),
+        "vendor" => DimensionsOf::Vendor(PartnerNo::new(code()?).map_err(bad)?),
+        "customer" => DimensionsOf::Customer(PartnerNo::new(code()?).map_err(bad)?),
+        "resource" => DimensionsOf::Resource(code()?),
+        "work_center" => DimensionsOf::WorkCenter(code()?),
+        "machine_center" => DimensionsOf::MachineCenter(code()?),
+        _ => return Err(Problem::malformed("of")),
+    };
+    let dimensions = dimensions(form, "dimensions")?;
+    Ok(Command::PutDefaultDimensions(PutDefaultDimensions { of, dimensions }))
+}
+
+/// What a document or one of its lines says of dimensions.
+fn document_dimensions(form: &Query) -> Result<Command, Problem> {
+    let (kind, no) = kind_and_no(form)?;
+    let line = optional(form, "line")?.unwrap_or(0);
+    let dimensions = dimensions(form, "dimensions")?;
+    Ok(Command::PutDocumentDimensions(PutDocumentDimensions { kind, no, line, dimensions }))
+}
+
+/// A charge of a document, shared out over the entries that are ticked or named by their numbers.
 fn charge(form: &Query) -> Result<Command, Problem> {
     let (kind, no) = kind_and_no(form)?;
     let split = match form.text("split") {
@@ -230,11 +282,14 @@ fn charge(form: &Query) -> Result<Command, Problem> {
         "volume" => ChargeSplit::Volume,
         _ => return Err(Problem::malformed("split")),
     };
-    let numbers = form.text("entries").split([' ', ',', ';']).filter(|part| !part.is_empty());
-    let over = numbers
-        .map(|part| part.parse().map(|no| ChargeTarget::Entry(EntryNo(no))))
-        .collect::<Result<Vec<_>, _>>()
+    let numbers = form.all("entries").flat_map(|named| named.split([' ', ',', ';']));
+    // One that is ticked and named is charged once.
+    let entries = numbers
+        .filter(|part| !part.is_empty())
+        .map(str::parse)
+        .collect::<Result<BTreeSet<u64>, _>>()
         .map_err(|_bad| Problem::malformed("entries"))?;
+    let over = entries.into_iter().map(|no| ChargeTarget::Entry(EntryNo(no))).collect();
     let charge = PostCharge {
         line: 10_000,
         charge: needed(form.get("charge"), "charge")?.to_owned(),
@@ -279,6 +334,10 @@ pub(super) fn command(
         "revalue" => revaluation(form).map(|command| (command, worth())),
         "document" => document(tables, form).map(|command| (command, of_document())),
         "charge" => charge(form).map(|command| (command, of_document())),
+        "default-dimensions" => {
+            default_dimensions(form).map(|command| (command, "/money/dimensions".to_owned()))
+        }
+        "document-dimensions" => document_dimensions(form).map(|command| (command, of_document())),
         "unapply" => entry(form, "application").map(|application| {
             let applications = vec![application];
             (Command::UnapplyEntries(UnapplyEntries { applications }), worksheet())

@@ -16,6 +16,21 @@ impl Query {
         found.map(|(_key, value)| value.trim()).filter(|value| !value.is_empty())
     }
 
+    /// All values of `name` that are not empty, in order.
+    pub fn all<'q>(&'q self, name: &'q str) -> impl Iterator<Item = &'q str> {
+        let named = self.0.iter().filter(move |(key, _value)| key == name);
+        named.map(|(_key, value)| value.trim()).filter(|value| !value.is_empty())
+    }
+
+    /// The values whose names end in `-` and `part`, without that: those of one line of a form of several.
+    #[must_use]
+    pub fn part(&self, part: &str) -> Self {
+        let of_part = |key: &str| Some(key.strip_suffix(part)?.strip_suffix('-')?.to_owned());
+        Self(
+            self.0.iter().filter_map(|(key, value)| Some((of_part(key)?, value.clone()))).collect(),
+        )
+    }
+
     /// The value of `name` as it was given, also with spaces at its ends; empty when it is missing.
     pub fn untrimmed(&self, name: &str) -> &str {
         let found = self.0.iter().find(|(key, _value)| key == name);
@@ -127,6 +142,16 @@ mod tests {
         assert_eq!(query.address("/stock"), "/stock?bin=A-01%2F2%20%26%20co");
         assert_eq!(query.get("bin"), Some("A-01/2 & co"));
         assert_eq!(query.without("bin").address("/stock"), "/stock");
+    }
+
+    #[test]
+    fn a_form_of_several_lines_is_read_line_by_line() {
+        let pairs = [("line", "10"), ("line", "20"), ("handle-10", "1"), ("handle-20", " ")];
+        let form = Query::new(pairs.map(|(key, value)| (key.to_owned(), value.to_owned())).into());
+        assert_eq!(form.all("line").collect::<Vec<_>>(), ["10", "20"]);
+        assert_eq!(form.part("10").get("handle"), Some("1"));
+        assert_eq!(form.part("20").get("handle"), None);
+        assert_eq!(form.part("0"), Query::default(), "not the end of a number");
     }
 
     #[test]

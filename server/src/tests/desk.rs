@@ -136,6 +136,121 @@ async fn a_document_is_received_then_invoiced_with_its_freight_on_its_page() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn several_lines_of_a_document_are_posted_at_once_and_their_entries_picked_for_a_charge() {
+    let house = traded().await;
+    let order = [DAY, ("kind", "purchase_order"), ("no", "P-9")];
+    let of_line = |line: &'static str| match line {
+        "10" => [("item-10", "BOLT"), ("location-10", "MAIN"), ("bin-10", "A-02")],
+        "20" => [("item-20", "BOLT"), ("location-20", "MAIN"), ("bin-20", "A-01")],
+        _ => [("item-30", "BOLT"), ("location-30", "MAIN"), ("bin-30", "A-01")],
+    };
+    let (ten, twenty, thirty) = (of_line("10"), of_line("20"), of_line("30"));
+    let lines = [("line", "10"), ("line", "20"), ("line", "30")];
+    let handled = [
+        ("handle-10", "5"),
+        ("unit_amount-10", "2"),
+        ("handle-20", "3"),
+        ("invoice-20", "3"),
+        ("unit_amount-20", "4"),
+    ];
+    let fields = [&order[..], &lines, &ten, &twenty, &thirty, &handled].concat();
+    let before = entries(&house).await.len();
+    let looked = act(&house, "document", &[&fields[..], &[("do", "preview")]].concat()).await;
+    assert_eq!(looked.0, 200, "{}", looked.1);
+    assert!(looked.1.contains("Item ledger entries: 2"), "{}", looked.1);
+    assert!(
+        looked.1.contains("name=\"handle-20\" value=\"3\""),
+        "it is posted as it was looked at"
+    );
+    assert_eq!(entries(&house).await.len(), before, "looking posts nothing");
+    let done = act(&house, "document", &[&fields[..], &[("do", "post")]].concat()).await;
+    assert_eq!(done.0, 303, "{}", done.1);
+    let rows = entries(&house).await;
+    let posted: Vec<_> = rows[before..].iter().map(|row| row["quantity"].clone()).collect();
+    assert_eq!(posted, ["5", "3"], "a line in which nothing is filled in is not posted");
+    // What is left is invoiced on the page, which knows its lines.
+    let page = house.boss.get("/money/documents/purchase_order/P-9").await.body;
+    for field in ["name=\"handle-10\"", "name=\"item-20\" value=\"BOLT\"", "id=\"post-invoice-20\""]
+    {
+        assert!(page.contains(field), "{field}: {page}");
+    }
+    let numbers: Vec<String> = rows[before..].iter().map(|row| row["entry"].to_string()).collect();
+    for no in &numbers {
+        assert!(page.contains(&format!("id=\"charge-entry-{no}\"")), "{no}: {page}");
+    }
+    let invoiced = [&order[..], &lines, &ten, &[("invoice-10", "5"), ("do", "post")]].concat();
+    assert_eq!(act(&house, "document", &invoiced).await.0, 303);
+    // Freight comes with another document; the entries of this one are picked there.
+    let other = [DAY, ("kind", "purchase_order"), ("no", "P-7"), ("line", "10")];
+    let line = [("item", "BOLT"), ("location", "MAIN"), ("bin", "A-02"), ("handle", "1")];
+    assert_eq!(
+        act(&house, "document", &[&other[..], &line, &[("do", "post")]].concat()).await.0,
+        303
+    );
+    let from = "/money/documents/purchase_order/P-7?of_kind=purchase_order&of_no=P-9";
+    let page = house.boss.get(from).await.body;
+    assert!(page.contains(&format!("id=\"charge-entry-{}\"", numbers[0])), "{page}");
+    let freight = [
+        ("charge", "FREIGHT"),
+        ("unit_amount", "6"),
+        ("split", "equally"),
+        ("entries", numbers[0].as_str()),
+        ("entries", numbers[1].as_str()),
+        // Named as well as ticked.
+        ("entries", numbers[1].as_str()),
+        ("do", "post"),
+    ];
+    assert_eq!(act(&house, "charge", &[&other[..3], &freight].concat()).await.0, 303);
+    let rows = entries(&house).await;
+    let costs: Vec<_> =
+        rows[before..before + 2].iter().map(|row| row["cost_actual"].clone()).collect();
+    assert_eq!(costs, ["13", "15"], "10 and 12, and 3 of the freight each");
+    let nothing = [&order[..], &lines, &ten].concat();
+    assert_eq!(act(&house, "document", &nothing).await.0, 400, "nothing is filled in");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn dimensions_are_proposed_on_their_page_and_said_on_a_document() {
+    let house = traded().await;
+    let propose = [("of", "item"), ("code", "BOLT"), ("dimensions", "PRODUCT=METAL; AREA=NORTH")];
+    assert_eq!(act(&house, "default-dimensions", &propose).await.0, 303);
+    let page = house.boss.get("/money/dimensions?kind=item").await.body;
+    assert!(page.contains("AREA=NORTH; PRODUCT=METAL"), "{page}");
+    let others = house.boss.get("/money/dimensions?kind=vendor").await.body;
+    assert!(!others.contains("PRODUCT=METAL"), "{others}");
+    let order = [
+        DAY,
+        ("kind", "purchase_order"),
+        ("no", "P-10"),
+        ("line", "10"),
+        ("item", "BOLT"),
+        ("location", "MAIN"),
+        ("bin", "A-02"),
+        ("unit_amount", "2"),
+        ("do", "post"),
+    ];
+    let receive = |quantity: &'static str| [&order[..], &[("handle", quantity)]].concat();
+    assert_eq!(act(&house, "document", &receive("1")).await.0, 303);
+    let said =
+        [("kind", "purchase_order"), ("no", "P-10"), ("line", ""), ("dimensions", "AREA=SOUTH")];
+    assert_eq!(act(&house, "document-dimensions", &said).await.0, 303);
+    let page = house.boss.get("/money/documents/purchase_order/P-10").await.body;
+    assert!(page.contains("AREA=SOUTH"), "{page}");
+    assert_eq!(act(&house, "document", &receive("2")).await.0, 303);
+    let rows = entries(&house).await;
+    let said: Vec<_> = rows[rows.len() - 2..]
+        .iter()
+        .map(|row| row["values"][0]["dimensions"].as_str().unwrap().to_owned())
+        .collect();
+    assert_eq!(said, ["AREA=NORTH; PRODUCT=METAL", "AREA=SOUTH; PRODUCT=METAL"]);
+    // Nothing filled in takes the proposal away; a code that is none is told.
+    assert_eq!(act(&house, "default-dimensions", &[("of", "item"), ("code", "BOLT")]).await.0, 303);
+    assert!(!house.boss.get("/money/dimensions").await.body.contains("PRODUCT=METAL"));
+    let unknown = [("of", "item"), ("code", "NO SUCH"), ("dimensions", "AREA=NORTH")];
+    assert!([404, 422].contains(&act(&house, "default-dimensions", &unknown).await.0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn applications_are_taken_apart_and_put_together_on_the_worksheet() {
     let house = traded().await;
     let page = house.boss.get("/money/worksheet?item=BOLT").await.body;
@@ -175,7 +290,7 @@ async fn a_line_in_boxes_stays_one_and_the_page_knows_its_place() {
     let received = entries(&house).await.pop().unwrap();
     assert_eq!(received["cost_expected"], "100", "two boxes at 50: {received}");
     let page = house.boss.get("/money/documents/purchase_order/P-8").await.body;
-    for hidden in ["name=\"unit\" value=\"BOX\"", "name=\"location\" value=\"MAIN\""] {
+    for hidden in ["name=\"unit-10\" value=\"BOX\"", "name=\"location-10\" value=\"MAIN\""] {
         assert!(page.contains(hidden), "{hidden}: {page}");
     }
 }

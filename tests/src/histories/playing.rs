@@ -535,28 +535,20 @@ fn journal(line: &Line, to: Option<usize>) -> Command {
         new_expiry: None,
     });
     let line = JournalLine {
-        dimensions: Dimensions::NONE,
-        new_dimensions: Dimensions::NONE,
-        line_type,
-        date: line.date,
-        document_no: String::new(),
-        item: word(ITEMS[line.item]),
-        variant: None,
         location: place(line.place),
-        bin: None,
         new_location: to.and_then(place),
-        new_bin: None,
-        unit: None,
-        quantity: pieces(line.quantity.abs()),
         tracking: tracking.into_iter().collect(),
-        unit_cost: None,
         amount: (inbound && line.applies_from == 0).then(|| amount(line.amount)),
-        unit_price: None,
         applies_to: number(line.applies_to),
         applies_from: number(line.applies_from),
         not_invoiced: !line.invoiced,
-        business_group: String::new(),
         order: line.order.map(|order| (OrderKind::Production, word(&format!("P{order}")))),
+        ..JournalLine::new(
+            line_type,
+            line.date,
+            word(ITEMS[line.item]),
+            pieces(line.quantity.abs()),
+        )
     };
     Command::PostItemJournal(PostItemJournal { lines: vec![line] })
 }

@@ -53,6 +53,21 @@ struct Waiting {
     is_taken: bool,
 }
 
+/// Slices of long work: the last two that were asked for.
+#[derive(Debug, Default)]
+struct Working {
+    last: Option<IntakeNo>,
+    before: Option<IntakeNo>,
+    /// A slice left more to do, and nothing that could have brought it was judged behind it.
+    goes_on: bool,
+}
+
+impl Working {
+    fn asked(&mut self, no: Option<IntakeNo>) {
+        self.before = std::mem::replace(&mut self.last, no);
+    }
+}
+
 pub(crate) struct Core {
     pub(crate) config: Config,
     pub(crate) pipeline: Pipeline,
@@ -84,8 +99,8 @@ pub(crate) struct Core {
     /// When imports that were given up are looked for next.
     pub(super) imports_due: ServerTime,
     commands: BTreeMap<IntakeNo, Waiting>,
-    /// The slice of long work that was asked for last.
-    working: Option<IntakeNo>,
+    /// Slices of long work that were asked for.
+    working: Working,
     /// Empty, but for a machine with that deliberate mistake.
     wall_clocks: bug::WallClocks,
     now: ServerTime,
@@ -116,7 +131,7 @@ impl Core {
             housekeeping_due: now,
             imports_due: now,
             commands: BTreeMap::new(),
-            working: None,
+            working: Working::default(),
             wall_clocks: bug::WallClocks::default(),
             now,
             actions: Vec::new(),
@@ -303,15 +318,34 @@ impl Core {
         }
     }
 
-    /// Asks for a slice of long work when some is waiting and the last slice is judged: one at a time,
-    /// behind the postings that came meanwhile.
+    /// Asks for a slice of long work when some is waiting and the last slice is judged: behind the
+    /// postings that came meanwhile.
     pub(super) fn ask_for_work(&mut self, store: &dyn Store, judge: &dyn Judge) {
         let judged = self.pipeline.judged_next();
-        if self.working.is_some_and(|asked| asked > judged) {
+        if self.working.last.is_some_and(|asked| asked > judged) {
             return;
         }
-        if let Some(raw) = self.view(store, |view| judge.work_command(view)) {
-            self.working = self.system_command(store, raw);
+        let goes_on = self.working.last == Some(judged);
+        self.ask_for_slice(store, judge, goes_on);
+    }
+
+    /// Asks for the slice after the one that can be judged now, so that it is durable when that is done:
+    /// one is judged while the one before it is written. Work of one slice needs none of this.
+    pub(super) fn ask_ahead(&mut self, store: &dyn Store, judge: &dyn Judge) {
+        let judged = self.pipeline.judged_next();
+        let is_next = |asked| judged < asked && asked <= self.pipeline.durable_intake();
+        let is_judged = self.working.before.is_none_or(|asked| asked <= judged);
+        if self.working.goes_on && is_judged && self.working.last.is_some_and(is_next) {
+            self.ask_for_slice(store, judge, true);
+        }
+    }
+
+    fn ask_for_slice(&mut self, store: &dyn Store, judge: &dyn Judge, goes_on: bool) {
+        let raw = self.view(store, |view| judge.work_command(view));
+        self.working.goes_on = goes_on && raw.is_some();
+        if let Some(raw) = raw {
+            let no = self.system_command(store, raw);
+            self.working.asked(no);
         }
     }
 

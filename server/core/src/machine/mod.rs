@@ -192,6 +192,7 @@ impl Machine {
             Event::Persisted { batch } => {
                 let durable = self.core.persisted(batch, store.cut());
                 self.after(store, durable);
+                self.core.ask_ahead(store, self.judge.as_ref());
             }
             Event::Command { token, command } => {
                 self.expecting.extend(MachineCommand::site_of_invitation(&command.raw));

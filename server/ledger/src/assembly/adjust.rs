@@ -178,7 +178,7 @@ fn invoice_output(
             cost_per_unit: UnitAmount::ZERO,
             applies_to: original,
             written: posting.written(),
-            ..revaluation
+            ..(*revaluation).clone()
         })?;
     }
     let value = ValueEntry {
@@ -192,7 +192,7 @@ fn invoice_output(
         cost_per_unit: UnitAmount::ZERO,
         expected: false,
         written: posting.written(),
-        ..first
+        ..(*first).clone()
     };
     posting.write_value(value).map(|_no| ())
 }
@@ -271,7 +271,7 @@ fn write_part(
         adjustment: true,
         applies_to: original,
         written: posting.written(),
-        ..first
+        ..(*first).clone()
     };
     posting.write_value(value).map(|_no| ())
 }

@@ -64,7 +64,7 @@ pub struct PostCapacity {
     /// How much, in minutes; for a subcontractor the pieces that he made.
     #[serde(default)]
     pub quantity: Quantity,
-    /// What a subcontractor charged, in all; none: at the cost of the center.
+    /// What a subcontractor charged, in all, without VAT; none: at the cost of the center.
     #[serde(default)]
     pub amount: Option<Money>,
     /// General business posting group: that of the vendor for a subcontractor.
@@ -84,7 +84,7 @@ pub struct ChargeCapacity {
     pub date: NaiveDate,
     /// The capacity ledger entry.
     pub capacity: EntryNo,
-    /// What it costs.
+    /// What it costs, without VAT.
     pub amount: Money,
     /// The number that the value entry shows.
     #[serde(default)]
@@ -162,8 +162,8 @@ pub(crate) fn use_capacity(
         .row::<Capacities>(&(used.kind.number(), used.code.clone()))
         .ok_or_else(|| not_found(&used.code))?;
     let cents = posting.cents();
-    let direct = if let Some(amount) = used.amount {
-        amount
+    let direct = if let Some(charged) = used.amount {
+        posting.with_vat(charged)?
     } else {
         let cost = fits(card.direct_unit_cost.times(used.quantity, cents))?;
         if used.quantity.is_positive() { cost.max(card.minimum_amount) } else { cost }
@@ -259,12 +259,13 @@ pub(crate) fn charge(posting: &mut Posting<'_, '_>, put: &ChargeCapacity) -> Res
         .next()
         .ok_or_else(|| not_found(&put.capacity))?;
     let dimension_set = dimension::with(posting, first.dimension_set, &put.dimensions)?;
+    let cost_actual = posting.with_vat(put.amount)?;
     posting.write_capacity_value(ValueEntry {
         dimension_set,
         posting_date: put.date,
         value_type: ValueType::DirectCost,
         invoiced_quantity: Quantity::ZERO,
-        cost_actual: put.amount,
+        cost_actual,
         charge: put.charge.clone(),
         document_no: put.document_no.clone(),
         business_group: put.business_group.clone(),
@@ -284,4 +285,66 @@ pub fn values_of(tables: &(impl Tables + ?Sized), capacity: EntryNo) -> Vec<(Ent
             tables.row::<ValueLedger>(&no).map(|row| (no, (*row).clone()))
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{ChargeCapacity, PostCapacity, PutCapacity};
+    use crate::books::{Books, day, m};
+    use crate::command::Command;
+    use crate::dimension::Dimensions;
+    use crate::money::{Money, UnitAmount};
+    use crate::schema::EntryNo;
+    use crate::schema::order::CapacityKind;
+    use crate::world::q;
+
+    fn work(quantity: &str, charged: Option<&str>) -> Command {
+        Command::PostCapacity(PostCapacity {
+            kind: CapacityKind::WorkCenter,
+            code: "PAINT".to_owned(),
+            order: "P1".try_into().unwrap(),
+            date: day("2020-01-02"),
+            quantity: q(quantity),
+            amount: charged.map(m),
+            business_group: String::new(),
+            dimensions: Dimensions::NONE,
+        })
+    }
+
+    #[test]
+    fn vat_on_what_a_subcontractor_charges_is_a_cost_where_the_setup_says_so() {
+        for (in_cost, wanted) in [(true, ["110", "11", "30"]), (false, ["100", "10", "30"])] {
+            let mut books = Books::new(|setup| {
+                setup.non_deductible_vat_in_cost = in_cost;
+                setup.vat_percent = q("25");
+                setup.non_deductible_vat_percent = q("40");
+            });
+            books.ok(&Command::PutCapacity(PutCapacity {
+                kind: CapacityKind::WorkCenter,
+                code: "PAINT".to_owned(),
+                name: String::new(),
+                direct_unit_cost: "3".parse().unwrap(),
+                indirect_cost_percent: q("0"),
+                overhead_rate: UnitAmount::ZERO,
+                minimum_amount: Money::ZERO,
+                product_group: String::new(),
+            }));
+            books.ok(&work("5", Some("100")));
+            books.ok(&Command::ChargeCapacity(ChargeCapacity {
+                charge: "FREIGHT".to_owned(),
+                date: day("2020-01-03"),
+                capacity: EntryNo(1),
+                amount: m("10"),
+                document_no: String::new(),
+                business_group: String::new(),
+                dimensions: Dimensions::NONE,
+            }));
+            // The house's own time is bought from nobody.
+            books.ok(&work("10", None));
+            let values = books.values();
+            let costs: Vec<_> =
+                values.iter().map(|(_no, value)| value.cost_actual.to_string()).collect();
+            assert_eq!(costs, wanted);
+        }
+    }
 }

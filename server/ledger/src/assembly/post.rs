@@ -187,7 +187,7 @@ fn overhead_of_output(posting: &mut Posting<'_, '_>, no: EntryNo, cost: Money) -
         cost_per_unit: crate::money::UnitAmount::ZERO,
         entry_quantity: Quantity::ZERO,
         invoiced_quantity: Quantity::ZERO,
-        ..first
+        ..(*first).clone()
     })?;
     Ok(())
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use protocol::quantity::Quantity;
 
-use crate::audit::{Findings, rows};
+use crate::audit::{Findings, rows, share};
 use crate::costing::average::pool_of;
 use crate::costing::{item_cost, method_of, rebuild, setup};
 use crate::key::KeyRange;
@@ -26,8 +26,8 @@ fn is_adjusted(tables: &(impl Tables + ?Sized), item: ItemId) -> bool {
         && !rebuild::is_waiting(tables)
 }
 
-/// A decrease that is used up and not valued by average costs what its sources gave it; nobody takes its
-/// cost from what it supplies.
+/// A decrease that is used up and not valued by average costs what its sources gave it, and that is its
+/// shares of them, worked out anew; nobody takes its cost from what it supplies.
 pub(crate) fn check_entry(tables: &(impl Tables + ?Sized), no: EntryNo, findings: &mut Findings) {
     let (Some(entry), Some(state)) =
         (tables.row::<ItemLedger>(&no), tables.row::<ItemLedgerStates>(&no))
@@ -59,6 +59,13 @@ pub(crate) fn check_entry(tables: &(impl Tables + ?Sized), no: EntryNo, findings
     let cost = total(&state);
     findings.unless(cost == Some(given), "C6", || {
         format!("entry {no} costs {cost:?}, its sources gave {given}")
+    });
+    // Shares of figures that are too wide for 128 bits are not worked out twice.
+    let Some((due, valued)) = share::of_decrease(tables, no).zip(share::cost_of(tables, no)) else {
+        return;
+    };
+    findings.unless(due.checked_add(valued) == Some(0), "C6", || {
+        format!("entry {no} costs {valued}, its shares are {due} (in hundred-thousandths)")
     });
 }
 

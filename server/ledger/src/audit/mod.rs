@@ -9,7 +9,7 @@
 //! be asked after every posting of a long run.
 //!
 //! Order of reading: this file, [`entries`] (ledgers), [`stock`] (what lies where), [`line`] (counts), [`money`] (value
-//! entries, sums, the general ledger), [`cost`] (what follows once an item is adjusted),
+//! entries, sums, the general ledger), [`cost`] (what follows once an item is adjusted), [`share`] (shares anew),
 //! [`questions`] (cases, tasks, outcomes).
 
 mod cost;
@@ -17,6 +17,7 @@ mod entries;
 mod line;
 mod money;
 mod questions;
+mod share;
 mod stock;
 
 use std::fmt;

@@ -154,6 +154,37 @@ pub struct JournalLine {
     pub new_dimensions: Dimensions,
 }
 
+impl JournalLine {
+    /// A line of which nothing else is said: in base units, at the blank location, at the cost and price of
+    /// the card, applied by the costing method.
+    pub fn new(line_type: JournalType, date: NaiveDate, item: ItemNo, quantity: Quantity) -> Self {
+        Self {
+            line_type,
+            date,
+            document_no: String::new(),
+            item,
+            variant: None,
+            location: None,
+            bin: None,
+            new_location: None,
+            new_bin: None,
+            unit: None,
+            quantity,
+            tracking: Vec::new(),
+            unit_cost: None,
+            amount: None,
+            unit_price: None,
+            applies_to: EntryNo(0),
+            applies_from: EntryNo(0),
+            not_invoiced: false,
+            business_group: String::new(),
+            order: None,
+            dimensions: Dimensions::NONE,
+            new_dimensions: Dimensions::NONE,
+        }
+    }
+}
+
 /// Posts lines of the item journal, all or none.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PostItemJournal {

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
+use std::sync::Arc;
 
 use chrono::NaiveDate;
 use protocol::quantity::Quantity;
@@ -25,6 +26,13 @@ use crate::tables::Read as _;
 /// Applications that one step works on.
 const STEP: usize = 200;
 
+/// What of an increase is shared out over what was taken from it.
+struct Layer {
+    base: Money,
+    quantity: Quantity,
+    revaluations: Vec<(EntryNo, Arc<ValueEntry>)>,
+}
+
 /// Works on the first thing that is to be adjusted about `item`; answers whether there was one. With
 /// `until`, only average periods that end by then.
 ///
@@ -37,8 +45,15 @@ pub(crate) fn step(
     until: Option<NaiveDate>,
 ) -> Result<bool, Stop> {
     posting.round = 0;
-    let range = KeyRange::prefix(&(item,));
-    if let Some(((_item, number, entry), done)) = posting.draft.first::<AdjustmentMarks>(&range) {
+    // What is worked off is not passed again: marks come one after the other, and a slice holds hundreds.
+    let range = match posting.marks_from.filter(|from| from.0 == item) {
+        Some(from) => KeyRange::prefix_from(&(item,), &from),
+        None => KeyRange::prefix(&(item,)),
+    };
+    let first = posting.draft.first::<AdjustmentMarks>(&range);
+    let beyond = (item, u8::MAX, EntryNo(u64::MAX));
+    posting.marks_from = Some(first.as_ref().map_or(beyond, |(key, _done)| *key));
+    if let Some(((_item, number, entry), done)) = first {
         match Mark::from_number(number) {
             Some(Mark::Increase) => increase_changed(posting, item, entry, *done)?,
             Some(Mark::Decrease) => {
@@ -86,18 +101,26 @@ fn increase_changed(
         ControlFlow::Continue(())
     });
     let more = (found.len() > STEP).then(|| found.pop()).flatten();
+    let layer = posting.layer_of(increase);
+    let mut given = Money::ZERO;
     for (decrease, no) in &found {
         let Some(row) = posting.draft.row::<Applications>(no) else { continue };
         let by_quantity = row.entry == *decrease && !row.cost_application && !row.without_cost;
         if !by_quantity || (average && !is_fixed(posting, &row)) {
             continue;
         }
-        let cost = posting.share_of_increase(increase, *decrease, row.quantity.abs())?;
+        let cost = posting.share_of_layer(&layer, *decrease, row.quantity.abs())?;
         if cost != row.cost {
-            posting.carry_cost(*no, &row, cost)?;
+            let change = minus(cost, row.cost)?;
+            posting.draft.put::<Applications>(no, ItemApplication { cost, ..(*row).clone() });
+            posting.took(*decrease, change)?;
+            given = plus(given, change)?;
             // It follows when all its sources are known: one entry for what they change together.
             posting.mark(item, Mark::Decrease, *decrease);
         }
+    }
+    if !given.is_zero() {
+        posting.gave(increase, given)?;
     }
     if let (Some(_next), Some((last, _no))) = (more, found.last()) {
         let key = (item, Mark::Increase.number(), increase);
@@ -175,8 +198,8 @@ pub(crate) fn write_rounding(
         valued_quantity: Quantity::ZERO,
         cost_actual: amount,
         adjustment: true,
-        business_group: last.business_group,
-        document_no: last.document_no,
+        business_group: last.business_group.clone(),
+        document_no: last.document_no.clone(),
         dimension_set: last.dimension_set,
         ..template
     };
@@ -199,7 +222,7 @@ fn applications_of(posting: &Posting<'_, '_>, increase: EntryNo) -> Quantity {
 }
 
 /// The last value entry that invoiced something of the entry.
-pub(crate) fn last_invoice(posting: &Posting<'_, '_>, no: EntryNo) -> Option<ValueEntry> {
+pub(crate) fn last_invoice(posting: &Posting<'_, '_>, no: EntryNo) -> Option<Arc<ValueEntry>> {
     values_of(&*posting.draft, no)
         .into_iter()
         .map(|(_no, value)| value)
@@ -241,7 +264,7 @@ impl Posting<'_, '_> {
             self.share(delta, state.invoiced, entry.quantity)?
         };
         let expected = minus(delta, actual)?;
-        let originals: Vec<(EntryNo, ValueEntry)> = values_of(&*self.draft, no)
+        let originals: Vec<(EntryNo, Arc<ValueEntry>)> = values_of(&*self.draft, no)
             .into_iter()
             .filter(|(_no, value)| {
                 value.value_type == ValueType::DirectCost
@@ -264,7 +287,7 @@ impl Posting<'_, '_> {
     /// (COSTING 8.4).
     fn adjust_invoiced(
         &mut self,
-        originals: &[(EntryNo, ValueEntry)],
+        originals: &[(EntryNo, Arc<ValueEntry>)],
         invoiced: Quantity,
         actual: Money,
     ) -> Result<(), Stop> {
@@ -344,7 +367,7 @@ impl Posting<'_, '_> {
         }
         if matches!(entry.entry_type, EntryType::Consumption | EntryType::AssemblyConsumption)
             && let Some(order) =
-                values_of(&*self.draft, no).into_iter().find_map(|(_no, value)| value.order)
+                values_of(&*self.draft, no).into_iter().find_map(|(_no, value)| value.order.clone())
         {
             self.mark_order(&order);
         }
@@ -381,18 +404,6 @@ impl Posting<'_, '_> {
         Ok(sum)
     }
 
-    /// Writes what an application carries; the sums on both sides follow.
-    pub(crate) fn carry_cost(
-        &mut self,
-        no: EntryNo,
-        row: &ItemApplication,
-        cost: Money,
-    ) -> Result<(), Stop> {
-        let change = minus(cost, row.cost)?;
-        self.draft.put::<Applications>(&no, ItemApplication { cost, ..row.clone() });
-        self.add_applied((row.inbound, row.outbound), change, row.without_cost)
-    }
-
     /// Adds to what an increase gave out and a decrease took along.
     pub(crate) fn add_applied(
         &mut self,
@@ -400,15 +411,28 @@ impl Posting<'_, '_> {
         change: Money,
         without_cost: bool,
     ) -> Result<(), Stop> {
+        self.took(decrease, change)?;
+        if !without_cost {
+            return self.gave(increase, change);
+        }
+        let mut state = self.state(increase);
+        state.cost.closed_without_cost = true;
+        self.draft.put::<ItemLedgerStates>(&increase, state);
+        Ok(())
+    }
+
+    /// A decrease took so much more along.
+    fn took(&mut self, decrease: EntryNo, change: Money) -> Result<(), Stop> {
         let mut state = self.state(decrease);
         state.cost.applied = plus(state.cost.applied, change)?;
         self.draft.put::<ItemLedgerStates>(&decrease, state);
+        Ok(())
+    }
+
+    /// An increase gave so much more out.
+    fn gave(&mut self, increase: EntryNo, change: Money) -> Result<(), Stop> {
         let mut state = self.state(increase);
-        if without_cost {
-            state.cost.closed_without_cost = true;
-        } else {
-            state.cost.applied = plus(state.cost.applied, change)?;
-        }
+        state.cost.applied = plus(state.cost.applied, change)?;
         self.draft.put::<ItemLedgerStates>(&increase, state);
         Ok(())
     }
@@ -421,16 +445,33 @@ impl Posting<'_, '_> {
         decrease: EntryNo,
         quantity: Quantity,
     ) -> Result<Money, Stop> {
-        let entry = self.entry(increase);
-        let state = self.state(increase);
-        if state.cost.revaluation_count == 0 {
-            return self.share(state.cost.base, quantity, entry.quantity);
+        let layer = self.layer_of(increase);
+        self.share_of_layer(&layer, decrease, quantity)
+    }
+
+    /// What of an increase is shared out.
+    fn layer_of(&self, increase: EntryNo) -> Layer {
+        let cost = self.state(increase).cost;
+        let mut revaluations = Vec::new();
+        if cost.revaluation_count != 0 {
+            revaluations = values_of(&*self.draft, increase);
+            revaluations.retain(|(_no, value)| value.value_type == ValueType::Revaluation);
         }
-        let mut parts = vec![(state.cost.base, entry.quantity)];
-        for (no, value) in values_of(&*self.draft, increase) {
-            if value.value_type == ValueType::Revaluation
-                && self.is_affected(decrease, (no, &value))
-            {
+        Layer { base: cost.base, quantity: self.entry(increase).quantity, revaluations }
+    }
+
+    fn share_of_layer(
+        &self,
+        layer: &Layer,
+        decrease: EntryNo,
+        quantity: Quantity,
+    ) -> Result<Money, Stop> {
+        if layer.revaluations.is_empty() {
+            return self.share(layer.base, quantity, layer.quantity);
+        }
+        let mut parts = vec![(layer.base, layer.quantity)];
+        for (no, value) in &layer.revaluations {
+            if self.is_affected(decrease, (*no, value)) {
                 parts.push((plus(value.cost_actual, value.cost_expected)?, value.valued_quantity));
             }
         }

@@ -72,8 +72,8 @@ impl Posting<'_, '_> {
         }
         let mut value = self.value_template(no, &entry, ValueType::DirectCost);
         if let Some((_no, first)) = values_of(&*self.draft, no).into_iter().next() {
-            value.business_group = first.business_group;
-            value.document_no = first.document_no;
+            value.business_group.clone_from(&first.business_group);
+            value.document_no.clone_from(&first.document_no);
         }
         value.valued_quantity = open;
         value.invoiced_quantity = open;

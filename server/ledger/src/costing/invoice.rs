@@ -1,5 +1,7 @@
 //! Invoices of what was received or shipped before (COSTING 6.3).
 
+use std::sync::Arc;
+
 use chrono::NaiveDate;
 use protocol::code::Code;
 use protocol::outcome::Reason;
@@ -50,7 +52,7 @@ impl Posting<'_, '_> {
     ///
     /// `qty_exceeds_outstanding` beyond what is not invoiced; [`Stop::Overflow`].
     pub fn invoice(&mut self, invoice: &InvoiceOf) -> Result<(), Stop> {
-        let mut entry = self.entry(invoice.entry);
+        let mut entry = (*self.entry(invoice.entry)).clone();
         entry.dimension_set = dimension::with(self, entry.dimension_set, &invoice.dimensions)?;
         let state = self.state(invoice.entry);
         let inbound = entry.quantity.is_positive();
@@ -119,7 +121,7 @@ impl Posting<'_, '_> {
         completes: bool,
     ) -> Result<(), Stop> {
         let entry = self.entry(invoice.entry);
-        let rows: Vec<(EntryNo, ValueEntry)> = values_of(&*self.draft, invoice.entry)
+        let rows: Vec<(EntryNo, Arc<ValueEntry>)> = values_of(&*self.draft, invoice.entry)
             .into_iter()
             .filter(|(_no, value)| value.value_type == ValueType::Revaluation)
             .collect();

@@ -56,7 +56,10 @@ pub fn unadjusted_until(tables: &(impl Tables + ?Sized), date: NaiveDate) -> Opt
 impl Posting<'_, '_> {
     /// Marks an entry for adjustment; work on it begins anew.
     pub(crate) fn mark(&mut self, item: ItemId, mark: Mark, entry: EntryNo) {
-        self.draft.put::<AdjustmentMarks>(&(item, mark.number(), entry), EntryNo(0));
+        let key = (item, mark.number(), entry);
+        self.draft.put::<AdjustmentMarks>(&key, EntryNo(0));
+        self.marks_from =
+            self.marks_from.map(|from| if from.0 == item { from.min(key) } else { from });
         self.mark_item(item);
     }
 
@@ -67,6 +70,7 @@ impl Posting<'_, '_> {
             self.draft.delete::<RefusedOrders>(&key);
         }
         self.draft.put::<OrderMarks>(&key, ());
+        self.jobs_changed = true;
     }
 
     /// Orders whose adjustment was refused are tried again.
@@ -74,6 +78,7 @@ impl Posting<'_, '_> {
         for (key, _code) in self.draft.list::<RefusedOrders>(&KeyRange::all()) {
             self.draft.delete::<RefusedOrders>(&key);
         }
+        self.jobs_changed = true;
     }
 
     /// The item is among those that are not adjusted.
@@ -157,6 +162,7 @@ impl Posting<'_, '_> {
         let key = (item_cost(&*self.draft, item).level, item);
         if !self.draft.has::<AdjustmentQueue>(&key) {
             self.draft.put::<AdjustmentQueue>(&key, self.act.operator.clone());
+            self.jobs_changed = true;
         }
     }
 

@@ -1,5 +1,7 @@
 //! Value entries: the one place that writes them, and what follows each of them at once.
 
+use std::sync::Arc;
+
 use chrono::NaiveDate;
 use protocol::quantity::Quantity;
 
@@ -19,13 +21,14 @@ use crate::tables::{Read as _, Tables};
 use crate::valuation::sums;
 
 /// The value entries of an item ledger entry, in order. As many as were written for it.
-pub fn values_of(tables: &(impl Tables + ?Sized), entry: EntryNo) -> Vec<(EntryNo, ValueEntry)> {
+pub fn values_of(
+    tables: &(impl Tables + ?Sized),
+    entry: EntryNo,
+) -> Vec<(EntryNo, Arc<ValueEntry>)> {
     tables
         .list::<ValuesByEntry>(&KeyRange::prefix(&(entry,)))
         .into_iter()
-        .filter_map(|((_entry, no), _row)| {
-            tables.row::<ValueLedger>(&no).map(|row| (no, (*row).clone()))
-        })
+        .filter_map(|((_entry, no), _row)| Some((no, tables.row::<ValueLedger>(&no)?)))
         .collect()
 }
 

@@ -123,21 +123,28 @@ fn slice(posting: &mut Posting<'_, '_>, limit: u64, asked: bool) -> Result<(), S
     let begun = posting.draft.spent();
     let used = |posting: &Posting<'_, '_>| posting.draft.spent().saturating_sub(begun);
     posting.lists_missing = !asked;
+    let mut begun_job = None;
     while used(posting) < limit {
-        if rebuild::step(posting)? {
-            continue;
-        }
-        let Some(job) = next_job(posting) else {
-            if batch::step(posting)? {
+        // A job goes on without being looked up again, unless something was queued that may come first.
+        let same = begun_job.take().filter(|_job| !posting.jobs_changed);
+        let job = if let Some(job) = same {
+            job
+        } else {
+            posting.jobs_changed = false;
+            if rebuild::step(posting)? {
                 continue;
             }
-            break;
+            match next_job(posting) {
+                Some(job) => job,
+                None if batch::step(posting)? => continue,
+                None => break,
+            }
         };
         let before = (posting.draft.savepoint(), posting.gl_register);
         posting.act.operator.clone_from(&job.operator);
         posting.adjusting = job.follows;
         match work_one(posting, &job) {
-            Ok(()) => {}
+            Ok(more) => begun_job = more.then_some(job),
             Err(stop) if asked => return Err(stop),
             Err(stop) => {
                 let reason = match stop {
@@ -148,6 +155,7 @@ fn slice(posting: &mut Posting<'_, '_>, limit: u64, asked: bool) -> Result<(), S
                 };
                 posting.draft.restore(before.0);
                 posting.gl_register = before.1;
+                posting.marks_from = None;
                 give_up(posting, &job, &reason);
             }
         }
@@ -217,14 +225,16 @@ fn next_job(posting: &Posting<'_, '_>) -> Option<Job> {
     Some(job(next.map_or(What::EndOfRun, |(level, item)| What::Item(level, item))))
 }
 
-fn work_one(posting: &mut Posting<'_, '_>, job: &Job) -> Result<(), Stop> {
+/// Does a step of a job; answers whether more of the same job is left.
+fn work_one(posting: &mut Posting<'_, '_>, job: &Job) -> Result<bool, Stop> {
     let values = posting.values.len();
+    let mut goes_on = false;
     match &job.what {
         What::Item(level, item) => {
             let excluded =
                 job.run.is_some() && item_cost(&*posting.draft, *item).excluded_from_adjustment;
-            let more = !excluded && adjust::step(posting, *item, job.until)?;
-            if !more {
+            goes_on = !excluded && adjust::step(posting, *item, job.until)?;
+            if !goes_on {
                 if !excluded {
                     posting.item_is_adjusted(*item, job.until);
                     posting.refresh_unit_cost(*item)?;
@@ -253,7 +263,7 @@ fn work_one(posting: &mut Posting<'_, '_>, job: &Job) -> Result<(), Stop> {
             .draft
             .put::<AdjustmentRuns>(&no, AdjustmentRun { written_entries, ..(*row).clone() });
     }
-    Ok(())
+    Ok(goes_on)
 }
 
 fn item_done(posting: &mut Posting<'_, '_>, run: Option<u64>, (level, item): (u16, ItemId)) {

@@ -289,7 +289,7 @@ fn is_unused(posting: &Posting<'_, '_>) -> bool {
 
 /// The entry that a line takes back: the one it corrects, whose cost it brings back, or the purchase
 /// that goes back to its vendor.
-fn taken_back(posting: &Posting<'_, '_>, line: &EntryLine) -> Option<ItemLedgerEntry> {
+fn taken_back(posting: &Posting<'_, '_>, line: &EntryLine) -> Option<Arc<ItemLedgerEntry>> {
     let named = if line.applies_from == EntryNo(0) { line.applies_to } else { line.applies_from };
     if named == EntryNo(0) {
         return None;

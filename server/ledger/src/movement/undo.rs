@@ -204,7 +204,7 @@ fn counter_entry(
         key,
         delta: entry.quantity.negated(),
         order: entry.order,
-        document: entry.document,
+        document: entry.document.clone(),
         applies_to: if incoming { no } else { EntryNo(0) },
         applies_from: if incoming { EntryNo(0) } else { no },
         correction: true,

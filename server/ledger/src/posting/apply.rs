@@ -5,6 +5,7 @@
 
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
+use std::sync::Arc;
 
 use chrono::NaiveDate;
 use protocol::code::Code;
@@ -619,10 +620,9 @@ impl Posting<'_, '_> {
         found
     }
 
-    pub(crate) fn entry(&self, no: EntryNo) -> ItemLedgerEntry {
+    pub(crate) fn entry(&self, no: EntryNo) -> Arc<ItemLedgerEntry> {
         let entry = self.draft.row::<ItemLedger>(&no);
-        (*entry.expect("applications and indices name entries that exist, and none is deleted"))
-            .clone()
+        entry.expect("applications and indices name entries that exist, and none is deleted")
     }
 
     pub(crate) fn state(&self, no: EntryNo) -> ItemLedgerState {

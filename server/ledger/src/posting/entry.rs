@@ -224,7 +224,7 @@ impl Posting<'_, '_> {
         if !matches!(entry.entry_type, EntryType::Purchase | EntryType::Sale) {
             return;
         }
-        let Some((kind, document, line)) = entry.document else { return };
+        let Some((kind, document, line)) = entry.document.clone() else { return };
         let key = (kind, document, line, no);
         if self.state(no).invoiced != entry.quantity {
             self.draft.put::<Uninvoiced>(&key, ());

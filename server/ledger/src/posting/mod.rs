@@ -240,6 +240,10 @@ pub struct Posting<'d, 't> {
     pub(crate) adjusting: bool,
     /// Over how many average pools the change that is being worked on came.
     pub(crate) round: u16,
+    /// No mark for adjustment of this item lies before this one: where the next is looked for.
+    pub(crate) marks_from: Option<(ItemId, u8, EntryNo)>,
+    /// Something was queued that may come before the job that is worked on.
+    pub(crate) jobs_changed: bool,
     /// Stock keys that it changed, with what lay there before: looked at once, at the end, for what
     /// went below zero.
     pub(crate) touched: BTreeMap<StockKey, Quantity>,
@@ -273,6 +277,8 @@ impl<'d, 't> Posting<'d, 't> {
             values: Vec::new(),
             adjusting: false,
             round: 0,
+            marks_from: None,
+            jobs_changed: false,
             touched: BTreeMap::new(),
             register: None,
             walked: 0,

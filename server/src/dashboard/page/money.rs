@@ -2,10 +2,12 @@
 //! general ledger, periods, runs of cost adjustment. Every figure leads to what it is made of.
 //!
 //! For accountants, auditors and administrators of the whole company. Order of reading: this file,
-//! [`value`], [`report`], [`books`], [`desk`].
+//! [`value`], [`report`], [`books`], [`desk`], [`paper`], [`dimension`].
 
 pub mod books;
 pub mod desk;
+pub mod dimension;
+pub mod paper;
 pub mod report;
 pub mod value;
 
@@ -55,6 +57,8 @@ pub enum MoneyPage {
     Document(String, String),
     /// Who supplied whom, to be taken apart and put together.
     Worksheet,
+    /// What entries of master records are proposed.
+    Dimensions,
 }
 
 impl MoneyPage {
@@ -75,6 +79,7 @@ impl MoneyPage {
             ["documents"] => Self::Documents,
             ["documents", kind, no] => Self::Document((*kind).to_owned(), (*no).to_owned()),
             ["worksheet"] => Self::Worksheet,
+            ["dimensions"] => Self::Dimensions,
             _ => return None,
         })
     }
@@ -102,9 +107,10 @@ impl MoneyPage {
             Self::Run(no) => books::run_page(view, context, (*no, query)),
             Self::Journals => desk::journals_page(context),
             Self::Revaluation => desk::revaluation_page(view, context, query),
-            Self::Documents => desk::documents_page(view, context, query),
-            Self::Document(kind, no) => desk::document_page(view, context, (kind, no)),
+            Self::Documents => paper::documents_page(view, context, query),
+            Self::Document(kind, no) => paper::document_page(view, context, (kind, no, query)),
             Self::Worksheet => desk::worksheet_page(view, context, query),
+            Self::Dimensions => dimension::page(view, context, query),
         }
     }
 }
@@ -140,6 +146,7 @@ pub(super) fn tabs(context: &PageContext, here: &str) -> Markup {
                 ("revaluation", "money-revaluation"),
                 ("documents", "documents-title"),
                 ("worksheet", "money-worksheet"),
+                ("dimensions", "money-default-dimensions"),
             ] {
                 a href={ "/money/" (name) } aria-current=[(name == here).then_some("page")] {
                     (context.t(key))

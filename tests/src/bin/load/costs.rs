@@ -119,28 +119,15 @@ fn line(
         _ => None,
     };
     Ok(JournalLine {
-        line_type,
-        date,
-        document_no: String::new(),
-        item: company::item(n),
-        variant: None,
         location: Some(place.location),
         bin: place.bin,
-        new_location: None,
-        new_bin: None,
-        unit: None,
-        quantity: Quantity::whole(i32::try_from(quantity)?),
-        tracking: Vec::new(),
-        unit_cost: None,
         amount,
-        unit_price: None,
-        applies_to: EntryNo(0),
-        applies_from: EntryNo(0),
-        not_invoiced: false,
-        business_group: String::new(),
-        order: None,
-        dimensions: Dimensions::default(),
-        new_dimensions: Dimensions::default(),
+        ..JournalLine::new(
+            line_type,
+            date,
+            company::item(n),
+            Quantity::whole(i32::try_from(quantity)?),
+        )
     })
 }
 

@@ -198,19 +198,10 @@ impl Play {
         let card = self.cards.get(&post.item).cloned();
         let tracking = self.numbers(step, post, card.as_ref())?;
         let line = JournalLine {
-            dimensions: Dimensions::NONE,
-            new_dimensions: Dimensions::NONE,
-            line_type: line_type(post.kind),
-            date: post.date,
             document_no: format!("D{}", step.step.0),
-            item: code(&post.item)?,
             variant: money::optional(post.variant.as_deref())?,
             location: money::location(post.location.as_deref())?,
-            bin: None,
             new_location: money::location(post.new_location.as_deref())?,
-            new_bin: None,
-            unit: None,
-            quantity: money::quantity(post.quantity)?,
             tracking,
             unit_cost: post.unit_cost.map(money::unit_amount).transpose()?,
             amount: post.amount.map(money::money).transpose()?,
@@ -223,6 +214,12 @@ impl Play {
                 Some(order) => Some((OrderKind::Production, code(order)?)),
                 None => None,
             },
+            ..JournalLine::new(
+                line_type(post.kind),
+                post.date,
+                code(&post.item)?,
+                money::quantity(post.quantity)?,
+            )
         };
         let command = Command::PostItemJournal(PostItemJournal { lines: vec![line] });
         self.company.ask(&command)?;

@@ -255,28 +255,24 @@ impl Play {
         let kind = if qty.0.is_sign_negative() { opposite(kind) } else { kind };
         let increase = kind.is_inbound();
         let put = JournalLine {
-            dimensions: Dimensions::NONE,
-            new_dimensions: Dimensions::NONE,
-            line_type: kind,
-            date: date_of(line.date)?,
             document_no: step.id.clone(),
-            item: code(&line.item)?,
             variant: money::optional(line.variant.as_deref())?,
             location: money::location(line.location.as_deref())?,
             bin: money::optional(line.bin.as_deref())?,
-            new_location: None,
-            new_bin: None,
             unit: money::optional(line.uom.as_deref())?,
-            quantity: money::quantity(Dec(qty.0.abs()))?,
             tracking: trackings(&line.tracking)?,
             unit_cost: line.unit_cost.filter(|_| increase).map(money::unit_amount).transpose()?,
             amount: line.amount.filter(|_| increase).map(money::money).transpose()?,
             unit_price: line.unit_price.map(money::unit_amount).transpose()?,
             applies_to: self.entry(line.applies_to_ile)?,
             applies_from: self.entry(line.applies_from_ile)?,
-            not_invoiced: false,
             business_group: ledgers::BUSINESS.to_owned(),
-            order: None,
+            ..JournalLine::new(
+                kind,
+                date_of(line.date)?,
+                code(&line.item)?,
+                money::quantity(Dec(qty.0.abs()))?,
+            )
         };
         self.company.ask(&Command::PostItemJournal(PostItemJournal { lines: vec![put] }))?;
         Ok(())
@@ -286,28 +282,23 @@ impl Play {
         let new_location = line.new_location.as_deref().or(line.location.as_deref());
         let new_bin = line.new_bin.as_deref().or(line.bin.as_deref());
         let put = JournalLine {
-            dimensions: Dimensions::NONE,
-            new_dimensions: Dimensions::NONE,
-            line_type: JournalType::Transfer,
-            date: date_of(line.date)?,
             document_no: step.id.clone(),
-            item: code(&line.item)?,
             variant: money::optional(line.variant.as_deref())?,
             location: money::location(line.location.as_deref())?,
             bin: money::optional(line.bin.as_deref())?,
             new_location: money::location(new_location)?,
             new_bin: money::optional(new_bin)?,
             unit: money::optional(line.uom.as_deref())?,
-            quantity: money::quantity(required(line.qty, "qty")?)?,
             tracking: trackings(&line.tracking)?,
-            unit_cost: None,
-            amount: None,
-            unit_price: None,
             applies_to: self.entry(line.applies_to_ile)?,
             applies_from: self.entry(line.applies_from_ile)?,
-            not_invoiced: false,
             business_group: ledgers::BUSINESS.to_owned(),
-            order: None,
+            ..JournalLine::new(
+                JournalType::Transfer,
+                date_of(line.date)?,
+                code(&line.item)?,
+                money::quantity(required(line.qty, "qty")?)?,
+            )
         };
         self.company.ask(&Command::PostItemJournal(PostItemJournal { lines: vec![put] }))?;
         Ok(())

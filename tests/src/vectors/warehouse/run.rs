@@ -298,28 +298,14 @@ impl Play {
         let bin = text(row, "bin").or_else(|| text(row, "from_bin"));
         let new_bin = text(row, "to_bin").or_else(|| text(row, "new_bin")).or(bin);
         Ok(JournalLine {
-            dimensions: Dimensions::NONE,
-            new_dimensions: Dimensions::NONE,
-            line_type: kind,
-            date: self.today,
-            document_no: String::new(),
-            item: code(needed(text(row, "item"), "item")?)?,
             variant: optional(text(row, "variant"))?,
             location: location(here)?,
             bin: optional(bin)?,
             new_location: location(text(row, "new_location").or(here).filter(|_| transfer))?,
             new_bin: optional(new_bin.filter(|_| transfer))?,
             unit: optional(text(row, "uom"))?,
-            quantity: amount,
             tracking: tracked.transpose()?.into_iter().collect(),
-            unit_cost: None,
-            amount: None,
-            unit_price: None,
-            applies_to: EntryNo(0),
-            applies_from: EntryNo(0),
-            not_invoiced: false,
-            business_group: String::new(),
-            order: None,
+            ..JournalLine::new(kind, self.today, code(needed(text(row, "item"), "item")?)?, amount)
         })
     }
 

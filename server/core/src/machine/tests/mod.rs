@@ -9,4 +9,5 @@ mod fault;
 mod orders;
 mod replica;
 mod restore;
+mod slices;
 pub(crate) mod world;

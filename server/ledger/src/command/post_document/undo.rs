@@ -65,7 +65,7 @@ pub(crate) fn undo_entry(posting: &mut Posting<'_, '_>, put: &UndoEntry) -> Resu
     }
     undo_one(posting, put.entry, put.date)?;
     let entry = posting.entry(put.entry);
-    if let Some((kind, no, line)) = entry.document {
+    if let Some((kind, no, line)) = entry.document.clone() {
         posting.add_to_line(
             &(kind, no),
             line,

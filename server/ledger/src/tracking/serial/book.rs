@@ -52,7 +52,7 @@ pub(super) fn counter(
         key,
         delta: own.quantity.negated(),
         order,
-        document: own.document,
+        document: own.document.clone(),
         applies_to: if incoming { entry } else { EntryNo(0) },
         applies_from: if incoming { EntryNo(0) } else { entry },
         correction: true,

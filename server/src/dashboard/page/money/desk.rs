@@ -1,6 +1,5 @@
-//! What a desk posts of the money side: the item journal with its reclassification, the revaluation
-//! journal, purchase and sales documents; and the application worksheet. Each form can be looked at
-//! before it is posted.
+//! What a desk posts of the money side beside documents: the item journal with its reclassification, the
+//! revaluation journal; and the application worksheet. Each form can be looked at before it is posted.
 
 use ledger::costing::proposal;
 use ledger::costing::revalue::{CalculateInventoryValue, CalculatedLine, RevaluePer};
@@ -8,14 +7,11 @@ use ledger::key::KeyRange;
 use ledger::lookup;
 use ledger::posting::Stop;
 use ledger::schema::EntryNo;
-use ledger::schema::document::{DocumentLine, DocumentLines, Documents};
 use ledger::schema::entry::{ItemLedger, ItemLedgerByItem};
 use ledger::schema::item::CostingMethod;
-use ledger::schema::posted::{LineTerms, LinesTerms};
 use ledger::tables::{Read as _, Tables};
 use maud::{Markup, html};
-use protocol::operation::DocumentKind;
-use protocol::words::{DocumentNo, ItemNo};
+use protocol::words::ItemNo;
 
 use super::{
     amount, day, field_of, files, form, next, nothing, paged, table, tabs, text, to_entry, to_item,
@@ -24,27 +20,18 @@ use super::{
 use crate::dashboard::context::PageContext;
 use crate::dashboard::format;
 use crate::dashboard::names;
-use crate::dashboard::page::documents::kind_text;
 use crate::dashboard::page::{Missing, Page, PageResult, Section};
 use crate::dashboard::part::{self, Tone, code};
 use crate::dashboard::preview::MoneyPreview;
-use crate::dashboard::query::{Query, encoded};
+use crate::dashboard::query::Query;
 use crate::view::money::run::{applications, unapplied};
 use crate::view::page::{PageQuery, ROWS_MAX};
-
-/// Kinds of documents that are posted with their value; returns are credit memos.
-pub const POSTED_KINDS: [DocumentKind; 4] = [
-    DocumentKind::PurchaseOrder,
-    DocumentKind::SalesOrder,
-    DocumentKind::PurchaseReturnOrder,
-    DocumentKind::SalesReturnOrder,
-];
 
 /// Applications of an entry that the worksheet lists at most.
 const APPLICATIONS: PageQuery = PageQuery { limit: Some(50), after: None };
 
 /// A choice of a form: words and their texts.
-fn choice(
+pub(super) fn choice(
     context: &PageContext,
     form: &str,
     (name, label): (&str, &str),
@@ -62,7 +49,7 @@ fn choice(
 }
 
 /// The day for the accounts: today unless somebody says otherwise.
-fn posting_date(context: &PageContext, form: &str) -> Markup {
+pub(super) fn posting_date(context: &PageContext, form: &str) -> Markup {
     let id = format!("{form}-date");
     html! {
         div class="field" {
@@ -73,7 +60,7 @@ fn posting_date(context: &PageContext, form: &str) -> Markup {
 }
 
 /// A form that is posted, or only looked at.
-fn posting_form(context: &PageContext, action: &str, fields: &Markup) -> Markup {
+pub(super) fn posting_form(context: &PageContext, action: &str, fields: &Markup) -> Markup {
     html! {
         form method="post" action={ "/money/act/" (action) } class="filters" {
             (fields)
@@ -217,212 +204,6 @@ fn proposed(
             (context.t("money-value")) " " (amount(context, line.value))
         }
         @if context.may_account() { (posting_form(context, "revalue", &fields)) }
-    }
-}
-
-/// Purchase and sales documents and credit memos.
-pub fn documents_page(view: &dyn Tables, context: &PageContext, query: &Query) -> PageResult {
-    let mut lines: Vec<Vec<Markup>> = Vec::new();
-    let page = paged(query);
-    let wanted = query.get("kind");
-    let mut after = None;
-    for kind in POSTED_KINDS
-        .into_iter()
-        .filter(|kind| wanted.is_none_or(|wanted| wanted == names::document_word(*kind)))
-    {
-        let found = crate::view::page::ascending::<Documents, _>(
-            view,
-            KeyRange::prefix(&kind),
-            &page,
-            |(kind, no), row| Some((kind, no, row.partner_name.clone())),
-        );
-        after = after.or(found.next);
-        lines.extend(found.rows.into_iter().map(|(kind, no, partner)| {
-            let address =
-                format!("/money/documents/{}/{}", names::document_word(kind), encoded(no.as_str()));
-            vec![
-                html! { a data-open href=(address) { (code(no.as_str())) } },
-                text(kind_text(context, kind)),
-                text(partner),
-            ]
-        }));
-    }
-    let kinds: Vec<_> = POSTED_KINDS
-        .into_iter()
-        .map(|kind| (names::document_word(kind).to_owned(), kind_text(context, kind)))
-        .collect();
-    let list = html! {
-        @if lines.is_empty() { (nothing(context)) }
-        @else { (table(context, &["document", "kind", "partner"], &lines)) }
-        @if wanted.is_some() { (next(context, ("/money/documents", query), after.as_deref())) }
-    };
-    let fields = part::choice_filter(context, query, "kind", "kind", &kinds);
-    Ok(Page::new(Section::Money, context.t("documents-title"))
-        .with("tabs", tabs(context, "documents"))
-        .with("filters", part::filter_form(context, "/money/documents", query, &[], &fields))
-        .with("list", list)
-        .with("new", new_document(context, &kinds)))
-}
-
-fn new_document(context: &PageContext, kinds: &[(String, String)]) -> Markup {
-    let form = "new";
-    let options: Vec<_> = kinds.iter().map(|(word, name)| (word.as_str(), name.clone())).collect();
-    let fields = html! {
-        (choice(context, form, ("kind", "kind"), &options))
-        (field_of(context, form, ("no", "text"), "document"))
-        (field_of(context, form, ("partner", "text"), "partner"))
-        (document_fields(context, form))
-        (field_of(context, form, ("line", "number"), "line"))
-        (field_of(context, form, ("item", "text"), "item"))
-        (field_of(context, form, ("variant", "text"), "variant"))
-        (field_of(context, form, ("unit", "text"), "unit"))
-        (field_of(context, form, ("location", "text"), "location"))
-        (line_fields(context, form))
-    };
-    html! {
-        @if context.may_account() {
-            h2 { (context.t("money-post-document")) }
-            (posting_form(context, "document", &fields))
-        }
-    }
-}
-
-fn document_fields(context: &PageContext, form: &str) -> Markup {
-    html! {
-        (posting_date(context, form))
-        (field_of(context, form, ("dimensions", "text"), "money-dimensions"))
-    }
-}
-
-fn line_fields(context: &PageContext, form: &str) -> Markup {
-    html! {
-        (field_of(context, form, ("bin", "text"), "bin"))
-        (field_of(context, form, ("lot", "text"), "lot"))
-        (field_of(context, form, ("serial", "text"), "serial"))
-        (field_of(context, form, ("handle", "text"), "money-handle"))
-        (field_of(context, form, ("invoice", "text"), "money-invoice"))
-        (field_of(context, form, ("unit_amount", "text"), "money-unit-amount"))
-        (field_of(context, form, ("applies_to", "number"), "money-applies-to"))
-        (field_of(context, form, ("applies_from", "number"), "money-applies-from"))
-    }
-}
-
-/// A document with its lines: what is received or shipped and what is invoiced, and a form for more.
-pub fn document_page(
-    view: &dyn Tables,
-    context: &PageContext,
-    (kind, no): (&str, &str),
-) -> PageResult {
-    let missing = || Missing::nothing(no);
-    let kind = POSTED_KINDS
-        .into_iter()
-        .find(|known| names::document_word(*known) == kind)
-        .ok_or_else(missing)?;
-    let key = (kind, DocumentNo::new(no).map_err(|_bad| missing())?);
-    if !view.has::<Documents>(&key) {
-        return Err(missing());
-    }
-    let rows = view.list::<DocumentLines>(&KeyRange::prefix(&key));
-    let lines = html! {
-        @if rows.is_empty() { (part::empty(context, "lines-none")) }
-        @for ((kind, no, line), row) in &rows {
-            (document_line(view, context, (*kind, no, *line), row))
-        }
-    };
-    Ok(Page::new(Section::Money, format!("{} {no}", kind_text(context, kind)))
-        .with("tabs", tabs(context, "documents"))
-        .with("lines", lines)
-        .with("charge", charge_form(context, (kind, no))))
-}
-
-fn document_line(
-    view: &dyn Tables,
-    context: &PageContext,
-    (kind, no, line): (DocumentKind, &DocumentNo, u32),
-    row: &DocumentLine,
-) -> Markup {
-    let terms = view.row::<LinesTerms>(&(kind, no.clone(), line));
-    let invoiced = terms.as_ref().map(|terms| terms.invoiced).unwrap_or_default();
-    let item = lookup::item_text(view, row.item);
-    let place = place_of(view, (kind, no), terms.as_deref());
-    let form = &format!("line-{line}");
-    let unit = match names::unit(view, row.unit) {
-        base if base.is_empty() => names::base_unit(view, row.item),
-        unit => unit,
-    };
-    let cells = vec![vec![
-        text(line),
-        to_item(&item),
-        html! { @if row.variant.0 != 0 { (code(&names::variant(view, row.variant))) } },
-        code(&place),
-        code(&unit),
-        text(format::quantity(context, row.quantity)),
-        text(format::quantity(context, row.handled)),
-        text(format::quantity(context, invoiced)),
-        text(terms.as_ref().map(|terms| terms.unit_amount.to_string()).unwrap_or_default()),
-    ]];
-    let heads = [
-        "line",
-        "item",
-        "variant",
-        "location",
-        "unit",
-        "#money-ordered-base",
-        "#money-handled-base",
-        "#money-invoiced-base",
-        "#money-unit-amount",
-    ];
-    let fields = html! {
-        input type="hidden" name="kind" value=(names::document_word(kind));
-        input type="hidden" name="no" value=(no);
-        input type="hidden" name="line" value=(line);
-        input type="hidden" name="item" value=(item);
-        input type="hidden" name="variant" value=(names::variant(view, row.variant));
-        input type="hidden" name="unit" value=(unit);
-        input type="hidden" name="location" value=(place);
-        (document_fields(context, form))
-        (line_fields(context, form))
-    };
-    html! {
-        (table(context, &heads, &cells))
-        @if context.may_account() { (posting_form(context, "document", &fields)) }
-    }
-}
-
-/// Where a line is handled: where it was so far, or where its document belongs.
-fn place_of(
-    view: &dyn Tables,
-    (kind, no): (DocumentKind, &DocumentNo),
-    terms: Option<&LineTerms>,
-) -> String {
-    let of_document = || view.row::<Documents>(&(kind, no.clone())).map(|row| row.location);
-    let location = terms.map(|terms| terms.location).or_else(of_document);
-    location
-        .filter(|location| location.0 != 0)
-        .map_or_else(String::new, |location| names::location_code(view, location))
-}
-
-fn charge_form(context: &PageContext, (kind, no): (DocumentKind, &str)) -> Markup {
-    let form = "charge";
-    let fields = html! {
-        input type="hidden" name="kind" value=(names::document_word(kind));
-        input type="hidden" name="no" value=(no);
-        (posting_date(context, form))
-        (field_of(context, form, ("charge", "text"), "money-charge"))
-        (field_of(context, form, ("unit_amount", "text"), "money-amount"))
-        (choice(context, form, ("split", "money-split"), &[
-            ("equally", context.t("money-split-equally")),
-            ("amount", context.t("money-split-amount")),
-            ("weight", context.t("money-split-weight")),
-            ("volume", context.t("money-split-volume")),
-        ]))
-        (field_of(context, form, ("entries", "text"), "money-over-entries"))
-    };
-    html! {
-        @if context.may_account() {
-            h2 { (context.t("money-charge")) }
-            (posting_form(context, "charge", &fields))
-        }
     }
 }
 
