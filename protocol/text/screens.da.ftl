@@ -146,6 +146,7 @@ line-counted = { $item } { $number }: { $quantity } { $unit }
 line-order = { $item }: { $done } af { $ordered } { $unit }
 line-short = { $no } { $item }: { $quantity } af { $ordered } { $unit } mangler
 line-over = { $no } { $item }: { $quantity } { $unit } mere end de bestilte { $ordered }
+line-truck-since = Første varer for { $hours } t siden
 line-unordered = { $item }: { $quantity } { $unit } uden ordre
 line-stock = { $bin } { $plate } { $item } { $number }: { $quantity } { $unit }
 line-stock-held = { $bin } { $plate } { $item } { $number }: { $quantity } { $unit }, { $held } spærret
@@ -205,6 +206,7 @@ warn-expiry-differs = Lot { $lot }: labelen siger { $read }, kendt er { $known }
 warn-first-expired = { $lot } udløber { $expiry }; { $needed } på lokationen udløber { $earlier }
 warn-more-than-known = Jeg kender { $known } { $unit }, du tager { $scanned }
 warn-not-shipped = { $no } er ikke set afsendt endnu. Gem ankomsten alligevel?
+warn-shipment-unsent = Enheden har ikke sendt afsendelsen af { $no } endnu. Gem ankomsten alligevel?
 warn-transfer-over = { $shipped } { $unit } er på vej, du har { $scanned }{ $known ->
     [last] {" (sidst kendt)"}
    *[other] {""}

@@ -146,6 +146,7 @@ line-counted = { $item } { $number }: { $quantity } { $unit }
 line-order = { $item }: { $done } of { $ordered } { $unit }
 line-short = { $no } { $item }: { $quantity } of { $ordered } { $unit } short
 line-over = { $no } { $item }: { $quantity } { $unit } more than the { $ordered } ordered
+line-truck-since = First goods { $hours } h ago
 line-unordered = { $item }: { $quantity } { $unit } on no order
 line-stock = { $bin } { $plate } { $item } { $number }: { $quantity } { $unit }
 line-stock-held = { $bin } { $plate } { $item } { $number }: { $quantity } { $unit }, { $held } on hold
@@ -205,6 +206,7 @@ warn-expiry-differs = Lot { $lot }: the label says { $read }, known is { $known 
 warn-first-expired = { $lot } expires { $expiry }; { $needed } in this bin expires { $earlier }
 warn-more-than-known = I know of { $known } { $unit }, you take { $scanned }
 warn-not-shipped = { $no } is not seen as shipped yet. Record the arrival all the same?
+warn-shipment-unsent = This device has not sent the shipment of { $no } yet. Record the arrival all the same?
 warn-transfer-over = { $shipped } { $unit } are on the way, you have { $scanned }{ $known ->
     [last] {" (last known)"}
    *[other] {""}

@@ -182,7 +182,7 @@ fn connections(page: &mut Page, app: &AppState) {
             "Connections that were told when to come back.",
             &metrics.turned_away,
         ),
-        ("silent_total", "Connections that never said anything.", &metrics.strangers_gone),
+        ("silent_total", "Connections that never said who they are.", &metrics.strangers_gone),
         ("authenticated_total", "Devices that proved who they are.", &metrics.authenticated),
         ("unread_total", "Connections ended because the peer did not read.", &metrics.unread),
         ("paused_total", "Times a connection sent faster than it is read.", &metrics.paused),

@@ -133,7 +133,10 @@ fn proposals(slots: &Slots, world: &World<'_>, all: &mut Vec<Message>) {
 
 pub(super) fn lines(capture: &Capture, world: &World<'_>) -> Vec<Message> {
     if matches!(capture.pending, Some(Pending::Truck { .. })) {
-        return capture.truck.lines(capture.flow, &capture.slots, world);
+        let since = capture.truck.hours(world);
+        let since = since.map(|hours| Message::new("line-truck-since").word("hours", hours));
+        let lines = capture.truck.lines(capture.flow, &capture.slots, world);
+        return since.into_iter().chain(lines).collect();
     }
     match capture.flow {
         Flow::CountBin => counted(&capture.slots, world),

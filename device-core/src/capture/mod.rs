@@ -256,7 +256,7 @@ impl Capture {
             }
             Some(After::Line) => {
                 self.last = ids.to_vec();
-                self.truck.recorded(ids);
+                self.truck.recorded(ids, world);
                 self.slots.moved_meanwhile &= self.flow == Flow::CountBin;
                 self.next_line();
             }

@@ -295,7 +295,7 @@ pub(super) fn exceptions(capture: &Capture, world: &World<'_>) -> Acts {
                     acts.push(Message::new(text), Act::Condition(condition));
                 }
             }
-            if !capture.has_unconfirmed() && capture.truck.is_there(&capture.slots) {
+            if !capture.has_unconfirmed() && capture.truck.is_there(&capture.slots, world) {
                 acts.push(Message::new("choice-truck-finished"), Act::TruckFinished);
             }
         }

@@ -3,6 +3,9 @@
 //!
 //! It is a summary for the person, nothing is recorded by it: what is short stays open on its order,
 //! for the next truck or for the desk to close.
+//!
+//! Whoever does not say that a truck is finished has finished it all the same when nothing arrived for
+//! [`PAUSE_US`]: what comes on another day came on another truck.
 
 use protocol::feed::DocumentLineRow;
 use protocol::identity::OperationId;
@@ -17,6 +20,10 @@ use super::message::Message;
 use super::slots::{Paper, Slots};
 use super::world::World;
 
+/// So long after the last arrival a truck is gone, in microseconds. No one unloads with such a pause.
+const PAUSE_US: u64 = 8 * HOUR_US;
+const HOUR_US: u64 = 3_600_000_000;
+
 /// Goods that were received, under the name of their operation once they are on disk.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Arrival {
@@ -25,6 +32,8 @@ struct Arrival {
     item: ItemNo,
     variant: Option<VariantCode>,
     base: Quantity,
+    /// When it was recorded, on the monotonic clock of the boot.
+    mono_us: u64,
 }
 
 impl Arrival {
@@ -40,6 +49,7 @@ impl Arrival {
             item: goods.item.clone(),
             variant: goods.variant.clone(),
             base: goods.base,
+            mono_us: 0,
         })
     }
 }
@@ -63,11 +73,33 @@ impl Truck {
         self.handed_out = ready.iter().filter_map(Arrival::of).collect();
     }
 
-    /// What was handed out is on disk under these names.
-    pub(super) fn recorded(&mut self, names: &[OperationId]) {
-        let handed_out = std::mem::take(&mut self.handed_out);
-        let named = handed_out.into_iter().zip(names);
-        self.arrived.extend(named.map(|(arrival, name)| Arrival { name: Some(*name), ..arrival }));
+    /// What arrived on the truck that stands here.
+    fn here(&self, world: &World<'_>) -> &[Arrival] {
+        match self.arrived.last() {
+            Some(last) if world.mono_us.saturating_sub(last.mono_us) < PAUSE_US => &self.arrived,
+            Some(_) | None => &[],
+        }
+    }
+
+    /// When its first goods came, in whole hours before now; none where that is less than one.
+    pub(super) fn hours(&self, world: &World<'_>) -> Option<u64> {
+        let first = self.here(world).first()?;
+        let hours = world.mono_us.saturating_sub(first.mono_us) / HOUR_US;
+        (hours > 0).then_some(hours)
+    }
+
+    /// What was handed out is on disk under these names. After a long pause it begins another truck.
+    pub(super) fn recorded(&mut self, names: &[OperationId], world: &World<'_>) {
+        if self.here(world).is_empty() {
+            self.arrived.clear();
+        }
+        let mono_us = world.mono_us;
+        let named = std::mem::take(&mut self.handed_out).into_iter().zip(names);
+        self.arrived.extend(named.map(|(arrival, name)| Arrival {
+            name: Some(*name),
+            mono_us,
+            ..arrival
+        }));
     }
 
     /// What was recorded under these names was taken back.
@@ -76,20 +108,20 @@ impl Truck {
     }
 
     /// Whether there is a truck to finish: goods arrived, or an order is open.
-    pub(super) fn is_there(&self, slots: &Slots) -> bool {
-        !self.arrived.is_empty() || matches!(slots.paper, Some(Paper::Of(..)))
+    pub(super) fn is_there(&self, slots: &Slots, world: &World<'_>) -> bool {
+        !self.here(world).is_empty() || matches!(slots.paper, Some(Paper::Of(..)))
     }
 
     /// Every line that is short or over, by order, then what was on no order. Base units.
     pub(super) fn lines(&self, flow: Flow, slots: &Slots, world: &World<'_>) -> Vec<Message> {
         let mut all = Vec::new();
-        for (kind, no) in self.orders(slots) {
+        for (kind, no) in self.orders(slots, world) {
             for target in line::all_of(flow, (kind, &no), world) {
                 all.extend(line_text(&target, world));
             }
         }
         let mut loose: Vec<(&ItemNo, &Option<VariantCode>, Quantity)> = Vec::new();
-        for arrival in self.arrived.iter().filter(|arrival| !is_ordered(arrival, world)) {
+        for arrival in self.here(world).iter().filter(|arrival| !is_ordered(arrival, world)) {
             let known = loose
                 .iter_mut()
                 .find(|(item, variant, _)| **item == arrival.item && **variant == arrival.variant);
@@ -108,8 +140,8 @@ impl Truck {
     }
 
     /// The orders that goods arrived for, and the one that is open, each once.
-    fn orders(&self, slots: &Slots) -> Vec<(DocumentKind, DocumentNo)> {
-        let arrived = self.arrived.iter().filter_map(|arrival| arrival.document.as_ref());
+    fn orders(&self, slots: &Slots, world: &World<'_>) -> Vec<(DocumentKind, DocumentNo)> {
+        let arrived = self.here(world).iter().filter_map(|arrival| arrival.document.as_ref());
         let open = match &slots.paper {
             Some(Paper::Of(kind, no)) => Some((*kind, no.clone())),
             Some(Paper::Unordered) | None => None,

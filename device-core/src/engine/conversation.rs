@@ -430,6 +430,11 @@ impl DeviceCore {
         actions: &mut Vec<Action>,
     ) {
         match error {
+            // What is missing had no room: asked for again, it would come again and find none. It is
+            // asked for when there is room.
+            ReplicaError::Gap { .. } | ReplicaError::Chunk { .. } if self.replica_waits() => {
+                self.drive(at, session::Event::ReplicaFailed, actions);
+            }
             ReplicaError::Gap { .. } | ReplicaError::Chunk { .. } => {
                 self.drive(at, session::Event::FeedGap, actions);
             }

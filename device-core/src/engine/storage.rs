@@ -108,6 +108,11 @@ impl DeviceCore {
         }
     }
 
+    /// Whether the rows cannot be written until there is room.
+    pub(super) fn replica_waits(&self) -> bool {
+        self.storage.waiting.contains(&StoreName::Replica)
+    }
+
     /// Opens the stores again that wait for room.
     pub(super) fn retry_stores(&mut self, at: Moment, actions: &mut Vec<Action>) {
         for name in std::mem::take(&mut self.storage.waiting) {

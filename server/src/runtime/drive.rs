@@ -65,7 +65,8 @@ pub(super) struct Parts {
     pub(super) replicas: Arc<Mutex<ReplicaHealth>>,
     pub(super) alarms: Arc<Mutex<VecDeque<(ServerTime, Alarm)>>>,
     pub(super) metrics: Arc<Metrics>,
-    pub(super) tokio: tokio::runtime::Handle,
+    /// The clock of the thread's own sleep: it goes on when the runtime that serves is gone.
+    pub(super) timers: tokio::runtime::Runtime,
 }
 
 type CommandAnswer = oneshot::Sender<Result<Judged, SubmitError>>;
@@ -124,9 +125,9 @@ pub(super) fn run(parts: Parts) {
         metrics: parts.metrics,
         stopping: None,
     };
-    let tokio = parts.tokio;
+    let timers = parts.timers;
     let worked =
-        catch_unwind(AssertUnwindSafe(|| drive.turns(&tokio, &mut inputs, &mut committed)));
+        catch_unwind(AssertUnwindSafe(|| drive.turns(&timers, &mut inputs, &mut committed)));
     let health = worked.unwrap_or_else(|_panic| Health::Failed("the machine panicked".to_owned()));
     if let Health::Failed(why) = &health {
         tracing::error!(why, "the server stopped: nothing more is taken until it is started again");
@@ -145,7 +146,7 @@ pub(super) fn run(parts: Parts) {
 impl Drive {
     fn turns(
         &mut self,
-        tokio: &tokio::runtime::Handle,
+        timers: &tokio::runtime::Runtime,
         inputs: &mut mpsc::Receiver<Input>,
         committed: &mut mpsc::Receiver<Committed>,
     ) -> Health {
@@ -164,11 +165,12 @@ impl Drive {
                 self.input(input);
             }
             if let Some(window_ms) = self.stopping {
-                return tokio.block_on(self.stop(window_ms, (inputs, committed)));
+                return timers.block_on(self.stop(window_ms, (inputs, committed)));
             }
             if self.machine.wants_work() {
                 self.step(Event::Work);
-            } else if idle && let Turn::End(health) = tokio.block_on(self.wait(inputs, committed)) {
+            } else if idle && let Turn::End(health) = timers.block_on(self.wait(inputs, committed))
+            {
                 return health;
             }
             if self.clock.now() >= self.machine.wake_at() {
@@ -388,6 +390,7 @@ impl Drive {
         self.step(Event::GoAway { window_ms, reason });
         let farewell = tokio::time::sleep(FAREWELL);
         tokio::pin!(farewell);
+        let mut is_heard = true;
         while !self.sockets.is_empty() || self.machine.n_batches_under_way() > 0 {
             tokio::select! {
                 biased;
@@ -397,11 +400,14 @@ impl Drive {
                     },
                     None => return committer_gone(),
                 },
-                input = inputs.recv() => match input {
+                input = inputs.recv(), if is_heard => match input {
                     // What changes nothing is still taken; commands are not, and are told so.
                     Some(input @ (Input::Sent { .. } | Input::Closed { .. })) => self.input(input),
                     Some(_) => {}
-                    None => self.sockets.clear(),
+                    None => {
+                        is_heard = false;
+                        self.sockets.clear();
+                    }
                 },
                 () = &mut farewell, if !self.sockets.is_empty() => self.sockets.clear(),
             }

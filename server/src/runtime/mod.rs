@@ -301,7 +301,7 @@ pub struct Runtime {
 }
 
 impl Runtime {
-    /// Starts the threads. Must be called within a tokio runtime that outlives them.
+    /// Starts the threads. They end when they are told to, or when no [`Company`] is left.
     ///
     /// # Errors
     ///
@@ -334,7 +334,7 @@ impl Runtime {
             replicas: Arc::clone(&replicas),
             alarms: Arc::clone(&alarms),
             metrics: Arc::clone(&metrics),
-            tokio: tokio::runtime::Handle::current(),
+            timers: tokio::runtime::Builder::new_current_thread().enable_time().build()?,
         };
         let machine = std::thread::Builder::new()
             .name("machine".to_owned())

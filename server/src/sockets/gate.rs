@@ -1,5 +1,6 @@
 //! The door, before TLS and before a byte is read: how many connections there may be, and how fast
-//! new ones come (SYNC 2.9). Who would wait too long is dropped: it costs nothing but the attempt.
+//! new ones come (SYNC 2.9). Nobody can be told anything here, so that everybody for whom there is
+//! room waits; who would wait too long is dropped: it costs nothing but the attempt.
 
 use std::future::Future;
 use std::io;
@@ -10,19 +11,20 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum_server::accept::Accept;
-use protocol::identity::ServerTime;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
+use super::rate::{Rate, SECOND_US, interval_us};
 use crate::clock::Clock;
 
 /// Connections of people and programs beside those of devices.
 const BESIDE_DEVICES: usize = 1_024;
 /// Connections are let through so many times faster than devices are admitted: pages need some.
 const FASTER: u32 = 4;
-/// How long a connection may wait, in microseconds.
-const WAIT_US: i64 = 2_000_000;
-const SECOND_US: i64 = 1_000_000;
+/// How long a connection may wait in any house, in microseconds.
+const WAIT_MIN_US: i64 = 2 * SECOND_US;
+/// How long one may wait at most, in microseconds: devices wait 15 seconds for an answer.
+const WAIT_MAX_US: i64 = 8 * SECOND_US;
 
 /// The door.
 #[derive(Debug, Clone)]
@@ -32,44 +34,25 @@ pub struct Gate(Arc<Inner>);
 struct Inner {
     open: AtomicUsize,
     open_max: usize,
+    /// How long one may wait, in microseconds: as long as it takes until all for whom there is room
+    /// are in.
+    wait_max_us: i64,
     clock: Clock,
-    pace: Mutex<Pace>,
-}
-
-/// When the next one may come, if they come at a steady rate; a second's worth may come at once.
-#[derive(Debug)]
-struct Pace {
-    interval_us: i64,
-    next: ServerTime,
-}
-
-impl Pace {
-    fn new(per_s: u32, now: ServerTime) -> Self {
-        Self { interval_us: (SECOND_US / i64::from(per_s.max(1))).max(1), next: now }
-    }
-
-    /// How long one that comes at `now` waits, in microseconds; none where that is too long.
-    fn take(&mut self, now: ServerTime) -> Option<u64> {
-        let earliest = now.plus_us(-SECOND_US);
-        let turn = self.next.max(earliest);
-        let wait_us = turn.us_since(now).max(0);
-        if wait_us > WAIT_US {
-            return None;
-        }
-        self.next = turn.plus_us(self.interval_us);
-        Some(wait_us.unsigned_abs())
-    }
+    rate: Mutex<Rate>,
 }
 
 impl Gate {
     /// A door for `connections_max` devices, of which `admissions_per_s` are admitted each second.
     pub fn new(connections_max: usize, admissions_per_s: u32, clock: Clock) -> Self {
-        let pace = Pace::new(admissions_per_s.saturating_mul(FASTER), clock.now());
+        let per_s = admissions_per_s.saturating_mul(FASTER);
+        let open_max = connections_max.saturating_add(BESIDE_DEVICES);
+        let all_us = i64::try_from(open_max).unwrap_or(i64::MAX).saturating_mul(interval_us(per_s));
         Self(Arc::new(Inner {
             open: AtomicUsize::new(0),
-            open_max: connections_max.saturating_add(BESIDE_DEVICES),
+            open_max,
+            wait_max_us: all_us.clamp(WAIT_MIN_US, WAIT_MAX_US),
+            rate: Mutex::new(Rate::new(per_s, clock.now())),
             clock,
-            pace: Mutex::new(pace),
         }))
     }
 
@@ -87,11 +70,14 @@ impl Gate {
             return Err(io::Error::other("too many connections are open"));
         }
         let place = Place(self.clone());
-        let mut pace = self.0.pace.lock().unwrap_or_else(PoisonError::into_inner);
-        match pace.take(self.0.clock.now()) {
-            Some(wait_us) => Ok((place, Duration::from_micros(wait_us))),
-            None => Err(io::Error::other("too many connections come at once")),
+        let now = self.0.clock.now();
+        let mut rate = self.0.rate.lock().unwrap_or_else(PoisonError::into_inner);
+        let wait_us = rate.wait_us(now);
+        if wait_us > self.0.wait_max_us {
+            return Err(io::Error::other("too many connections come at once"));
         }
+        rate.take(now);
+        Ok((place, Duration::from_micros(wait_us.unsigned_abs())))
     }
 }
 
@@ -180,20 +166,21 @@ impl AsyncWrite for Guest {
 
 #[cfg(test)]
 mod tests {
+    use protocol::identity::ServerTime;
+
     use super::*;
 
     const NOW: ServerTime = ServerTime(100 * SECOND_US);
 
     #[test]
-    fn a_burst_comes_through_the_rest_waits_and_too_much_is_dropped() {
-        let mut pace = Pace::new(10, NOW);
-        let waits: Vec<_> = (0..40).map(|_n| pace.take(NOW)).collect();
-        assert_eq!(waits[0], Some(0));
-        assert!(waits[5].is_some_and(|wait_us| wait_us == 500_000), "{waits:?}");
-        assert_eq!(waits[39], None);
-        let later = NOW.plus_us(60 * SECOND_US);
-        let at_once = (0..40).filter(|_n| pace.take(later) == Some(0)).count();
-        assert_eq!(at_once, 11, "a second's worth comes at once after a quiet time");
+    fn a_whole_house_may_knock_at_once_and_beyond_it_who_would_wait_too_long_is_dropped() {
+        let gate = Gate::new(2_000, 100, Clock::after(NOW));
+        let guests: Vec<_> = (0..2_000).map(|_n| gate.enter().unwrap()).collect();
+        let longest = guests.iter().map(|(_place, wait)| *wait).max().unwrap();
+        assert!(longest > Duration::from_secs(4), "four hundred a second: {longest:?}");
+        let gate = Gate::new(100_000, 100, Clock::after(NOW));
+        let n = (0..10_000).take_while(|_n| gate.enter().is_ok()).count();
+        assert!(n < 3_300, "eight seconds' worth: {n}");
     }
 
     #[test]

@@ -3,13 +3,16 @@
 //!
 //! The order of the doors: [`gate`] (connections, before TLS), a seat in the house, one message of
 //! at most 8 KiB within five seconds, [`admission`] by urgency. Whoever is not let in gets RETRY with
-//! a window, before anything is signed or written. Then [`pace`] on the way in and `lanes` on the way
+//! a time of its own to come back at, before anything is signed or written. Then [`pace`] on the way in and `lanes` on the way
 //! out.
 
 pub mod admission;
 pub mod gate;
 mod lanes;
 mod pace;
+mod rate;
+mod room;
+mod standing;
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -23,7 +26,7 @@ use futures_util::{SinkExt as _, StreamExt as _};
 use protocol::frame::{FaultCode, Frame, Limits, Retry, SUB_PROTOCOL, codec};
 use protocol::identity::Lsn;
 use server_core::session::wire::{ConnectionNo, Incoming};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc;
 use tokio_tungstenite::tungstenite;
 
 use crate::api::problem::Problem;
@@ -33,27 +36,31 @@ use crate::state::AppState;
 use admission::{Seat, Urgency, Window};
 use lanes::Lanes;
 use pace::Pace;
+use standing::{Peer, Standing};
 
-/// How long a stranger may take to show who it is.
+/// How long a stranger may take for its next word to show who it is. What it waits for the server
+/// does not count.
 const STRANGER: Duration = Duration::from_secs(5);
 /// How long one write may take; a peer that takes nothing for so long is gone.
 const WRITE: Duration = Duration::from_secs(30);
-/// When to come back while the machine is behind, or has stopped, in milliseconds.
-const BEHIND_MS: Window = (1_000, 10_000);
+/// When to come back to a server that stopped, in milliseconds.
+const STOPPED_MS: Window = (1_000, 10_000);
+/// How long somebody who was turned away may take to leave.
+const LEAVE: Duration = Duration::from_secs(2);
 /// Bytes that one read takes; the buffer is there for every connection, also for one that sleeps.
 const READ_BYTES: usize = 4 << 10;
 
 /// `GET /sync`: upgrades to the sync protocol.
 pub async fn sync(
     State(app): State<AppState>,
-    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    ConnectInfo(address): ConnectInfo<SocketAddr>,
     upgrade: WebSocketUpgrade,
 ) -> Response {
     let upgrade = within_limits(upgrade).protocols([SUB_PROTOCOL]);
     if upgrade.selected_protocol().is_none() {
         return Problem::malformed(format!("the sub-protocol is {SUB_PROTOCOL}")).into_response();
     }
-    upgrade.on_upgrade(move |socket| receive(app, socket, peer))
+    upgrade.on_upgrade(move |socket| receive(app, socket, address))
 }
 
 /// The same WebSocket with the limits of every socket of this server.
@@ -77,15 +84,23 @@ async fn turn_away(app: &AppState, mut socket: WebSocket, (after_min_ms, after_m
         socket.send(WsMessage::Close(None)).await
     };
     // Whether it hears us or not: it is not admitted.
-    drop(tokio::time::timeout(WRITE, polite).await);
+    if let Ok(Ok(())) = tokio::time::timeout(WRITE, polite).await {
+        // A connection that is ended with words of the peer unread is reset, and the peer may never
+        // see what it was told.
+        let gone = async { while let Some(Ok(_unheard)) = socket.recv().await {} };
+        drop(tokio::time::timeout(LEAVE, gone).await);
+    }
 }
 
 /// Lets somebody in who has connected, or sends it away.
-async fn receive(app: AppState, mut socket: WebSocket, peer: SocketAddr) {
+async fn receive(app: AppState, mut socket: WebSocket, address: SocketAddr) {
     let is_at_work = *app.company().health().borrow() == Health::Running;
-    if !is_at_work || app.company().is_behind() {
-        app.admission().turn_away();
-        return turn_away(&app, socket, BEHIND_MS).await;
+    if !is_at_work {
+        return turn_away(&app, socket, STOPPED_MS).await;
+    }
+    if app.company().is_behind() {
+        let window = app.admission().appointment();
+        return turn_away(&app, socket, window).await;
     }
     let seat = match app.admission().seat() {
         Ok(seat) => seat,
@@ -96,10 +111,10 @@ async fn receive(app: AppState, mut socket: WebSocket, peer: SocketAddr) {
         return;
     };
     let head = *app.company().head().borrow();
-    match app.admission().admit(urgency(&first, head)).await {
+    match seat.admit(urgency(&first, head)).await {
         Ok(()) => {
             app.metrics().admitted.add(1);
-            serve(&app, socket, (peer, seat), (first, length)).await;
+            serve(&app, socket, (address, seat), (first, length)).await;
         }
         Err(window) => turn_away(&app, socket, window).await,
     }
@@ -162,7 +177,7 @@ fn urgency(first: &Incoming, head: Lsn) -> Urgency {
 async fn serve(
     app: &AppState,
     socket: WebSocket,
-    (peer, seat): (SocketAddr, Seat),
+    (address, seat): (SocketAddr, Seat),
     (first, length): (Incoming, u64),
 ) {
     let company = app.company();
@@ -173,7 +188,7 @@ async fn serve(
         return;
     }
     let (sink, stream) = socket.split();
-    let (known, is_known) = watch::channel(false);
+    let peer = Peer::new(seat);
     let is_too_much =
         matches!(&first, Incoming::Broken { fault, .. } if *fault == FaultCode::TOO_LARGE);
     let reader = async {
@@ -185,20 +200,20 @@ async fn serve(
             tokio::time::sleep(STRANGER).await;
             return "the peer sent too much";
         }
-        read(app, connection, stream, (is_known, length)).await
+        read(app, connection, stream, (&peer, length)).await
     };
     // Both halves in one task: whichever ends first ends the connection, but what was to be written
     // before a close is written by the writer itself.
     let why = tokio::select! {
         why = reader => why,
-        why = write(app, connection, sink, (queue, known, &seat)) => why,
+        why = write(app, connection, sink, (queue, &peer)) => why,
     };
-    tracing::debug!(connection = connection.0, %peer, why, "a connection ended");
+    tracing::debug!(connection = connection.0, %address, why, "a connection ended");
     // The machine must hear of it, however full the inbox is.
     while company.tell(Input::Closed { connection }).await == Err(crate::runtime::SubmitError::Busy)
     {
     }
-    drop(seat);
+    drop(peer);
 }
 
 type Why = &'static str;
@@ -207,20 +222,28 @@ async fn read(
     app: &AppState,
     connection: ConnectionNo,
     mut stream: SplitStream<WebSocket>,
-    (mut is_known, mut stranger_bytes): (watch::Receiver<bool>, u64),
+    (peer, mut stranger_bytes): (&Peer, u64),
 ) -> Why {
     let company = app.company();
     let stranger_bytes_max = u64::from(Limits::UNAUTHENTICATED_BYTES_MAX);
     let mut pace = Pace::new(company.now());
+    let mut shown = peer.watch();
     let deadline = tokio::time::sleep(STRANGER);
     tokio::pin!(deadline);
     loop {
-        let known = *is_known.borrow_and_update();
+        let standing = *shown.borrow_and_update();
+        let known = standing == Standing::Known;
         let message = tokio::select! {
             message = stream.next() => message,
-            () = &mut deadline, if !known => return "a stranger did not say who it is",
+            () = &mut deadline, if standing == Standing::Asked => {
+                app.metrics().strangers_gone.add(1);
+                return "a stranger did not say who it is";
+            }
             // The writer holds the other end as long as the connection lives.
-            _changed = is_known.changed(), if !known => continue,
+            _changed = shown.changed(), if !known => {
+                deadline.as_mut().reset(tokio::time::Instant::now() + STRANGER);
+                continue;
+            }
         };
         let bytes = match message {
             Some(Ok(WsMessage::Binary(bytes))) => bytes,
@@ -247,9 +270,10 @@ async fn read(
         let length = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
         app.metrics().heard(length);
         if !known {
+            peer.spoke();
             stranger_bytes = stranger_bytes.saturating_add(length);
             // It may have become known while this message was under way.
-            if stranger_bytes > stranger_bytes_max && !*is_known.borrow() {
+            if stranger_bytes > stranger_bytes_max && *shown.borrow() != Standing::Known {
                 let bytes_max = Limits::UNAUTHENTICATED_BYTES_MAX;
                 return refused(company, connection, bytes_max).await;
             }
@@ -288,21 +312,21 @@ async fn write(
     app: &AppState,
     connection: ConnectionNo,
     mut sink: SplitSink<WebSocket, WsMessage>,
-    (mut queue, known, seat): (mpsc::Receiver<Outgoing>, watch::Sender<bool>, &Seat),
+    (mut queue, peer): (mpsc::Receiver<Outgoing>, &Peer),
 ) -> Why {
     let mut lanes = Lanes::default();
     let mut why = None;
     loop {
         if lanes.is_empty() && why.is_none() {
             match queue.recv().await {
-                Some(outgoing) => why = take(&mut lanes, outgoing, (&known, seat)),
+                Some(outgoing) => why = take(&mut lanes, outgoing, peer),
                 None => why = Some("a peer does not read"),
             }
         }
         while why.is_none()
             && let Ok(outgoing) = queue.try_recv()
         {
-            why = take(&mut lanes, outgoing, (&known, seat));
+            why = take(&mut lanes, outgoing, peer);
         }
         let Some((message, compression)) = lanes.next() else {
             match why {
@@ -317,6 +341,7 @@ async fn write(
         if !matches!(sent, Ok(Ok(()))) {
             return "a peer does not read";
         }
+        peer.answered();
         if app.company().tell(Input::Sent { connection }).await.is_err() {
             return "the server stopped";
         }
@@ -329,15 +354,10 @@ async fn write(
 }
 
 /// Sorts what is to be written; why the connection ends after it, where it does.
-fn take(
-    lanes: &mut Lanes,
-    outgoing: Outgoing,
-    (known, seat): (&watch::Sender<bool>, &Seat),
-) -> Option<Why> {
+fn take(lanes: &mut Lanes, outgoing: Outgoing, peer: &Peer) -> Option<Why> {
     match outgoing {
         Outgoing::Authenticated => {
-            known.send_replace(true);
-            seat.known();
+            peer.known();
             None
         }
         Outgoing::Close => Some("the server closed"),

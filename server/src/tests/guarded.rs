@@ -211,6 +211,18 @@ async fn a_scraper_sees_what_is_counted_and_nobody_else_does() {
     running.stop().await;
 }
 
+/// Somebody who wants to join with a code that nobody made.
+fn no_code() -> Frame {
+    Frame::Enrol(Enrol {
+        code: ByteBuf::from([1; 16]),
+        algorithm: KeyAlgorithm::Ed25519,
+        public_key: ByteBuf::from([2; 32]),
+        signature: ByteBuf::from([3; 64]),
+        name: "H".to_owned(),
+        model: String::new(),
+    })
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn in_a_storm_some_wait_and_the_others_are_told_when_to_come_back() {
     let folder = tempfile::tempdir().unwrap();
@@ -219,15 +231,7 @@ async fn in_a_storm_some_wait_and_the_others_are_told_when_to_come_back() {
     let addr = running.addr();
     let stranger = move || async move {
         let mut socket = Socket::open(addr).await;
-        let enrol = Enrol {
-            code: ByteBuf::from([1; 16]),
-            algorithm: KeyAlgorithm::Ed25519,
-            public_key: ByteBuf::from([2; 32]),
-            signature: ByteBuf::from([3; 64]),
-            name: "H".to_owned(),
-            model: String::new(),
-        };
-        socket.send(&Frame::Enrol(enrol)).await;
+        socket.send(&no_code()).await;
         socket.next().await.map(|(frame, _body)| frame)
     };
     let storm: Vec<_> = (0..12).map(|_n| tokio::spawn(stranger())).collect();
@@ -248,5 +252,22 @@ async fn in_a_storm_some_wait_and_the_others_are_told_when_to_come_back() {
     assert!(answered >= 2 && away >= 2, "{answered} answered, {away} sent away");
     let shown = Client::new(addr).get("/metrics").await.body;
     assert!(shown.contains(&format!("\ntallyman_turned_away_total {away}\n")), "{shown}");
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_turned_away_in_the_middle_of_a_word_still_hears_when_to_come_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = Config { connections_max: 0, ..Config::local(folder.path()) };
+    let running = Server::start(config).await.unwrap();
+    let mut socket = Socket::open(running.addr()).await;
+    for _n in 0..200 {
+        socket.send(&no_code()).await;
+        tokio::task::yield_now().await;
+    }
+    let Some((Frame::Retry(retry), _body)) = socket.next().await else {
+        panic!("it is told when to come back");
+    };
+    assert!(retry.after_min_ms >= 5_000 && retry.after_max_ms > retry.after_min_ms, "{retry:?}");
     running.stop().await;
 }

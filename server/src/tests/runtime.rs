@@ -13,6 +13,7 @@ use server_core::intake::command::{Command, CommandOrigin};
 use crate::config::Config;
 use crate::open::open_over;
 use crate::runtime::{Commit, Health, Judged, SubmitError};
+use crate::server::Server;
 use crate::store::{Store, StoreError};
 
 fn put_site(code: &str) -> Command {
@@ -95,4 +96,17 @@ async fn what_was_answered_is_there_after_the_company_is_opened_again() {
     assert!(*company.head().borrow() >= head, "the system may have decided something since");
     let row = company.snapshot().row::<ledger::schema::book::Outcomes>(&judged.operation);
     assert_eq!(row, Some(judged.outcome));
+}
+
+#[test]
+fn a_server_that_is_dropped_ends_its_machine_in_peace() {
+    let folder = tempfile::tempdir().unwrap();
+    let serves = tokio::runtime::Runtime::new().unwrap();
+    let running = serves.block_on(Server::start(Config::local(folder.path()))).unwrap();
+    let mut health = running.app().company().health();
+    drop(running);
+    drop(serves);
+    let waits = tokio::runtime::Runtime::new().unwrap();
+    let ended = waits.block_on(health.wait_for(|health| *health != Health::Running));
+    assert_eq!(*ended.unwrap(), Health::Stopped);
 }

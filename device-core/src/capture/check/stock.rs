@@ -75,12 +75,16 @@ fn over(c: &Checking<'_>, target: &Target, base: Quantity, left: Quantity, all: 
 
 fn arrival(c: &Checking<'_>, target: &Target, base: Quantity, all: &mut Vec<Finding>) {
     let subject = format!("{}/{}", target.row.no, target.row.line);
-    let shipped = target.row.picked;
-    if shipped.is_zero() {
-        let text = Message::new("warn-not-shipped").word("no", &target.row.no);
+    let row = &target.row;
+    let unsent = c.world.pending(row.kind, &row.no, row.line, Flow::TransferShip);
+    if row.picked.is_zero() {
+        // Who ships and receives with the same device must not look for the fault at the sender.
+        let text = if unsent.is_zero() { "warn-not-shipped" } else { "warn-shipment-unsent" };
+        let text = Message::new(text).word("no", &row.no);
         all.push(Finding::warning("not_shipped", subject, text));
         return;
     }
+    let shipped = row.picked.checked_add(unsent).unwrap_or(row.picked);
     let in_transit = shipped.checked_sub(target.done).unwrap_or(Quantity::ZERO);
     if base > in_transit {
         let text = Message::new("warn-transfer-over")

@@ -5,7 +5,7 @@ use protocol::operation::{Body, Condition, DocumentKind, Receive};
 use protocol::text::{Language, argument_text};
 
 use super::shelf::{Hand, Shelf, day, orders, q};
-use crate::capture::{Flow, Signal};
+use crate::capture::{Flow, Message, Signal};
 
 fn ordered() -> Shelf {
     let mut shelf = Shelf::usual();
@@ -147,7 +147,7 @@ fn what_this_device_received_and_nobody_has_answered_counts_for_the_limit() {
         no: "4711".try_into().unwrap(),
         line: Some(10_000),
     };
-    shelf.pending.push((line, q("96")));
+    shelf.pending.push((line, "receive", q("96")));
     let mut hand = Hand::new(shelf, Flow::Receive);
     hand.all(&["D:4711", "4006381333931"]);
     assert_eq!(hand.does("=20"), Signal::Warning);
@@ -398,6 +398,33 @@ fn a_transfer_for_another_place_is_not_received_here() {
     assert_eq!(hand.recorded.len(), 2);
 }
 
+#[test]
+fn who_receives_what_this_device_shipped_and_has_not_sent_is_told_so() {
+    let mut shelf = Shelf::usual();
+    let order = shelf.order(DocumentKind::TransferOrder, "T2");
+    order.location = "WEST".try_into().unwrap();
+    order.to_location = Some("MAIN".try_into().unwrap());
+    let line = shelf.line("T2", "NUT", "10");
+    line.picked = q("0");
+    let line = protocol::operation::DocumentRef {
+        kind: DocumentKind::TransferOrder,
+        no: "T2".try_into().unwrap(),
+        line: Some(line.line),
+    };
+    shelf.pending.push((line, "transfer_ship", q("6")));
+    let mut hand = Hand::new(shelf, Flow::TransferReceive);
+    assert_eq!(hand.all(&["D:T2", "NUT", "=6"]), Signal::Warning);
+    assert_eq!(hand.screen().notice.map(|notice| notice.text.id), Some("warn-shipment-unsent"));
+    hand.choose("choice-go-on");
+    hand.does("OK");
+    assert_eq!(hand.recorded.len(), 1);
+    // Once the server has the shipment, only what goes beyond it is asked about.
+    hand.shelf.lines[0].picked = q("4");
+    hand.all(&["NUT", "=11"]);
+    assert_eq!(hand.code(), "transfer_over");
+    assert!(hand.json().contains("10"), "four that the server has and six that it has not");
+}
+
 /// What is scanned, in any order; what is done at the end.
 fn same_in_any_order(shelf: &Shelf, flow: Flow, scans: &[&str], then: &[&str]) -> Vec<Body> {
     let mut all: Vec<Vec<Body>> = Vec::new();
@@ -513,4 +540,36 @@ fn a_truck_that_came_as_ordered_is_finished_without_a_question() {
     hand.shelf.lines[0].handled = q("10");
     assert_eq!(hand.choose("choice-truck-finished"), Signal::Good);
     assert_eq!(hand.screen().question.text.id, "ask-document");
+}
+
+#[test]
+fn a_truck_that_nobody_finished_is_over_after_a_pause_of_a_working_day() {
+    const HOUR_US: u64 = 3_600_000_000;
+    let mut shelf = ordered();
+    shelf.order(DocumentKind::PurchaseOrder, "4712");
+    shelf.line("4712", "NUT", "10");
+    let mut hand = Hand::new(shelf, Flow::Receive);
+    hand.all(&["D:4712", "NUT", "=10", "OK", "SHIRT-RED"]);
+    hand.choose("choice-unordered");
+    hand.all(&["=2", "OK"]);
+    hand.mono_us += 3 * HOUR_US;
+    hand.all(&["SHIRT-RED", "=1", "OK"]);
+    let listed = |hand: &mut Hand| {
+        hand.choose("choice-truck-finished");
+        let lines = hand.screen().lines;
+        let loose = lines.iter().filter(|line| line.id == "line-unordered");
+        let quantity = |line: &Message| {
+            let quantity = line.arguments.iter().find(|(name, _)| *name == "quantity").unwrap();
+            argument_text(&quantity.1, Language::English)
+        };
+        let is_old = lines.iter().any(|line| line.id == "line-truck-since");
+        (is_old, loose.map(quantity).collect::<Vec<_>>())
+    };
+    assert_eq!(listed(&mut hand), (true, vec!["3".to_owned()]), "it began three hours ago");
+    hand.choose("choice-leave-open");
+
+    hand.mono_us += 9 * HOUR_US;
+    hand.all(&["SHIRT-RED", "=4", "OK"]);
+    assert_eq!(hand.recorded.len(), 4, "{:?}", hand.screen());
+    assert_eq!(listed(&mut hand), (false, vec!["4".to_owned()]), "nothing of the other truck");
 }

@@ -33,7 +33,8 @@ pub(super) struct Shelf {
     pub stock: Vec<StockRow>,
     pub lots: Vec<LotRow>,
     pub plates: Vec<PlateRow>,
-    pub pending: Vec<(DocumentRef, Quantity)>,
+    /// Own work without an answer, with its kind.
+    pub pending: Vec<(DocumentRef, &'static str, Quantity)>,
     pub never_quantities: bool,
 }
 
@@ -76,9 +77,9 @@ impl Catalogue for Shelf {
         let on = |row: &&DocumentLineRow| row.kind == kind && row.no.as_str() == no;
         self.lines.iter().filter(on).cloned().collect()
     }
-    fn pending_on(&self, line: &DocumentRef, _: &str) -> Quantity {
-        let mine = self.pending.iter().filter(|(of, _)| of == line);
-        mine.fold(Quantity::ZERO, |sum, (_, q)| sum.checked_add(*q).unwrap())
+    fn pending_on(&self, line: &DocumentRef, kind: &str) -> Quantity {
+        let mine = self.pending.iter().filter(|(of, its, _)| of == line && *its == kind);
+        mine.fold(Quantity::ZERO, |sum, (_, _, q)| sum.checked_add(*q).unwrap())
     }
     fn stock_in(&self, _: &LocationCode, bin: Option<&BinCode>) -> Vec<StockRow> {
         self.stock.iter().filter(|row| row.bin.as_ref() == bin).cloned().collect()

@@ -8,6 +8,7 @@ use protocol::words::DocumentNo;
 
 use super::{Order, arrived, order_of, shipped};
 use crate::key::KeyRange;
+use crate::lookup;
 use crate::movement::carry::Motion;
 use crate::movement::spot::{self, End, Spot};
 use crate::posting::{Posting, Stop};
@@ -22,7 +23,8 @@ use crate::tables::Read as _;
 ///
 /// # Errors
 ///
-/// Refuses an unknown order or place, and a line with nothing on its way.
+/// Refuses an unknown order or place, a place at neither end of the order, and a line with nothing on
+/// its way.
 pub(crate) fn close_remainder(
     posting: &mut Posting<'_, '_>,
     (no, line): (&DocumentNo, u32),
@@ -32,7 +34,11 @@ pub(crate) fn close_remainder(
     posting.act.document = Some(DocumentRef { kind, no: no.clone(), line: Some(line) });
     let order = order_of(posting).map_err(Stop::Refuse)?;
     let spot = match found {
-        Some(place) => spot::resolve(posting, place, End::To)?,
+        Some(place) => {
+            let spot = spot::resolve(posting, place, End::To)?;
+            check_end(posting, &order, &spot).map_err(Stop::Refuse)?;
+            spot
+        }
         None => missing_at_receiver(posting, &order)?,
     };
     let Some(row) = posting.draft.row::<DocumentLines>(&(kind, no.clone(), line)) else {
@@ -56,6 +62,18 @@ pub(crate) fn close_remainder(
         close_one(posting, &order, (line, key, *quantity), found.is_none())?;
     }
     Ok(())
+}
+
+/// Goods that were found elsewhere came there by another way, which is a transfer of its own.
+fn check_end(posting: &Posting<'_, '_>, order: &Order, spot: &Spot) -> Result<(), Reason> {
+    let ends = [Some(order.header.location), order.header.to_location];
+    if ends.contains(&Some(spot.location)) {
+        return Ok(());
+    }
+    let meant = order.header.to_location.unwrap_or(order.header.location);
+    Err(Reason::new(Code::WrongDestination)
+        .word("location", lookup::location_text(posting.draft, meant))
+        .word("document", &order.key.1))
 }
 
 fn close_one(
