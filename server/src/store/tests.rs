@@ -1,4 +1,5 @@
 use std::sync::Arc;
+use std::time::Duration;
 
 use ledger::draft::{Changes, Draft};
 use ledger::memory::MemoryTables;
@@ -113,10 +114,11 @@ fn a_store_that_was_written_much_holds_little_of_it_in_memory() {
         for part in 0..n_parts {
             store.apply_unsynced(&rows_of_a_kilobyte(part * 1_000, 1_000)).unwrap();
         }
-        // What is full goes to its file beside the writer, within some writes.
+        // What is full goes to its file beside the writer, who may be much faster.
         let level = share.buffer_bytes + (2 << 20);
-        let is_level = (0..2_000).any(|write| {
+        let is_level = (0..10_000).any(|write| {
             store.apply(&rows_of_a_kilobyte((n_parts + write) * 1_000, 1)).unwrap();
+            std::thread::park_timeout(Duration::from_millis(5));
             store.memory().buffered <= level
         });
         assert!(is_level, "{:?} of {share:?}", store.memory());
