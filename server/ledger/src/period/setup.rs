@@ -6,10 +6,9 @@ use protocol::outcome::Reason;
 use protocol::words::DocumentNo;
 
 use crate::assembly;
-use crate::costing::date::closed_until;
 use crate::costing::rebuild;
 use crate::key::KeyRange;
-use crate::period::accounting::kept_before;
+use crate::period::accounting::{fiscal_years, kept_before};
 use crate::posting::{Posting, Stop};
 use crate::schema::gl::{OrderDate, OrderDates};
 use crate::schema::money::{
@@ -82,18 +81,19 @@ pub fn check_earliest(tables: &(impl Tables + ?Sized), earliest: NaiveDate) -> R
     Ok(())
 }
 
-/// Whether averages may get other periods or pools: as long as nothing of the fiscal year that is open is
-/// closed. Years that are closed keep the costs that they have; costs of an inventory period that is closed
-/// within the open year would come out as adjustments of later days (COSTING 9.1).
+/// Whether averages may get other periods or pools: as long as a fiscal year is open. Years that are closed
+/// keep the costs that they have; a closed inventory period only moves the date of what is adjusted in it.
 ///
 /// # Errors
 ///
 /// `average_setup_locked`.
 pub fn check_averages(tables: &(impl Tables + ?Sized)) -> Result<(), Reason> {
-    let start = kept_before(tables);
-    match closed_until(tables).filter(|end| start.is_none_or(|start| *end >= start)) {
-        Some(end) => Err(Reason::new(Code::AverageSetupLocked).word("date", end)),
-        None => Ok(()),
+    let years = fiscal_years(tables);
+    match years.last() {
+        Some(last) if years.iter().all(|year| year.closed) => {
+            Err(Reason::new(Code::AverageSetupLocked).word("date", last.start))
+        }
+        _ => Ok(()),
     }
 }
 

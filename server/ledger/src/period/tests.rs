@@ -295,21 +295,6 @@ fn averages_change_in_an_open_year_and_closed_years_keep_their_costs() {
     assert_eq!(books.cost(6), "-40");
 }
 
-#[test]
-fn averages_stay_while_something_of_the_open_year_is_closed() {
-    let mut books = Books::new(|_setup| {});
-    decreases(&mut books);
-    books.ok(&year("2020-01-01"));
-    books.ok(&put("2020-01-31"));
-    books.ok(&close("2020-01-31"));
-    let refused = books.try_set(|setup| setup.average_period = AveragePeriod::Month);
-    assert_eq!(refused.decision, Decision::Refused);
-    assert_eq!(codes(&refused), [Code::AverageSetupLocked]);
-    books.ok(&close_year());
-    let taken = books.try_set(|setup| setup.average_period = AveragePeriod::Month);
-    assert_eq!(taken.decision, Decision::Accepted, "a closed year keeps its own");
-}
-
 /// Random numbers that are the same in each run.
 struct Dice(u64);
 
