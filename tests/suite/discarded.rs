@@ -50,13 +50,14 @@ fn a_device_that_loses_power_keeps_every_scan_that_had_its_tone() {
         image.cut_power();
         device = at_work(&folder, (&confirmed, &acked), count());
     }
+    // On a slow machine the cuts leave it little time.
+    until("the device worked", || (count() > 250).then_some(()));
     assert!(device.finish(), "everything has its outcome");
     server.kill();
     house.start();
     let confirmed = confirmed.lock().expect("nobody panics with it").clone();
     house.assert_taken_once(&confirmed);
     assert!(house.taken().values().all(|n| *n == 1), "nothing was taken in twice");
-    assert!(confirmed.len() > 250, "the device worked: {}", confirmed.len());
     house.stop();
 }
 
