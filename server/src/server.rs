@@ -123,8 +123,8 @@ impl Server {
         });
         let clock = opened.runtime.company().clock();
         let (most, per_s) = (config.connections_max, config.admissions_per_s);
-        let gate = Gate::new(most, per_s, clock.clone());
-        let admission = Admission::new(most, per_s, clock.clone());
+        let admission = Arc::new(Admission::new(most, per_s, clock.clone()));
+        let gate = Gate::new((most, per_s), Arc::clone(&admission), clock.clone());
         let app = AppState::new(Inner {
             company: opened.runtime.company().clone(),
             passwords: Passwords::new(),
@@ -132,7 +132,7 @@ impl Server {
             first,
             address,
             tls,
-            admission: Arc::new(admission),
+            admission,
             metrics_key: config.metrics_key.clone(),
             backups,
             storage: storage.clone(),

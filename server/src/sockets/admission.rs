@@ -40,6 +40,8 @@ pub struct Admission {
     per_s: u32,
     clock: Clock,
     in_hand: Arc<AtomicUsize>,
+    /// What the room said last, for those who ask often.
+    is_crowded: AtomicBool,
     room: Mutex<Room>,
 }
 
@@ -109,6 +111,7 @@ impl Admission {
             per_s,
             clock,
             in_hand: Arc::clone(room.in_hand()),
+            is_crowded: AtomicBool::new(false),
             room: Mutex::new(room),
         }
     }
@@ -142,6 +145,7 @@ impl Admission {
                 Asked::Enter(in_hand) => return Ok(in_hand),
                 Asked::Away(window) => return Err(window),
                 Asked::Wait(called) => {
+                    self.is_crowded.store(true, Ordering::SeqCst);
                     if !std::mem::replace(&mut room.is_kept, true) {
                         tokio::spawn(Arc::clone(self).keep());
                     }
@@ -160,6 +164,7 @@ impl Admission {
             room.call(self.clock.now());
             if room.is_empty() {
                 room.is_kept = false;
+                self.is_crowded.store(false, Ordering::SeqCst);
                 return;
             }
         }
@@ -177,6 +182,11 @@ impl Admission {
         let (first_ms, last_ms) = RETURN_MS;
         let needed_ms = u32::try_from(needed_ms).unwrap_or(RETURN_MAX_MS);
         (first_ms, needed_ms.saturating_add(first_ms).clamp(last_ms, RETURN_MAX_MS))
+    }
+
+    /// Whether somebody who said hello waits to be admitted.
+    pub fn is_crowded(&self) -> bool {
+        self.is_crowded.load(Ordering::SeqCst)
     }
 
     /// Connections that are open.

@@ -1,7 +1,7 @@
 //! Devices on WebSockets at `/sync`, sub-protocol `hsp.1`: one task per connection, with bounded
 //! queues both ways.
 //!
-//! The order of the doors: [`gate`] (connections, before TLS), a seat in the house, one message of
+//! The order of the doors: [`gate`] (connections, before TLS, in `turns`), a seat in the house, one message of
 //! at most 8 KiB within five seconds, [`admission`] by urgency. Whoever is not let in gets RETRY with
 //! a time of its own to come back at, before anything is signed or written. Then [`pace`] on the way in and `lanes` on the way
 //! out.
@@ -13,6 +13,7 @@ mod pace;
 mod rate;
 mod room;
 mod standing;
+mod turns;
 
 use std::net::SocketAddr;
 use std::time::Duration;

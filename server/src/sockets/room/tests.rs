@@ -1,5 +1,6 @@
 use std::collections::VecDeque;
 
+use super::super::turns::Turns;
 use super::*;
 
 const NOW: ServerTime = ServerTime(SECOND_US);
@@ -205,4 +206,104 @@ fn a_few_who_come_together_wait_for_nobody() {
     let storm = storm(200, SECOND_US, (500, 1_000));
     assert!(storm.all_in_us <= SECOND_US + 20 * MILLISECOND, "{storm:?}");
     assert_eq!(storm.tries_most, 1, "{storm:?}");
+}
+
+/// What a knock costs before somebody is let in or sent away, and what letting in costs, in
+/// microseconds of a server and its devices on two cores.
+const KNOCK_US: i64 = 1_000;
+const ADMISSION_US: i64 = 1_500;
+
+/// Where a device of [`costly_storm`] is.
+enum Work {
+    Knock(u32),
+    Admission(u32, InHand),
+}
+
+/// `n` devices knock within `within_us` at a house with a door: everything that is done for them is
+/// done one after the other and takes its time. When all are in, in microseconds, and how often they
+/// knocked.
+fn costly_storm(n: u32, within_us: i64, per_s: u32) -> (i64, u32) {
+    const STEP_US: i64 = MILLISECOND;
+    let mut room = Room::new(10_000, per_s, NOW);
+    let mut turns = Turns::new(per_s, NOW);
+    let mut chance: u64 = 88_172_645_463_325_252;
+    let mut random = move |below: i64| {
+        chance ^= chance << 13;
+        chance ^= chance >> 7;
+        chance ^= chance << 17;
+        i64::try_from(chance % u64::try_from(below.max(1)).unwrap()).unwrap()
+    };
+    let mut coming: BTreeMap<(i64, u32), ()> = BTreeMap::new();
+    for device in 0..n {
+        coming.insert((random(within_us), device), ());
+    }
+    let mut at_door: VecDeque<(u64, u32)> = VecDeque::new();
+    let mut work: VecDeque<Work> = VecDeque::new();
+    let mut waiting: Vec<(u32, oneshot::Receiver<Call>)> = Vec::new();
+    let (mut n_in, mut n_knocks, mut at_us, mut done_us) = (0, 0, 0, 0);
+    while n_in < n {
+        assert!(at_us < 600 * SECOND_US, "{n_in} of {n} are in");
+        at_us += STEP_US;
+        let now = NOW.plus_us(at_us);
+        while coming.first_key_value().is_some_and(|((due, _device), ())| *due <= at_us) {
+            let ((_due, device), ()) = coming.pop_first().unwrap();
+            at_door.push_back((turns.take(), device));
+        }
+        turns.crowded(!room.is_empty(), now);
+        while let Some((turn, device)) = at_door.front().copied()
+            && turns.wait_us(turn, now) == 0
+        {
+            at_door.pop_front();
+            work.push_back(Work::Knock(device));
+        }
+        if at_us % (20 * MILLISECOND) == 0 {
+            room.call(now);
+        }
+        let mut called = Vec::new();
+        waiting.retain_mut(|(device, call)| match call.try_recv() {
+            Ok(call) => {
+                called.push((*device, call));
+                false
+            }
+            Err(_waits) => true,
+        });
+        done_us = done_us.max(at_us - STEP_US);
+        while done_us < at_us
+            && let Some(next) = work.pop_front()
+        {
+            match next {
+                Work::Knock(device) => {
+                    done_us += KNOCK_US;
+                    n_knocks += 1;
+                    match room.ask(Urgency::Unsent, now) {
+                        Asked::Enter(one) => called.push((device, Ok(one))),
+                        Asked::Away(window) => called.push((device, Err(window))),
+                        Asked::Wait(call) => waiting.push((device, call)),
+                    }
+                }
+                Work::Admission(_device, in_hand) => {
+                    done_us += ADMISSION_US;
+                    n_in += 1;
+                    drop(in_hand);
+                }
+            }
+        }
+        for (device, call) in called {
+            match call {
+                Ok(one) => work.push_back(Work::Admission(device, one)),
+                Err((first_ms, last_ms)) => {
+                    let wait_ms = i64::from(first_ms) + random(i64::from(last_ms - first_ms));
+                    coming.insert((at_us + wait_ms * MILLISECOND, device), ());
+                }
+            }
+        }
+    }
+    (at_us, n_knocks)
+}
+
+#[test]
+fn who_knocks_does_not_keep_out_who_may_come_in() {
+    let (all_in_us, n_knocks) = costly_storm(5_000, SECOND_US, 500);
+    assert!(all_in_us <= 16 * SECOND_US, "{all_in_us} µs, {n_knocks} knocks");
+    assert!(n_knocks <= 10_000, "{n_knocks} knocks");
 }
