@@ -22,6 +22,8 @@ pub const DELTA_BYTES_MAX: usize = 600 << 10;
 
 /// Bytes that one outcome is reckoned with: most have a reason or none.
 const OUTCOME_BYTES: usize = 300;
+/// Bytes that one decision is reckoned with beside what is shown of it.
+const SHOWN_BYTES: usize = size_of::<Shown>();
 
 /// What a site sees of one decision.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,8 +63,9 @@ impl Span {
     /// Bytes that it takes in memory, as they are reckoned.
     pub fn weight(&self) -> usize {
         let outcomes = self.decisions.iter().map(|shown| shown.outcomes.len());
-        let n = outcomes.fold(self.decisions.len(), usize::saturating_add);
-        self.bytes.saturating_add(n.saturating_mul(OUTCOME_BYTES))
+        let n = outcomes.fold(0, usize::saturating_add);
+        let shown = self.decisions.len().saturating_mul(SHOWN_BYTES);
+        self.bytes.saturating_add(shown).saturating_add(n.saturating_mul(OUTCOME_BYTES))
     }
 
     /// Bytes of what `device` at `from` sees of it.

@@ -10,9 +10,10 @@
 //! 4. Where a bin is counted blind, its quantities are withheld until the task is closed.
 //!
 //! Order of reading: [`sites`] (who sees a row, and what else a change touches), [`project`] (what
-//! they see), [`delta`] (from a cursor on), [`ring`] (what is shared between devices), [`floor`]
-//! (where the feed begins).
+//! they see), [`delta`] (from a cursor on), [`ring`] and `blocks` (what is shared between devices),
+//! [`floor`] (where the feed begins).
 
+mod blocks;
 pub mod delta;
 pub mod floor;
 pub mod project;

@@ -8,10 +8,11 @@ use ledger::tables::Tables;
 use protocol::frame::{Delta, Frame};
 use protocol::identity::{DeviceId, Lsn};
 
+use crate::feed::blocks::Blocks;
 use crate::feed::delta::{DELTA_BYTES_MAX, Extent, Span, groups, read};
 use crate::session::wire::Message;
 
-/// Bytes that the ring of one site keeps, and as many of what lies before it.
+/// Bytes that the ring of one site keeps.
 const RING_BYTES_MAX: usize = 4 << 20;
 /// Spans that the ring of one site keeps.
 const RING_SPANS_MAX: usize = 1_024;
@@ -19,9 +20,6 @@ const RING_SPANS_MAX: usize = 1_024;
 const MENTIONS_PER_DELTA: usize = 2_000;
 /// Where a span holds too much for one DELTA, index rows of the one that is read instead of it.
 const MENTIONS_OF_LITTLE: usize = 1;
-/// Decisions of one block of what lies before the ring. Blocks begin at its multiples, so that devices
-/// whose cursors lie close together read the same one.
-const BLOCK: u64 = 512;
 
 /// The ring of one site.
 #[derive(Debug, Default)]
@@ -30,10 +28,8 @@ struct Ring {
     bytes: usize,
     /// The DELTA that was made last for devices without outcomes of their own.
     last: Option<(Lsn, Lsn, Lsn, Arc<Message>)>,
-    /// What lies before it, as far as somebody asked for it, by the cursor that each continues: after a
-    /// restart a whole house comes back with cursors from before it.
-    before: BTreeMap<Lsn, Arc<Span>>,
-    before_bytes: usize,
+    /// What lies before it, as far as somebody asked for it.
+    before: Blocks,
 }
 
 /// The rings of all sites that devices listen to.
@@ -75,7 +71,9 @@ impl Rings {
         (site, device): (SiteId, DeviceId),
         from: Lsn,
     ) -> bool {
-        self.spans((tables, head), site, from).iter().any(|span| span.concerns(device, from))
+        self.spans((tables, head), (site, device), from)
+            .iter()
+            .any(|span| span.concerns(device, from))
     }
 
     /// Reads what `site` sees up to `head`, so that one span of its ring ends there.
@@ -92,7 +90,7 @@ impl Rings {
         (position, stop_at): (Position, Option<Lsn>),
     ) -> Next {
         let from = position.scanned;
-        let mut spans = self.spans((tables, head), site, from);
+        let mut spans = self.spans((tables, head), (site, device), from);
         let Some(first) = spans.first() else { return Next::Nothing(head) };
         if first.bytes_for(device, from) > DELTA_BYTES_MAX {
             let mentions_max = MENTIONS_OF_LITTLE;
@@ -141,7 +139,7 @@ impl Rings {
     fn spans(
         &mut self,
         (tables, head): (&dyn Tables, Lsn),
-        site: SiteId,
+        (site, device): (SiteId, DeviceId),
         from: Lsn,
     ) -> Vec<Arc<Span>> {
         if from >= head {
@@ -153,7 +151,12 @@ impl Rings {
         if ring.spans.get(start).is_some_and(|span| span.from <= from) {
             return ring.spans.range(start..).cloned().collect();
         }
-        vec![ring.block((tables, head), site, from)]
+        let end = ring.spans.front().map_or(head, |span| span.from).min(head);
+        let mentions_max = MENTIONS_PER_DELTA;
+        vec![ring.before.seen_by((device, from), end, &mut |from, up_to| {
+            let up_to = up_to.min(head);
+            read(tables, site, Extent { from, up_to, head, mentions_max })
+        })]
     }
 
     /// Forgets the sites that nobody listens to.
@@ -187,31 +190,5 @@ impl Ring {
                 None => break,
             }
         }
-    }
-
-    /// What lies before the ring and holds the decision after `from`: read once for all who ask.
-    fn block(&mut self, (tables, head): (&dyn Tables, Lsn), site: SiteId, from: Lsn) -> Arc<Span> {
-        let before = self.before.range(..=from).next_back().map(|(_from, span)| span);
-        if let Some(span) = before.filter(|span| span.to > from) {
-            return Arc::clone(span);
-        }
-        let floor = Lsn(from.0.div_euclid(BLOCK).saturating_mul(BLOCK));
-        // A block that held too much goes on where its first part ended.
-        let begin = before.map_or(floor, |span| span.to.max(floor));
-        let ring_from = self.spans.front().map_or(head, |span| span.from);
-        let up_to = Lsn(floor.0.saturating_add(BLOCK)).min(ring_from.max(from.next())).min(head);
-        let mentions_max = MENTIONS_PER_DELTA;
-        let mut span = read(tables, site, Extent { from: begin, up_to, head, mentions_max });
-        if span.to <= from {
-            span = read(tables, site, Extent { from, up_to, head, mentions_max });
-        }
-        let span = Arc::new(span);
-        self.before_bytes = self.before_bytes.saturating_add(span.weight());
-        if self.before_bytes > RING_BYTES_MAX || self.before.len() >= RING_SPANS_MAX {
-            self.before.clear();
-            self.before_bytes = span.weight();
-        }
-        self.before.insert(span.from, Arc::clone(&span));
-        span
     }
 }

@@ -28,7 +28,7 @@ use crate::schema::{Counter, EntryNo, ItemId, next_number};
 use crate::tables::{Read as _, Tables, each_of};
 
 /// Reads and writes after which a slice ends: well below what a posting may wait for.
-const SLICE: u64 = 5_000;
+const SLICE: u64 = 3_500;
 
 /// Asks for a run of cost adjustment.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
