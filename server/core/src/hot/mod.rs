@@ -18,6 +18,7 @@ use ledger::draft::Changes;
 use ledger::key::KeyRange;
 use ledger::record::Record;
 use ledger::schema::book::{ChangesTable, Intakes};
+use ledger::schema::entry::{ItemLedger, ItemLedgerStates};
 use ledger::tables::{Table as _, TableId, Tables, Visit};
 
 use self::rows::{Known, Rows};
@@ -26,6 +27,9 @@ use crate::schema::FeedIndex;
 
 /// Rows that one scan takes note of.
 const ROWS_PER_SCAN: usize = 64;
+/// Rows that are read behind the last one that somebody wanted to see. Goods are used up from one end:
+/// the next one will be wanted, and to find the place in the store costs more than a few rows there.
+const ROWS_AHEAD: usize = 16;
 
 /// Rows and parts of tables.
 #[derive(Default)]
@@ -40,12 +44,18 @@ fn is_kept(table: TableId) -> bool {
     table != ChangesTable::ID && table != FeedIndex::ID
 }
 
+/// Whether a row that is written will be asked for: an intake record is judged, and what was received
+/// is shipped.
+fn is_wanted(table: TableId) -> bool {
+    table == Intakes::ID || table == ItemLedger::ID || table == ItemLedgerStates::ID
+}
+
 impl Hot {
-    /// Takes note of rows that are written. A row that nobody has asked for is not kept: most are
-    /// written once. An intake record will be judged.
+    /// Takes note of rows that are written. Others than those that will be wanted are kept if somebody
+    /// has asked for them: most are written once.
     pub(crate) fn absorb(&mut self, changes: &Changes) {
         for ((table, key), row) in changes {
-            if *table == Intakes::ID {
+            if is_wanted(*table) {
                 self.rows.put(*table, key, row.clone());
             } else if is_kept(*table) {
                 self.rows.overwrite(*table, key, row.as_ref());
@@ -128,15 +138,22 @@ impl Reading<'_> {
     ) {
         let mut fresh: RowList = Vec::new();
         let mut is_whole = true;
+        // Rows that may still be read, once nobody wants to see any more.
+        let mut ahead: Option<usize> = None;
         self.below.scan(table, range, reverse, &mut |key, record| {
-            if fresh.len() < ROWS_PER_SCAN {
-                fresh.push((key.into(), record.clone()));
-            } else {
+            if fresh.len() >= ROWS_PER_SCAN || ahead == Some(0) {
                 is_whole = false;
+            } else {
+                fresh.push((key.into(), record.clone()));
             }
-            let flow = visit(key, record);
-            is_whole &= flow == ControlFlow::Continue(());
-            flow
+            ahead = match ahead {
+                Some(left) => Some(left.saturating_sub(1)),
+                None => visit(key, record).is_break().then_some(ROWS_AHEAD),
+            };
+            match ahead {
+                Some(_left) if !is_whole => ControlFlow::Break(()),
+                Some(_) | None => ControlFlow::Continue(()),
+            }
         });
         let mut part = range.clone();
         match fresh.last() {
