@@ -4,12 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use ledger::key::KeyRange;
 use ledger::lookup;
-use ledger::schema::book::Outcomes;
+use ledger::schema::book::{Heads, Intakes, Outcomes};
 use ledger::schema::case::{CaseState, Cases, OpenTasks};
-use ledger::schema::stock::{Holds, Stocks};
+use ledger::schema::stock::Stocks;
+use ledger::schema::{BinId, ItemId, LocationId};
 use ledger::tables::Read as _;
 use protocol::feed::BinKind;
-use protocol::identity::OperationId;
+use protocol::identity::{IntakeNo, OperationId};
 use protocol::operation::Tracking;
 use protocol::outcome::Decision;
 use protocol::words::{BinCode, ItemNo, LocationCode};
@@ -19,6 +20,7 @@ use server::store::Snapshot;
 
 use super::floor::{Bin, Content, pieces};
 use super::shift::{Crew, Hall};
+use crate::Problem;
 
 /// A deliberate bug that can be played with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -53,15 +55,6 @@ impl Break {
             Self::RawClock => "raw-clock",
         }
     }
-
-    /// The promise that it breaks.
-    pub(crate) const fn promise(self) -> &'static str {
-        match self {
-            Self::AckBeforeSync => "a captured fact is never lost",
-            Self::NoDedupe => "a fact is posted once",
-            Self::NoCausality | Self::RawClock => "same facts, same books",
-        }
-    }
 }
 
 /// The figures.
@@ -72,6 +65,8 @@ pub(crate) struct Report {
     changed: u64,
     parked: u64,
     other: u64,
+    /// On a device, or taken in and not judged.
+    unfinished: u64,
     lost: u64,
     doubled: u64,
     bins: u64,
@@ -89,7 +84,7 @@ pub(crate) struct Report {
 }
 
 /// Draws the figures from the server's book and the floor.
-pub(crate) fn draw(server: &Running, hall: &Hall, crew: &Crew, left: usize) -> Report {
+pub(crate) fn draw(server: &Running, hall: &Hall, crew: &Crew) -> Result<Report, Problem> {
     let snapshot = server.app().company().snapshot();
     let tally = hall.tally();
     let mut report = Report {
@@ -103,18 +98,32 @@ pub(crate) fn draw(server: &Running, hall: &Hall, crew: &Crew, left: usize) -> R
         outcome_p99_ms: percentile_99_ms(crew.outcome_us()),
         ..Report::default()
     };
-    outcomes(&snapshot, &tally.names, &mut report);
-    if left > 0 {
-        report.examples.push(format!("{left} operations still wait for their outcome"));
-    }
+    let mut waiting = crew.unsent()?;
+    waiting.extend(unjudged(&snapshot));
+    outcomes(&snapshot, (&tally.names, &waiting), &mut report);
     let floor = hall.floor();
     compare(&snapshot, &floor, &mut report);
-    report
+    Ok(report)
 }
 
-fn outcomes(snapshot: &Snapshot, names: &[OperationId], report: &mut Report) {
+/// Operations that the server has and did not get to.
+fn unjudged(snapshot: &Snapshot) -> impl Iterator<Item = OperationId> {
+    let judged = snapshot.row::<Heads>(&()).map_or(IntakeNo(0), |head| head.intake);
+    let range = KeyRange::between(&IntakeNo(judged.0 + 1), &IntakeNo(u64::MAX));
+    snapshot.list::<Intakes>(&range).into_iter().map(|(no, record)| record.identity(no))
+}
+
+fn outcomes(
+    snapshot: &Snapshot,
+    (names, waiting): (&[OperationId], &BTreeSet<OperationId>),
+    report: &mut Report,
+) {
     for name in names {
         match snapshot.row::<Outcomes>(name) {
+            None if waiting.contains(name) => {
+                report.unfinished += 1;
+                report.examples.push(format!("operation {name} waits for its outcome"));
+            }
             None => {
                 report.lost += 1;
                 report.examples.push(format!("operation {name} has no outcome"));
@@ -175,26 +184,56 @@ fn tracking_of(snapshot: &Snapshot, id: ledger::schema::TrackingId) -> Tracking 
     ledger::tracking::tracking_of(snapshot, id)
 }
 
-/// Bins that somebody has been told to look at: by a task, a case or a hold.
-fn flagged(snapshot: &Snapshot) -> BTreeSet<(String, String)> {
-    let named = |location, bin| {
-        (lookup::location_text(snapshot, location), lookup::bin_text(snapshot, location, bin))
-    };
-    let mut flagged = BTreeSet::new();
-    for ((location, bin, ..), _row) in snapshot.list::<OpenTasks>(&KeyRange::all()) {
-        flagged.insert(named(location, bin));
-    }
-    for (_id, case) in snapshot.list::<Cases>(&KeyRange::all()) {
-        if case.state == CaseState::Open
-            && let Some(key) = case.stock
+/// What somebody has been told to look at, by a task or a case: an item in a bin, or a whole bin.
+#[derive(Default)]
+struct Flagged {
+    items: BTreeSet<(Bin, ItemNo)>,
+    bins: BTreeSet<Bin>,
+}
+
+impl Flagged {
+    fn of(snapshot: &Snapshot) -> Self {
+        let mut flagged = Self::default();
+        for ((location, bin, _kind, item, ..), _row) in snapshot.list::<OpenTasks>(&KeyRange::all())
         {
-            flagged.insert(named(key.location, key.bin));
+            flagged.add(snapshot, (location, bin), item);
+        }
+        for (_id, case) in snapshot.list::<Cases>(&KeyRange::all()) {
+            if case.state == CaseState::Open
+                && let Some(key) = case.stock
+            {
+                flagged.add(snapshot, (key.location, key.bin), Some(key.item));
+            }
+        }
+        flagged
+    }
+
+    fn add(
+        &mut self,
+        snapshot: &Snapshot,
+        (location, bin): (LocationId, BinId),
+        item: Option<ItemId>,
+    ) {
+        let place = LocationCode::new(lookup::location_text(snapshot, location));
+        let code = BinCode::new(lookup::bin_text(snapshot, location, bin));
+        let (Ok(place), Ok(code)) = (place, code) else { return };
+        match item.map(|item| ItemNo::new(lookup::item_text(snapshot, item))) {
+            Some(Ok(item)) => drop(self.items.insert(((place, code), item))),
+            Some(Err(_none)) => {}
+            None => drop(self.bins.insert((place, code))),
         }
     }
-    for (_id, hold) in snapshot.list::<Holds>(&KeyRange::all()) {
-        flagged.insert(named(hold.key.location, hold.key.bin));
+
+    /// Whether everything that differs in `bin` is among it.
+    fn explains(&self, bin: &Bin, ours: &Content, real: &Content) -> bool {
+        let differs = |what: &&(ItemNo, Tracking)| ours.get(what) != real.get(what);
+        self.bins.contains(bin)
+            || ours
+                .keys()
+                .chain(real.keys())
+                .filter(differs)
+                .all(|(item, _tracking)| self.items.contains(&(bin.clone(), item.clone())))
     }
-    flagged
 }
 
 fn compare(snapshot: &Snapshot, floor: &super::floor::Floor, report: &mut Report) {
@@ -204,7 +243,8 @@ fn compare(snapshot: &Snapshot, floor: &super::floor::Floor, report: &mut Report
         .filter(|(_bin, content)| !content.is_empty())
         .map(|(bin, content)| (bin.clone(), content.clone()))
         .collect();
-    let flagged = flagged(snapshot);
+    let flagged = Flagged::of(snapshot);
+    let nothing = Content::default();
     let bins: BTreeSet<&(LocationCode, BinCode)> = truth.keys().chain(book.keys()).collect();
     report.bins = u64::try_from(bins.len()).unwrap_or(u64::MAX);
     for bin in bins {
@@ -213,8 +253,8 @@ fn compare(snapshot: &Snapshot, floor: &super::floor::Floor, report: &mut Report
             continue;
         }
         report.bins_wrong += 1;
-        let is_flagged = flagged.contains(&(bin.0.to_string(), bin.1.to_string()));
-        if !is_flagged {
+        let (seen, lies) = (ours.unwrap_or(&nothing), real.unwrap_or(&nothing));
+        if !flagged.explains(bin, seen, lies) {
             report.bins_wrong_unflagged += 1;
             report.examples.push(format!(
                 "{} {}: the book has {}, there lies {}",
@@ -248,9 +288,19 @@ fn percentile_99_ms(mut samples_us: Vec<u64>) -> f64 {
 }
 
 impl Report {
-    /// Whether every promise was kept.
+    /// Whether every promise was kept, as far as everything was answered.
     pub(crate) fn is_kept(&self) -> bool {
-        self.lost == 0 && self.doubled == 0 && self.bins_wrong_unflagged == 0
+        self.unfinished == 0 && self.broken().is_empty()
+    }
+
+    /// The promises that were broken.
+    pub(crate) fn broken(&self) -> Vec<&'static str> {
+        let promises = [
+            (self.lost, "a captured fact is never lost"),
+            (self.doubled, "a fact is posted once"),
+            (self.bins_wrong_unflagged, "same facts, same books"),
+        ];
+        promises.into_iter().filter(|(n, _promise)| *n > 0).map(|(_n, promise)| promise).collect()
     }
 
     #[expect(clippy::cast_precision_loss, reason = "a figure for people")]
@@ -278,6 +328,9 @@ impl Report {
             println!("{} others were duplicates or refused claims.", self.other);
         }
         println!("{} outcomes were corrected when something came in late.", self.restated);
+        if self.unfinished > 0 {
+            println!("{} were not answered in the time that was given.", self.unfinished);
+        }
         println!("Lost: {}. Posted twice: {}.", self.lost, self.doubled);
         println!(
             "Of {} bins, {} differ from what lies there, {} of them without anybody being told.",

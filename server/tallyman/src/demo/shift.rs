@@ -2,14 +2,14 @@
 
 mod scene;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use device_core::boot::{Monotonic, SystemMonotonic, WrongClock};
 use device_core::device::{Device, Settings};
-use device_core::engine::{News, SignInWith, Work};
+use device_core::engine::{News, OperationState, SignInWith, Work};
 use device_core::session::LinkState;
 use protocol::enrolment::Invitation;
 use protocol::identity::OperationId;
@@ -224,18 +224,24 @@ impl Crew {
         Ok(())
     }
 
-    /// Waits until no device has an operation without an outcome, for at most `within`. Says how
-    /// many operations are left.
-    pub(crate) async fn drain(&self, within: Duration) -> usize {
+    /// Waits until no device has an operation without an outcome, for at most `within`.
+    pub(crate) async fn drain(&self, within: Duration) {
         let mut ticks = within.as_millis() / 50;
-        loop {
-            let left: usize = self.hands.iter().map(|hand| hand.device.pending()).sum();
-            if left == 0 || ticks == 0 {
-                return left;
-            }
+        while ticks > 0 && self.hands.iter().any(|hand| hand.device.pending() > 0) {
             ticks -= 1;
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
+    }
+
+    /// The operations that only their devices have.
+    pub(crate) fn unsent(&self) -> Result<BTreeSet<OperationId>, Problem> {
+        let mut unsent = BTreeSet::new();
+        for hand in &self.hands {
+            let all = hand.device.my_operations(usize::MAX)?;
+            let open = all.into_iter().filter(|one| matches!(one.state, OperationState::SavedHere));
+            unsent.extend(open.map(|one| one.name));
+        }
+        Ok(unsent)
     }
 
     /// Bytes that the devices sent.
