@@ -14,6 +14,8 @@ use protocol::outcome::Decision;
 use protocol::quantity::Quantity;
 
 use crate::command::{Command, master};
+use crate::lookup;
+use crate::schema::case::Task;
 use crate::world::{World, codes, count, goods, lot, move_plate, moved, pick, q, receive, ship};
 
 const PO: DocumentKind = DocumentKind::PurchaseOrder;
@@ -127,9 +129,17 @@ fn case_16_a_move_beyond_the_book_is_posted_and_the_bin_is_counted() {
     assert_eq!(outcome.decision, Decision::Accepted);
     assert_eq!(codes(&outcome), [Code::BinBelowZero]);
     assert_eq!((world.stock("MAIN/A BOLT"), world.stock("MAIN/B BOLT")), (q("-2"), q("5")));
-    let tasks = world.open_tasks();
-    assert_eq!(tasks.len(), 1);
-    assert_eq!(tasks[0].kind, TaskKind::Count);
+    assert_eq!(asked(&world), [(TaskKind::Count, "A".to_owned(), "BOLT".to_owned())]);
+}
+
+/// What is asked for: of which kind, in which bin, of which item.
+fn asked(world: &World) -> Vec<(TaskKind, String, String)> {
+    let text = |task: &Task| {
+        let bin = lookup::bin_text(&world.tables, task.location, task.bin);
+        let item = task.item.map(|item| lookup::item_text(&world.tables, item));
+        (task.kind, bin, item.unwrap_or_default())
+    };
+    world.open_tasks().iter().map(text).collect()
 }
 
 #[test]
@@ -142,9 +152,11 @@ fn case_20_two_picks_of_the_same_stock_are_both_posted_and_the_bin_is_counted() 
     assert_eq!(codes(&second), [Code::BinBelowZero]);
     assert_eq!(world.stock("MAIN/A BOLT"), q("-1"));
     assert_eq!(world.stock("MAIN/SHIPMENT BOLT"), q("4"));
+    assert_eq!(asked(&world), [(TaskKind::Count, "A".to_owned(), "BOLT".to_owned())]);
     let (_id, counted) = world.scan(3, 62, None, count("A", goods("BOLT", "0")));
     assert_ne!(counted.decision, Decision::Parked);
     assert_eq!(world.stock("MAIN/A BOLT"), Quantity::ZERO);
+    assert_eq!(asked(&world), [], "the count was what was asked for");
 }
 
 #[test]
