@@ -20,7 +20,7 @@ fn no_durable_step_of_device_or_server_may_not_be_the_last_one() {
     let mut names = BTreeSet::new();
     let mut broken = Vec::new();
     let mut n = 0;
-    enumerate(Which::Named, &[End::PowerCut], |trial| {
+    enumerate(Which::Named, &[End::Kill, End::PowerCut], |trial| {
         n += 1;
         names.insert(trial.point.clone());
         if let Some(why) = &trial.broke {

@@ -498,8 +498,15 @@ pub fn enumerate(which: Which, ends: &[End], each: impl FnMut(&Trial) + Send) {
         ends_of.values().flat_map(|(first, last)| [*first, *last]).collect();
     let is_wanted = |step: &usize| which == Which::All || named.contains(step);
     let steps = (0..names.len()).filter(is_wanted);
-    let trials: Vec<(usize, End)> =
-        steps.flat_map(|step| ends.iter().map(move |end| (step, *end))).collect();
+    // A batch of the server is on its disk whole or not at all: there torn writes are no end of their
+    // own.
+    let is_other = |step: usize, end: &End| {
+        let is_server = names.get(step).is_some_and(|name| name.starts_with("server"));
+        !(is_server && matches!(end, End::Torn(_)))
+    };
+    let ways =
+        |step| ends.iter().filter(move |end| is_other(step, end)).map(move |end| (step, *end));
+    let trials: Vec<(usize, End)> = steps.flat_map(ways).collect();
     let next = AtomicUsize::new(0);
     let each = Mutex::new(each);
     let work = || {
