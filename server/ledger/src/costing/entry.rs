@@ -364,6 +364,44 @@ impl Posting<'_, '_> {
         self.with_vat(fits(amount)?).map(Some)
     }
 
+    /// The line with what it does not say itself of business group and sales amount: a device names neither.
+    /// What takes an entry back goes through the accounts of that; what is handled for a document, by what
+    /// its line says. None where the line says all that there is.
+    ///
+    /// # Errors
+    ///
+    /// [`Stop::Overflow`].
+    pub(crate) fn with_terms_of_line(&self, line: &EntryLine) -> Result<Option<EntryLine>, Stop> {
+        if line.value.sales.is_some() {
+            return Ok(None);
+        }
+        let mut value = line.value.clone();
+        let original = if line.applies_to.0 == 0 { line.applies_from } else { line.applies_to };
+        if line.correction && original.0 != 0 {
+            value.sales = Some(Money::ZERO);
+            if value.business_group.is_empty()
+                && let Some((_no, first)) = values_of(&*self.draft, original).into_iter().next()
+            {
+                value.business_group.clone_from(&first.business_group);
+            }
+        } else if matches!(line.entry_type, EntryType::Purchase | EntryType::Sale)
+            && let Some(key) = &line.document
+            && let Some(terms) = self.draft.row::<LinesTerms>(key)
+            && let Some(row) = self.draft.row::<DocumentLines>(key)
+        {
+            if value.business_group.is_empty() {
+                value.business_group.clone_from(&terms.business_group);
+            }
+            if line.entry_type == EntryType::Sale {
+                let (sold, factor) = (line.delta.negated(), row.factor.quantity());
+                value.sales = Some(fits(terms.unit_amount.times_per(sold, factor, self.cents()))?);
+            }
+        } else {
+            return Ok(None);
+        }
+        Ok(Some(EntryLine { value, ..line.clone() }))
+    }
+
     /// Overhead of a direct cost: a percentage of it and a rate per base unit, rounded once.
     pub(crate) fn overhead(
         &self,
@@ -432,10 +470,10 @@ fn fill(
     if invoiced {
         value.invoiced_quantity = quantity;
         value.cost_actual = cost;
-        value.sales_actual = line.value.sales;
+        value.sales_actual = line.value.sales.unwrap_or_default();
     } else {
         value.expected = true;
         value.cost_expected = cost;
-        value.sales_expected = line.value.sales;
+        value.sales_expected = line.value.sales.unwrap_or_default();
     }
 }

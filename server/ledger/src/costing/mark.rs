@@ -63,6 +63,25 @@ impl Posting<'_, '_> {
         self.mark_item(item);
     }
 
+    /// Marks a decrease that is applied in another way than when it was valued: its cost is outstanding from
+    /// its valuation date on, and no period closes over it.
+    pub(crate) fn mark_decrease(&mut self, no: EntryNo) {
+        let entry = self.entry(no);
+        self.mark(entry.item, Mark::Decrease, no);
+        let setup = setup(&*self.draft);
+        let pool = pool_of(&setup, (entry.item, entry.variant, entry.location));
+        let valued = self.state(no).valuation_date;
+        self.touch_point(&setup, pool, valued);
+    }
+
+    /// Queues an item that was applied anew where the setup adjusts always; else the batch does the work
+    /// (COSTING 5.7).
+    pub(crate) fn queue_if_always(&mut self, item: ItemId) {
+        if setup(&*self.draft).automatic_adjustment == AdjustmentWindow::Always {
+            self.queue_item(item);
+        }
+    }
+
     /// Marks an order whose cost changed.
     pub(crate) fn mark_order(&mut self, (kind, no): &OrderRef) {
         let key = (kind.number(), no.clone());
