@@ -73,7 +73,7 @@ async fn stock_is_revalued_on_the_page_that_calculates_it() {
     assert_eq!(line["quantity"], "4", "four of ten at 3.00: {lines}");
     let sheet = house.boss.get(&format!("/api/v1/inventory-value.csv?{asked}")).await;
     assert_eq!(sheet.status, 200);
-    assert!(sheet.body.contains("item,location,item_entry,quantity,value"), "{}", sheet.body);
+    assert!(sheet.body.contains("item,location,variant,item_entry,quantity,value"), "{}", sheet.body);
     let page = house.boss.get(&format!("/money/revaluation?{asked}")).await.body;
     assert!(page.contains("action=\"/money/act/revalue\""), "{page}");
     let entry = line["entry"].to_string();

@@ -11,7 +11,7 @@ use crate::posting::{Posting, Stop, add};
 use crate::schema::EntryNo;
 use crate::schema::entry::ItemLedgerEntry;
 use crate::schema::item::CostingMethod;
-use crate::schema::money::{OrderMarks, ValueEntry, ValueType, VarianceType};
+use crate::schema::money::{OrderMarks, OrderQueue, ValueEntry, ValueType, VarianceType};
 use crate::schema::order::{CapacityLedger, OrderRow};
 
 /// What an order, or a part of its output, was made of.
@@ -56,6 +56,7 @@ impl Used {
 /// `posting_date_not_allowed`; [`Stop::Overflow`].
 pub(crate) fn adjust(posting: &mut Posting<'_, '_>, kind: u8, no: &DocumentNo) -> Result<(), Stop> {
     posting.draft.delete::<OrderMarks>(&(kind, no.clone()));
+    posting.draft.delete::<OrderQueue>(&(kind, no.clone()));
     let Some(kind) = kind_of(kind) else { return Ok(()) };
     let row = posting.order_row(&(kind, no.clone()));
     if !is_adjustable(kind, &row) || row.output.is_empty() {

@@ -11,8 +11,9 @@ use crate::posting::{EntryLine, Posting, Stop};
 use crate::schema::EntryNo;
 use crate::schema::document::DocumentLines;
 use crate::schema::entry::{
-    Applications, ApplicationsByOutbound, EntryType, ItemLedgerEntry, ItemLedgerStates,
+    Applications, ApplicationsByOutbound, EntryReason, EntryType, ItemLedgerEntry, ItemLedgerStates,
 };
+use crate::schema::gl::ReasonGroupsOf;
 use crate::schema::item::CostingMethod;
 use crate::schema::money::{
     ItemCosts, LastDecreases, Mark, OrderKind, OrderRef, StockkeepingUnits, ValueType, VarianceType,
@@ -366,7 +367,8 @@ impl Posting<'_, '_> {
 
     /// The line with what it does not say itself of business group and sales amount: a device names neither.
     /// What takes an entry back goes through the accounts of that; what is handled for a document, by what
-    /// its line says. None where the line says all that there is.
+    /// its line says; a difference that was found, by what the setup says of those. None where the line says
+    /// all that there is.
     ///
     /// # Errors
     ///
@@ -396,6 +398,9 @@ impl Posting<'_, '_> {
                 let (sold, factor) = (line.delta.negated(), row.factor.quantity());
                 value.sales = Some(fits(terms.unit_amount.times_per(sold, factor, self.cents()))?);
             }
+        } else if is_found_difference(line) && value.business_group.is_empty() {
+            let groups = self.draft.row::<ReasonGroupsOf>(&()).unwrap_or_default();
+            value.business_group.clone_from(&groups.count_differences);
         } else {
             return Ok(None);
         }
@@ -448,6 +453,19 @@ impl Posting<'_, '_> {
         let variance = minus(standard, plus(parts.direct, parts.indirect)?)?;
         Ok(Parts { variance, ..parts })
     }
+}
+
+/// Whether a line books that something else is there than the books hold: found by a count, or by a sighting
+/// of a serial.
+const fn is_found_difference(line: &EntryLine) -> bool {
+    matches!(line.entry_type, EntryType::PositiveAdjustment | EntryType::NegativeAdjustment)
+        && matches!(
+            line.reason,
+            EntryReason::CountDifference
+                | EntryReason::CountCorrection
+                | EntryReason::CountTakenOut
+                | EntryReason::Sighting
+        )
 }
 
 /// What the line of a return to a vendor says that the goods cost.

@@ -23,7 +23,7 @@ use crate::schema::money::{
     AdjustmentWindow, OrderKind, StockkeepingUnit, StockkeepingUnits, ValueType,
 };
 use crate::tables::Read as _;
-use crate::world::q;
+use crate::world::{adjust, count, goods, q, transfer_ship};
 
 /// Takes the application of a decrease back.
 fn unapply(books: &mut Books, decrease: u64) {
@@ -385,4 +385,90 @@ fn a_finished_output_teaches_its_card_what_it_cost() {
     books.adjust();
     assert_eq!(card(&books).last_direct_cost.to_string(), "100");
     assert_eq!(card(&books).unit_cost.to_string(), "100");
+}
+
+#[test]
+fn an_order_waits_for_the_batch_when_what_it_made_is_older_than_the_window() {
+    for (work_date, wanted) in [("2020-02-20", "100"), ("2020-04-20", "0")] {
+        let mut books = produced();
+        books.set(|setup| {
+            setup.automatic_adjustment = AdjustmentWindow::Month;
+            setup.work_date = Some(day(work_date));
+        });
+        books.ok(&finish("2020-04-15"));
+        assert_eq!(books.cost(3), wanted, "{work_date}");
+        books.adjust();
+        assert_eq!(books.cost(3), "100");
+    }
+}
+
+/// Business group, item ledger entry of the value entries from number `from` on.
+fn groups(books: &Books, from: usize) -> Vec<(String, u64)> {
+    let values = books.values().into_iter().skip(from);
+    values.map(|(_no, value)| (value.business_group, value.entry.0)).collect()
+}
+
+fn differences_have_accounts(books: &mut Books) {
+    books.ok(&Command::SetReasonGroups(crate::command::ledger::SetReasonGroups {
+        count_differences: "COUNT".to_owned(),
+        transit_losses: "LOST".to_owned(),
+    }));
+}
+
+#[test]
+fn differences_of_counts_and_their_corrections_have_accounts_of_their_own() {
+    let mut books = Books::new(|_setup| {});
+    books.world.opening("A", goods("BOLT", "9"));
+    differences_have_accounts(&mut books);
+    books.world.scan(1, 20, None, count("A", goods("BOLT", "7")));
+    assert_eq!(groups(&books, 1), [("COUNT".to_owned(), 2)]);
+    // Two were taken before: they explain the difference, which is taken back.
+    let out = adjust("A", protocol::operation::Direction::Decrease, goods("BOLT", "2"));
+    books.world.scan(2, 10, None, out);
+    let of_counts: Vec<_> =
+        groups(&books, 2).into_iter().filter(|(group, _no)| group == "COUNT").collect();
+    assert_eq!(of_counts.len(), 1, "{:?}", groups(&books, 2));
+    let plain = groups(&books, 2).into_iter().filter(|(group, _no)| group.is_empty()).count();
+    assert_eq!(plain, 1, "what was taken is no difference");
+}
+
+#[test]
+fn what_is_lost_on_its_way_has_an_account_of_its_own() {
+    let mut books = Books::new(|_setup| {});
+    books.world.opening("A", goods("BOLT", "9"));
+    differences_have_accounts(&mut books);
+    let kind = protocol::operation::DocumentKind::TransferOrder;
+    let order = books.world.document(kind, "T1", &[("BOLT", "4")]);
+    books.world.scan(1, 10, Some(&order), transfer_ship("A", goods("BOLT", "4")));
+    let before = books.values().len();
+    books.ok(&Command::CloseTransfer(crate::command::papers::CloseTransfer {
+        no: "T1".try_into().unwrap(),
+        line: 10_000,
+        found: None,
+    }));
+    let groups: Vec<_> = groups(&books, before).into_iter().map(|(group, _no)| group).collect();
+    assert_eq!(groups.iter().filter(|group| *group == "LOST").count(), 1, "{groups:?}");
+    assert_eq!(groups.last().map(String::as_str), Some("LOST"));
+}
+
+/// COSTING 10.3: what rounding does not explain is told, and not written off.
+#[test]
+fn cost_that_went_nowhere_is_told_by_the_run_that_finds_it() {
+    let mut books = Books::new(|_setup| {});
+    books.post(purchase("2020-01-05", "BOLT", "1", "10.00"));
+    books.post(sale("2020-01-06", "BOLT", "1"));
+    books.adjust();
+    let mut draft = crate::draft::Draft::over(&books.world.tables);
+    let mut state = *draft.row::<ItemLedgerStates>(&EntryNo(1)).unwrap();
+    state.cost.applied = m("5.00");
+    draft.put::<ItemLedgerStates>(&EntryNo(1), state);
+    let changes = draft.finish();
+    books.world.tables.apply(changes);
+    books.charge(1, "2020-01-07", "0.01");
+    let ask = Command::AdjustCost(super::work::AdjustCost::default());
+    let outcome = books.world.desk(&ask);
+    assert_eq!(crate::world::codes(&outcome), [Code::CostInconsistent]);
+    let runs = books.world.tables.list::<crate::schema::money::AdjustmentRuns>(&KeyRange::all());
+    assert_eq!(runs.last().unwrap().1.failed, "cost_inconsistent");
+    assert_eq!((books.cost(1), books.cost(2)), ("10.01".to_owned(), "-10.01".to_owned()));
 }
