@@ -17,7 +17,9 @@ use crate::money::{Money, UnitAmount};
 use crate::period;
 use crate::posting::{Posting, Stop};
 use crate::schema::entry::{EntryType, ItemLedger};
-use crate::schema::money::{InventorySetup, ItemCosts, StockkeepingUnit, StockkeepingUnits, UserSetup, UserSetups};
+use crate::schema::money::{
+    InventorySetup, ItemCosts, StockkeepingUnit, StockkeepingUnits, UserSetup, UserSetups,
+};
 use crate::schema::{EntryNo, LocationId};
 use crate::tables::Read as _;
 

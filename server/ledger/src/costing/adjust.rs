@@ -21,7 +21,8 @@ use crate::schema::entry::{
 };
 use crate::schema::item::CostingMethod;
 use crate::schema::money::{
-    AdjustmentMarks, AdjustmentRun, AdjustmentRuns, Mark, OpenRuns, ValueEntry, ValueLedger, ValueType, ValuesByEntry,
+    AdjustmentMarks, AdjustmentRun, AdjustmentRuns, Mark, OpenRuns, ValueEntry, ValueLedger,
+    ValueType, ValuesByEntry,
 };
 use crate::schema::{EntryNo, ItemId};
 use crate::tables::Read as _;

@@ -103,9 +103,10 @@ impl Posting<'_, '_> {
         Ok(())
     }
 
-    /// What of a revaluation was expected cost is taken back with the invoice, which brings the goods to the
-    /// standard cost of now (COSTING 11.3). It is taken back from exactly those whom the revaluation
-    /// affected, so that the shares of an increase still add up to it.
+    /// What of a revaluation was expected cost is so no longer: the invoice of a purchase brings the goods to the
+    /// standard cost of now (COSTING 11.3), and it is taken back from exactly those whom the revaluation
+    /// affected, so that the shares of an increase still add up to it. Nothing else brings what came back to
+    /// another cost: there it becomes actual.
     fn take_revaluations_back(
         &mut self,
         invoice: &InvoiceOf,
@@ -137,6 +138,9 @@ impl Posting<'_, '_> {
             value.valued_quantity = original.valued_quantity;
             value.partial_revaluation = original.partial_revaluation;
             value.cost_expected = taken.negated();
+            if entry.entry_type != EntryType::Purchase {
+                value.cost_actual = taken;
+            }
             value.applies_to = *no;
             self.write_value(value)?;
         }

@@ -81,9 +81,7 @@ impl Posting<'_, '_> {
         if by_place || method_of(&*self.draft, item) == CostingMethod::Standard {
             return;
         }
-        for (key, unit) in
-            self.draft.list::<StockkeepingUnits>(&KeyRange::prefix(&(item,)))
-        {
+        for (key, unit) in self.draft.list::<StockkeepingUnits>(&KeyRange::prefix(&(item,))) {
             if unit.unit_cost != unit_cost {
                 let row = StockkeepingUnit { unit_cost, ..*unit };
                 self.draft.put::<StockkeepingUnits>(&key, row);

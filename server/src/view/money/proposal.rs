@@ -44,7 +44,8 @@ impl ProposedView {
 }
 
 impl Line for ProposedView {
-    const HEAD: &'static [&'static str] = &["item", "location", "variant", "item_entry", "quantity", "value"];
+    const HEAD: &'static [&'static str] =
+        &["item", "location", "variant", "item_entry", "quantity", "value"];
 
     fn line(&self) -> Vec<Cell> {
         vec![

@@ -445,7 +445,8 @@ impl Books {
                 round_div(row.expected_first * quantity, entry.quantity)
             };
             row.expected -= taken;
-            row.amount -= taken;
+            // Only a purchase is brought to another cost by its invoice.
+            row.amount -= if purchase { taken } else { 0 };
         }
         Ok(())
     }

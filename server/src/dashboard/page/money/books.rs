@@ -195,7 +195,8 @@ pub fn periods_page(view: &dyn Tables, context: &PageContext) -> PageResult {
 /// Through whose accounts go differences and losses that no document stands behind.
 fn reasons(view: &dyn Tables, context: &PageContext) -> Markup {
     let groups = view.row::<ReasonGroupsOf>(&()).unwrap_or_default();
-    let shown = |group: &str| html! { @if group.is_empty() { (format::NOTHING) } @else { (group) } };
+    let shown =
+        |group: &str| html! { @if group.is_empty() { (format::NOTHING) } @else { (group) } };
     let lines = vec![
         vec![html! { (context.t("money-count-differences")) }, shown(&groups.count_differences)],
         vec![html! { (context.t("money-transit-losses")) }, shown(&groups.transit_losses)],
