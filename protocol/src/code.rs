@@ -213,6 +213,7 @@ codes! {
     DeviceLost = "device_lost",
     PlateNotFound = "lpn_not_found",
     PlateReceivedTwice = "lpn_received_twice",
+    CostInconsistent = "cost_inconsistent",
 }
 
 impl fmt::Display for Code {

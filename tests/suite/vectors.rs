@@ -427,3 +427,35 @@ fn every_list_and_key_of_the_warehouse_schema_has_an_arm() {
     }
     missing(&found);
 }
+
+/// A post that hands nothing over invoices what an earlier one of its kind and item left.
+#[test]
+fn a_post_that_only_invoices_settles_what_was_received_before() {
+    let post = |step: u64, fields: serde_json::Value| {
+        let mut step = serde_json::json!({"step": step, "action": "post", "type": "purchase",
+            "date": "2020-01-05", "item": "A", "quantity": "10"});
+        let object = step.as_object_mut().expect("an object");
+        object.extend(fields.as_object().expect("fields").clone());
+        step
+    };
+    let file = serde_json::json!({
+        "schema_version": 1, "id": "x-01", "topic": "x", "tags": [], "kind": "rule", "source": "",
+        "source_section": "", "note": "", "corrections": [], "illustrative": [],
+        "setup": {"currency_decimals": 2, "settings": {},
+            "items": [{"item": "A", "costing_method": "fifo"}]},
+        "steps": [
+            post(1, serde_json::json!({"receive_ship": true, "invoice": false, "unit_cost": "10"})),
+            post(2, serde_json::json!({"receive_ship": false, "invoice": true, "quantity": "4",
+                "amount": "44.00"})),
+            post(3, serde_json::json!({"receive_ship": false, "invoice": true, "quantity": "6"})),
+        ],
+        "checkpoints": [{"after_step": 2, "expect": {"item_ledger_entries": [
+            {"no": 1, "type": "purchase", "quantity": "10", "invoiced_quantity": "4",
+                "cost_amount_actual": "44.00", "cost_amount_expected": "60.00"}]}}],
+        "expect": {"item_ledger_entries": [
+            {"no": 1, "type": "purchase", "quantity": "10", "invoiced_quantity": "10",
+                "cost_amount_actual": "104.00", "cost_amount_expected": "0.00"}]},
+    });
+    let findings = costing::run::run(file).expect("the runner has an arm for it");
+    assert!(findings.mismatches.is_empty(), "{findings:?}");
+}

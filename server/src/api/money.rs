@@ -6,7 +6,7 @@
 //! | `/value-entries[?from=][&until=][&limit=][&after=]` | a page of [`ValueView`]: those posted between two days |
 //! | `/value-entries/{no}` | [`ValueView`], with its entries of the general ledger and its operation |
 //! | `/valuation?until=[&from=][&item=][&location=][&group=]` | list of [`ValuationRow`] |
-//! | `/inventory-value?until=[&per=entry][&by_location=yes][&item=][&location=]` | list of [`ProposedView`]: the lines of a revaluation journal |
+//! | `/inventory-value?until=[&per=entry][&by_location=yes][&by_variant=yes][&item=][&location=][&variant=]` | list of [`ProposedView`]: the lines of a revaluation journal |
 //! | `/reconciliation?until=` | list of [`ReconciliationRow`] |
 //! | `/reconciliation/unposted[?until=][&limit=][&after=]` | what is not posted yet |
 //! | `/ledger/accounts?until=`, `/ledger/entries[?account=][&limit=][&after=]` | accounts, entries |
@@ -86,6 +86,10 @@ struct Filter {
     #[serde(default)]
     by_location: Option<String>,
     #[serde(default)]
+    by_variant: Option<String>,
+    #[serde(default)]
+    variant: Option<String>,
+    #[serde(default)]
     decimals: Option<String>,
     #[serde(default)]
     limit: Option<usize>,
@@ -121,10 +125,10 @@ impl Filter {
             date: self.until()?,
             per: if by_entry { RevaluePer::ItemLedgerEntry } else { RevaluePer::Item },
             by_location: self.by_location.as_deref() == Some("yes"),
-            by_variant: false,
+            by_variant: self.by_variant.as_deref() == Some("yes"),
             item: self.item.clone(),
             location: self.location.clone(),
-            variant: None,
+            variant: self.variant.clone(),
         };
         proposals(tables, &ask).map_err(|stop| match stop {
             Stop::Refuse(reason) => Problem::refused(reason),

@@ -8,6 +8,7 @@ use axum::response::{IntoResponse as _, Redirect, Response};
 use chrono::NaiveDate;
 use ledger::command::Command;
 use ledger::command::costing::{PutUserSetup, SetInventorySetup};
+use ledger::command::ledger::SetReasonGroups;
 use ledger::costing::setup;
 use ledger::costing::work::AdjustCost;
 use ledger::costing::worksheet::CloseWorksheet;
@@ -81,6 +82,13 @@ fn command(tables: &dyn Tables, action: &str, form: &Query) -> Result<(Command, 
         }
         "close-year" => (Command::CloseFiscalYear(CloseFiscalYear {}), "/money/periods"),
         "dates" => (dates(tables, form)?, "/money/periods"),
+        "reasons" => {
+            let group = |name| form.text(name).to_owned();
+            let (count_differences, transit_losses) =
+                (group("count_differences"), group("transit_losses"));
+            let set = SetReasonGroups { count_differences, transit_losses };
+            (Command::SetReasonGroups(set), "/money/periods")
+        }
         _ => return Err(Problem::not_found(action)),
     };
     Ok((command, page.to_owned()))

@@ -166,11 +166,12 @@ fn journal_type(word: &str) -> Option<JournalType> {
 fn revaluation(form: &Query) -> Result<Command, Problem> {
     let value = optional(form, "value")?;
     let place = form.is("split", "yes").then(|| form.text("location").to_owned());
+    let variant = form.is("split_variant", "yes").then(|| form.text("variant").to_owned());
     let line = RevaluationLine {
         item: item(form)?,
         date: date(form)?,
         location: place,
-        variant: None,
+        variant,
         applies_to: entry(form, "applies_to")?,
         quantity: optional(form, "quantity")?,
         calculated: true,

@@ -73,9 +73,18 @@ async fn stock_is_revalued_on_the_page_that_calculates_it() {
     assert_eq!(line["quantity"], "4", "four of ten at 3.00: {lines}");
     let sheet = house.boss.get(&format!("/api/v1/inventory-value.csv?{asked}")).await;
     assert_eq!(sheet.status, 200);
-    assert!(sheet.body.contains("item,location,item_entry,quantity,value"), "{}", sheet.body);
+    assert!(
+        sheet.body.contains("item,location,variant,item_entry,quantity,value"),
+        "{}",
+        sheet.body
+    );
     let page = house.boss.get(&format!("/money/revaluation?{asked}")).await.body;
     assert!(page.contains("action=\"/money/act/revalue\""), "{page}");
+    let split = "until=2026-01-31&item=BOLT&by_location=yes&by_variant=yes";
+    let lines = house.boss.get(&format!("/api/v1/inventory-value?{split}")).await.json();
+    assert_eq!((&lines[0]["location"], &lines[0]["variant"]), (&"MAIN".into(), &"".into()));
+    let page = house.boss.get(&format!("/money/revaluation?{split}")).await.body;
+    assert!(page.contains("name=\"split_variant\""), "what is split is posted split: {page}");
     let entry = line["entry"].to_string();
     let fields = [
         ("date", "2026-01-31"),
@@ -94,6 +103,20 @@ async fn stock_is_revalued_on_the_page_that_calculates_it() {
     let (status, body) = act(&house, "revalue", &[&fields[..3], &stale[..]].concat()).await;
     assert_eq!(status, 422, "{body}");
     assert!(body.contains("revaluation_out_of_date"), "{body}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn differences_get_their_accounts_on_the_page_of_periods() {
+    let house = traded().await;
+    let groups = [("count_differences", "COUNT"), ("transit_losses", "LOST")];
+    assert_eq!(act(&house, "reasons", &groups).await.0, 303);
+    let page = house.boss.get("/money/periods").await.body;
+    for group in ["value=\"COUNT\"", "value=\"LOST\""] {
+        assert!(page.contains(group), "{page}");
+    }
+    let (status, refused) =
+        act(&house, "reasons", &[("transit_losses", "MORE THAN TWENTY CHARACTERS")]).await;
+    assert_eq!(status, 400, "{refused}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

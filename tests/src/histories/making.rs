@@ -114,7 +114,7 @@ impl Maker {
             self.lots += 1;
             line.lot = Some(self.lots);
         }
-        let can_wait = matches!(kind, Kind::Purchase);
+        let can_wait = matches!(kind, Kind::Purchase | Kind::Sale);
         line.invoiced = !(can_wait && self.dice.chance(1, 3));
         Fact::Post(line)
     }
@@ -200,6 +200,7 @@ impl Maker {
         let mut line = self.line(Kind::Sale, self.books.entry(sale).item);
         let sold = self.books.entry(sale).clone();
         (line.place, line.lot, line.applies_from) = (sold.place, sold.lot, sale);
+        line.invoiced = !self.dice.chance(1, 3);
         let back: Pieces = self
             .books
             .entries

@@ -11,7 +11,7 @@ use crate::posting::{Posting, Stop, add};
 use crate::schema::EntryNo;
 use crate::schema::entry::ItemLedgerEntry;
 use crate::schema::item::CostingMethod;
-use crate::schema::money::{OrderMarks, ValueEntry, ValueType, VarianceType};
+use crate::schema::money::{OrderMarks, OrderQueue, ValueEntry, ValueType, VarianceType};
 use crate::schema::order::{CapacityLedger, OrderRow};
 
 /// What an order, or a part of its output, was made of.
@@ -56,6 +56,7 @@ impl Used {
 /// `posting_date_not_allowed`; [`Stop::Overflow`].
 pub(crate) fn adjust(posting: &mut Posting<'_, '_>, kind: u8, no: &DocumentNo) -> Result<(), Stop> {
     posting.draft.delete::<OrderMarks>(&(kind, no.clone()));
+    posting.draft.delete::<OrderQueue>(&(kind, no.clone()));
     let Some(kind) = kind_of(kind) else { return Ok(()) };
     let row = posting.order_row(&(kind, no.clone()));
     if !is_adjustable(kind, &row) || row.output.is_empty() {
@@ -116,9 +117,12 @@ fn value_output(
     let overhead = posting.overhead(entry.item, (direct, entry.quantity))?;
     let frozen = is_frozen(posting, no);
     let base = posting.state(no).cost.base;
-    invoice_output(posting, (no, entry), row)?;
+    let invoiced = invoice_output(posting, (no, entry), row)?;
     let now = sum_of(posting, no, ValueType::DirectCost, None)?;
     posting.adjust_entry(no, minus(direct, now)?)?;
+    if invoiced {
+        posting.learn_cost(no, (direct, entry.quantity))?;
+    }
     let mut parts = vec![(ValueType::IndirectCost, None, overhead)];
     if method_of(&*posting.draft, entry.item) == CostingMethod::Standard {
         let standard = if frozen {
@@ -147,21 +151,23 @@ fn is_frozen(posting: &Posting<'_, '_>, no: EntryNo) -> bool {
 }
 
 /// The output of a production order is invoiced when the order is finished: what was expected is taken
-/// back.
+/// back. Answers whether something of it was still to be invoiced.
 fn invoice_output(
     posting: &mut Posting<'_, '_>,
     (no, entry): (EntryNo, &ItemLedgerEntry),
     row: &OrderRow,
-) -> Result<(), Stop> {
+) -> Result<bool, Stop> {
     let state = posting.state(no);
     let open = crate::posting::subtract(entry.quantity, state.invoiced)?;
     if open.is_zero() {
-        return Ok(());
+        return Ok(false);
     }
     let Some((_no, first)) = values_of(&*posting.draft, no).into_iter().next() else {
-        return Ok(());
+        return Ok(false);
     };
-    let posting_date = row.finished_on.unwrap_or(entry.posting_date);
+    let finished_on = row.finished_on.unwrap_or(entry.posting_date);
+    let operator = posting.act.operator.clone();
+    let posting_date = date::adjustment_date(&*posting.draft, finished_on, operator.as_ref())?;
     let mut expected = state.cost.expected;
     // What was revalued before stays revalued: that too is no longer expected, in its own accounts.
     for (original, revaluation) in values_of(&*posting.draft, no) {
@@ -194,7 +200,7 @@ fn invoice_output(
         written: posting.written(),
         ..(*first).clone()
     };
-    posting.write_value(value).map(|_no| ())
+    posting.write_value(value).map(|_no| true)
 }
 
 /// Σ of the value entries of a kind, charges left out.

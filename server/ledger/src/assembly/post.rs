@@ -18,7 +18,7 @@ use crate::movement::carry::{Motion, Terms};
 use crate::movement::goods::{self, Flow};
 use crate::movement::spot::{self, End};
 use crate::period;
-use crate::posting::{EntryLine, Posting, Stop};
+use crate::posting::{EntryLine, Posting, Stop, add};
 use crate::schema::entry::{EntryReason, EntryType};
 use crate::schema::money::{
     ItemCosts, OrderKind, OrderRef, UnadjustedItems, ValueEntry, ValueType,
@@ -157,7 +157,10 @@ pub(crate) fn assemble(posting: &mut Posting<'_, '_>, put: &PostAssembly) -> Res
     let (_item, made) = move_item(posting, &put.output, (kind, put.date, value), true)?;
     if !standard {
         for no in &made {
-            overhead_of_output(posting, *no, cost)?;
+            let part = posting.state(*no).cost.actual;
+            overhead_of_output(posting, *no, part)?;
+        }
+        if let Some(no) = made.first() {
             posting.learn_cost(*no, (cost, put.output.quantity))?;
         }
     }
@@ -225,7 +228,16 @@ fn move_item(
         part.tracking.clone()
     };
     let before = posting.posted.item_ledger.len();
+    let (mut sum, mut given) = (Quantity::ZERO, Money::ZERO);
     for (tracking, quantity) in splits {
+        let mut value = value.clone();
+        if let LineCost::Exact(whole) = value.cost {
+            // Each lot gets its part of the cost, rounded cumulatively, so that they add up to it.
+            sum = add(sum, quantity)?;
+            let up_to = posting.share(whole, sum, part.quantity)?;
+            value.cost = LineCost::Exact(crate::costing::minus(up_to, given)?);
+            given = up_to;
+        }
         let goods = Goods {
             item: part.item.clone(),
             variant: part.variant.clone(),
@@ -246,7 +258,7 @@ fn move_item(
         } else {
             Motion::out_of_stock(kind, key, quantity, order)
         };
-        let terms = Terms { posting_date: Some(date), value: value.clone(), ..Terms::default() };
+        let terms = Terms { posting_date: Some(date), value, ..Terms::default() };
         posting.carry(&Motion { terms, ..motion })?;
     }
     let made = posting.posted.item_ledger.get(before..).unwrap_or_default();
@@ -409,6 +421,7 @@ pub(crate) fn finish(
     posting: &mut Posting<'_, '_>,
     put: &FinishProductionOrder,
 ) -> Result<(), Stop> {
+    period::check_posting(posting, put.date)?;
     let order = (OrderKind::Production, put.order.clone());
     let row = posting
         .draft

@@ -17,7 +17,9 @@ use crate::money::{Money, UnitAmount};
 use crate::period;
 use crate::posting::{Posting, Stop};
 use crate::schema::entry::{EntryType, ItemLedger};
-use crate::schema::money::{InventorySetup, ItemCosts, StockkeepingUnits, UserSetup, UserSetups};
+use crate::schema::money::{
+    InventorySetup, ItemCosts, StockkeepingUnit, StockkeepingUnits, UserSetup, UserSetups,
+};
 use crate::schema::{EntryNo, LocationId};
 use crate::tables::Read as _;
 
@@ -195,7 +197,11 @@ pub(crate) fn put_item_cost(posting: &mut Posting<'_, '_>, put: &PutItemCost) ->
     if let Some(group) = &put.product_group {
         row.product_group.clone_from(group);
     }
+    let unit_cost = row.unit_cost;
     posting.draft.put::<ItemCosts>(&item, row);
+    if put.unit_cost.is_some() {
+        posting.units_follow(item, unit_cost);
+    }
     Ok(())
 }
 
@@ -211,7 +217,17 @@ pub(crate) fn put_stockkeeping_unit(
         None => LocationId(0),
     };
     let key = (item, location, variant);
-    let mut row = posting.draft.row::<StockkeepingUnits>(&key).map(|row| *row).unwrap_or_default();
+    let known = posting.draft.row::<StockkeepingUnits>(&key).map(|row| *row);
+    let mut row = known.unwrap_or_else(|| {
+        // A new one begins with what the card says.
+        let card = item_cost(&*posting.draft, item);
+        StockkeepingUnit {
+            unit_cost: card.unit_cost,
+            standard_cost: card.standard_cost,
+            last_direct_cost: card.last_direct_cost,
+            ..StockkeepingUnit::default()
+        }
+    });
     row.unit_cost = put.unit_cost.unwrap_or(row.unit_cost);
     row.standard_cost = put.standard_cost.unwrap_or(row.standard_cost);
     if card.costing_method == crate::schema::item::CostingMethod::Standard {
@@ -240,12 +256,10 @@ pub(crate) fn invoice_entries(
         if !line.quantity.is_positive() {
             return Err(Stop::refuse(Code::NothingToPost));
         }
-        let direct = if let Some(amount) = line.amount {
-            let bought = entry.entry_type == EntryType::Purchase;
-            if bought { posting.with_vat(amount)? } else { amount }
-        } else {
-            let expected = posting.state(line.entry).cost.expected;
-            posting.share(expected, line.quantity, entry.quantity.abs())?
+        let bought = entry.entry_type == EntryType::Purchase;
+        let direct = match line.amount {
+            Some(amount) if bought => Some(posting.with_vat(amount)?),
+            amount => amount,
         };
         posting.invoice(&InvoiceOf {
             entry: line.entry,

@@ -329,7 +329,7 @@ impl Amounts {
             value: LineValue {
                 invoicing: if line.not_invoiced { Invoicing::Later } else { Invoicing::Now },
                 cost,
-                sales,
+                sales: Some(sales),
                 business_group: line.business_group.clone(),
                 dimensions: line.dimensions.clone(),
                 new_dimensions: line.new_dimensions.clone(),

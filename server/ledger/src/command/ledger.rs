@@ -12,7 +12,7 @@ use crate::posting::{Posting, Stop};
 use crate::schema::LocationId;
 use crate::schema::gl::{
     AccountRole, GeneralPostingSetup, GeneralPostingSetups, GlAccount, GlAccounts,
-    InventoryPostingSetup, InventoryPostingSetups,
+    InventoryPostingSetup, InventoryPostingSetups, ReasonGroups, ReasonGroupsOf,
 };
 use crate::tables::Read as _;
 
@@ -54,6 +54,32 @@ pub struct PutGeneralPostingSetup {
     pub product_group: String,
     /// The accounts.
     pub accounts: GeneralPostingSetup,
+}
+
+/// Sets the general business posting groups of count differences and of losses in transit, both: what is left
+/// out is empty.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct SetReasonGroups {
+    /// Of differences that counts find.
+    #[serde(default)]
+    pub count_differences: String,
+    /// Of what is lost on its way between two locations.
+    #[serde(default)]
+    pub transit_losses: String,
+}
+
+pub(crate) fn set_reason_groups(
+    posting: &mut Posting<'_, '_>,
+    set: &SetReasonGroups,
+) -> Result<(), Stop> {
+    check_code(&set.count_differences)?;
+    check_code(&set.transit_losses)?;
+    let row = ReasonGroups {
+        count_differences: set.count_differences.clone(),
+        transit_losses: set.transit_losses.clone(),
+    };
+    posting.draft.put::<ReasonGroupsOf>(&(), row);
+    Ok(())
 }
 
 pub(crate) fn put_account(posting: &mut Posting<'_, '_>, put: &PutGlAccount) -> Result<(), Stop> {

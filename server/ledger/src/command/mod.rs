@@ -258,6 +258,8 @@ commands! {
     PutInventoryPostingSetup(ledger::PutInventoryPostingSetup) = "put_inventory_posting_setup";
     /// See [`ledger::PutGeneralPostingSetup`].
     PutGeneralPostingSetup(ledger::PutGeneralPostingSetup) = "put_general_posting_setup";
+    /// See [`ledger::SetReasonGroups`].
+    SetReasonGroups(ledger::SetReasonGroups) = "set_reason_groups";
     /// See [`PostCostToGl`].
     PostCostToGl(PostCostToGl) = "post_cost_to_gl";
     /// See [`CreateFiscalYear`].
@@ -406,6 +408,7 @@ pub fn run(posting: &mut Posting<'_, '_>, command: &Command) -> Result<(), Stop>
         Command::PutGlAccount(put) => ledger::put_account(posting, put),
         Command::PutInventoryPostingSetup(put) => ledger::put_inventory_setup(posting, put),
         Command::PutGeneralPostingSetup(put) => ledger::put_general_setup(posting, put),
+        Command::SetReasonGroups(set) => ledger::set_reason_groups(posting, set),
         Command::PostCostToGl(ask) => {
             batch::ask(posting, ask);
             work::settle(posting, ask.slice)

@@ -5,11 +5,14 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use chrono::NaiveDate;
+use protocol::code::Code;
+use protocol::outcome::Reason;
 use protocol::quantity::Quantity;
 
 use crate::costing::value::values_of;
 use crate::costing::{aside, average, date, fits, method_of, minus, plus};
 use crate::key::KeyRange;
+use crate::lookup;
 use crate::money::{Money, UnitAmount};
 use crate::posting::{Posting, Stop};
 use crate::schema::entry::{
@@ -18,7 +21,8 @@ use crate::schema::entry::{
 };
 use crate::schema::item::CostingMethod;
 use crate::schema::money::{
-    AdjustmentMarks, Mark, ValueEntry, ValueLedger, ValueType, ValuesByEntry,
+    AdjustmentMarks, AdjustmentRun, AdjustmentRuns, Mark, OpenRuns, ValueEntry, ValueLedger,
+    ValueType, ValuesByEntry,
 };
 use crate::schema::{EntryNo, ItemId};
 use crate::tables::Read as _;
@@ -160,10 +164,26 @@ fn round_off(posting: &mut Posting<'_, '_>, no: EntryNo) -> Result<(), Stop> {
         return Ok(());
     }
     if !is_rounding(posting, left, applications_of(posting, no))? {
-        // More than rounding can explain: it stays visible instead of being written off.
+        // More than rounding can explain: it is told instead of being written off (COSTING 10.3).
+        tell_inconsistent(posting, no, left);
         return Ok(());
     }
     write_rounding(posting, no, (left.negated(), None)).map(|_written| ())
+}
+
+/// Says in the outcome of the decision, and in the run that goes on, that an increase has cost left which rounding
+/// does not explain.
+fn tell_inconsistent(posting: &mut Posting<'_, '_>, no: EntryNo, left: Money) {
+    let item = lookup::item_text(posting.draft, posting.entry(no).item);
+    let reason = Reason::new(Code::CostInconsistent).word("item", item).word("entry", no);
+    posting.decision.note(reason.word("amount", left));
+    let run = posting.draft.first::<OpenRuns>(&KeyRange::all()).map(|(run, _row)| run);
+    if let Some(run) = run
+        && let Some(row) = posting.draft.row::<AdjustmentRuns>(&run)
+    {
+        let failed = Code::CostInconsistent.as_str().to_owned();
+        posting.draft.put::<AdjustmentRuns>(&run, AdjustmentRun { failed, ..(*row).clone() });
+    }
 }
 
 /// Whether cents are no more than rounding can explain: half a cent for each application, and a cent at

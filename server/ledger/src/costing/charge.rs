@@ -44,7 +44,8 @@ impl Posting<'_, '_> {
     pub fn charge(&mut self, charge: &ChargeOn) -> Result<(), Stop> {
         let entry = self.entry(charge.entry);
         let state = self.state(charge.entry);
-        let inventoriable = entry.quantity.is_positive() && charge.sales.is_zero();
+        // The sign of what it is put on decides, not what kind of charge it is: one that was sold costs nothing.
+        let inventoriable = entry.quantity.is_positive();
         let earliest = setup(&*self.draft).earliest_valuation_date;
         if let Some(earliest) = earliest.filter(|earliest| state.valuation_date < *earliest)
             && inventoriable

@@ -11,8 +11,9 @@ use crate::posting::{EntryLine, Posting, Stop};
 use crate::schema::EntryNo;
 use crate::schema::document::DocumentLines;
 use crate::schema::entry::{
-    Applications, ApplicationsByOutbound, EntryType, ItemLedgerEntry, ItemLedgerStates,
+    Applications, ApplicationsByOutbound, EntryReason, EntryType, ItemLedgerEntry, ItemLedgerStates,
 };
+use crate::schema::gl::ReasonGroupsOf;
 use crate::schema::item::CostingMethod;
 use crate::schema::money::{
     ItemCosts, LastDecreases, Mark, OrderKind, OrderRef, StockkeepingUnits, ValueType, VarianceType,
@@ -364,6 +365,48 @@ impl Posting<'_, '_> {
         self.with_vat(fits(amount)?).map(Some)
     }
 
+    /// The line with what it does not say itself of business group and sales amount: a device names neither.
+    /// What takes an entry back goes through the accounts of that; what is handled for a document, by what
+    /// its line says; a difference that was found, by what the setup says of those. None where the line says
+    /// all that there is.
+    ///
+    /// # Errors
+    ///
+    /// [`Stop::Overflow`].
+    pub(crate) fn with_terms_of_line(&self, line: &EntryLine) -> Result<Option<EntryLine>, Stop> {
+        if line.value.sales.is_some() {
+            return Ok(None);
+        }
+        let mut value = line.value.clone();
+        let original = if line.applies_to.0 == 0 { line.applies_from } else { line.applies_to };
+        if line.correction && original.0 != 0 {
+            value.sales = Some(Money::ZERO);
+            if value.business_group.is_empty()
+                && let Some((_no, first)) = values_of(&*self.draft, original).into_iter().next()
+            {
+                value.business_group.clone_from(&first.business_group);
+            }
+        } else if matches!(line.entry_type, EntryType::Purchase | EntryType::Sale)
+            && let Some(key) = &line.document
+            && let Some(terms) = self.draft.row::<LinesTerms>(key)
+            && let Some(row) = self.draft.row::<DocumentLines>(key)
+        {
+            if value.business_group.is_empty() {
+                value.business_group.clone_from(&terms.business_group);
+            }
+            if line.entry_type == EntryType::Sale {
+                let (sold, factor) = (line.delta.negated(), row.factor.quantity());
+                value.sales = Some(fits(terms.unit_amount.times_per(sold, factor, self.cents()))?);
+            }
+        } else if is_found_difference(line) && value.business_group.is_empty() {
+            let groups = self.draft.row::<ReasonGroupsOf>(&()).unwrap_or_default();
+            value.business_group.clone_from(&groups.count_differences);
+        } else {
+            return Ok(None);
+        }
+        Ok(Some(EntryLine { value, ..line.clone() }))
+    }
+
     /// Overhead of a direct cost: a percentage of it and a rate per base unit, rounded once.
     pub(crate) fn overhead(
         &self,
@@ -412,6 +455,19 @@ impl Posting<'_, '_> {
     }
 }
 
+/// Whether a line books that something else is there than the books hold: found by a count, or by a sighting
+/// of a serial.
+const fn is_found_difference(line: &EntryLine) -> bool {
+    matches!(line.entry_type, EntryType::PositiveAdjustment | EntryType::NegativeAdjustment)
+        && matches!(
+            line.reason,
+            EntryReason::CountDifference
+                | EntryReason::CountCorrection
+                | EntryReason::CountTakenOut
+                | EntryReason::Sighting
+        )
+}
+
 /// What the line of a return to a vendor says that the goods cost.
 fn priced_return(entry: &ItemLedgerEntry, line: &EntryLine) -> Option<Money> {
     match (entry.entry_type, line.value.cost) {
@@ -432,10 +488,10 @@ fn fill(
     if invoiced {
         value.invoiced_quantity = quantity;
         value.cost_actual = cost;
-        value.sales_actual = line.value.sales;
+        value.sales_actual = line.value.sales.unwrap_or_default();
     } else {
         value.expected = true;
         value.cost_expected = cost;
-        value.sales_expected = line.value.sales;
+        value.sales_expected = line.value.sales.unwrap_or_default();
     }
 }

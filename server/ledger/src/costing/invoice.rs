@@ -9,13 +9,14 @@ use protocol::quantity::Quantity;
 
 use crate::costing::entry::Parts;
 use crate::costing::value::values_of;
-use crate::costing::{minus, plus, setup};
+use crate::costing::{fits, item_cost, minus, plus, setup};
 use crate::dimension::{self, Dimensions};
 use crate::money::Money;
 use crate::posting::{Posting, Stop, add, subtract};
-use crate::schema::EntryNo;
+use crate::schema::entry::{EntryType, ItemLedgerEntry};
 use crate::schema::item::CostingMethod;
 use crate::schema::money::{ValueEntry, ValueType, VarianceType};
+use crate::schema::{EntryNo, ItemId};
 
 /// An invoice of one item ledger entry, or of a part of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,8 +27,9 @@ pub struct InvoiceOf {
     pub quantity: Quantity,
     /// The date for the accounts.
     pub posting_date: NaiveDate,
-    /// What was paid for that quantity, before overhead; of an increase only.
-    pub direct: Money,
+    /// What was paid for that quantity, before overhead; of an increase only. None: what was expected of
+    /// it, which is also what a return costs whatever is said.
+    pub direct: Option<Money>,
     /// What it was sold for; negative for a return.
     pub sales: Money,
     /// The number that the value entries show.
@@ -66,17 +68,7 @@ impl Posting<'_, '_> {
         }
         let completes = add(state.invoiced, quantity)? == entry.quantity;
         let standing = self.standing(invoice.entry, quantity, completes)?;
-        let parts = if inbound {
-            let indirect = self.overhead_of_purchase(&entry, (invoice.direct, quantity))?;
-            let parts = Parts { direct: invoice.direct, indirect, variance: Money::ZERO };
-            if entry.entry_type == crate::schema::entry::EntryType::Purchase {
-                self.with_variance_of(&entry, quantity, parts)?
-            } else {
-                parts
-            }
-        } else {
-            Parts { direct: standing.cost, ..Parts::default() }
-        };
+        let parts = self.parts_of_invoice(&entry, (invoice.direct, quantity), standing.cost)?;
         let mut value = self.value_template(invoice.entry, &entry, ValueType::DirectCost);
         self.dress(&mut value, invoice, quantity);
         value.invoiced_quantity = quantity;
@@ -97,23 +89,24 @@ impl Posting<'_, '_> {
             self.dress(&mut value, invoice, quantity);
             value.variance = variance;
             if variance.is_some() {
-                value.cost_per_unit = self.unit_variance(&entry, (invoice.direct, quantity))?;
+                value.cost_per_unit = self.unit_variance(&entry, (parts.direct, quantity))?;
             }
             value.cost_actual = actual;
             self.write_value(value)?;
         }
         self.list_uninvoiced(invoice.entry);
         if inbound {
-            self.learn_cost(invoice.entry, (invoice.direct, quantity))?;
+            self.learn_cost(invoice.entry, (parts.direct, quantity))?;
         } else if completes {
             self.check_sources_of(invoice.entry)?;
         }
         Ok(())
     }
 
-    /// What of a revaluation was expected cost is taken back with the invoice, which brings the goods to the
-    /// standard cost of now (COSTING 11.3). It is taken back from exactly those whom the revaluation
-    /// affected, so that the shares of an increase still add up to it.
+    /// What of a revaluation was expected cost is so no longer: the invoice of a purchase brings the goods to the
+    /// standard cost of now (COSTING 11.3), and it is taken back from exactly those whom the revaluation
+    /// affected, so that the shares of an increase still add up to it. Nothing else brings what came back to
+    /// another cost: there it becomes actual.
     fn take_revaluations_back(
         &mut self,
         invoice: &InvoiceOf,
@@ -145,6 +138,9 @@ impl Posting<'_, '_> {
             value.valued_quantity = original.valued_quantity;
             value.partial_revaluation = original.partial_revaluation;
             value.cost_expected = taken.negated();
+            if entry.entry_type != EntryType::Purchase {
+                value.cost_actual = taken;
+            }
             value.applies_to = *no;
             self.write_value(value)?;
         }
@@ -164,49 +160,91 @@ impl Posting<'_, '_> {
         }
     }
 
-    /// The expected amounts that an invoice of `quantity` takes back: its proportion of what was ever
-    /// expected; with the last one, all that still stands.
+    /// The expected amounts that an invoice of `quantity` takes back: its proportion of what was first
+    /// expected, and of what adjustments left standing on what is not invoiced yet, so that what is invoiced
+    /// costs its share of the whole; with the last one, all that still stands (COSTING 6.3).
     fn standing(&self, no: EntryNo, quantity: Quantity, completes: bool) -> Result<Standing, Stop> {
         let entry = self.entry(no);
-        let mut recorded = Standing::nothing();
+        let mut first = Standing::nothing();
         let mut left = Standing::nothing();
-        for (_no, value) in values_of(&*self.draft, no) {
-            if value.expected {
-                recorded.add(&value)?;
+        let values = values_of(&*self.draft, no);
+        for (_no, value) in &values {
+            if value.expected && !value.adjustment {
+                first.add(value)?;
             }
-            left.add(&value)?;
+            left.add(value)?;
         }
         if completes {
             return Ok(left);
         }
+        let mut adjusted = minus(left.cost, first.cost)?;
+        let mut open = entry.quantity;
+        for (_no, value) in values.iter().filter(|(_no, value)| is_earlier_invoice(value)) {
+            adjusted =
+                plus(adjusted, self.share(first.cost, value.invoiced_quantity, entry.quantity)?)?;
+            open = subtract(open, value.invoiced_quantity)?;
+        }
+        let cost = self.share(first.cost, quantity, entry.quantity)?;
         Ok(Standing {
-            cost: self.share(recorded.cost, quantity, entry.quantity)?,
-            sales: self.share(recorded.sales, quantity, entry.quantity)?,
+            cost: plus(cost, self.share(adjusted, quantity, open)?)?,
+            sales: self.share(first.sales, quantity, entry.quantity)?,
         })
     }
 
-    fn overhead_of_purchase(
+    /// What an invoice costs: a decrease and a return what was expected of them, a purchase what was paid for
+    /// it with its overhead.
+    fn parts_of_invoice(
         &self,
-        entry: &crate::schema::entry::ItemLedgerEntry,
-        (direct, quantity): (Money, Quantity),
+        entry: &ItemLedgerEntry,
+        (paid, quantity): (Option<Money>, Quantity),
+        expected: Money,
+    ) -> Result<Parts, Stop> {
+        let inbound = entry.quantity.is_positive() && entry.applies_from.0 == 0;
+        let purchase = inbound && entry.entry_type == EntryType::Purchase;
+        let standard = super::method_of(&*self.draft, entry.item) == CostingMethod::Standard;
+        // What is not bought of a standard item came in at its standard.
+        let own_cost = purchase || inbound && !standard;
+        let parts = match paid.filter(|_paid| own_cost) {
+            Some(direct) if purchase => {
+                let indirect = self.overhead(entry.item, (direct, quantity))?;
+                Parts { direct, indirect, ..Parts::default() }
+            }
+            Some(direct) => Parts { direct, ..Parts::default() },
+            None if purchase => {
+                let direct = self.without_overhead(entry.item, (expected, quantity))?;
+                Parts { direct, indirect: minus(expected, direct)?, ..Parts::default() }
+            }
+            None => Parts { direct: expected, ..Parts::default() },
+        };
+        if purchase { self.with_variance_of(entry, quantity, parts) } else { Ok(parts) }
+    }
+
+    /// The direct cost of which, with its overhead, so much was expected.
+    fn without_overhead(
+        &self,
+        item: ItemId,
+        (expected, quantity): (Money, Quantity),
     ) -> Result<Money, Stop> {
-        if entry.entry_type == crate::schema::entry::EntryType::Purchase {
-            self.overhead(entry.item, (direct, quantity))
-        } else {
-            Ok(Money::ZERO)
+        let card = item_cost(&*self.draft, item);
+        let rate = fits(card.overhead_rate.times(quantity, self.cents()))?;
+        let percent = card.indirect_cost_percent;
+        if percent.is_zero() {
+            return minus(expected, rate);
         }
+        let hundred = Quantity::whole(100);
+        self.share(minus(expected, rate)?, hundred, add(hundred, percent)?)
     }
 
     fn with_variance_of(
         &self,
-        entry: &crate::schema::entry::ItemLedgerEntry,
+        entry: &ItemLedgerEntry,
         quantity: Quantity,
         parts: Parts,
     ) -> Result<Parts, Stop> {
         if super::method_of(&*self.draft, entry.item) != CostingMethod::Standard {
             return Ok(parts);
         }
-        let part = crate::schema::entry::ItemLedgerEntry { quantity, ..entry.clone() };
+        let part = ItemLedgerEntry { quantity, ..entry.clone() };
         self.with_variance(&part, parts)
     }
 
@@ -217,6 +255,14 @@ impl Posting<'_, '_> {
         }
         Ok(())
     }
+}
+
+/// Whether a value entry is an invoice of a part of what was posted without.
+fn is_earlier_invoice(value: &ValueEntry) -> bool {
+    value.value_type == ValueType::DirectCost
+        && !value.adjustment
+        && value.entry_quantity.is_zero()
+        && !value.invoiced_quantity.is_zero()
 }
 
 impl Standing {

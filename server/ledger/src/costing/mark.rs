@@ -2,6 +2,7 @@
 //! that are not to wait for the batch.
 
 use chrono::NaiveDate;
+use protocol::words::DocumentNo;
 
 use crate::costing::average::pool_of;
 use crate::costing::{date, item_cost, method_of, setup};
@@ -10,10 +11,10 @@ use crate::posting::{Posting, Stop};
 use crate::schema::item::CostingMethod;
 use crate::schema::money::{
     AdjustmentMarks, AdjustmentQueue, AdjustmentWindow, AveragePool, DirtyPeriods, EntryPoints,
-    InventorySetup, Mark, OrderMarks, OrderRef, UnadjustedByDate, UnadjustedFrom, UnadjustedItems,
-    ValueEntry, ValueType,
+    InventorySetup, Mark, OrderMarks, OrderQueue, OrderRef, UnadjustedByDate, UnadjustedFrom,
+    UnadjustedItems, ValueEntry, ValueType,
 };
-use crate::schema::order::RefusedOrders;
+use crate::schema::order::{Orders, RefusedOrders};
 use crate::schema::{EntryNo, ItemId};
 use crate::tables::{Read as _, Tables};
 
@@ -63,6 +64,25 @@ impl Posting<'_, '_> {
         self.mark_item(item);
     }
 
+    /// Marks a decrease that is applied in another way than when it was valued: its cost is outstanding from
+    /// its valuation date on, and no period closes over it.
+    pub(crate) fn mark_decrease(&mut self, no: EntryNo) {
+        let entry = self.entry(no);
+        self.mark(entry.item, Mark::Decrease, no);
+        let setup = setup(&*self.draft);
+        let pool = pool_of(&setup, (entry.item, entry.variant, entry.location));
+        let valued = self.state(no).valuation_date;
+        self.touch_point(&setup, pool, valued);
+    }
+
+    /// Queues an item that was applied anew where the setup adjusts always; else the batch does the work
+    /// (COSTING 5.7).
+    pub(crate) fn queue_if_always(&mut self, item: ItemId) {
+        if setup(&*self.draft).automatic_adjustment == AdjustmentWindow::Always {
+            self.queue_item(item);
+        }
+    }
+
     /// Marks an order whose cost changed.
     pub(crate) fn mark_order(&mut self, (kind, no): &OrderRef) {
         let key = (kind.number(), no.clone());
@@ -70,7 +90,18 @@ impl Posting<'_, '_> {
             self.draft.delete::<RefusedOrders>(&key);
         }
         self.draft.put::<OrderMarks>(&key, ());
+        if self.order_is_automatic(&key) {
+            self.draft.put::<OrderQueue>(&key, ());
+        }
         self.jobs_changed = true;
+    }
+
+    /// Whether a marked order is adjusted without waiting for the batch: the window is held against what it
+    /// made last.
+    fn order_is_automatic(&self, key: &(u8, DocumentNo)) -> bool {
+        let setup = setup(&*self.draft);
+        let made = self.draft.row::<Orders>(key).and_then(|row| row.output.last().copied());
+        made.is_some_and(|made| self.is_automatic(&setup, self.entry(made).posting_date))
     }
 
     /// Orders whose adjustment was refused are tried again.
@@ -138,9 +169,16 @@ impl Posting<'_, '_> {
     /// Queues the item where the setup says that a posting adjusts at once: the window is held against
     /// the date of the entry whose cost changed, not of what changed it (COSTING 8.6).
     fn queue_automatically(&mut self, setup: &InventorySetup, item: ItemId, date: NaiveDate) {
+        if self.is_automatic(setup, date) {
+            self.queue_item(item);
+        }
+    }
+
+    /// Whether what follows from an entry of `date` is adjusted without waiting for the batch.
+    fn is_automatic(&self, setup: &InventorySetup, date: NaiveDate) -> bool {
         let window = setup.automatic_adjustment;
         let work_date = setup.work_date.unwrap_or(self.act.posting_date);
-        let inside = match window {
+        match window {
             AdjustmentWindow::Never => self.adjusting,
             AdjustmentWindow::Always => true,
             AdjustmentWindow::Day
@@ -151,9 +189,6 @@ impl Posting<'_, '_> {
                 self.adjusting
                     || date::window_start(window, work_date).is_none_or(|start| date >= start)
             }
-        };
-        if inside {
-            self.queue_item(item);
         }
     }
 

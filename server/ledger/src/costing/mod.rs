@@ -30,6 +30,8 @@ pub mod rebuild;
 pub mod revalue;
 mod sold_out;
 pub mod split;
+#[cfg(test)]
+mod tests;
 pub mod unit_cost;
 pub mod value;
 pub mod work;
@@ -82,9 +84,11 @@ pub struct LineValue {
     pub invoicing: Invoicing,
     /// What an increase costs. A decrease costs what it takes along.
     pub cost: LineCost,
-    /// The sales amount of the entry's quantity; positive for what is sold, negative for a return.
-    pub sales: Money,
-    /// General business posting group of the document.
+    /// The sales amount of the entry's quantity; positive for what is sold, negative for a return. None:
+    /// what the line of its document says.
+    pub sales: Option<Money>,
+    /// General business posting group; empty, where no sales amount is named either: that of the line of
+    /// its document, or of what it takes back.
     pub business_group: String,
     /// The order that it belongs to.
     pub order: Option<OrderRef>,

@@ -54,15 +54,16 @@ impl Posting<'_, '_> {
         if card != *before {
             self.draft.put::<ItemCosts>(&entry.item, card.clone());
         }
+        if card.unit_cost != before.unit_cost {
+            self.units_follow(entry.item, card.unit_cost);
+        }
         let place = (entry.item, entry.location, entry.variant);
         let Some(sku) = self.draft.row::<StockkeepingUnits>(&place) else { return Ok(()) };
         let mut sku = *sku;
         if !unit.is_zero() {
             sku.last_direct_cost = unit;
         }
-        if setup(&*self.draft).average_type == AverageType::Item {
-            sku.unit_cost = if standard { sku.unit_cost } else { card.unit_cost };
-        } else {
+        if setup(&*self.draft).average_type == AverageType::ItemLocationVariant {
             let values = (entry.item, entry.variant, entry.location);
             let values = self.draft.row::<PlaceValues>(&values).map(|row| *row).unwrap_or_default();
             if came_up(values) && (sku.unit_cost.is_zero() || !unit.is_zero()) {
@@ -71,6 +72,21 @@ impl Posting<'_, '_> {
         }
         self.draft.put::<StockkeepingUnits>(&place, sku);
         Ok(())
+    }
+
+    /// With one average for the item, what its card costs all of its stockkeeping units cost (COSTING 20.5);
+    /// a standard item's have a standard of their own.
+    pub(crate) fn units_follow(&mut self, item: ItemId, unit_cost: UnitAmount) {
+        let by_place = setup(&*self.draft).average_type == AverageType::ItemLocationVariant;
+        if by_place || method_of(&*self.draft, item) == CostingMethod::Standard {
+            return;
+        }
+        for (key, unit) in self.draft.list::<StockkeepingUnits>(&KeyRange::prefix(&(item,))) {
+            if unit.unit_cost != unit_cost {
+                let row = StockkeepingUnit { unit_cost, ..*unit };
+                self.draft.put::<StockkeepingUnits>(&key, row);
+            }
+        }
     }
 
     /// The unit cost of an item whose cost was adjusted, and of its stockkeeping units.

@@ -21,7 +21,7 @@ use crate::posting::{Posting, Stop};
 use crate::schema::item::CostingMethod;
 use crate::schema::money::{
     AdjustmentQueue, AdjustmentRun, AdjustmentRuns, AdjustmentWindow, OpenRuns, OrderMarks,
-    RunValues, UnadjustedItems,
+    OrderQueue, RunValues, UnadjustedItems,
 };
 use crate::schema::order::RefusedOrders;
 use crate::schema::{Counter, EntryNo, ItemId, next_number};
@@ -51,24 +51,30 @@ pub struct WorkOff {
 
 /// Whether anything is queued: the system then asks for [`WorkOff`].
 pub fn is_waiting(tables: &(impl Tables + ?Sized)) -> bool {
-    let automatic = setup(tables).automatic_adjustment != AdjustmentWindow::Never;
     tables.first::<AdjustmentQueue>(&KeyRange::all()).is_some()
         || tables.first::<OpenRuns>(&KeyRange::all()).is_some()
-        || (automatic && next_order(tables).is_some())
+        || next_order(tables, false).is_some()
         || rebuild::is_waiting(tables)
         || batch::is_waiting(tables)
 }
 
-/// The first marked order whose adjustment was not refused. Costs what was refused.
-fn next_order(tables: &(impl Tables + ?Sized)) -> Option<(u8, DocumentNo)> {
+/// The first order whose adjustment was not refused: of all that are marked, or of those that do not wait
+/// for the batch. Costs what was refused.
+fn next_order(tables: &(impl Tables + ?Sized), all: bool) -> Option<(u8, DocumentNo)> {
+    let always = setup(tables).automatic_adjustment == AdjustmentWindow::Always;
     let mut found = None;
-    each_of::<OrderMarks>(tables, &KeyRange::all(), false, &mut |key, _row| {
+    let mut look = |key: (u8, DocumentNo)| {
         if tables.has::<RefusedOrders>(&key) {
             return ControlFlow::Continue(());
         }
         found = Some(key);
         ControlFlow::Break(())
-    });
+    };
+    if all || always {
+        each_of::<OrderMarks>(tables, &KeyRange::all(), false, &mut |key, _row| look(key));
+    } else {
+        each_of::<OrderQueue>(tables, &KeyRange::all(), false, &mut |key, _row| look(key));
+    }
     found
 }
 
@@ -192,10 +198,7 @@ fn next_job(posting: &Posting<'_, '_>) -> Option<Job> {
     let operator = row.as_ref().and_then(|row| row.operator.clone());
     let queued = posting.draft.first::<AdjustmentQueue>(&KeyRange::all());
     let all = row.as_ref().is_some_and(|row| row.items.is_empty() && row.until.is_none());
-    let automatic = setup(&*posting.draft).automatic_adjustment != AdjustmentWindow::Never;
-    if (all || automatic || queued.is_some())
-        && let Some((kind, no)) = next_order(&*posting.draft)
-    {
+    if let Some((kind, no)) = next_order(&*posting.draft, all) {
         let what = What::Order(kind, no);
         return Some(Job { what, run: None, until: None, operator, follows: true });
     }

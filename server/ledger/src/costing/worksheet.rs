@@ -1,5 +1,8 @@
 //! The application worksheet: who supplied whom, taken apart and put together again (COSTING 5.7).
 //!
+//! What was applied anew costs something else from its valuation date on: that is outstanding until cost is
+//! adjusted, which follows at once where the setup says Always.
+//!
 //! While something of an item is unapplied, the item is locked for everybody else at the desk. Facts of
 //! devices are posted all the same.
 
@@ -12,7 +15,7 @@ use crate::command::not_found;
 use crate::lookup;
 use crate::posting::{Posting, Stop};
 use crate::schema::entry::{Applications, EntryReason, ItemLedger};
-use crate::schema::money::{Mark, UnappliedItems};
+use crate::schema::money::UnappliedItems;
 use crate::schema::{EntryNo, ItemId};
 use crate::tables::Read as _;
 
@@ -52,7 +55,7 @@ pub(crate) fn unapply(posting: &mut Posting<'_, '_>, ask: &UnapplyEntries) -> Re
         check_lock(posting, item)?;
         let row = (*row).clone();
         posting.take_back(*no, &row, row.quantity.abs())?;
-        posting.mark(item, Mark::Decrease, row.outbound);
+        posting.mark_decrease(row.outbound);
         let locked = posting.draft.row::<UnappliedItems>(&item);
         let mut lock = locked.map(|lock| (*lock).clone()).unwrap_or_default();
         lock.user.clone_from(&posting.act.operator);
@@ -89,7 +92,7 @@ pub(crate) fn apply(posting: &mut Posting<'_, '_>, ask: ApplyEntry) -> Result<()
     } else {
         posting.apply_anew(ask.entry)?;
     }
-    posting.mark(entry.item, Mark::Decrease, ask.entry);
+    posting.queue_if_always(entry.item);
     Ok(())
 }
 
@@ -104,6 +107,7 @@ pub(crate) fn close(posting: &mut Posting<'_, '_>, ask: &CloseWorksheet) -> Resu
             posting.apply_anew(*decrease)?;
         }
     }
+    posting.queue_if_always(item);
     Ok(())
 }
 

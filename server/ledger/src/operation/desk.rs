@@ -154,6 +154,7 @@ fn roles_for(command: &Command) -> &'static [Role] {
         | Command::PutGlAccount(_)
         | Command::PutInventoryPostingSetup(_)
         | Command::PutGeneralPostingSetup(_)
+        | Command::SetReasonGroups(_)
         | Command::PostCostToGl(_)
         | Command::CreateFiscalYear(_)
         | Command::CloseFiscalYear(_)

@@ -100,11 +100,11 @@ pub(crate) fn check_range(
 ///
 /// `applies_to_before_earliest_allowed_valuation_date`.
 pub(crate) fn check_named(posting: &Posting<'_, '_>, no: EntryNo) -> Result<(), Stop> {
-    let valued = posting.state(no).valuation_date;
+    let date = posting.entry(no).posting_date;
     match crate::costing::setup(&*posting.draft).earliest_valuation_date {
-        Some(earliest) if valued < earliest => {
+        Some(earliest) if date < earliest => {
             let reason = Reason::new(Code::AppliesToBeforeEarliest).word("entry", no);
-            Err(Stop::Refuse(reason.word("date", valued).word("earliest", earliest)))
+            Err(Stop::Refuse(reason.word("date", date).word("earliest", earliest)))
         }
         _ => Ok(()),
     }

@@ -27,7 +27,7 @@ use crate::schema::entry::{
     OpenOutbound, Pool,
 };
 use crate::schema::item::{CostingMethod, Items, NegativeInventory};
-use crate::schema::money::{ApplicationsByDate, Mark};
+use crate::schema::money::ApplicationsByDate;
 use crate::schema::place::Locations;
 use crate::schema::{Counter, EntryNo, next_number};
 use crate::tables::Read as _;
@@ -537,8 +537,7 @@ impl Posting<'_, '_> {
         }
         self.check_rounding(increase)?;
         if self.is_valued(decrease) {
-            let item = self.entry(decrease).item;
-            self.mark(item, Mark::Decrease, decrease);
+            self.mark_decrease(decrease);
         }
         Ok(())
     }

@@ -139,6 +139,8 @@ impl Posting<'_, '_> {
         if !worksheet::passes_lock(line.reason) {
             worksheet::check_lock(self, line.key.item)?;
         }
+        let completed = self.with_terms_of_line(line)?;
+        let line = completed.as_ref().unwrap_or(line);
         let dimension_set = dimension::of_entry(self, line, supply)?;
         let no = EntryNo(next_number(self.draft, Counter::ItemLedgerEntry));
         let key = line.key;

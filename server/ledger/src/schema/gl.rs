@@ -341,6 +341,17 @@ pub enum RebuildPhase {
     Keeping(Option<(crate::schema::money::AveragePool, NaiveDate, EntryNo)>),
 }
 
+/// General business posting groups of what no document stands behind: by them, such differences have accounts
+/// of their own. Empty: those of postings without a group.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct ReasonGroups {
+    /// Differences that counts and sightings of serials find. A correction goes through the accounts of what
+    /// it corrects.
+    pub count_differences: String,
+    /// What is lost on its way between two locations.
+    pub transit_losses: String,
+}
+
 /// A rebuild of averages: items before it are done, items after it have not begun.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AverageRebuild {
@@ -351,6 +362,8 @@ pub struct AverageRebuild {
 }
 
 crate::tables! {
+    /// Business groups of differences and losses, under `()`.
+    ReasonGroupsOf = 158, "reason_groups", () => ReasonGroups;
     /// The chart of accounts, as far as setups name it.
     GlAccounts = 190, "gl_account", String => GlAccount;
     /// Accounts by location and inventory posting group.

@@ -656,6 +656,8 @@ crate::tables! {
     AdjustmentMarks = 142, "adjustment_mark", (ItemId, u8, EntryNo) => EntryNo;
     /// Orders whose output is to be adjusted.
     OrderMarks = 143, "order_mark", (u8, DocumentNo) => ();
+    /// Those of them that are not to wait for the batch.
+    OrderQueue = 159, "order_queue", (u8, DocumentNo) => ();
     /// Items that are to be adjusted without waiting for the batch, by level, and for whom.
     AdjustmentQueue = 144, "adjustment_queue", (u16, ItemId) => Option<OperatorId>;
     /// Average entry points: that the pool has something in the period that ends there.

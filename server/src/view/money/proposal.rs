@@ -10,6 +10,7 @@ use protocol::quantity::Quantity;
 use serde::Serialize;
 
 use super::location_text;
+use crate::view::names::Names;
 use crate::view::sheet::{Cell, Line};
 
 /// A proposed line of a revaluation journal.
@@ -19,6 +20,8 @@ pub struct ProposedView {
     pub item: String,
     /// The location, where locations are split; else empty.
     pub location: String,
+    /// The variant, where variants are split; else empty.
+    pub variant: String,
     /// The increase, where increases are; else 0.
     pub entry: u64,
     /// How much is there.
@@ -32,6 +35,7 @@ impl ProposedView {
         Self {
             item: lookup::item_text(tables, line.item),
             location: line.location.map(|no| location_text(tables, no)).unwrap_or_default(),
+            variant: line.variant.and_then(|no| Names(tables).variant(no)).unwrap_or_default(),
             entry: line.entry.0,
             quantity: line.quantity,
             value: line.value,
@@ -40,12 +44,14 @@ impl ProposedView {
 }
 
 impl Line for ProposedView {
-    const HEAD: &'static [&'static str] = &["item", "location", "item_entry", "quantity", "value"];
+    const HEAD: &'static [&'static str] =
+        &["item", "location", "variant", "item_entry", "quantity", "value"];
 
     fn line(&self) -> Vec<Cell> {
         vec![
             self.item.as_str().into(),
             self.location.as_str().into(),
+            self.variant.as_str().into(),
             Cell::entry(self.entry),
             Cell::Quantity(self.quantity),
             Cell::Money(self.value),

@@ -422,12 +422,15 @@ impl Books {
             return Ok(());
         }
         let stated = &mut row.stated;
-        stated.expected -= if quantity == open {
+        let taken = if quantity == open {
             stated.expected
         } else {
             round_div(stated.expected_first * quantity, entry.quantity)
         };
+        stated.expected -= taken;
         let purchase = entry.kind == Kind::Purchase;
+        // What comes in of a standard item and is not bought comes in at its standard, whatever is said.
+        let amount = if purchase || item.method != Method::Standard { amount } else { taken };
         let indirect = if purchase { overhead(&item, amount, quantity) } else { 0 };
         stated.direct += amount;
         stated.indirect += indirect;
@@ -442,7 +445,8 @@ impl Books {
                 round_div(row.expected_first * quantity, entry.quantity)
             };
             row.expected -= taken;
-            row.amount -= taken;
+            // Only a purchase is brought to another cost by its invoice.
+            row.amount -= if purchase { taken } else { 0 };
         }
         Ok(())
     }

@@ -9,7 +9,7 @@ use ledger::costing::work::AdjustCost;
 use ledger::dimension::Dimensions;
 use ledger::key::KeyRange;
 use ledger::schema::EntryNo;
-use ledger::schema::entry::ItemLedger;
+use ledger::schema::entry::{ItemLedger, ItemLedgerStates};
 use ledger::schema::money::OrderKind;
 use ledger::tables::Read as _;
 use protocol::feed::TrackingRule;
@@ -193,7 +193,7 @@ impl Play {
 
     fn post(&mut self, step: &Step, post: &Post) -> Done {
         if !post.receive_ship {
-            return lacking("a post that neither receives nor ships");
+            return if post.invoice { self.invoice_earlier(step, post) } else { Ok(()) };
         }
         let card = self.cards.get(&post.item).cloned();
         let tracking = self.numbers(step, post, card.as_ref())?;
@@ -262,9 +262,58 @@ impl Play {
     fn invoice(&mut self, invoice: &Invoice) -> Done {
         let entries = self.entries.get(&invoice.of_step.0).cloned().unwrap_or_default();
         let post = self.posts.get(&invoice.of_step.0).cloned();
-        let Some(post) = post.filter(|_post| !entries.is_empty()) else {
+        let Some(mut post) = post.filter(|_post| !entries.is_empty()) else {
             return lacking(format!("a posting of step {}", invoice.of_step.0));
         };
+        if invoice.amount.is_some() {
+            (post.amount, post.unit_cost) = (invoice.amount, None);
+        }
+        let mut pieces = Vec::new();
+        for no in entries {
+            let row = self.company.tables.row::<ItemLedger>(&no).expect("an entry of the ledger");
+            pieces.push((no, row.quantity.abs().decimal()));
+        }
+        post.date = invoice.date;
+        self.invoice_pieces(&post, &pieces, format!("I{}", invoice.of_step.0))
+    }
+
+    /// A post that hands nothing over invoices what earlier ones of its kind, item and order left, oldest
+    /// first.
+    fn invoice_earlier(&mut self, step: &Step, post: &Post) -> Done {
+        let mut open = post.quantity.0;
+        let mut pieces = Vec::new();
+        let mut price = post.unit_price;
+        for (no, before) in &self.posts {
+            let same = line_type(before.kind) == line_type(post.kind) && before.item == post.item;
+            if !same || (post.order.is_some() && before.order != post.order) {
+                continue;
+            }
+            price = price.or(before.unit_price);
+            for entry in self.entries.get(no).into_iter().flatten() {
+                let row = self.company.tables.row::<ItemLedger>(entry).expect("an entry");
+                let state = self.company.tables.row::<ItemLedgerStates>(entry).expect("its state");
+                let left = row.quantity.abs().decimal() - state.invoiced.abs().decimal();
+                let part = left.min(open);
+                if part > Decimal::ZERO {
+                    pieces.push((*entry, part));
+                    open -= part;
+                }
+            }
+        }
+        if open > Decimal::ZERO {
+            return lacking(format!("a posting that leaves {open} to be invoiced"));
+        }
+        let post = Post { unit_price: price, ..post.clone() };
+        self.invoice_pieces(&post, &pieces, format!("D{}", step.step.0))
+    }
+
+    /// Invoices quantities of entries; what `post` costs in all is spread by quantity, summed as it goes.
+    fn invoice_pieces(
+        &mut self,
+        post: &Post,
+        pieces: &[(EntryNo, Decimal)],
+        document_no: String,
+    ) -> Done {
         let whole = post.quantity.0;
         let price = post.unit_price.map_or(Decimal::ZERO, |price| price.0);
         let sign = match post.kind {
@@ -273,15 +322,11 @@ impl Play {
             _ => Decimal::ZERO,
         };
         let paid = post.amount.map(|amount| amount.0);
-        let paid = paid.or_else(|| post.unit_cost.map(|cost| cost.0 * whole));
-        let amount = invoice.amount.map(|amount| amount.0).or(paid);
+        let amount = paid.or_else(|| post.unit_cost.map(|cost| cost.0 * whole));
         let mut lines = Vec::new();
         let (mut done, mut given) = (Decimal::ZERO, Decimal::ZERO);
-        for no in entries {
-            let row = self.company.tables.row::<ItemLedger>(&no).expect("an entry of the ledger");
-            let quantity = row.quantity.abs().decimal();
+        for (entry, quantity) in pieces {
             done += quantity;
-            // Several entries of one line: the amount is spread by quantity, summed as it goes.
             let part = amount.map(|amount| {
                 let upto = to_cents(amount * done / whole);
                 let part = upto - given;
@@ -289,16 +334,16 @@ impl Play {
                 Dec(part)
             });
             lines.push(InvoiceLine {
-                entry: no,
-                quantity: money::quantity(Dec(quantity))?,
+                entry: *entry,
+                quantity: money::quantity(Dec(*quantity))?,
                 amount: part.map(money::money).transpose()?,
                 sales: money::money(Dec(to_cents(sign * price * quantity)))?,
             });
         }
         self.company.ask(&Command::InvoiceEntries(InvoiceEntries {
             dimensions: Dimensions::NONE,
-            date: invoice.date,
-            document_no: format!("I{}", invoice.of_step.0),
+            date: post.date,
+            document_no,
             business_group: ledgers::BUSINESS.to_owned(),
             lines,
         }))?;

@@ -210,14 +210,8 @@ fn invoice_older(
     line: &Line<'_>,
     (entry, piece): (EntryNo, &Piece),
 ) -> Result<(), Stop> {
-    let direct = if is_purchase(put.kind) {
-        piece.amount
-    } else {
-        // What a customer sends back comes in at what was expected.
-        let state = posting.state(entry);
-        let open = subtract(posting.entry(entry).quantity, state.invoiced)?;
-        posting.share(state.cost.expected, piece.quantity, open)?
-    };
+    // What a customer sends back comes in at what was expected.
+    let direct = is_purchase(put.kind).then_some(piece.amount);
     posting.invoice(&InvoiceOf {
         entry,
         quantity: piece.quantity,
@@ -275,7 +269,7 @@ fn post_piece(
         value: LineValue {
             invoicing: if piece.invoiced { Invoicing::Now } else { Invoicing::Later },
             cost,
-            sales: sales_of(put, line, piece.amount),
+            sales: Some(sales_of(put, line, piece.amount)),
             business_group: line.terms.business_group.clone(),
             document_no: put.no.to_string(),
             dimensions: line.put.dimensions.clone(),

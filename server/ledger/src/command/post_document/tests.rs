@@ -1,19 +1,21 @@
-//! Charges that are shared out, and what of the VAT is a cost.
+//! Charges that are shared out, what of the VAT is a cost, lines that are invoiced in parts, and what a device
+//! handles for a line.
 
 use protocol::code::Code;
 use protocol::operation::DocumentKind;
 use protocol::quantity::Quantity;
 
-use super::{ChargeSplit, ChargeTarget, PostCharge, PostDocument, PostLine};
+use super::{ChargeSplit, ChargeTarget, PostCharge, PostDocument, PostLine, PutLineTerms};
 use crate::books::{Books, day, purchase};
 use crate::command::Command;
 use crate::dimension::Dimensions;
 use crate::key::KeyRange;
 use crate::money::Money;
 use crate::schema::EntryNo;
-use crate::schema::money::ValueLedger;
+use crate::schema::entry::ItemLedgerStates;
+use crate::schema::money::{ValueEntry, ValueLedger};
 use crate::tables::Read as _;
-use crate::world::q;
+use crate::world::{goods, place, q, receive, ship, undo};
 
 fn line(no: u32, item: &str, (handle, invoice): (&str, &str), unit_amount: &str) -> PostLine {
     PostLine {
@@ -223,4 +225,121 @@ fn vat_that_is_not_deductible_is_a_cost_where_the_setup_says_so() {
         books.ok(&crate::books::charge(1, "2020-01-06", "100"));
         assert_eq!(costs(&books)[1], wanted[1], "a charge without a document");
     }
+}
+
+/// Actual and expected cost of an entry.
+fn cost_of(books: &Books, no: u64) -> (String, String) {
+    let cost = books.world.tables.row::<ItemLedgerStates>(&EntryNo(no)).unwrap().cost;
+    (cost.actual.to_string(), cost.expected.to_string())
+}
+
+fn back(quantities: (&str, &str)) -> Command {
+    let back = PostLine { applies_from: EntryNo(2), ..line(10, "BOLT", quantities, "9") };
+    document(DocumentKind::SalesReturnOrder, vec![back], Vec::new())
+}
+
+#[test]
+fn what_a_customer_sends_back_costs_what_it_took_however_it_is_invoiced() {
+    let mut books = Books::new(|_setup| ());
+    books.post(purchase("2020-01-01", "BOLT", "3", "10.00"));
+    let sold = line(10, "BOLT", ("3", "3"), "9");
+    books.ok(&document(DocumentKind::SalesOrder, vec![sold], Vec::new()));
+    books.ok(&back(("3", "0")));
+    for (actual, expected) in [("3.33", "6.67"), ("6.66", "3.34"), ("10", "0")] {
+        books.ok(&back(("0", "1")));
+        assert_eq!(cost_of(&books, 3), (actual.to_owned(), expected.to_owned()));
+    }
+}
+
+#[test]
+fn a_return_that_is_adjusted_between_its_invoices_ends_at_what_its_sale_cost() {
+    let mut books = Books::new(|_setup| ());
+    books.post(purchase("2020-01-01", "BOLT", "10", "100.00"));
+    let sold = line(10, "BOLT", ("10", "10"), "9");
+    books.ok(&document(DocumentKind::SalesOrder, vec![sold], Vec::new()));
+    books.ok(&back(("10", "0")));
+    books.ok(&back(("0", "5")));
+    books.charge(1, "2020-01-06", "20.00");
+    books.adjust();
+    let figures = |actual: &str, expected: &str| (actual.to_owned(), expected.to_owned());
+    assert_eq!(cost_of(&books, 3), figures("60", "60"));
+    books.ok(&back(("0", "2")));
+    assert_eq!(cost_of(&books, 3), figures("84", "36"));
+    books.ok(&back(("0", "3")));
+    assert_eq!(cost_of(&books, 3), figures("120", "0"));
+    books.adjust();
+    assert_eq!(cost_of(&books, 3), figures("120", "0"));
+}
+
+fn terms(books: &mut Books, kind: DocumentKind, unit_amount: &str) {
+    books.ok(&Command::PutLineTerms(PutLineTerms {
+        kind,
+        no: "D1".try_into().unwrap(),
+        line: 10_000,
+        unit_amount: unit_amount.parse().unwrap(),
+        business_group: "EU".to_owned(),
+    }));
+}
+
+/// The value entries of documents: business group and sales amounts.
+fn told(books: &Books) -> Vec<(String, String, String)> {
+    let of_document = |row: &ValueEntry| row.document.is_some();
+    let rows = books.values().into_iter().filter(|(_no, row)| of_document(row));
+    rows.map(|(_no, row)| {
+        let sales = (row.sales_actual.to_string(), row.sales_expected.to_string());
+        (row.business_group, sales.0, sales.1)
+    })
+    .collect()
+}
+
+fn row(group: &str, actual: &str, expected: &str) -> (String, String, String) {
+    (group.to_owned(), actual.to_owned(), expected.to_owned())
+}
+
+#[test]
+fn what_a_device_ships_for_a_line_is_sold_at_its_price_in_its_group() {
+    let mut books = Books::new(|_setup| ());
+    books.world.opening("A", goods("BOLT", "9"));
+    let order = books.world.document(DocumentKind::SalesOrder, "D1", &[("BOLT", "8")]);
+    terms(&mut books, DocumentKind::SalesOrder, "10");
+    let (first, _outcome) = books.world.scan(1, 10, Some(&order), ship("A", goods("BOLT", "4")));
+    assert_eq!(told(&books), [row("EU", "0", "40")]);
+    books.world.scan(1, 11, None, undo(first));
+    let undone = told(&books);
+    assert_eq!(undone[1..], [row("EU", "0", "-40"), row("EU", "0", "0")]);
+    books.world.scan(1, 12, Some(&order), ship("A", goods("BOLT", "2")));
+    let invoice = PostLine {
+        location: Some("MAIN".try_into().unwrap()),
+        bin: place("A").bin,
+        ..line(10_000, "BOLT", ("0", "2"), "10")
+    };
+    books.ok(&document(DocumentKind::SalesOrder, vec![invoice], Vec::new()));
+    assert_eq!(told(&books)[3..], [row("EU", "0", "20"), row("EU", "20", "-20")]);
+}
+
+#[test]
+fn what_a_device_receives_for_a_line_goes_through_the_accounts_of_its_group() {
+    let mut books = Books::new(|_setup| ());
+    let order = books.world.document(DocumentKind::PurchaseOrder, "D1", &[("BOLT", "8")]);
+    terms(&mut books, DocumentKind::PurchaseOrder, "3");
+    let (first, _outcome) = books.world.scan(1, 10, Some(&order), receive("A", goods("BOLT", "4")));
+    assert_eq!(told(&books), [row("EU", "0", "0")]);
+    assert_eq!(cost_of(&books, 1), ("0".to_owned(), "12".to_owned()));
+    books.world.scan(1, 11, None, undo(first));
+    assert!(told(&books).iter().all(|value| value.0 == "EU"), "{:?}", told(&books));
+}
+
+#[test]
+fn a_charge_sold_on_what_came_back_is_of_stock_and_costs_nothing() {
+    let mut books = Books::new(|_setup| ());
+    books.post(purchase("2020-01-01", "BOLT", "3", "10.00"));
+    let lines = vec![line(10, "BOLT", ("1", "1"), "9")];
+    let over = vec![ChargeTarget::Line(10)];
+    let charges = vec![charge(Some(ChargeSplit::Equally), over)];
+    books.ok(&document(DocumentKind::SalesReturnOrder, lines, charges));
+    let values = books.values();
+    let charged = values.iter().find(|(_no, row)| !row.charge.is_empty()).unwrap();
+    assert!(charged.1.inventoriable);
+    assert_eq!(charged.1.cost_actual.to_string(), "0");
+    assert_eq!(charged.1.sales_actual.to_string(), "-100");
 }

@@ -21,7 +21,7 @@ use crate::schema::{EntryNo, ItemId, LocationId, VariantId};
 use crate::tables::Read as _;
 
 /// Works out what is there at a date and what it is worth: the lines of a revaluation journal, in the
-/// order of item, variant, location, entry. Posts nothing.
+/// order of item number, location code, variant code, entry number. Posts nothing.
 ///
 /// # Errors
 ///
@@ -39,6 +39,8 @@ pub fn calculate(
             .map(|(item, _row)| item)
             .collect(),
     };
+    let mut items = items;
+    items.sort_by_cached_key(|item| lookup::item_text(posting.draft, *item));
     let mut lines = Vec::new();
     for item in items {
         let place = Where {
@@ -144,8 +146,11 @@ fn lines_of(
     ask: &CalculateInventoryValue,
     place: Where,
 ) -> Result<Vec<CalculatedLine>, Stop> {
-    let left = left_at(posting, item, ask.date, place)?;
+    let mut left = left_at(posting, item, ask.date, place)?;
     if ask.per == RevaluePer::ItemLedgerEntry {
+        left.sort_by_cached_key(|row| {
+            (order_of(posting, (Some(row.variant), Some(row.location))), row.no)
+        });
         return Ok(left
             .into_iter()
             .map(|row| CalculatedLine {

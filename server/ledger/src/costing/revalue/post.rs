@@ -32,13 +32,13 @@ pub(crate) fn post(posting: &mut Posting<'_, '_>, post: &PostRevaluation) -> Res
     }
     for line in &post.lines {
         let (item, _card) = lookup::item(posting.draft, &line.item).map_err(Stop::Refuse)?;
-        if line.applies_to.0 == 0 {
-            post_item(posting, item, line)?;
+        let revalued = if line.applies_to.0 == 0 {
+            post_item(posting, item, line)?
         } else {
-            post_entry(posting, item, line)?;
-        }
+            post_entry(posting, item, line)?
+        };
         if line.update_standard_cost {
-            update_standard(posting, item, line)?;
+            update_standard(posting, (item, line), revalued)?;
         }
     }
     Ok(())
@@ -92,12 +92,12 @@ fn calculation_of(line: &RevaluationLine) -> CalculateInventoryValue {
 }
 
 /// Revalues the item as a whole: a difference for each increase that is left, in their order, so that all
-/// end at the same unit cost (COSTING 11.2).
+/// end at the same unit cost (COSTING 11.2). Answers how much is revalued, and its new value.
 fn post_item(
     posting: &mut Posting<'_, '_>,
     item: ItemId,
     line: &RevaluationLine,
-) -> Result<(), Stop> {
+) -> Result<(Quantity, Money), Stop> {
     let place = place_of(posting, item, line)?;
     let rows = left_at(posting, item, line.date, place)?;
     let (quantity, value) =
@@ -132,15 +132,15 @@ fn post_item(
             write(posting, row.no, (amount, row.quantity), line, false)?;
         }
     }
-    Ok(())
+    Ok((quantity, new))
 }
 
-/// Revalues one increase.
+/// Revalues one increase; answers how much of it, and its new value.
 fn post_entry(
     posting: &mut Posting<'_, '_>,
     item: ItemId,
     line: &RevaluationLine,
-) -> Result<(), Stop> {
+) -> Result<(Quantity, Money), Stop> {
     let entry = posting
         .draft
         .row::<ItemLedger>(&line.applies_to)
@@ -169,10 +169,10 @@ fn post_entry(
     let worth = posting.share(left.value, wanted, left.quantity)?;
     let new = new_value(posting, line, (wanted, worth))?;
     let amount = minus(new, worth)?;
-    if amount.is_zero() {
-        return Ok(());
+    if !amount.is_zero() {
+        write(posting, line.applies_to, (amount, wanted), line, true)?;
     }
-    write(posting, line.applies_to, (amount, wanted), line, true)
+    Ok((wanted, new))
 }
 
 /// A single increase of an average item is revalued only where the item was not revalued as a whole at
@@ -226,21 +226,19 @@ fn write(
     Ok(())
 }
 
-/// The new unit cost becomes the standard cost (standard items only).
+/// The new unit cost, as it was entered or as the new value of what was revalued says, becomes the standard
+/// cost (standard items only).
 fn update_standard(
     posting: &mut Posting<'_, '_>,
-    item: ItemId,
-    line: &RevaluationLine,
+    (item, line): (ItemId, &RevaluationLine),
+    (quantity, value): (Quantity, Money),
 ) -> Result<(), Stop> {
     if method_of(&*posting.draft, item) != CostingMethod::Standard {
         return Ok(());
     }
-    let unit = match (line.unit_cost, line.value, line.quantity) {
-        (Some(unit), _, _) => unit,
-        (None, Some(value), Some(quantity)) => {
-            fits(value.per(quantity, setup(&*posting.draft).unit_amount_rounding))?
-        }
-        _ => return Ok(()),
+    let unit = match (line.amount, line.value, line.unit_cost) {
+        (None, None, Some(unit)) => unit,
+        _ => fits(value.per(quantity, setup(&*posting.draft).unit_amount_rounding))?,
     };
     let card = (*item_cost(&*posting.draft, item)).clone();
     let row = crate::schema::money::ItemCost { standard_cost: unit, unit_cost: unit, ..card };

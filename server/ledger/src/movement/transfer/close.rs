@@ -7,13 +7,15 @@ use protocol::quantity::Quantity;
 use protocol::words::DocumentNo;
 
 use super::{Order, arrived, order_of, shipped};
+use crate::costing::LineValue;
 use crate::key::KeyRange;
 use crate::lookup;
-use crate::movement::carry::Motion;
+use crate::movement::carry::{Motion, Terms};
 use crate::movement::spot::{self, End, Spot};
 use crate::posting::{Posting, Stop};
 use crate::schema::document::{DocumentLines, OnTheWay};
 use crate::schema::entry::{EntryReason, EntryType};
+use crate::schema::gl::ReasonGroupsOf;
 use crate::schema::place::Locations;
 use crate::schema::{BinId, PlateId, StockKey, UnitId};
 use crate::tables::Read as _;
@@ -101,9 +103,13 @@ fn close_one(
         return Ok(());
     }
     let at = posting.next_order();
+    let groups = posting.draft.row::<ReasonGroupsOf>(&()).unwrap_or_default();
+    let business_group = groups.transit_losses.clone();
+    let value = LineValue { business_group, ..LineValue::default() };
     let motion = Motion {
         reason: EntryReason::CaseDecision,
         document: order.line(line),
+        terms: Terms { value, ..Terms::default() },
         ..Motion::out_of_stock(EntryType::NegativeAdjustment, key, quantity, at)
     };
     posting.carry(&motion)

@@ -1,7 +1,8 @@
 //! The general ledger, the dates that are open, and runs of cost adjustment.
 
 use ledger::schema::EntryNo;
-use ledger::tables::Tables;
+use ledger::schema::gl::ReasonGroupsOf;
+use ledger::tables::{Read as _, Tables};
 use maud::{Markup, html};
 
 use super::report::to_account;
@@ -187,7 +188,38 @@ pub fn periods_page(view: &dyn Tables, context: &PageContext) -> PageResult {
         .with("tabs", tabs(context, "periods"))
         .with("inventory", inventory(view, context))
         .with("fiscal", fiscal(view, context))
-        .with("dates", dates(view, context)))
+        .with("dates", dates(view, context))
+        .with("reasons", reasons(view, context)))
+}
+
+/// Through whose accounts go differences and losses that no document stands behind.
+fn reasons(view: &dyn Tables, context: &PageContext) -> Markup {
+    let groups = view.row::<ReasonGroupsOf>(&()).unwrap_or_default();
+    let shown =
+        |group: &str| html! { @if group.is_empty() { (format::NOTHING) } @else { (group) } };
+    let lines = vec![
+        vec![html! { (context.t("money-count-differences")) }, shown(&groups.count_differences)],
+        vec![html! { (context.t("money-transit-losses")) }, shown(&groups.transit_losses)],
+    ];
+    // They are set together: what stands in a field stays when the other one is changed.
+    let kept = |name: &str, key: &str, group: &str| {
+        let id = format!("reasons-{name}");
+        html! {
+            div class="field" {
+                label for=(id) { (context.t(key)) }
+                input id=(id) name=(name) value=(group) autocomplete="off" spellcheck="false";
+            }
+        }
+    };
+    let fields = html! {
+        (kept("count_differences", "money-count-differences", &groups.count_differences))
+        (kept("transit_losses", "money-transit-losses", &groups.transit_losses))
+    };
+    html! {
+        h2 { (context.t("money-reason-groups")) }
+        (table(context, &["reason", "money-business-group"], &lines))
+        @if context.may_account() { (form(context, "reasons", "money-set-groups", &fields)) }
+    }
 }
 
 fn inventory(view: &dyn Tables, context: &PageContext) -> Markup {

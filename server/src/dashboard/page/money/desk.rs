@@ -132,10 +132,10 @@ pub fn asked_value(
         date: until(context, query),
         per: if query.is("per", "entry") { RevaluePer::ItemLedgerEntry } else { RevaluePer::Item },
         by_location: query.is("by_location", "yes"),
-        by_variant: false,
+        by_variant: query.is("by_variant", "yes"),
         item: item.map_err(|_bad| Missing::nothing(query.text("item")))?,
         location: query.get("location").map(str::to_owned),
-        variant: None,
+        variant: query.get("variant").map(str::to_owned),
     })
 }
 
@@ -146,11 +146,13 @@ pub fn revaluation_page(view: &dyn Tables, context: &PageContext, query: &Query)
     let per =
         [("item".to_owned(), context.t("item")), ("entry".to_owned(), context.t("item-entry"))];
     let yes = [("yes".to_owned(), context.t("money-each-location"))];
+    let yes_variant = [("yes".to_owned(), context.t("money-each-variant"))];
     let fields = html! {
         (part::date_filter(context, query, "until", "money-until"))
         (part::text_filter(context, query, "item", "item"))
         (part::choice_filter(context, query, "per", "money-revalue-per", &per))
         (part::choice_filter(context, query, "by_location", "location", &yes))
+        (part::choice_filter(context, query, "by_variant", "variant", &yes_variant))
     };
     let list = match proposal::lines(view, &ask) {
         Err(Stop::Refuse(reason)) => part::refusal(context, &reason),
@@ -178,6 +180,8 @@ fn proposed(
     let item = lookup::item_text(view, line.item);
     let of_line = line.location.map(|location| names::location_code(view, location));
     let place = of_line.or_else(|| ask.location.clone());
+    let of_line = line.variant.map(|variant| names::variant(view, variant));
+    let variant = of_line.or_else(|| ask.variant.clone());
     let standard = names::item(view, line.item)
         .is_some_and(|card| card.costing_method == CostingMethod::Standard);
     let fields = html! {
@@ -185,6 +189,8 @@ fn proposed(
         input type="hidden" name="item" value=(item);
         @if let Some(place) = &place { input type="hidden" name="location" value=(place); }
         @if place.is_some() { input type="hidden" name="split" value="yes"; }
+        @if let Some(variant) = &variant { input type="hidden" name="variant" value=(variant); }
+        @if variant.is_some() { input type="hidden" name="split_variant" value="yes"; }
         input type="hidden" name="applies_to" value=(line.entry.0);
         input type="hidden" name="quantity" value=(line.quantity);
         (field_of(context, form, ("value", "text"), "money-new-value"))
@@ -198,6 +204,7 @@ fn proposed(
     };
     html! {
         h3 { (to_item(&item)) @if let Some(place) = &place { " " (code(place)) }
+            @if let Some(variant) = &variant { " " (code(variant)) }
             @if line.entry.0 != 0 { " " (to_entry("/entries/item", line.entry.0)) } }
         p {
             (context.t("quantity")) " " (format::quantity(context, line.quantity)) " · "
