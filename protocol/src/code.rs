@@ -213,6 +213,8 @@ codes! {
     DeviceLost = "device_lost",
     PlateNotFound = "lpn_not_found",
     PlateReceivedTwice = "lpn_received_twice",
+    ExpirationRequired = "expiration_required",
+    DocumentEnded = "document_ended",
 }
 
 impl fmt::Display for Code {
