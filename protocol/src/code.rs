@@ -214,6 +214,8 @@ codes! {
     PlateNotFound = "lpn_not_found",
     PlateReceivedTwice = "lpn_received_twice",
     CostInconsistent = "cost_inconsistent",
+    ExpirationRequired = "expiration_required",
+    DocumentEnded = "document_ended",
 }
 
 impl fmt::Display for Code {

@@ -193,6 +193,7 @@ stop-bin-blocked = { $bin } er spærret
 stop-same-place = Det er allerede på { $bin }
 stop-lot-blocked = Lot { $lot } er spærret
 stop-expired = Lot { $lot } udløb { $expiry }
+stop-expired-serial = Serienummer { $serial } udløb { $expiry }
 stop-less-than-nothing = Kun { $known } { $unit } er kendt her
 
 # Advarsler: hvad der er mærkeligt.

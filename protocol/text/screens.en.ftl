@@ -193,6 +193,7 @@ stop-bin-blocked = { $bin } is blocked
 stop-same-place = It is in { $bin } already
 stop-lot-blocked = Lot { $lot } is blocked
 stop-expired = Lot { $lot } expired { $expiry }
+stop-expired-serial = Serial { $serial } expired { $expiry }
 stop-less-than-nothing = Only { $known } { $unit } are known here
 
 # Warnings: what is odd.

@@ -216,7 +216,9 @@ fn goods_of(line: &Counted, item: &ItemRow, flow: Flow, world: &World<'_>) -> Op
         super::catalogue::lot_of(world.catalogue, &line.item, line.variant.as_ref(), lot.as_str())
     });
     let known = known.and_then(|row| row.expiry).filter(|_| flow.is_inbound());
-    let expiry = line.expiry.or(known).filter(|_| lot.is_some());
+    let package = line.package.clone().filter(|_| rule.package);
+    let tracking = Tracking { lot, serial, package };
+    let expiry = line.expiry.or(known).filter(|_| protocol::rules::keeps_expiry(&tracking));
     Some(Goods {
         item: line.item.clone(),
         variant: line.variant.clone(),
@@ -224,7 +226,7 @@ fn goods_of(line: &Counted, item: &ItemRow, flow: Flow, world: &World<'_>) -> Op
         unit: unit.unit,
         factor: unit.factor,
         quantity: tally.entered,
-        tracking: Tracking { lot, serial, package: line.package.clone().filter(|_| rule.package) },
+        tracking,
         expiry,
         raw: line.raw.clone(),
     })

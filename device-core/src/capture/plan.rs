@@ -1,6 +1,6 @@
 //! The one question: which slot is empty first.
 
-use protocol::feed::ItemRow;
+use protocol::feed::{ItemRow, TrackingRule};
 use protocol::quantity::Quantity;
 
 use super::flow::{Flow, Side, Slot};
@@ -28,7 +28,7 @@ fn is_open(slot: Slot, flow: Flow, slots: &Slots, world: &World<'_>) -> bool {
         Slot::Item => slots.item.is_none() && !whole,
         Slot::Variant => slots.variant.is_none() && item.is_some_and(|item| item.variant_required),
         Slot::Lot => rule.lot && slots.lot.is_none() && !serials_tell_lot(slots, world),
-        Slot::Expiry => rule.expiry && lacks_expiry(flow, slots, world),
+        Slot::Expiry => rule.expiry && lacks_expiry(flow, slots, world, rule),
         Slot::Serial => rule.serial && slots.serials.is_empty() && !is_nothing(slots),
         Slot::Package => rule.package && slots.package.is_none(),
         Slot::Direction => slots.aim.is_none(),
@@ -53,8 +53,15 @@ fn serials_tell_lot(slots: &Slots, world: &World<'_>) -> bool {
         })
 }
 
-fn lacks_expiry(flow: Flow, slots: &Slots, world: &World<'_>) -> bool {
-    if slots.expiry.is_some() || slots.lot.is_none() {
+fn lacks_expiry(flow: Flow, slots: &Slots, world: &World<'_>, rule: TrackingRule) -> bool {
+    if slots.expiry.is_some() {
+        return false;
+    }
+    if !rule.lot {
+        // The date is that of the serial number, which only the server knows once it was read.
+        return rule.serial && flow == Flow::Receive && slots.item.is_some();
+    }
+    if slots.lot.is_none() {
         return false;
     }
     let known = world.lot_of(slots);

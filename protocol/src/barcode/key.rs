@@ -24,7 +24,7 @@ impl Gtin14 {
     /// - [`ScanError::GtinLength`]: another length, or not all digits.
     /// - [`ScanError::GtinCheckDigit`]: the last digit does not fit the others.
     pub fn new(digits: &str) -> Result<Self, ScanError> {
-        if !matches!(digits.len(), 8 | 12 | 13 | 14) || !all_digits(digits) {
+        if !has_length_of_gtin(digits) {
             return Err(ScanError::GtinLength { digits: digits.to_owned() });
         }
         if !check_digit::digit_fits(digits) {
@@ -63,6 +63,11 @@ impl Sscc {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+}
+
+/// Whether `text` is as many digits as an item number has.
+pub(super) fn has_length_of_gtin(text: &str) -> bool {
+    matches!(text.len(), 8 | 12 | 13 | 14) && all_digits(text)
 }
 
 pub(super) fn all_digits(text: &str) -> bool {

@@ -63,7 +63,9 @@ const REPEATED_CHARACTERS_MIN: usize = 4;
 /// Several meanings come in this order: one of our own labels (then alone), a link (then alone),
 /// element strings, a logistic unit, an item number, the plain text. Of several element strings,
 /// the one without missing separators comes first. Where the whole text is a logistic unit or an item
-/// number by its check digit, element strings that nothing proves come behind that.
+/// number by its check digit, element strings that nothing proves come behind that; where it is as long
+/// as an item number, and is none, they come behind the plain text: it is a number of one's own, or one
+/// that was misread.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Meaning {
     /// `B:`: a bin.
@@ -294,8 +296,9 @@ fn unmarked(reading: &mut Reading, profile: &ScanProfile) -> Result<(), ScanErro
     if proven {
         return element_string(reading, profile);
     }
-    // The whole number fits its check digit: that says more than an identifier it happens to begin with.
-    let is_key = text.len() > 8 && (Sscc::new(&text).is_ok() || Gtin14::new(&text).is_ok());
+    // The length of an item number, or the check digit of a logistic unit, says more than an identifier
+    // that the number happens to begin with.
+    let is_number = Sscc::new(&text).is_ok() || key::has_length_of_gtin(&text);
     let mut behind = Vec::new();
     // A symbol that says it is not GS1 is believed, unless a separator shows that it is.
     if reading.symbology.is_none() || unmasked.seen.is_some() {
@@ -304,7 +307,7 @@ fn unmarked(reading: &mut Reading, profile: &ScanProfile) -> Result<(), ScanErro
             // anything; alone and unmarked, such an element says nothing.
             Ok(readings) if readings.all.iter().all(gs1::is_internal) => {}
             Ok(mut readings) => {
-                if is_key {
+                if is_number {
                     let (proven, unproven) = readings.all.into_iter().partition(is_proven);
                     readings.all = proven;
                     behind = unproven;
@@ -329,8 +332,13 @@ fn unmarked(reading: &mut Reading, profile: &ScanProfile) -> Result<(), ScanErro
         }
         Err(_) => {}
     }
-    reading.meanings.extend(behind.into_iter().map(Meaning::Gs1));
-    reading.meanings.push(Meaning::Plain(text));
+    let is_key = reading.meanings.iter().any(|known| !matches!(known, Meaning::Gs1(_)));
+    let behind = behind.into_iter().map(Meaning::Gs1);
+    if is_key {
+        reading.meanings.extend(behind.chain([Meaning::Plain(text)]));
+    } else {
+        reading.meanings.extend([Meaning::Plain(text)].into_iter().chain(behind));
+    }
     Ok(())
 }
 

@@ -320,6 +320,43 @@ fn plain_numbers_are_recognised_and_never_forced() {
 }
 
 #[test]
+fn a_misread_item_number_is_no_element_string() {
+    check(
+        &ScanProfile::tested(YEAR),
+        &[
+            ("4006381333932", "plain:4006381333932 gs1:(400)6381333932 !looks_like_gtin"),
+            (
+                "2112345678901",
+                "plain:2112345678901 gs1:(21)12345678901 !companion_missing !looks_like_gtin",
+            ),
+            ("21234567890", "gs1:(21)234567890 plain:21234567890 !companion_missing"),
+            (
+                "102345678901",
+                "plain:102345678901 gs1:(10)2345678901 !companion_missing !looks_like_gtin",
+            ),
+            (
+                "10234567890123",
+                "plain:10234567890123 gs1:(10)234567890123 !companion_missing !looks_like_gtin",
+            ),
+            ("21123456", "plain:21123456 gs1:(21)123456 !companion_missing"),
+            // The best known short item number begins like a consignment.
+            ("40170725", "gtin:00000040170725 gs1:(401)70725 plain:40170725"),
+            // The symbol, a separator or brackets say what it is.
+            ("]C12112345678901", "gs1:(21)12345678901 !companion_missing"),
+            ("(21)12345678901", "gs1:(21)12345678901 !companion_missing"),
+            ("\u{1D}2112345678901", "gs1:(21)12345678901 !companion_missing"),
+        ],
+    );
+    check(
+        &ScanProfile::untested(YEAR),
+        &[(
+            "4006381333932",
+            "plain:4006381333932 gs1:(400)6381333932 gs1:(400)6381333(93)2 !separator_maybe_missing !looks_like_gtin",
+        )],
+    );
+}
+
+#[test]
 fn short_item_numbers_share_one_key() {
     let keys: Vec<Option<Gtin14>> = ["96385074", "000096385074", "0000096385074", "00000096385074"]
         .into_iter()

@@ -24,8 +24,13 @@ pub enum TrackingProblem {
     SerialQuantity,
 }
 
+/// Whether an expiration date can be kept: it belongs to a lot, or to a serial number without one.
+pub const fn keeps_expiry(tracking: &Tracking) -> bool {
+    tracking.lot.is_some() || tracking.serial.is_some()
+}
+
 /// Checks what was captured against what the item demands, in the order in which a flow asks.
-/// `inbound` adds the expiration date.
+/// `inbound` adds the expiration date, where there is a lot or a serial number to keep it with.
 ///
 /// # Errors
 ///
@@ -39,7 +44,7 @@ pub fn check_tracking(
     if rule.lot && lot.is_none() {
         return Err(TrackingProblem::LotMissing);
     }
-    if rule.expiry && inbound && lot.is_some() && goods.expiry.is_none() {
+    if rule.expiry && inbound && keeps_expiry(&goods.tracking) && goods.expiry.is_none() {
         return Err(TrackingProblem::ExpiryMissing);
     }
     if rule.serial && serial.is_none() && !goods.base.is_zero() {
@@ -52,4 +57,42 @@ pub fn check_tracking(
         return Err(TrackingProblem::SerialQuantity);
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::quantity::UnitFactor;
+
+    const DATED_SERIALS: TrackingRule =
+        TrackingRule { lot: false, serial: true, package: false, expiry: true };
+
+    fn goods(serial: Option<&str>, expiry: Option<(i32, u32, u32)>) -> Goods {
+        Goods {
+            item: "PUMP".try_into().unwrap(),
+            variant: None,
+            unit: "PCS".try_into().unwrap(),
+            factor: UnitFactor::ONE,
+            quantity: Quantity::ONE,
+            base: Quantity::ONE,
+            tracking: Tracking {
+                serial: serial.map(|serial| serial.try_into().unwrap()),
+                ..Tracking::NONE
+            },
+            expiry: expiry.and_then(|(y, m, d)| chrono::NaiveDate::from_ymd_opt(y, m, d)),
+            raw: None,
+        }
+    }
+
+    #[test]
+    fn an_expiration_date_is_asked_for_with_a_serial_number_too() {
+        let missing = goods(Some("S1"), None);
+        let dated = goods(Some("S1"), Some((2027, 1, 31)));
+        let check = |goods, inbound| check_tracking(DATED_SERIALS, goods, inbound);
+        assert_eq!(check(&missing, true), Err(TrackingProblem::ExpiryMissing));
+        assert_eq!(check(&missing, false), Ok(()));
+        assert_eq!(check(&dated, true), Ok(()));
+        // Without the number there is nothing to keep a date with: the number comes first.
+        assert_eq!(check(&goods(None, None), true), Err(TrackingProblem::SerialMissing));
+    }
 }

@@ -36,7 +36,7 @@ use crate::world::q;
 
 /// Codes behind the first of the money side that belong to other parts, and the one for averages of years
 /// that are all closed: behind a closed fiscal year another is always begun, whose averages may change.
-const ELSEWHERE: [Code; 12] = [
+const ELSEWHERE: [Code; 14] = [
     Code::AverageSetupLocked,
     Code::TransferNeedsLocation,
     Code::BinNotEditable,
@@ -49,6 +49,8 @@ const ELSEWHERE: [Code; 12] = [
     Code::DeviceLost,
     Code::PlateNotFound,
     Code::PlateReceivedTwice,
+    Code::ExpirationRequired,
+    Code::DocumentEnded,
 ];
 
 /// Codes that the money side shares with the warehouse (COSTING 22).

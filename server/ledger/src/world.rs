@@ -256,7 +256,8 @@ impl World {
         }));
     }
 
-    fn tracking_code(&mut self, code: &str, rule: TrackingRule) {
+    /// A set of tracking rules.
+    pub(crate) fn tracking_code(&mut self, code: &str, rule: TrackingRule) {
         self.system(Command::PutTrackingCode(master::PutTrackingCode {
             code: code.try_into().unwrap(),
             rule,

@@ -3,21 +3,22 @@
 //! `POST /import` `{"files": {"items.csv": "item,description\n…"}, "dry_run": true, "number"?: hex}`
 //! → 200 [`ImportView`]. Every problem of every row is told, and nothing is changed then; `dry_run`
 //! ends before anything is changed in any case. `number` (32 hexadecimal digits) names the import:
-//! sent again with the same number, it is taken up where it stopped. The rows are staged in parts and
+//! sent again with the same number, it is taken up where it stopped, and done once: the number of an
+//! import that was done does nothing any more, whatever is sent with it. The rows are staged in parts and
 //! become visible together, or not at all.
 //! `GET /import/files` → list of [`FileView`]: the files and their columns.
-//! `GET /export/{file}` → the file as CSV.
+//! `GET /export/{file}` → the file as CSV. `x-left-out` says how many rows the file cannot say, where
+//! there are any; `GET /export/left_out.txt` names each of them, of all files, with the reason.
 
 use std::collections::BTreeMap;
 
 use axum::extract::{DefaultBodyLimit, State};
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use ledger::schema::book::ImportNo;
 use protocol::feed::Role;
-use protocol::text::{self, Language};
 use serde::{Deserialize, Serialize};
 
 use super::extract::{Body, Named};
@@ -26,6 +27,7 @@ use crate::desk::session::SignedIn;
 use crate::exchange::check::check_readable;
 use crate::exchange::read::{ReadError, read_files};
 use crate::exchange::{RowFault, files, write};
+use crate::export::left_out::{self, LEFT_OUT_FILE};
 use crate::import::{self, RunError, quietly};
 use crate::state::AppState;
 use crate::{export, secret};
@@ -108,8 +110,18 @@ async fn about(signed_in: SignedIn) -> Result<Json<Vec<FileView>>, Problem> {
 
 /// What the blocking half of an import found.
 enum Prepared {
-    Faults { n_rows: usize, faults: Vec<RowFault> },
-    Ready { n_rows: usize, plan: import::Plan },
+    /// It was done before, under the same number.
+    Done {
+        n_rows: usize,
+    },
+    Faults {
+        n_rows: usize,
+        faults: Vec<RowFault>,
+    },
+    Ready {
+        n_rows: usize,
+        plan: import::Plan,
+    },
 }
 
 fn prepare(app: &AppState, number: ImportNo, files: Vec<(String, Vec<u8>)>) -> Prepared {
@@ -134,6 +146,9 @@ fn prepare(app: &AppState, number: ImportNo, files: Vec<(String, Vec<u8>)>) -> P
         }
     };
     let n_rows = batch.n_rows();
+    if import::is_done(&snapshot, number) {
+        return Prepared::Done { n_rows };
+    }
     let plan = match import::prepare(&batch, &snapshot, number, &mut quietly) {
         Ok(plan) => plan,
         Err(faults) => return Prepared::Faults { n_rows, faults },
@@ -161,6 +176,12 @@ async fn run(
     let number_text = secret::hex(&number);
     let (n_rows, plan) = match prepared.map_err(|_ended| Problem::stopped())? {
         Prepared::Ready { n_rows, plan } => (n_rows, plan),
+        Prepared::Done { n_rows } => {
+            let faults = Vec::new();
+            let view =
+                ImportView { done: true, n_rows, n_commands: 0, faults, number: number_text };
+            return Ok(Json(view));
+        }
         Prepared::Faults { n_rows, faults } => {
             let view =
                 ImportView { done: false, n_rows, n_commands: 0, faults, number: number_text };
@@ -181,15 +202,7 @@ async fn run(
     let done = import::run(app.company(), &plan, (&origin, number), &mut quietly).await;
     match done {
         Ok(_imported) => view.done = true,
-        Err(RunError::Refused { file, line, sentence, reason }) if !file.is_empty() => {
-            view.faults.push(RowFault {
-                file: file.to_owned(),
-                line,
-                column: String::new(),
-                reason: sentence.trim_end_matches('.').to_owned(),
-                remedy: text::next_step(&reason, Language::English),
-            });
-        }
+        Err(RunError::Refused { fault: Some(fault), .. }) => view.faults.push(*fault),
         Err(RunError::Refused { reason, .. }) => return Err(Problem::refused(reason)),
         Err(RunError::Stopped { source, .. }) => return Err(source.into()),
     }
@@ -204,17 +217,32 @@ async fn one_file(
     signed_in.demand(Role::Administrator, None)?;
     let company = app.company().clone();
     let files = tokio::task::spawn_blocking(move || {
-        let (batch, _skipped) = export::collect(&company.snapshot(), company.now());
-        write::to_files(&batch)
+        let (batch, skipped) = export::collect(&company.snapshot(), company.now());
+        write::to_files(&batch).map(|files| (files, skipped))
     });
     let files = files.await.map_err(|_ended| Problem::stopped())?;
-    let files = files.map_err(Problem::malformed)?;
+    let (files, skipped) = files.map_err(Problem::malformed)?;
+    if name == LEFT_OUT_FILE {
+        let list = left_out::list(&skipped);
+        return Ok(attachment(LEFT_OUT_FILE, "text/plain; charset=utf-8", list.into_bytes()));
+    }
     let found = files.into_iter().find(|(file, _bytes)| *file == name);
     let (file, bytes) = found.ok_or_else(|| Problem::not_found(name))?;
-    let disposition = format!("attachment; filename=\"{file}\"");
+    let mut response = attachment(&file, "text/csv; charset=utf-8", bytes);
+    let n_left_out = skipped.iter().filter(|left| left.file == file).count();
+    if n_left_out > 0 {
+        response.headers_mut().insert(LEFT_OUT_HEADER, HeaderValue::from(n_left_out));
+    }
+    Ok(response)
+}
+
+/// How many rows a file leaves out.
+const LEFT_OUT_HEADER: HeaderName = HeaderName::from_static("x-left-out");
+
+fn attachment(file: &str, content_type: &str, bytes: Vec<u8>) -> Response {
     let headers = [
-        (header::CONTENT_TYPE, "text/csv; charset=utf-8".to_owned()),
-        (header::CONTENT_DISPOSITION, disposition),
+        (header::CONTENT_TYPE, content_type.to_owned()),
+        (header::CONTENT_DISPOSITION, format!("attachment; filename=\"{file}\"")),
     ];
-    Ok((StatusCode::OK, headers, bytes).into_response())
+    (StatusCode::OK, headers, bytes).into_response()
 }

@@ -89,6 +89,15 @@ macro_rules! batch {
             }),+]
         }
 
+        /// The names of the columns of `file`; none for a file that is not known.
+        pub fn column_names(file: &str) -> Vec<&'static str> {
+            let columns = match file {
+                $(<$line as Line>::FILE => <$line as Line>::columns(),)+
+                _ => Vec::new(),
+            };
+            columns.into_iter().map(|column| column.name).collect()
+        }
+
         impl Batch {
             /// How many rows there are in all.
             pub fn n_rows(&self) -> usize {

@@ -141,16 +141,17 @@ fn is_comma_decimal(text: &str) -> bool {
 /// Reads the rows of one file.
 pub(super) fn rows<L: Line>(bytes: &[u8], faults: &mut Vec<RowFault>) -> Vec<At<L>> {
     let bytes = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
+    let delimiter = delimiter_of(bytes);
     if std::str::from_utf8(bytes).is_err() {
-        faults.push(file_fault(L::FILE, "not written in UTF-8", "Save it as \"CSV UTF-8\"."));
+        faults.push(not_utf8(L::FILE, bytes, delimiter));
         return Vec::new();
     }
-    let delimiter = delimiter_of(bytes);
     let mut reader =
         csv::ReaderBuilder::new().delimiter(delimiter).flexible(true).from_reader(bytes);
     let Some(header) = header::<L>(&mut reader, faults) else { return Vec::new() };
     let mut rows = Vec::new();
     let mut record = csv::StringRecord::new();
+    let mut lines = Lines::of(bytes);
     loop {
         match reader.read_record(&mut record) {
             Ok(false) => break,
@@ -163,7 +164,7 @@ pub(super) fn rows<L: Line>(bytes: &[u8], faults: &mut Vec<RowFault>) -> Vec<At<
         if record.iter().all(|cell| cell.trim().is_empty()) {
             continue;
         }
-        let line = record.position().map_or(0, csv::Position::line);
+        let line = lines.line_of(record.position());
         if record.len() > header.width {
             let reason = format!("{} cells under {} columns", record.len(), header.width);
             let remedy = "Put cells that hold the separator into quotation marks.";
@@ -185,6 +186,68 @@ pub(super) fn rows<L: Line>(bytes: &[u8], faults: &mut Vec<RowFault>) -> Vec<At<
         }
     }
     rows
+}
+
+/// The first cell of `bytes` that is not UTF-8, and how many lines have one.
+fn not_utf8(file: &str, bytes: &[u8], delimiter: u8) -> RowFault {
+    let mut reader = csv::ReaderBuilder::new()
+        .delimiter(delimiter)
+        .flexible(true)
+        .has_headers(false)
+        .from_reader(bytes);
+    let records: Vec<csv::ByteRecord> = reader.byte_records().map_while(Result::ok).collect();
+    let bad = |record: &csv::ByteRecord| {
+        record.iter().position(|cell| std::str::from_utf8(cell).is_err())
+    };
+    let mut lines = Lines::of(bytes);
+    let mut found = records.iter().filter_map(|record| Some((bad(record)?, record)));
+    let first = found.next();
+    let n_others = found.count();
+    let name = first.and_then(|(cell, _record)| records.first()?.get(cell));
+    let others = match n_others {
+        0 => String::new(),
+        n => format!(", and neither are {n} other lines"),
+    };
+    let fault = file_fault(
+        file,
+        &format!("not written in UTF-8{others}"),
+        "Save the file as \"CSV UTF-8\".",
+    );
+    RowFault {
+        line: lines.line_of(first.and_then(|(_cell, record)| record.position())),
+        column: name
+            .and_then(|name| std::str::from_utf8(name).ok())
+            .map(|name| name.trim().to_ascii_lowercase())
+            .unwrap_or_default(),
+        ..fault
+    }
+}
+
+/// Counts lines. The reader tells where it began to look for a record: at the rest of the line end before
+/// it, or at empty lines.
+struct Lines<'a> {
+    bytes: &'a [u8],
+    at: usize,
+    line: u64,
+}
+
+impl<'a> Lines<'a> {
+    const fn of(bytes: &'a [u8]) -> Self {
+        Self { bytes, at: 0, line: 1 }
+    }
+
+    /// The line that a record starts on; records are asked for in their order.
+    fn line_of(&mut self, record: Option<&csv::Position>) -> u64 {
+        let begin = record.and_then(|at| usize::try_from(at.byte()).ok()).unwrap_or_default();
+        while let Some(byte) = self.bytes.get(self.at) {
+            if self.at >= begin && !matches!(byte, b'\r' | b'\n') {
+                break;
+            }
+            self.line += u64::from(*byte == b'\n');
+            self.at += 1;
+        }
+        self.line
+    }
 }
 
 /// What separates cells: whichever of `;`, tab and `,` the first line has most of.

@@ -2,7 +2,9 @@
 //!
 //! Master records are written as they are. Stock is written as opening stock, orders with what is
 //! still outstanding, so that an import into an empty company continues where this one stands.
-//! What the files cannot say is counted in [`Skipped`]. Secrets leave as verifiers only.
+//! What the files cannot say is told, row by row, in [`left_out`]. Secrets leave as verifiers only.
+
+pub mod left_out;
 
 use std::sync::Arc;
 
@@ -14,7 +16,7 @@ use ledger::schema::item::{Identifiers, ItemUnits, Items, TrackingCodes, Units, 
 use ledger::schema::place::{Bins, Locations, Plates, Sites};
 use ledger::schema::stock::Stocks;
 use ledger::schema::tracking::{Lots, TrackingKey, TrackingKeys};
-use ledger::schema::{BinId, ItemId, LocationId, PlateId, SiteId, UnitId, VariantId};
+use ledger::schema::{BinId, ItemId, LocationId, PlateId, SiteId, StockKey, UnitId, VariantId};
 use ledger::tables::{Read as _, Tables};
 use protocol::feed::DocumentStatus;
 use protocol::identity::ServerTime;
@@ -24,6 +26,7 @@ use protocol::words::{
     BinCode, DocumentNo, ItemNo, LocationCode, PlateNo, SiteCode, UnitCode, VariantCode,
 };
 
+use self::left_out::{LeftOut, Why};
 use crate::desk::rights;
 use crate::exchange::cell::{DimensionRecord, Roles};
 use crate::exchange::line::{
@@ -33,20 +36,12 @@ use crate::exchange::line::{
 };
 use crate::exchange::{At, Batch};
 use crate::secret;
+use crate::view::names::Names;
 
-/// What an export left out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize)]
-pub struct Skipped {
-    /// Stock below zero: opening stock lies above it.
-    pub below_zero: usize,
-    /// Orders that are closed or cancelled, or of a kind without a file.
-    pub documents: usize,
-}
-
-/// Everything that the files hold, from one cut, as of `now` (for rights).
-pub fn collect(tables: &dyn Tables, now: ServerTime) -> (Batch, Skipped) {
+/// Everything that the files hold, from one cut, as of `now` (for rights), and what is left out.
+pub fn collect(tables: &dyn Tables, now: ServerTime) -> (Batch, Vec<LeftOut>) {
     let codes = Codes(tables);
-    let mut skipped = Skipped::default();
+    let mut skipped = Vec::new();
     let mut batch = Batch::default();
     codes.items(&mut batch);
     codes.places(&mut batch);
@@ -54,6 +49,7 @@ pub fn collect(tables: &dyn Tables, now: ServerTime) -> (Batch, Skipped) {
     codes.people(&mut batch, now);
     codes.stock(&mut batch, &mut skipped);
     codes.orders(&mut batch, &mut skipped);
+    skipped.sort();
     (batch.normalised(), skipped)
 }
 
@@ -232,10 +228,12 @@ impl Codes<'_> {
         }
     }
 
-    fn stock(&self, batch: &mut Batch, skipped: &mut Skipped) {
+    fn stock(&self, batch: &mut Batch, skipped: &mut Vec<LeftOut>) {
         for (key, stock) in self.0.list::<Stocks>(&KeyRange::all()) {
             if !stock.quantity.is_positive() {
-                skipped.below_zero += usize::from(stock.quantity.is_negative());
+                if stock.quantity.is_negative() {
+                    skipped.push(self.below_zero(&key, stock.quantity));
+                }
                 continue;
             }
             let Some((location, item)) = self.location(key.location).zip(self.item(key.item))
@@ -260,9 +258,27 @@ impl Codes<'_> {
         }
     }
 
+    fn below_zero(&self, key: &StockKey, quantity: Quantity) -> LeftOut {
+        let name = Names(self.0).stock(key);
+        let tracking = name.tracking;
+        let words = [
+            Some(name.location),
+            name.bin,
+            name.plate,
+            Some(name.item),
+            name.variant,
+            tracking.lot,
+            tracking.serial,
+            tracking.package,
+        ];
+        let words: Vec<String> = words.into_iter().flatten().collect();
+        let what = format!("{} {quantity}", words.join(" "));
+        LeftOut { file: left_out::STOCK, why: Why::BelowZero, what }
+    }
+
     fn expiry(&self, known: &TrackingKey) -> Option<chrono::NaiveDate> {
-        let lot = known.lot.clone()?;
-        self.0.row::<Lots>(&(known.item, known.variant, lot))?.expiry
+        let of = (known.item, known.variant);
+        ledger::tracking::expiry_of(self.0, of, known.lot.as_ref(), known.serial.as_ref())
     }
 
     /// A base quantity in `unit`; in the base unit (none) where it does not come out even.
@@ -277,22 +293,27 @@ impl Codes<'_> {
         }
     }
 
-    fn orders(&self, batch: &mut Batch, skipped: &mut Skipped) {
+    fn orders(&self, batch: &mut Batch, skipped: &mut Vec<LeftOut>) {
         for ((kind, no), document) in self.0.list::<Documents>(&KeyRange::all()) {
             let open = matches!(document.status, DocumentStatus::Open | DocumentStatus::Released);
-            let known = matches!(
-                kind,
-                DocumentKind::PurchaseOrder
-                    | DocumentKind::SalesOrder
-                    | DocumentKind::TransferOrder
-            );
-            if !open || !known || document.provisional {
-                skipped.documents += 1;
+            let file = left_out::file_of(kind);
+            let why = match file {
+                None => Some(Why::NoFile),
+                Some(_) if !open => Some(Why::Ended),
+                Some(_) if document.provisional => Some(Why::Provisional),
+                Some(_) => None,
+            };
+            let file = file.unwrap_or_default();
+            if let Some(why) = why {
+                skipped.push(LeftOut { file, why, what: no.to_string() });
                 continue;
             }
             let lines = self.0.list::<DocumentLines>(&KeyRange::prefix(&(kind, no.clone())));
             for ((_kind, _no, number), line) in lines {
-                self.order_line(batch, (kind, &no, &document), (number, &line));
+                if self.order_line(batch, (kind, &no, &document), (number, &line)).is_none() {
+                    let what = format!("{no} line {number}");
+                    skipped.push(LeftOut { file, why: Why::NothingOutstanding, what });
+                }
             }
         }
     }

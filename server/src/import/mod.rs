@@ -14,6 +14,7 @@
 //!
 //! A dry run ends after the fourth step.
 
+mod fault;
 mod plan;
 mod rehearse;
 mod run;

@@ -37,6 +37,8 @@ pub struct Planned {
     pub file: &'static str,
     /// The line of the file; for a document its first.
     pub line: u64,
+    /// For a document: its lines by number, each with the line of the file.
+    pub lines: Vec<(u32, u64)>,
     /// The command.
     pub command: Command,
 }
@@ -67,11 +69,16 @@ impl Plan {
     }
 }
 
-/// The commands for `batch`, which was checked against `company`. What one command needs comes
+/// The commands for `batch`, which was checked against `company` without finding a fault: every row is in
+/// them. What one command needs comes
 /// before it: rules before items, items before barcodes, places before stock.
 ///
 /// Passwords and PINs in plain become verifiers here, which takes tens of milliseconds each. The same
 /// rows under the same `number` give the same plan.
+///
+/// # Panics
+///
+/// Where the batch was not checked.
 pub fn plan(batch: &Batch, company: &dyn Tables, number: ImportNo, progress: Progress<'_>) -> Plan {
     let world = World::new(batch, company);
     let mut commands = Vec::new();
@@ -112,8 +119,8 @@ pub fn plan(batch: &Batch, company: &dyn Tables, number: ImportNo, progress: Pro
     people(&mut commands, &batch.operators, number, progress);
     documents(&mut commands, batch);
     for at in &batch.opening_stock {
-        let command = opening(&at.row, &world).map(Command::OpeningStock);
-        commands.extend(command.map(|command| planned(at, command)));
+        let stock = opening(&at.row, &world).expect("a row without a base quantity is a fault");
+        commands.push(planned(at, Command::OpeningStock(stock)));
     }
     Plan { parts: parts(commands) }
 }
@@ -122,7 +129,7 @@ pub fn plan(batch: &Batch, company: &dyn Tables, number: ImportNo, progress: Pro
 fn dimensions(to: &mut Vec<Planned>, rows: &[At<DimensionLine>]) {
     let mut records: Vec<(&At<DimensionLine>, PutDefaultDimensions)> = Vec::new();
     for at in rows {
-        let Some(of) = at.row.record.of(&at.row.code) else { continue };
+        let of = at.row.record.of(&at.row.code).expect("a row without a record is a fault");
         let said = (at.row.dimension.clone(), at.row.value.clone());
         if let Some((_first, put)) = records.iter_mut().find(|(_first, put)| put.of == of) {
             put.dimensions.0.insert(said.0, said.1);
@@ -144,7 +151,7 @@ fn parts(commands: Vec<Planned>) -> Vec<Part> {
 }
 
 fn planned<L: Line>(at: &At<L>, command: Command) -> Planned {
-    Planned { file: L::FILE, line: at.line, command }
+    Planned { file: L::FILE, line: at.line, lines: Vec::new(), command }
 }
 
 fn add<L: Line>(to: &mut Vec<Planned>, rows: &[At<L>], command: impl Fn(&L) -> Command) {
@@ -344,16 +351,19 @@ fn group<L: Line>(to: &mut Vec<Planned>, rows: &[At<L>], view: impl Fn(&L) -> Pu
         let document = view(&at.row);
         let known: Option<&usize> = first.get(&document.no);
         let earlier = known.and_then(|place| to.get_mut(*place));
-        if let Some(Planned { command: Command::PutDocument(earlier), .. }) = earlier {
+        let of_file = document.lines.iter().map(|line| (line.line, at.line)).collect::<Vec<_>>();
+        if let Some(Planned { command: Command::PutDocument(earlier), lines, .. }) = earlier {
             earlier.lines.extend(document.lines);
+            lines.extend(of_file);
         } else {
             first.insert(document.no.clone(), to.len());
-            to.push(planned(at, Command::PutDocument(document)));
+            let command = Command::PutDocument(document);
+            to.push(Planned { lines: of_file, ..planned(at, command) });
         }
     }
 }
 
-/// None for a row that the check would have told of.
+/// None for a row that [`crate::exchange::check`] tells of.
 fn opening(row: &StockLine, world: &World<'_>) -> Option<OpeningStock> {
     let item = world.item(&row.item)?;
     let factor = world.factor(&row.item, &item, row.unit.as_ref())?;

@@ -7,12 +7,11 @@ use ledger::schema::book::{Intake, Origin, Outcomes, Timing};
 use ledger::tables::{Read as _, Tables};
 use protocol::identity::{Hash16, IntakeNo, Lsn, ServerTime};
 use protocol::outcome::Decision;
-use protocol::text::{self, Language};
 use serde_bytes::ByteBuf;
 use server_core::poster::judge::{Judge, Request};
 
 use super::plan::{Plan, Planned};
-use super::{Progress, Stage};
+use super::{Progress, Stage, fault};
 use crate::exchange::RowFault;
 
 /// Numbers that no real record has: the rehearsal leaves no trace, but its rows need keys.
@@ -22,7 +21,7 @@ const REHEARSED_FROM: u64 = 1 << 62;
 ///
 /// # Errors
 ///
-/// Every refusal, with its row.
+/// Every refusal, with its row, and every row that would be booked as something else than it says.
 pub fn rehearse(
     plan: &Plan,
     company: &dyn Tables,
@@ -68,30 +67,25 @@ fn rehearse_one(
     let request = Request { intake_no, intake: &intake, lsn, time: now.plus_us(1) };
     let mut draft = Draft::over(&*scratch);
     let judged = judge.judge(&mut draft, &request);
-    let fault = |reason: String, remedy: String| RowFault {
-        file: planned.file.to_owned(),
-        line: planned.line,
-        column: String::new(),
+    let bug = |reason: String| RowFault {
         reason: reason.trim_end_matches('.').to_owned(),
-        remedy,
+        remedy: "Report this row: it is a bug.".to_owned(),
+        ..fault::at(planned, None)
     };
     if let Err(poison) = judged {
-        return Err(fault(poison.to_string(), "Report this row: it is a bug.".to_owned()));
+        return Err(bug(poison.to_string()));
     }
     let outcome = draft.row::<Outcomes>(&intake.identity(intake_no));
     match outcome {
-        Some(row) if row.outcome.decision != Decision::Refused => {
+        Some(row) if row.outcome.decision == Decision::Accepted => {
             let changes = draft.finish();
             scratch.absorb(changes);
             Ok(())
         }
-        Some(row) => {
-            let reason = row.outcome.reasons.first();
-            let sentence = |read: fn(&protocol::outcome::Reason, Language) -> String| {
-                reason.map(|reason| read(reason, Language::English)).unwrap_or_default()
-            };
-            Err(fault(sentence(text::sentence), sentence(text::next_step)))
-        }
-        None => Err(fault("no outcome".to_owned(), "Report this row: it is a bug.".to_owned())),
+        Some(row) => match row.outcome.reasons.first() {
+            Some(reason) => Err(fault::of(planned, reason)),
+            None => Err(bug("no reason".to_owned())),
+        },
+        None => Err(bug("no outcome".to_owned())),
     }
 }

@@ -3,12 +3,13 @@
 use ledger::command;
 use ledger::command::import::{self, ActivateImport, DropImport, StageImport};
 use protocol::identity::Hash16;
-use protocol::outcome::{Argument, Reason};
+use protocol::outcome::Reason;
 use protocol::text::{self, Language};
 use server_core::intake::command::{Command, CommandOrigin};
 
 use super::plan::{Plan, Planned};
-use super::{Progress, Stage};
+use super::{Progress, Stage, fault};
+use crate::exchange::RowFault;
 use crate::runtime::{Company, Judged, SubmitError};
 
 /// What an import did.
@@ -25,14 +26,10 @@ pub struct Imported {
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
     /// Something changed in the company after the rehearsal. What was staged is gone.
-    #[error("{}{sentence}", place(.file, *.line))]
+    #[error("{}", told(.fault.as_deref(), .reason))]
     Refused {
-        /// The file of the row that cannot be done; empty where it is the import as a whole.
-        file: &'static str,
-        /// Its line.
-        line: u64,
-        /// Why, in English.
-        sentence: String,
+        /// The row that cannot be done; none where it is the import as a whole.
+        fault: Option<Box<RowFault>>,
         /// Why.
         reason: Reason,
     },
@@ -49,8 +46,8 @@ pub enum RunError {
     },
 }
 
-fn place(file: &str, line: u64) -> String {
-    if file.is_empty() { String::new() } else { format!("{file}, line {line}: ") }
+fn told(fault: Option<&RowFault>, reason: &Reason) -> String {
+    fault.map_or_else(|| text::sentence(reason, Language::English), ToString::to_string)
 }
 
 /// An import under way: whose, and which.
@@ -145,19 +142,11 @@ async fn stopped(
     };
     import.drop_staged().await;
     let row = row_of(&reason).and_then(|row| plan.commands().nth(row));
-    RunError::Refused {
-        file: row.map_or("", |planned| planned.file),
-        line: row.map_or(0, |planned| planned.line),
-        sentence: text::sentence(&reason, Language::English),
-        reason,
-    }
+    let fault = row.map(|planned| Box::new(fault::of(planned, &reason)));
+    RunError::Refused { fault, reason }
 }
 
 /// The place among all commands of the one that was refused.
 fn row_of(reason: &Reason) -> Option<usize> {
-    let (_name, row) = reason.arguments.iter().find(|(name, _row)| name == "row")?;
-    match row {
-        Argument::Word(row) => row.parse().ok(),
-        Argument::Quantity(_) | Argument::Number(_) | Argument::Time(_) => None,
-    }
+    fault::word(reason, "row")?.parse().ok()
 }

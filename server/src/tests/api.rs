@@ -241,8 +241,8 @@ async fn what_the_ledger_would_refuse_is_told_before_anything_is_done() {
     let told = house.import(&change, false).await;
     assert_eq!(told["done"], false, "{told}");
     assert_eq!(
-        (&told["faults"][0]["file"], &told["faults"][0]["line"]),
-        (&json!("items.csv"), &json!(2))
+        (&told["faults"][0]["file"], &told["faults"][0]["line"], &told["faults"][0]["column"]),
+        (&json!("items.csv"), &json!(2), &json!("base_unit"))
     );
     assert_eq!(house.boss.get("/api/v1/items/NUT").await.status, 404, "all or nothing");
 }
@@ -250,13 +250,19 @@ async fn what_the_ledger_would_refuse_is_told_before_anything_is_done() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_import_with_the_same_number_is_done_once() {
     let house = House::furnished().await;
-    let more = json!({"opening_stock.csv": "location,bin,item,quantity\nMAIN,A-02,BOLT,9\n"});
+    let stock = "location,bin,item,quantity,lot,expiry\nMAIN,A-02,MILK,9,L9,2027-05-31\n";
+    let more = json!({"opening_stock.csv": stock});
     let number = "00112233445566778899aabbccddeeff";
     for _time in 0..2 {
         let asked = json!({"files": more, "number": number});
         assert_eq!(house.boss.post("/api/v1/import", &asked).await.json()["done"], true);
     }
-    assert_eq!(house.on_hand("A-02", "BOLT").await.as_deref(), Some("9"));
+    assert_eq!(house.on_hand("A-02", "MILK").await.as_deref(), Some("9"));
+    // Under another number the same stock is told, and not doubled.
+    let told = house.import(&more, false).await;
+    assert_eq!(told["done"], false, "{told}");
+    assert_eq!(told["faults"][0]["column"], "item", "{told}");
+    assert_eq!(house.on_hand("A-02", "MILK").await.as_deref(), Some("9"));
 }
 
 #[tokio::test(flavor = "multi_thread")]

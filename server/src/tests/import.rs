@@ -1,10 +1,13 @@
 //! An import is all there or not there at all, whatever happens on the way.
 
 use ledger::command::Command as LedgerCommand;
+use ledger::command::papers::SetDocumentStatus;
 use ledger::command::places::DeleteBin;
 use ledger::key::KeyRange;
 use ledger::schema::book::{Intakes, Origin, StagedParts};
 use ledger::tables::Read as _;
+use protocol::feed::DocumentStatus;
+use protocol::operation::DocumentKind;
 use server_core::intake::command::{Command, CommandOrigin};
 use server_core::ledger_judge::LedgerJudge;
 use tempfile::TempDir;
@@ -166,7 +169,11 @@ async fn an_import_that_the_company_outran_does_nothing_and_names_the_row() {
     let company = house.running.app().company();
     let rows = [
         ("bins.csv", "location,bin\nMAIN,N-1\n"),
-        ("opening_stock.csv", "location,bin,item,quantity\nMAIN,N-1,BOLT,3\nMAIN,A-02,BOLT,1\n"),
+        (
+            "opening_stock.csv",
+            "location,bin,item,quantity,lot,expiry\n\
+             MAIN,N-1,MILK,3,L7,2027-01-31\nMAIN,A-02,MILK,1,L7,2027-01-31\n",
+        ),
     ];
     let rows = rows.map(|(name, text)| (name.to_owned(), text.as_bytes().to_vec()));
     let number = secret::random();
@@ -177,8 +184,108 @@ async fn an_import_that_the_company_outran_does_nothing_and_names_the_row() {
     let before = files(company);
 
     let run = import::run(company, &plan, (&boss(), number), &mut quietly).await;
-    let Err(RunError::Refused { file, line, sentence, .. }) = run else { panic!("{run:?}") };
-    assert_eq!((file, line), ("opening_stock.csv", 3), "{sentence}");
+    let Err(RunError::Refused { fault: Some(fault), .. }) = run else { panic!("{run:?}") };
+    let place = (fault.file.as_str(), fault.line, fault.column.as_str());
+    assert_eq!(place, ("opening_stock.csv", 3, "bin"), "{fault}");
     assert_eq!(files(company), before);
     assert_eq!(n_staged(company), 0);
+}
+
+/// The faults of `rows` in `company`, found by looking at them or by rehearsing them.
+fn faults(company: &Company, rows: &[(&str, &str)]) -> Vec<(String, u64, String)> {
+    let rows = rows.iter().map(|(name, text)| ((*name).to_owned(), text.as_bytes().to_vec()));
+    let batch = read_files(rows.collect()).unwrap();
+    let snapshot = company.snapshot();
+    let found = import::prepare(&batch, &snapshot, [9; 16], &mut quietly).and_then(|plan| {
+        import::rehearse(&plan, &snapshot, &LedgerJudge, company.now(), &mut quietly)
+    });
+    let found = found.err().unwrap_or_default();
+    for fault in &found {
+        assert!(!fault.reason.is_empty() && fault.remedy.ends_with('.'), "{fault}");
+    }
+    found.into_iter().map(|fault| (fault.file, fault.line, fault.column)).collect()
+}
+
+fn at(file: &str, line: u64, column: &str) -> (String, u64, String) {
+    (file.to_owned(), line, column.to_owned())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_same_files_again_double_no_stock_and_open_no_order_again() {
+    let house = House::furnished().await;
+    let company = house.running.app().company();
+    let stock = "location,bin,item,unit,quantity,lot,expiry\n\
+                 MAIN,A-01,BOLT,BOX,2,,\nMAIN,A-02,BOLT,,2,,\n\
+                 MAIN,A-01,MILK,,12.5,L1,2027-01-31\nMAIN,A-01,MILK,,1,L2,2027-01-31\n\
+                 SHOP,S-01,BOLT,,1,,\n";
+    let twice = |line| at("opening_stock.csv", line, "item");
+    assert_eq!(faults(company, &[("opening_stock.csv", stock)]), [twice(2), twice(3), twice(4)]);
+
+    let (kind, no) = (DocumentKind::PurchaseOrder, "PO-1".try_into().unwrap());
+    let close = SetDocumentStatus { kind, no, status: DocumentStatus::Closed, may_reopen: false };
+    system(company, &LedgerCommand::SetDocumentStatus(close)).await;
+    let orders = "document,partner_name,location,line,item,unit,quantity\n\
+                  PO-1,Acme,MAIN,10,BOLT,BOX,4\nPO-1,Acme,MAIN,20,BOLT,,7\n";
+    let told = house.import(&serde_json::json!({"purchase_orders.csv": orders}), false).await;
+    assert_eq!((&told["done"], &told["faults"]), (&true.into(), &serde_json::json!([])), "{told}");
+    assert!(exported(company).purchase_orders.is_empty(), "it is closed and stays so");
+    let more = orders.replace(",7", ",8");
+    let found = faults(company, &[("purchase_orders.csv", &more)]);
+    assert_eq!(found, [at("purchase_orders.csv", 3, "document")]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_export_says_what_it_leaves_out_and_why() {
+    let house = House::furnished().await;
+    let company = house.running.app().company();
+    let whole = house.boss.get("/api/v1/export/purchase_orders.csv").await;
+    assert_eq!(whole.header("x-left-out"), None, "{whole:?}");
+    let (kind, no) = (DocumentKind::PurchaseOrder, "PO-1".try_into().unwrap());
+    let close = SetDocumentStatus { kind, no, status: DocumentStatus::Closed, may_reopen: false };
+    system(company, &LedgerCommand::SetDocumentStatus(close)).await;
+    let orders = house.boss.get("/api/v1/export/purchase_orders.csv").await;
+    assert_eq!(orders.header("x-left-out"), Some("1"), "{orders:?}");
+    assert_eq!(house.boss.get("/api/v1/export/sales_orders.csv").await.header("x-left-out"), None);
+    let list = house.boss.get("/api/v1/export/left_out.txt").await;
+    let told = "purchase_orders.csv: PO-1: closed or cancelled orders do not come in again\n";
+    assert_eq!((list.status, list.body.as_str()), (200, told));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_only_the_judgement_finds_is_told_with_its_column() {
+    let house = House::furnished().await;
+    let company = house.running.app().company();
+    let blocked = "location,bin,blocked\nMAIN,A-02,yes\n";
+    let stock = "location,bin,plate,item,quantity,lot,expiry\n\
+                 MAIN,A-02,,MILK,1,L7,2027-01-31\nMAIN,A-01,P1,MILK,2,L7,2027-01-31\n";
+    let found = faults(company, &[("bins.csv", blocked), ("opening_stock.csv", stock)]);
+    assert_eq!(found, [at("opening_stock.csv", 2, "bin")]);
+
+    let plates = "location,bin,plate,item,quantity,lot,expiry\nMAIN,A-01,P1,MILK,2,L7,2027-01-31\n";
+    let done = house.import(&serde_json::json!({"opening_stock.csv": plates}), false).await;
+    assert_eq!(done["done"], true, "{done}");
+    let moved = "location,bin,plate,item,quantity,lot,expiry\n\
+                 MAIN,A-02,P1,MILK,2,L8,2027-01-31\nMAIN,A-01,,MILK,2,L1,2027-02-28\n";
+    let found = faults(company, &[("opening_stock.csv", moved)]);
+    let wanted = ["expiry", "item"].map(|column| at("opening_stock.csv", 3, column));
+    assert_eq!(found, [&[at("opening_stock.csv", 2, "plate")], &wanted[..]].concat());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_date_of_a_serial_without_a_lot_goes_in_and_out() {
+    let house = House::furnished().await;
+    let company = house.running.app().company();
+    let files = serde_json::json!({
+        "tracking_codes.csv": "code,serial,expiry\nPUMPS,yes,yes\n",
+        "items.csv": "item,base_unit,precision,tracking_code\nPUMP,PCS,1,PUMPS\n",
+        "opening_stock.csv": "location,bin,item,quantity,serial,expiry\n\
+                              MAIN,A-01,PUMP,1,S1,2027-01-31\nMAIN,A-01,PUMP,1,S2,2027-02-28\n",
+    });
+    let done = house.import(&files, false).await;
+    assert_eq!(done["done"], true, "{done}");
+    let rows = exported(company).opening_stock;
+    let dates: Vec<_> = (rows.iter().filter(|at| at.row.item.as_str() == "PUMP"))
+        .map(|at| at.row.expiry.unwrap().to_string())
+        .collect();
+    assert_eq!(dates, ["2027-01-31", "2027-02-28"]);
 }

@@ -2,7 +2,7 @@
 
 use ledger::schema::item::{Items, Units, Variants};
 use ledger::schema::place::{Bins, Locations, Plates, Sites};
-use ledger::schema::tracking::{Lots, TrackingKeys};
+use ledger::schema::tracking::TrackingKeys;
 use ledger::schema::{
     BinId, ItemId, LocationId, PlateId, SiteId, StockKey, TrackingId, UnitId, VariantId,
 };
@@ -47,7 +47,7 @@ pub struct TrackingName {
     /// The package.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub package: Option<String>,
-    /// When the lot expires.
+    /// When the lot, or the serial number without one, expires.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub expiry: Option<chrono::NaiveDate>,
 }
@@ -109,13 +109,12 @@ impl Names<'_> {
     /// Lot, serial and package.
     pub fn tracking(self, id: TrackingId) -> TrackingName {
         let Some(row) = self.0.row::<TrackingKeys>(&id) else { return TrackingName::default() };
-        let lot = row.lot.as_ref();
-        let card = lot.and_then(|lot| self.0.row::<Lots>(&(row.item, row.variant, lot.clone())));
+        let (lot, serial) = (row.lot.as_ref(), row.serial.as_ref());
         TrackingName {
             lot: lot.map(ToString::to_string),
-            serial: row.serial.as_ref().map(ToString::to_string),
+            serial: serial.map(ToString::to_string),
             package: row.package.as_ref().map(ToString::to_string),
-            expiry: card.and_then(|card| card.expiry),
+            expiry: ledger::tracking::expiry_of(self.0, (row.item, row.variant), lot, serial),
         }
     }
 

@@ -6,6 +6,7 @@ use protocol::feed::Role;
 use protocol::words::OperatorId;
 use server::desk::rights::{Roles, has_administrator};
 use server::exchange::RowFault;
+use server::export::left_out::{self, LEFT_OUT_FILE, LeftOut};
 use server::import::Stage;
 use server::runtime::Company;
 use server::store::Snapshot;
@@ -93,13 +94,32 @@ pub(crate) fn run_export(arguments: &ExportArguments) -> Result<(), Problem> {
     runtime.block_on(async {
         let opened = server::open::open(&crate::existing(&arguments.data)?).await?;
         let company = opened.runtime.company();
-        let (batch, _skipped) = server::export::collect(&company.snapshot(), company.now());
+        let (batch, skipped) = server::export::collect(&company.snapshot(), company.now());
         opened.runtime.stop().await;
         std::fs::create_dir_all(&arguments.files)?;
         server::exchange::write::write_folder(&batch, &arguments.files)?;
         println!("{} rows in {}", batch.n_rows(), arguments.files.display());
+        tell_left_out(&skipped, &arguments.files)?;
         Ok(())
     })
+}
+
+/// Says what the files cannot say, and lists it beside them.
+fn tell_left_out(skipped: &[LeftOut], folder: &Path) -> std::io::Result<()> {
+    let path = folder.join(LEFT_OUT_FILE);
+    if skipped.is_empty() {
+        // A list of an earlier export into the same folder is not true any more.
+        return match std::fs::remove_file(&path) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
+            Ok(()) | Err(_) => Ok(()),
+        };
+    }
+    std::fs::write(&path, left_out::list(skipped))?;
+    for sentence in left_out::summary(skipped) {
+        println!("{sentence}");
+    }
+    println!("Each of them is named in {}", path.display());
+    Ok(())
 }
 
 /// Reads, checks, rehearses and, unless `dry_run`, imports the files of `folder`. Gives the number
@@ -172,4 +192,28 @@ fn read_problem(error: server::exchange::read::ReadError, company: &Snapshot) ->
 fn faults_problem(faults: &[RowFault]) -> Problem {
     let lines: Vec<String> = faults.iter().map(ToString::to_string).collect();
     format!("{} problems, nothing was changed\n{}", faults.len(), lines.join("\n")).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use server::export::left_out::Why;
+
+    use super::*;
+
+    #[test]
+    fn what_an_export_left_out_is_listed_beside_its_files_as_long_as_it_is_true() {
+        let folder = tempfile::tempdir().unwrap();
+        let left = LeftOut {
+            file: "opening_stock.csv",
+            why: Why::BelowZero,
+            what: "MAIN A-01 BOLT -5".to_owned(),
+        };
+        tell_left_out(&[left], folder.path()).unwrap();
+        let list = std::fs::read_to_string(folder.path().join(LEFT_OUT_FILE)).unwrap();
+        assert!(list.starts_with("opening_stock.csv: MAIN A-01 BOLT -5: "), "{list}");
+        for _time in 0..2 {
+            tell_left_out(&[], folder.path()).unwrap();
+            assert!(!folder.path().join(LEFT_OUT_FILE).exists());
+        }
+    }
 }

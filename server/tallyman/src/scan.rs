@@ -120,3 +120,26 @@ fn plain_answer(reading: &Reading) -> String {
     parts.extend(reading.warnings.iter().map(|warning| format!("({warning})")));
     parts.join("; ")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answer(scan: &str) -> Value {
+        json_answer(&json!({ "scan": scan }).to_string(), &ScanProfile::tested(2026))
+    }
+
+    #[test]
+    fn a_misread_item_number_is_answered_without_elements() {
+        for scan in ["4006381333932", "2112345678901"] {
+            let answer = answer(scan);
+            assert_eq!((&answer["ok"], &answer["kind"]), (&json!(true), &json!("plain")), "{scan}");
+            assert_eq!(answer.get("elements"), None, "{answer}");
+            let warnings = answer["warnings"].as_array().unwrap();
+            assert!(warnings.contains(&json!("looks_like_gtin")), "{answer}");
+        }
+        let label = answer("]C10104006381333931");
+        let elements = json!([{ "ai": "01", "value": "04006381333931" }]);
+        assert_eq!((&label["kind"], &label["elements"]), (&json!("gs1"), &elements));
+    }
+}

@@ -28,8 +28,25 @@ fn leaves(flow: Flow) -> bool {
     matches!(flow, Flow::Pick | Flow::Ship | Flow::TransferShip)
 }
 
+/// What was read of a date that no lot has.
+fn own_date(c: &Checking<'_>, all: &mut Vec<Finding>) {
+    let past = c.slots.expiry.filter(|day| *day < c.world.today);
+    let Some((expiry, seen)) = past.zip(c.slots.serials.first()) else { return };
+    let serial = &seen.serial;
+    let text = Message::new("stop-expired-serial").word("serial", serial).word("expiry", expiry);
+    if leaves(c.flow) {
+        let stop = Finding::stop("expired", text, "next-scan-another");
+        all.push(stop.scanned(serial));
+    } else if c.flow.is_inbound() {
+        all.push(Finding::warning("expired", serial, text).scanned(serial));
+    }
+}
+
 fn lot(c: &Checking<'_>, all: &mut Vec<Finding>) {
-    let Some(lot) = &c.slots.lot else { return };
+    let Some(lot) = &c.slots.lot else {
+        own_date(c, all);
+        return;
+    };
     let row = c.world.lot_of(c.slots);
     if row.as_ref().is_some_and(|row| row.blocked) && !c.flow.is_count() {
         let text = Message::new("stop-lot-blocked").word("lot", lot);

@@ -1,6 +1,6 @@
 //! Goods arrive, are put away, moved.
 
-use protocol::feed::{DocumentStatus, PlateState};
+use protocol::feed::{DocumentStatus, PlateState, TrackingRule};
 use protocol::operation::{Body, Condition, DocumentKind, Receive};
 use protocol::text::{Language, argument_text};
 
@@ -212,6 +212,28 @@ fn serials_are_one_operation_each_and_never_twice() {
         .collect();
     assert_eq!(seen, ["S1", "S2", "S3"]);
     assert!(receives(&hand).iter().all(|receive| receive.goods.base == q("1")));
+}
+
+#[test]
+fn the_date_of_a_serial_without_a_lot_is_asked_for_and_recorded() {
+    let mut shelf = ordered();
+    let rule = TrackingRule { serial: true, expiry: true, ..TrackingRule::default() };
+    shelf.add_item("PUMP", "Pump", rule);
+    shelf.barcode("04012345678901", "PUMP", None, None);
+    shelf.line("4711", "PUMP", "5");
+    let mut hand = Hand::new(shelf, Flow::Receive);
+    hand.all(&["D:4711", "]d2010401234567890117270131\u{1D}21S1", "OK"]);
+    // Where the label has no date, it is asked for.
+    hand.does("04012345678901");
+    assert_eq!(hand.screen().question.text.id, "ask-expiry");
+    hand.all(&["=28-02-2027", "=28-02-2027", "S2", "OK"]);
+    let read = |receive: &&Receive| {
+        let serial = receive.goods.tracking.serial.as_ref().unwrap().to_string();
+        (serial, receive.goods.expiry)
+    };
+    let read: Vec<_> = receives(&hand).iter().map(read).collect();
+    let wanted = [("S1", "2027-01-31"), ("S2", "2027-02-28")];
+    assert_eq!(read, wanted.map(|(serial, date)| (serial.to_owned(), Some(day(date)))));
 }
 
 #[test]

@@ -39,7 +39,7 @@ pub struct PutLine {
 }
 
 /// Makes or changes a document. Lines that are not given stay; a line that was handled keeps what
-/// was handled.
+/// was handled. The lines of a document that was closed or cancelled do not change.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PutDocument {
     /// Its kind.
@@ -66,7 +66,8 @@ pub struct PutDocument {
     /// The document date.
     #[serde(default)]
     pub document_date: Option<NaiveDate>,
-    /// Where it stands: released unless it is said.
+    /// Where it stands: released unless it is said. What was closed or cancelled stays so:
+    /// [`SetDocumentStatus`] reopens it.
     #[serde(default)]
     pub status: DocumentStatus,
     /// Its lines.
@@ -115,9 +116,11 @@ pub(crate) fn put_document(posting: &mut Posting<'_, '_>, put: &PutDocument) -> 
     }
     let key = (put.kind, put.no.clone());
     let before = posting.draft.row::<Documents>(&key);
-    let same_status = before.as_ref().filter(|before| before.status == put.status);
+    let ended = before.as_ref().map(|before| before.status).filter(|status| has_ended(*status));
+    let status = ended.unwrap_or(put.status);
+    let same_status = before.as_ref().filter(|before| before.status == status);
     let row = Document {
-        status: put.status,
+        status,
         status_since: same_status.map_or(posting.act.at, |before| before.status_since),
         partner: put.partner.clone(),
         partner_name: put.partner_name.clone(),
@@ -133,9 +136,14 @@ pub(crate) fn put_document(posting: &mut Posting<'_, '_>, put: &PutDocument) -> 
     };
     posting.draft.put::<Documents>(&key, row);
     for line in &put.lines {
-        put_line(posting, put, line)?;
+        put_line(posting, put, line, ended.is_some())
+            .map_err(|stop| stop.within("line", &line.line))?;
     }
     reindex(posting, &key)
+}
+
+const fn has_ended(status: DocumentStatus) -> bool {
+    matches!(status, DocumentStatus::Closed | DocumentStatus::Cancelled)
 }
 
 fn check_transfer(from: LocationId, to: Option<LocationId>) -> Result<(), Stop> {
@@ -152,6 +160,7 @@ fn put_line(
     posting: &mut Posting<'_, '_>,
     document: &PutDocument,
     put: &PutLine,
+    ended: bool,
 ) -> Result<(), Stop> {
     let (item, card) = lookup::item(posting.draft, &put.item).map_err(Stop::Refuse)?;
     let variant =
@@ -177,6 +186,14 @@ fn put_line(
         && !(before.handled.is_zero() && before.picked.is_zero())
     {
         return Err(out_of_range("item"));
+    }
+    if ended {
+        let said = (item, variant, unit, factor, quantity, tracking);
+        let same = before.as_ref().is_some_and(|line| {
+            (line.item, line.variant, line.unit, line.factor, line.quantity, line.tracking) == said
+        });
+        let reason = || Reason::new(Code::DocumentEnded).word("document", &document.no);
+        return if same { Ok(()) } else { Err(Stop::Refuse(reason())) };
     }
     let of = |read: fn(&DocumentLine) -> Quantity| {
         before.as_ref().map_or(Quantity::ZERO, |before| read(before))
@@ -262,4 +279,56 @@ fn reindex(posting: &mut Posting<'_, '_>, key: &(DocumentKind, DocumentNo)) -> R
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use protocol::outcome::{Argument, Decision};
+
+    use super::*;
+    use crate::command::Command;
+    use crate::world::{World, codes, q};
+
+    fn put(no: &str, item: &str, quantity: &str) -> Command {
+        let item = item.try_into().unwrap();
+        let quantity = q(quantity);
+        let tracking = Tracking::NONE;
+        let line = PutLine { line: 10_000, item, variant: None, unit: None, quantity, tracking };
+        Command::PutDocument(PutDocument {
+            kind: DocumentKind::PurchaseOrder,
+            no: no.try_into().unwrap(),
+            partner: None,
+            partner_name: "Acme".to_owned(),
+            location: "MAIN".try_into().unwrap(),
+            to_location: None,
+            in_transit: None,
+            due: None,
+            document_date: None,
+            status: DocumentStatus::default(),
+            lines: vec![line],
+        })
+    }
+
+    #[test]
+    fn a_document_that_has_ended_is_not_opened_by_saying_it_again() {
+        for status in [DocumentStatus::Closed, DocumentStatus::Cancelled] {
+            let mut world = World::new();
+            let order = world.document(DocumentKind::PurchaseOrder, "PO1", &[("BOLT", "10")]);
+            world.set_status(&order, status, true);
+            let again = world.desk(&put("PO1", "BOLT", "10"));
+            assert_eq!(again.decision, Decision::Accepted, "{:?}", again.reasons);
+            let header = world.header(&order);
+            assert_eq!((header.status, header.may_reopen), (status, true));
+            assert_eq!(header.partner_name, "Acme");
+            assert!(world.tables.list::<OpenLinesByItem>(&crate::key::KeyRange::all()).is_empty());
+
+            let more = world.desk(&put("PO1", "BOLT", "12"));
+            assert_eq!(codes(&more), [Code::DocumentEnded]);
+            let line = ("line".to_owned(), Argument::Word("10000".to_owned()));
+            assert!(more.reasons[0].arguments.contains(&line), "{:?}", more.reasons);
+            world.set_status(&order, DocumentStatus::Released, false);
+            assert_eq!(world.desk(&put("PO1", "BOLT", "12")).decision, Decision::Accepted);
+            assert_eq!(world.line(&order, 10_000).quantity, q("12"));
+        }
+    }
 }

@@ -15,7 +15,7 @@ use crate::posting::{Posting, Stop, subtract};
 use crate::schema::item::{Item, ItemType, ItemUnits, VariantsByCode};
 use crate::schema::{ItemId, StockKey, TrackingId, UnitId, VariantId};
 use crate::tables::Read as _;
-use crate::tracking::{self, lot};
+use crate::tracking::{self, dated, lot};
 
 /// Which way goods go, as far as rules ask.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -96,6 +96,7 @@ pub fn resolve(posting: &mut Posting<'_, '_>, goods: &Goods, flow: Flow) -> Resu
     check_numbers(posting, &mut named, goods, flow)?;
     named.tracking = tracking::intern(posting.draft, item, variant, &goods.tracking);
     lot::seen(posting, &mut named, goods, flow)?;
+    dated::seen(posting, &named, goods, flow);
     Ok(named)
 }
 
@@ -192,7 +193,16 @@ fn check_numbers(
     let Some(rules) = tracking::rules_of(posting.draft, &named.card) else {
         return no_numbers(posting, named, &goods.tracking);
     };
-    let problem = check_tracking(rules.rule, goods, flow == Flow::In).err();
+    let asks_date = rules.rule.expiry && flow == Flow::In && goods.expiry.is_none();
+    // What the book knows of the lot or the serial number need not be said again.
+    let dated = asks_date.then(|| {
+        let Tracking { lot, serial, .. } = &goods.tracking;
+        let of = (named.item, named.variant);
+        let expiry = tracking::expiry_of(posting.draft, of, lot.as_ref(), serial.as_ref());
+        Goods { expiry, ..goods.clone() }
+    });
+    let problem = check_tracking(rules.rule, dated.as_ref().unwrap_or(goods), flow == Flow::In);
+    let problem = problem.err();
     let serial_alone =
         goods.tracking.serial.is_some() && goods.base != Quantity::ONE && !goods.base.is_zero();
     let problem = if serial_alone { Some(TrackingProblem::SerialQuantity) } else { problem };
@@ -201,9 +211,10 @@ fn check_numbers(
         None => Ok(()),
         Some(TrackingProblem::SerialQuantity) => Err(posting.stop(text(Code::SerialQuantity))),
         Some(TrackingProblem::ExpiryMissing) if !posting.act.desk => {
-            posting.decision.note(text(Code::TrackingIncomplete));
+            posting.decision.note(text(Code::ExpirationRequired));
             Ok(())
         }
+        Some(TrackingProblem::ExpiryMissing) => Err(posting.stop(text(Code::ExpirationRequired))),
         Some(
             TrackingProblem::LotMissing
             | TrackingProblem::SerialMissing

@@ -1,14 +1,17 @@
 //! These goods are of another lot, serial or date than was booked.
 
+use chrono::NaiveDate;
 use protocol::code::Code;
 use protocol::operation::{Goods, Reclassify};
+use protocol::outcome::Reason;
+use protocol::words::SerialNo;
 
 use crate::movement::carry::Motion;
 use crate::movement::goods::{self, Flow};
 use crate::movement::receive::hold_named;
 use crate::movement::spot::{self, End};
 use crate::posting::{Posting, Stop};
-use crate::schema::tracking::{Lot, Lots};
+use crate::schema::tracking::{Lot, Lots, SerialDate, SerialDates};
 use crate::tables::Read as _;
 
 /// Posts the pair that brings the goods from one tracking key to the other.
@@ -31,19 +34,24 @@ pub fn post(posting: &mut Posting<'_, '_>, body: &Reclassify) -> Result<(), Stop
     hold_named(posting, target, &to)
 }
 
-/// Same lot, other date: the whole lot has it from now on (WAREHOUSE 15.7).
+/// Same lot, other date: the whole lot has it from now on (WAREHOUSE 15.7). Without a lot it is the date
+/// of the serial number.
 fn redate(
     posting: &mut Posting<'_, '_>,
     body: &Reclassify,
     named: &goods::Named,
 ) -> Result<(), Stop> {
     let Some(no) = &body.to_tracking.lot else {
-        return Err(posting.stop(protocol::outcome::Reason::new(Code::NothingToPost)));
+        if let Some(serial) = &body.to_tracking.serial {
+            redate_serial(posting, named, serial, body.to_expiry);
+            return Ok(());
+        }
+        return Err(posting.stop(Reason::new(Code::NothingToPost)));
     };
     let key = (named.item, named.variant, no.clone());
     let lot = posting.draft.row::<Lots>(&key).map(|lot| (*lot).clone()).unwrap_or_default();
     if lot.expiry == body.to_expiry {
-        posting.decision.note(protocol::outcome::Reason::new(Code::NothingToPost));
+        posting.decision.note(Reason::new(Code::NothingToPost));
         return Ok(());
     }
     if let (Some(from), Some(to)) = (lot.expiry, body.to_expiry) {
@@ -51,4 +59,29 @@ fn redate(
     }
     posting.draft.put::<Lots>(&key, Lot { expiry: body.to_expiry, ..lot });
     Ok(())
+}
+
+fn redate_serial(
+    posting: &mut Posting<'_, '_>,
+    named: &goods::Named,
+    serial: &SerialNo,
+    to: Option<NaiveDate>,
+) {
+    let key = (named.item, named.variant, serial.clone());
+    let before = posting.draft.row::<SerialDates>(&key).map(|row| row.expiry);
+    if before == to {
+        posting.decision.note(Reason::new(Code::NothingToPost));
+        return;
+    }
+    if let (Some(from), Some(to)) = (before, to) {
+        posting.decision.field("expiry", from, to);
+    }
+    match to {
+        Some(expiry) => {
+            let (read_by, provisional) = (posting.act.order, false);
+            let row = SerialDate { expiry, read_by, provisional };
+            posting.draft.put::<SerialDates>(&key, row);
+        }
+        None => posting.draft.delete::<SerialDates>(&key),
+    }
 }

@@ -141,6 +141,22 @@ impl Stop {
         Self::Park(vec![reason], vec![Choice::Correct, Choice::Dismiss])
     }
 
+    /// The same, told with where it stopped.
+    #[must_use]
+    pub(crate) fn within(self, name: &str, place: &impl ToString) -> Self {
+        let named = |reason: Reason| {
+            let told = reason.arguments.iter().any(|(known, _place)| known == name);
+            if told { reason } else { reason.word(name, place.to_string()) }
+        };
+        match self {
+            Self::Refuse(reason) => Self::Refuse(named(reason)),
+            Self::Park(reasons, choices) => {
+                Self::Park(reasons.into_iter().map(named).collect(), choices)
+            }
+            Self::Overflow => Self::Overflow,
+        }
+    }
+
     /// Refuses with a code that needs no argument.
     pub const fn refuse(code: Code) -> Self {
         Self::Refuse(Reason::new(code))

@@ -35,6 +35,17 @@ pub struct Lot {
     pub created_by: Option<OrderKey>,
 }
 
+/// When goods with a serial number and without a lot expire.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SerialDate {
+    /// When they expire.
+    pub expiry: NaiveDate,
+    /// The act that read it: an earlier one that arrives late takes its place.
+    pub read_by: OrderKey,
+    /// Read on a device, still to be verified.
+    pub provisional: bool,
+}
+
 /// What happened to a serial at one instant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum SerialAct {
@@ -95,4 +106,6 @@ crate::tables! {
     Serials = 33, "serial", (ItemId, VariantId, SerialNo) => SerialState;
     /// Serials: what happened to them, in order of the acts.
     SerialActs = 34, "serial_act", (ItemId, VariantId, SerialNo, OrderKey) => SerialActRow;
+    /// Expiration dates of serials that have no lot.
+    SerialDates = 37, "serial_date", (ItemId, VariantId, SerialNo) => SerialDate;
 }

@@ -69,22 +69,32 @@ pub(crate) fn seen(
             contradict(posting, by, mismatch(named, no, read, known));
         }
         (Some(read), Some(known)) => {
-            let reason = mismatch(named, no, known, read);
-            posting.decision.field("expiry", read, known);
-            if flow == Flow::In {
-                let case = conflict::CaseDraft {
-                    reasons: vec![reason.clone()],
-                    stock: None,
-                    choices: vec![Choice::Accept, Choice::Correct, Choice::Dismiss],
-                    parked: false,
-                    others: lot.created_by.map(|by| by.operation()).into_iter().collect(),
-                };
-                conflict::open_case(posting, case);
-            }
-            posting.decision.changed(reason);
+            other_date(posting, named, (no, known, read), (flow, lot.created_by));
         }
     }
     Ok(())
+}
+
+/// The date that was read is not the known one, which stands: a question where goods come in.
+pub(super) fn other_date(
+    posting: &mut Posting<'_, '_>,
+    named: &Named,
+    (no, known, read): (&impl ToString, NaiveDate, NaiveDate),
+    (flow, by): (Flow, Option<OrderKey>),
+) {
+    let reason = mismatch(named, no, known, read);
+    posting.decision.field("expiry", read, known);
+    if flow == Flow::In {
+        let case = conflict::CaseDraft {
+            reasons: vec![reason.clone()],
+            stock: None,
+            choices: vec![Choice::Accept, Choice::Correct, Choice::Dismiss],
+            parked: false,
+            others: by.map(|by| by.operation()).into_iter().collect(),
+        };
+        conflict::open_case(posting, case);
+    }
+    posting.decision.changed(reason);
 }
 
 /// Puts all there is of a lot on hold, wherever it lies, or ends that.
@@ -146,17 +156,22 @@ fn first_seen(
     Ok(())
 }
 
-fn mismatch(named: &Named, no: &LotNo, known: NaiveDate, seen: NaiveDate) -> Reason {
+pub(super) fn mismatch(
+    named: &Named,
+    no: &impl ToString,
+    known: NaiveDate,
+    seen: NaiveDate,
+) -> Reason {
     Reason::new(Code::ExpirationMismatch)
-        .word("lot", no)
+        .word("lot", no.to_string())
         .word("item", &named.card.no)
         .word("known", known)
         .word("seen", seen)
 }
 
-/// The operation that had made the lot turns out to be the later one: its outcome is restated, and
+/// The operation that had made the lot, or read the date of the serial number, turns out to be the later one: its outcome is restated, and
 /// its date is a case.
-fn contradict(posting: &mut Posting<'_, '_>, by: OrderKey, reason: Reason) {
+pub(super) fn contradict(posting: &mut Posting<'_, '_>, by: OrderKey, reason: Reason) {
     let operation = by.operation();
     let case = conflict::CaseDraft {
         reasons: vec![reason.clone()],

@@ -1,15 +1,18 @@
 //! Lots and serials: tracking keys and what they restrict.
 //!
-//! Order of reading: this file (keys), [`lot`], [`serial`].
+//! Order of reading: this file (keys), [`lot`], [`dated`], [`serial`].
 
+pub mod dated;
 pub mod lot;
 pub mod serial;
 
+use chrono::NaiveDate;
 use protocol::operation::Tracking;
+use protocol::words::{LotNo, SerialNo};
 
 use crate::draft::Draft;
 use crate::schema::item::{CostingMethod, Item, Items, TrackingCodeRow, TrackingCodes};
-use crate::schema::tracking::{TrackingByKey, TrackingKey, TrackingKeys};
+use crate::schema::tracking::{Lots, SerialDates, TrackingByKey, TrackingKey, TrackingKeys};
 use crate::schema::{Counter, ItemId, TrackingId, VariantId, next_number};
 use crate::tables::{Read as _, Tables};
 
@@ -41,6 +44,23 @@ pub fn tracking_of(tables: &impl Tables, id: TrackingId) -> Tracking {
         serial: key.serial.clone(),
         package: key.package.clone(),
     })
+}
+
+/// When goods expire, as far as the book knows: by their lot, or by their serial number where they have
+/// no lot.
+pub fn expiry_of(
+    tables: &(impl Tables + ?Sized),
+    (item, variant): (ItemId, VariantId),
+    lot: Option<&LotNo>,
+    serial: Option<&SerialNo>,
+) -> Option<NaiveDate> {
+    match (lot, serial) {
+        (Some(lot), _) => tables.row::<Lots>(&(item, variant, lot.clone()))?.expiry,
+        (None, Some(serial)) => {
+            tables.row::<SerialDates>(&(item, variant, serial.clone())).map(|row| row.expiry)
+        }
+        (None, None) => None,
+    }
 }
 
 /// The tracking rules of an item; none for an untracked one.

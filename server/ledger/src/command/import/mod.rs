@@ -9,20 +9,31 @@
 //!    refused. An interrupted import is taken up by sending all its parts again.
 //! 2. What is staged leaves no trace but its rows in `staged_part`, which are gone when the import
 //!    was activated or dropped; the raw parts stay in the intake, like everything that came in.
-//! 3. Everybody's right to a command of an import is looked at when it is done, not when it is
+//! 3. What a row says is booked as it says: where something would be booked differently, nothing is
+//!    done, and neither is where opening stock is there already.
+//! 4. Everybody's right to a command of an import is looked at when it is done, not when it is
 //!    staged.
+
+use std::collections::BTreeSet;
 
 use protocol::code::Code;
 use protocol::identity::{Hash16, chained};
-use protocol::outcome::Reason;
+use protocol::operation::Tracking;
+use protocol::outcome::{Decision, Reason};
+use protocol::words::{ItemNo, LocationCode, VariantCode};
 use serde::{Deserialize, Serialize};
 
+use super::stock::OpeningStock;
 use super::{Command, malformed};
 use crate::key::KeyRange;
+use crate::lookup;
 use crate::posting::{Posting, Stop};
 use crate::schema::book::{
     ImportNo, ImportRow, ImportState, Imports, Intakes, StagedPart, StagedParts,
 };
+use crate::schema::stock::OnHand;
+use crate::schema::tracking::TrackingByKey;
+use crate::schema::{ItemId, LocationId, TrackingId, VariantId};
 use crate::tables::Read as _;
 
 /// Commands that one import may hold: what one decision may reasonably do at once.
@@ -190,13 +201,17 @@ pub(crate) fn activate<'a, 'b>(
     }
     posting.draft.allow(row.commands.saturating_mul(BUDGET_PER_COMMAND));
     let mut done: u64 = 0;
+    let mut before = Before(BTreeSet::new());
     for part in 0..row.parts {
         let known = posting.draft.row::<StagedParts>(&(activate.import, part));
         let Some(staged) = known.and_then(|known| staged(posting, *known)) else {
             return Err(incomplete(part, activate.parts));
         };
         for command in &staged.commands {
-            one(posting, command).map_err(|stop| in_row(stop, done))?;
+            (before.check(posting, command))
+                .and_then(|()| one(posting, command))
+                .and_then(|()| unchanged(posting))
+                .map_err(|stop| stop.within("row", &done))?;
             done = done.saturating_add(1);
         }
     }
@@ -204,14 +219,57 @@ pub(crate) fn activate<'a, 'b>(
     Ok(())
 }
 
-fn in_row(stop: Stop, row: u64) -> Stop {
-    match stop {
-        Stop::Refuse(reason) => Stop::Refuse(reason.word("row", row)),
-        Stop::Park(reasons, choices) => {
-            Stop::Park(reasons.into_iter().map(|reason| reason.word("row", row)).collect(), choices)
+/// The stock that this import opens. What was there before it is not opened again: the same files twice
+/// would double it.
+struct Before(BTreeSet<(LocationCode, ItemNo, Option<VariantCode>, Tracking)>);
+
+impl Before {
+    #[expect(clippy::wildcard_enum_match_arm, reason = "only opening stock is asked for")]
+    fn check(&mut self, posting: &Posting<'_, '_>, command: &Command) -> Result<(), Stop> {
+        let line = match command {
+            Command::OpeningStock(line) => line,
+            _ => return Ok(()),
+        };
+        let goods = &line.goods;
+        let location = line.place.location.clone();
+        let words = (location, goods.item.clone(), goods.variant.clone(), goods.tracking.clone());
+        let is_first = self.0.insert(words);
+        let known = stock_of(posting, line).filter(|_key| is_first);
+        let opened = known.is_some_and(|key| posting.draft.has::<OnHand>(&key));
+        if !opened {
+            return Ok(());
         }
-        Stop::Overflow => Stop::Overflow,
+        let what = format!("{} / {}", line.place.location, line.goods.item);
+        Err(Stop::Refuse(Reason::new(Code::AlreadyExists).word("what", what)))
     }
+}
+
+/// The key of the stock that `line` opens; none where one of its words is new.
+fn stock_of(
+    posting: &Posting<'_, '_>,
+    line: &OpeningStock,
+) -> Option<(ItemId, VariantId, LocationId, TrackingId)> {
+    let goods = &line.goods;
+    let (item, _card) = lookup::item(posting.draft, &goods.item).ok()?;
+    let variant = lookup::variant(posting.draft, item, goods.variant.as_ref()).ok()?;
+    let (location, _row) = lookup::location(posting.draft, &line.place.location).ok()?;
+    let tracking = match goods.tracking.clone() {
+        none if none.is_none() => TrackingId(0),
+        Tracking { lot, serial, package } => {
+            *posting.draft.row::<TrackingByKey>(&(item, variant, lot, serial, package))?
+        }
+    };
+    Some((item, variant, location, tracking))
+}
+
+/// What a row says is booked as it says, or the import is not done.
+fn unchanged(posting: &Posting<'_, '_>) -> Result<(), Stop> {
+    if posting.decision.decision == Decision::Accepted {
+        return Ok(());
+    }
+    let reason = posting.decision.reasons.last().cloned();
+    let told = |reason| Stop::Refuse(reason);
+    Err(reason.map_or_else(|| Stop::refuse(Code::MalformedRequest), told))
 }
 
 /// Forgets what was staged. Once is enough: again changes nothing.

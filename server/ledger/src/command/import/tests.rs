@@ -165,3 +165,42 @@ fn an_import_may_do_more_than_one_ordinary_decision() {
     accepted(&world.desk(&activation(&parts)));
     assert_eq!(world.stocks().len(), n);
 }
+
+#[test]
+fn an_import_that_would_book_something_else_than_its_rows_say_is_not_done() {
+    let mut world = World::new();
+    // One licence plate cannot stand in two bins: the second row would take the first one's goods along.
+    let plates = vec![opening("A+P1", "5"), opening("B+P1", "7")];
+    let parts = [part(0, plates)];
+    all_accepted(&mut world, &parts);
+    let outcome = world.desk(&activation(&parts));
+    assert_eq!(
+        (outcome.decision, codes(&outcome)),
+        (Decision::Refused, vec![Code::PlateElsewhere])
+    );
+    let row = ("row".to_owned(), Argument::Word("1".to_owned()));
+    assert!(outcome.reasons[0].arguments.contains(&row), "{:?}", outcome.reasons);
+    assert!(world.stocks().is_empty());
+}
+
+#[test]
+fn stock_is_opened_once_however_many_imports_bring_it() {
+    let mut world = World::new();
+    let import = |import, commands| {
+        let part = Command::StageImport(StageImport { import, part: 0, commands });
+        let digest = digest(Hash16::default(), &part.encode());
+        [part, Command::ActivateImport(ActivateImport { import, parts: 1, digest })]
+    };
+    // Both were rehearsed before either was done; the rows of one import may share a stock key.
+    let lot = |at| {
+        let (place, goods) = (place(at), crate::world::lot("L1", "1"));
+        Command::OpeningStock(OpeningStock { place, goods })
+    };
+    let rows = || vec![opening("A", "5"), opening("B", "7"), lot("A"), lot("B")];
+    let [first, second] = [import([1; 16], rows()), import([2; 16], rows())];
+    for command in [&first[0], &second[0], &first[1]] {
+        accepted(&world.desk(command));
+    }
+    assert_eq!(codes(&world.desk(&second[1])), [Code::AlreadyExists]);
+    assert_eq!((world.stock("MAIN/A BOLT"), world.stock("MAIN/B BOLT")), (q("5"), q("7")));
+}

@@ -178,6 +178,72 @@ fn a_new_lot_is_provisional_and_two_dates_are_a_case() {
     assert_eq!(world.stock("MAIN/A CREAM L1"), q("2"));
 }
 
+/// One PUMP with a serial number, which is asked for its date but has no lot.
+fn pump(no: &str, day: Option<u32>) -> protocol::operation::Goods {
+    let expiry = day.map(|day| crate::world::date(6, day));
+    let item = "PUMP".try_into().unwrap();
+    protocol::operation::Goods { item, expiry, ..crate::world::serial(no) }
+}
+
+fn with_pumps() -> World {
+    use protocol::feed::TrackingRule;
+    let mut world = World::new();
+    let rule = TrackingRule { serial: true, expiry: true, ..TrackingRule::default() };
+    world.tracking_code("DATED", rule);
+    world.item("PUMP", crate::schema::item::CostingMethod::Fifo, Some("DATED"));
+    world
+}
+
+fn date_of_pump(world: &World, no: &str) -> Option<chrono::NaiveDate> {
+    let (item, _card) = crate::lookup::item(&world.tables, &"PUMP".try_into().unwrap()).unwrap();
+    let serial = no.try_into().unwrap();
+    crate::tracking::expiry_of(
+        &world.tables,
+        (item, crate::schema::VariantId(0)),
+        None,
+        Some(&serial),
+    )
+}
+
+#[test]
+fn the_date_of_a_serial_without_a_lot_is_kept_and_another_one_is_told() {
+    let mut world = with_pumps();
+    let order = world.document(PO, "PO1", &[("PUMP", "10")]);
+    let late = world.done(1, 60, Some(&order), receive("A", pump("S1", Some(1))));
+    let (_id, outcome) = world.scan(2, 62, Some(&order), receive("A", pump("S1", Some(2))));
+    assert_eq!(outcome.decision, Decision::Accepted, "{:?}", outcome.reasons);
+    assert_eq!(date_of_pump(&world, "S1"), Some(crate::world::date(6, 2)));
+    // The first act stands, also when it arrives second.
+    world.send(&late);
+    assert_eq!(date_of_pump(&world, "S1"), Some(crate::world::date(6, 1)));
+    let (_id, counted) = world.scan(1, 65, None, count("A", pump("S1", Some(3))));
+    assert!(codes(&counted).contains(&Code::ExpirationMismatch), "{:?}", counted.reasons);
+    assert_eq!(date_of_pump(&world, "S1"), Some(crate::world::date(6, 1)));
+
+    let (_id, undated) = world.scan(1, 70, Some(&order), receive("A", pump("S2", None)));
+    assert_eq!(codes(&undated), [Code::ExpirationRequired]);
+    assert_eq!(date_of_pump(&world, "S2"), None);
+}
+
+#[test]
+fn a_desk_is_told_that_the_date_is_missing_and_not_the_number() {
+    let mut world = with_pumps();
+    let opening = |goods| {
+        let place = crate::world::place("A");
+        Command::OpeningStock(crate::command::stock::OpeningStock { place, goods })
+    };
+    let refused = world.desk(&opening(pump("S1", None)));
+    assert_eq!(codes(&refused), [Code::ExpirationRequired]);
+    let kept = world.desk(&opening(pump("S1", Some(3))));
+    assert_eq!(kept.decision, Decision::Accepted);
+    assert_eq!(date_of_pump(&world, "S1"), Some(crate::world::date(6, 3)));
+    // It is known from now on: a move back in need not say it.
+    let order = world.document(PO, "PO1", &[("PUMP", "10")]);
+    world.scan(1, 60, None, crate::world::ship("A", pump("S1", None)));
+    let (_id, back) = world.scan(1, 61, Some(&order), receive("A", pump("S1", None)));
+    assert!(!codes(&back).contains(&Code::ExpirationRequired), "{:?}", back.reasons);
+}
+
 #[test]
 fn a_blocked_lot_is_on_hold_wherever_it_lies_and_goes() {
     let block = |blocked| {

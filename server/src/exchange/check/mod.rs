@@ -1,7 +1,16 @@
 //! Rows against each other and against what the company already has, before anything is staged.
+//!
+//! Order of reading: this file (codes and references), [`goods`] (amounts and tracking), [`code`]
+//! (barcodes), [`stock`] (opening stock), [`order`].
+
+mod code;
+mod goods;
+mod order;
+mod stock;
 
 use std::collections::{HashMap, HashSet};
 
+use chrono::NaiveDate;
 use ledger::dimension::{Dimensions, DimensionsOf};
 use ledger::key::KeyRange;
 use ledger::schema::ItemId;
@@ -9,14 +18,14 @@ use ledger::schema::item::{ItemUnits, Items, ItemsByNo, TrackingCodes, Units, Va
 use ledger::schema::place::{BinsByCode, Locations, LocationsByCode, SitesByCode};
 use ledger::tables::Read as _;
 use ledger::tables::Tables;
-use protocol::feed::{DocumentStatus, TrackingRule};
-use protocol::quantity::{Quantity, UnitFactor, base_quantity};
+use protocol::feed::TrackingRule;
+use protocol::quantity::{Quantity, UnitFactor};
 use protocol::words::{
-    BinCode, ItemNo, LocationCode, LotNo, PackageNo, SerialNo, SiteCode, TrackingCode, UnitCode,
-    VariantCode,
+    BinCode, ItemNo, LocationCode, LotNo, SiteCode, TrackingCode, UnitCode, VariantCode,
 };
 
-use super::line::{Line, LocationLine, OperatorLine, StockLine};
+use self::goods::{Named, check_goods};
+use super::line::{Line, LocationLine, OperatorLine};
 use super::{At, Batch, RowFault};
 
 /// Every problem of `batch` beside what `company` already has, sorted by file and line.
@@ -26,11 +35,9 @@ pub fn check(batch: &Batch, company: &dyn Tables) -> Vec<RowFault> {
     check_unique(batch, &mut faults);
     check_items(batch, &world, &mut faults);
     check_places(batch, &world, &mut faults);
-    for at in &batch.opening_stock {
-        check_stock(at, &world, &mut faults);
-    }
+    stock::check(batch, &world, &mut faults);
     check_dimensions(batch, &world, &mut faults);
-    check_orders(batch, &world, &mut faults);
+    order::check(batch, &world, &mut faults);
     for at in &batch.operators {
         check_operator(at, &world, &mut faults);
     }
@@ -89,6 +96,7 @@ pub(crate) struct ItemFacts {
     pub(crate) precision: Quantity,
     rule: TrackingRule,
     variant_required: bool,
+    /// Its number, where the company has it.
     store: Option<ItemId>,
 }
 
@@ -103,6 +111,7 @@ pub(crate) struct World<'a> {
     locations: HashMap<&'a LocationCode, &'a LocationLine>,
     bins: HashSet<(&'a LocationCode, &'a BinCode)>,
     sites: HashSet<&'a SiteCode>,
+    lots: HashMap<(&'a ItemNo, Option<&'a VariantCode>, &'a LotNo), Option<NaiveDate>>,
 }
 
 impl<'a> World<'a> {
@@ -133,6 +142,9 @@ impl<'a> World<'a> {
                 .chain(default_bins)
                 .collect(),
             sites: batch.sites.iter().map(|at| &at.row.site).collect(),
+            lots: (batch.lots.iter())
+                .map(|at| ((&at.row.item, at.row.variant.as_ref(), &at.row.lot), at.row.expiry))
+                .collect(),
         }
     }
 
@@ -247,6 +259,14 @@ fn check_unique(batch: &Batch, faults: &mut Faults) {
 }
 
 fn check_items(batch: &Batch, world: &World<'_>, faults: &mut Faults) {
+    for at in &batch.tracking_codes {
+        if at.row.expiry && !at.row.lot && !at.row.serial {
+            let reason =
+                "a date is kept with a lot or a serial number, and the code asks for neither";
+            let remedy = "Write yes under lot or serial as well.";
+            faults.add(at, "expiry", (reason.to_owned(), remedy));
+        }
+    }
     for at in &batch.items {
         let row = &at.row;
         if row.precision.is_some_and(|precision| !precision.is_positive()) {
@@ -277,6 +297,7 @@ fn check_items(batch: &Batch, world: &World<'_>, faults: &mut Faults) {
     for at in &batch.identifiers {
         let goods = Named { item: &at.row.item, variant: at.row.variant.as_ref() };
         check_goods(at, goods, at.row.unit.as_ref(), (world, faults));
+        code::check(at, faults);
     }
     for at in &batch.lots {
         let goods = Named { item: &at.row.item, variant: at.row.variant.as_ref() };
@@ -327,219 +348,6 @@ fn check_places(batch: &Batch, world: &World<'_>, faults: &mut Faults) {
     for at in &batch.bins {
         if !world.has_location(&at.row.location) {
             faults.unknown(at, "location", &at.row.location);
-        }
-    }
-}
-
-#[derive(Clone, Copy)]
-struct Named<'a> {
-    item: &'a ItemNo,
-    variant: Option<&'a VariantCode>,
-}
-
-/// Checks item, variant and unit; returns what is known of the item and the unit's factor.
-fn check_goods<L: Line>(
-    at: &At<L>,
-    goods: Named<'_>,
-    unit: Option<&UnitCode>,
-    (world, faults): (&World<'_>, &mut Faults),
-) -> Option<(ItemFacts, UnitFactor)> {
-    let Some(item) = world.item(goods.item) else {
-        faults.unknown(at, "item", goods.item);
-        return None;
-    };
-    if let Some(variant) = goods.variant
-        && !world.has_variant(goods.item, &item, variant)
-    {
-        faults.unknown(at, "variant", variant);
-    }
-    match world.factor(goods.item, &item, unit) {
-        Some(factor) => Some((item, factor)),
-        None => {
-            if let Some(unit) = unit {
-                faults.unknown(at, "unit", unit);
-            }
-            None
-        }
-    }
-}
-
-/// Checks an amount of goods: above zero, and not nothing in the base unit.
-fn check_amount<L: Line>(
-    at: &At<L>,
-    quantity: Quantity,
-    (item, factor): &(ItemFacts, UnitFactor),
-    faults: &mut Faults,
-) -> Option<Quantity> {
-    let base = base_quantity(quantity, *factor, item.precision)?;
-    if !quantity.is_positive() || base.is_zero() {
-        let reason = format!("{quantity} is not above zero in the precision of the item");
-        faults.add(at, "quantity", (reason, "Write a larger quantity, or leave the row out."));
-        return None;
-    }
-    Some(base)
-}
-
-struct Tracked<'a> {
-    lot: Option<&'a LotNo>,
-    serial: Option<&'a SerialNo>,
-    package: Option<&'a PackageNo>,
-}
-
-fn check_tracking<L: Line>(
-    at: &At<L>,
-    rule: TrackingRule,
-    given: &Tracked<'_>,
-    faults: &mut Faults,
-) {
-    let demands = [
-        ("lot", rule.lot, given.lot.is_some()),
-        ("serial", rule.serial, given.serial.is_some()),
-        ("package", rule.package, given.package.is_some()),
-    ];
-    for (column, wanted, found) in demands {
-        if wanted && !found {
-            let reason = format!("the item needs a {column}");
-            faults.add(at, column, (reason, "Fill in the column."));
-        }
-        if found && !wanted {
-            let reason = format!("the item is not tracked by {column}");
-            faults.add(at, column, (reason, "Empty the cell, or change the item's tracking code."));
-        }
-    }
-}
-
-fn check_stock(at: &At<StockLine>, world: &World<'_>, faults: &mut Faults) {
-    let row = &at.row;
-    if world.has_location(&row.location) {
-        match &row.bin {
-            Some(bin) if !world.has_bin(&row.location, bin) => faults.unknown(at, "bin", bin),
-            None if world.bin_mandatory(&row.location) => {
-                let reason = format!("{} needs a bin", row.location);
-                faults.add(at, "bin", (reason, "Name the bin that the goods lie in."));
-            }
-            Some(_) | None => {}
-        }
-    } else {
-        faults.unknown(at, "location", &row.location);
-    }
-    let goods = Named { item: &row.item, variant: row.variant.as_ref() };
-    let Some(found) = check_goods(at, goods, row.unit.as_ref(), (world, faults)) else { return };
-    let base = check_amount(at, row.quantity, &found, faults);
-    if found.0.variant_required && row.variant.is_none() {
-        let reason = format!("{} needs a variant", row.item);
-        faults.add(at, "variant", (reason, "Name the variant."));
-    }
-    let (lot, serial) = (row.lot.as_ref(), row.serial.as_ref());
-    let tracked = Tracked { lot, serial, package: row.package.as_ref() };
-    check_tracking(at, found.0.rule, &tracked, faults);
-    if serial.is_some() && base.is_some_and(|base| base != Quantity::ONE) {
-        let reason = "a serial number stands for exactly one base unit".to_owned();
-        faults.add(at, "quantity", (reason, "Write 1, one row for each serial number."));
-    }
-}
-
-/// What the three kinds of orders have in common.
-struct OrderRow<'a> {
-    header: String,
-    document: &'a str,
-    locations: Vec<(&'static str, &'a LocationCode)>,
-    goods: Named<'a>,
-    unit: Option<&'a UnitCode>,
-    quantity: Quantity,
-    status: DocumentStatus,
-    line: u32,
-}
-
-fn check_order<'a, L: Line>(
-    rows: &'a [At<L>],
-    view: impl Fn(&'a L) -> OrderRow<'a>,
-    world: &World<'_>,
-    faults: &mut Faults,
-) {
-    let mut headers: HashMap<&str, (String, u64)> = HashMap::new();
-    for at in rows {
-        let row = view(&at.row);
-        let (header, first) =
-            headers.entry(row.document).or_insert_with(|| (row.header.clone(), at.line));
-        if *header != row.header {
-            let reason = format!("the header of {} differs from line {first}", row.document);
-            faults.add(at, "", (reason, "Repeat the header columns in every row of an order."));
-        }
-        for (column, location) in &row.locations {
-            if !world.has_location(location) {
-                faults.unknown(at, column, location);
-            }
-        }
-        if !matches!(row.status, DocumentStatus::Open | DocumentStatus::Released) {
-            let reason = "only open and released orders can come in".to_owned();
-            faults.add(at, "status", (reason, "Leave closed orders out."));
-        }
-        if row.line == 0 {
-            faults.add(at, "line", ("lines count from 1".to_owned(), "Number the lines."));
-        }
-        if let Some(found) = check_goods(at, row.goods, row.unit, (world, faults)) {
-            check_amount(at, row.quantity, &found, faults);
-        }
-    }
-}
-
-fn check_orders(batch: &Batch, world: &World<'_>, faults: &mut Faults) {
-    macro_rules! partner_order {
-        ($rows:expr) => {
-            check_order(
-                $rows,
-                |row| OrderRow {
-                    header: format!(
-                        "{:?}",
-                        (
-                            &row.partner,
-                            &row.partner_name,
-                            &row.location,
-                            row.status,
-                            row.document_date,
-                            row.due
-                        )
-                    ),
-                    document: row.document.as_str(),
-                    locations: vec![("location", &row.location)],
-                    goods: Named { item: &row.item, variant: row.variant.as_ref() },
-                    unit: row.unit.as_ref(),
-                    quantity: row.quantity,
-                    status: row.status,
-                    line: row.line,
-                },
-                world,
-                faults,
-            )
-        };
-    }
-    partner_order!(&batch.purchase_orders);
-    partner_order!(&batch.sales_orders);
-    check_order(
-        &batch.transfer_orders,
-        |row| {
-            let places = (&row.location, &row.to_location, &row.in_transit);
-            let mut locations = vec![("location", places.0), ("to_location", places.1)];
-            locations.extend(places.2.as_ref().map(|code| ("in_transit", code)));
-            OrderRow {
-                header: format!("{:?}", (places, row.status, row.document_date, row.due)),
-                document: row.document.as_str(),
-                locations,
-                goods: Named { item: &row.item, variant: row.variant.as_ref() },
-                unit: row.unit.as_ref(),
-                quantity: row.quantity,
-                status: row.status,
-                line: row.line,
-            }
-        },
-        world,
-        faults,
-    );
-    for at in &batch.transfer_orders {
-        if at.row.location == at.row.to_location {
-            let reason = "the order leads to where it comes from".to_owned();
-            faults.add(at, "to_location", (reason, "Name the location that receives."));
         }
     }
 }
