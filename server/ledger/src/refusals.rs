@@ -36,7 +36,7 @@ use crate::world::q;
 
 /// Codes behind the first of the money side that belong to other parts, and the one for averages of years
 /// that are all closed: behind a closed fiscal year another is always begun, whose averages may change.
-const ELSEWHERE: [Code; 14] = [
+const ELSEWHERE: [Code; 15] = [
     Code::AverageSetupLocked,
     Code::TransferNeedsLocation,
     Code::BinNotEditable,
@@ -51,6 +51,7 @@ const ELSEWHERE: [Code; 14] = [
     Code::PlateReceivedTwice,
     Code::ExpirationRequired,
     Code::DocumentEnded,
+    Code::CostInconsistent,
 ];
 
 /// Codes that the money side shares with the warehouse (COSTING 22).
