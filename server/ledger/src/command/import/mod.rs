@@ -224,12 +224,8 @@ pub(crate) fn activate<'a, 'b>(
 struct Before(BTreeSet<(LocationCode, ItemNo, Option<VariantCode>, Tracking)>);
 
 impl Before {
-    #[expect(clippy::wildcard_enum_match_arm, reason = "only opening stock is asked for")]
     fn check(&mut self, posting: &Posting<'_, '_>, command: &Command) -> Result<(), Stop> {
-        let line = match command {
-            Command::OpeningStock(line) => line,
-            _ => return Ok(()),
-        };
+        let Command::OpeningStock(line) = command else { return Ok(()) };
         let goods = &line.goods;
         let location = line.place.location.clone();
         let words = (location, goods.item.clone(), goods.variant.clone(), goods.tracking.clone());
