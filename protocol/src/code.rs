@@ -213,6 +213,7 @@ codes! {
     DeviceLost = "device_lost",
     PlateNotFound = "lpn_not_found",
     PlateReceivedTwice = "lpn_received_twice",
+    AdjustmentOverLimit = "adjustment_over_limit",
 }
 
 impl fmt::Display for Code {

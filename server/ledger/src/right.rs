@@ -78,6 +78,26 @@ pub fn best_standing(
         .unwrap_or(Standing::Missing)
 }
 
+/// How the best of `roles`, or that of an administrator, of the person of this posting stood at
+/// `location` when it was done.
+fn standing_of(posting: &Posting<'_, '_>, roles: &[Role], location: LocationId) -> Standing {
+    let instant = (posting.act.timing.tau, posting.act.timing.epsilon_us);
+    let roles: Vec<_> = roles.iter().copied().chain([Role::Administrator]).collect();
+    posting.act.operator.as_ref().map_or(Standing::Missing, |operator| {
+        best_standing(&*posting.draft, operator, &roles, location, instant)
+    })
+}
+
+/// Whether the person of this posting certainly had one of `roles`, or administered, at `location`.
+pub fn held(posting: &Posting<'_, '_>, roles: &[Role], location: LocationId) -> bool {
+    standing_of(posting, roles, location) == Standing::Held
+}
+
+/// The person of this posting, as reasons name them.
+pub fn name(posting: &Posting<'_, '_>) -> String {
+    posting.act.operator.as_ref().map_or_else(|| "–".to_owned(), ToString::to_string)
+}
+
 /// Whether the person of this posting may claim something that needs one of `roles` at `location`.
 /// Administrators may.
 ///
@@ -88,15 +108,8 @@ pub fn claim(posting: &Posting<'_, '_>, roles: &[Role], location: LocationId) ->
     if posting.act.approved {
         return Ok(());
     }
-    let who = posting.act.operator.as_ref();
-    let instant = (posting.act.timing.tau, posting.act.timing.epsilon_us);
-    let roles: Vec<_> = roles.iter().copied().chain([Role::Administrator]).collect();
-    let standing = who.map_or(Standing::Missing, |operator| {
-        best_standing(&*posting.draft, operator, &roles, location, instant)
-    });
-    let name = who.map_or_else(|| "–".to_owned(), ToString::to_string);
-    let text = |code| Reason::new(code).word("operator", &name);
-    match standing {
+    let text = |code| Reason::new(code).word("operator", name(posting));
+    match standing_of(posting, roles, location) {
         Standing::Held => Ok(()),
         Standing::Missing => Err(Stop::Refuse(text(Code::RightMissing))),
         Standing::Ended | Standing::Unsure if posting.act.desk => {

@@ -223,7 +223,7 @@ fn post_fact(posting: &mut Posting<'_, '_>, body: &Body) -> Judged {
     match post_body(posting, body) {
         // Only claims and corrections may be refused.
         Err(Stop::Refuse(reason)) if !may_be_refused(body) => {
-            return Err(Stop::Park(vec![reason], vec![Choice::Correct, Choice::Dismiss]));
+            return Err(Stop::park(reason));
         }
         judged => judged?,
     }
@@ -344,10 +344,11 @@ fn stopped(posting: &mut Posting<'_, '_>, stop: Stop, body: Option<&Body>) -> Re
             for reason in &reasons {
                 posting.decision.note(reason.clone());
             }
+            let allowed = |choice: &Choice| body.is_none_or(|body| makes_sense(*choice, body));
             let case = conflict::CaseDraft {
                 reasons: reasons.clone(),
                 stock: None,
-                choices,
+                choices: choices.into_iter().filter(allowed).collect(),
                 parked: true,
                 others: Vec::new(),
             };
@@ -359,6 +360,32 @@ fn stopped(posting: &mut Posting<'_, '_>, stop: Stop, body: Option<&Body>) -> Re
         }
     }
     Ok(())
+}
+
+/// Whether `choice` can be taken about a parked `body`: a whole bin is counted again rather than
+/// corrected, goods that nobody could name cannot be booked as they are, and what is not about goods at
+/// a place is neither corrected nor counted.
+const fn makes_sense(choice: Choice, body: &Body) -> bool {
+    match body {
+        Body::CountBin(_) => !matches!(choice, Choice::Correct),
+        Body::Unidentified(_) => !matches!(choice, Choice::Accept),
+        Body::Undo(_)
+        | Body::Answer(_)
+        | Body::SignIn(_)
+        | Body::SignOut(_)
+        | Body::Attach(_)
+        | Body::Void(_) => !matches!(choice, Choice::Correct | Choice::Recount),
+        Body::Count(_)
+        | Body::Receive(_)
+        | Body::Pick(_)
+        | Body::Ship(_)
+        | Body::Move(_)
+        | Body::MovePlate(_)
+        | Body::TransferShip(_)
+        | Body::TransferReceive(_)
+        | Body::Adjust(_)
+        | Body::Reclassify(_) => true,
+    }
 }
 
 /// A plate that the parked operation would have put to use: whoever uses it waits for the decision.
