@@ -7,7 +7,7 @@ use maud::{Markup, html};
 use protocol::code::Code;
 use protocol::feed::{TaskKind, TaskRow};
 use protocol::operation::{Body, Goods};
-use protocol::outcome::{Argument, Decision, Outcome};
+use protocol::outcome::{Argument, Decision, Outcome, Reason};
 use protocol::text::{self, Language, argument_text, screens};
 
 use super::frame::{button, code, link, numbered};
@@ -219,15 +219,17 @@ fn outcome_word(outcome: &Outcome) -> &'static str {
 
 fn reasons(outcome: &Outcome, sees_book: bool, language: Language) -> Vec<String> {
     let mut sentences = Vec::new();
-    let tells_book = |code: &Code| matches!(code, Code::CountVariance | Code::CountCorrected);
-    for reason in outcome.reasons.iter().filter(|reason| sees_book || !tells_book(&reason.code)) {
+    for reason in &outcome.reasons {
+        let blind = (!sees_book).then(|| without_book(reason));
+        let Some(reason) = blind.as_ref().map_or(Some(reason), Option::as_ref) else { continue };
         sentences.push(text::sentence(reason, language));
         let next = text::next_step(reason, language);
         if !next.is_empty() {
             sentences.push(next);
         }
     }
-    for change in &outcome.changes {
+    let told = |field: &str| sees_book || matches!(field, "expiry" | "posting_date");
+    for change in outcome.changes.iter().filter(|change| told(&change.field)) {
         let field = match change.field.as_str() {
             "difference" => plain("change-difference", language),
             "expiry" => plain("slot-expiry", language),
@@ -236,6 +238,30 @@ fn reasons(outcome: &Outcome, sees_book: bool, language: Language) -> Vec<String
         sentences.push(format!("{field}: {} → {}", change.from, change.to));
     }
     sentences
+}
+
+/// `reason` as who may not see the book is told it: without a figure from which the book, a difference or
+/// another count could be read. None where nothing else is left of it.
+fn without_book(reason: &Reason) -> Option<Reason> {
+    let tells_book = match reason.code {
+        Code::CountVariance => return None,
+        Code::CountCorrected
+        | Code::CountSettled
+        | Code::CountNeedsApproval
+        | Code::CountConflict
+        | Code::CountAmbiguous
+        | Code::LateAbsorbed
+        | Code::BeforeCompleteCount
+        | Code::BinBelowZero
+        | Code::BinInsufficient
+        | Code::InsufficientInventory
+        | Code::CannotBeFullyApplied => true,
+        _ => false,
+    };
+    let names = ["bin", "item", "lot", "serial", "plate", "operator"];
+    let mut told = reason.clone();
+    told.arguments.retain(|(name, _figure)| !tells_book || names.contains(&name.as_str()));
+    Some(told)
 }
 
 /// What was handled, in a few words.

@@ -3,7 +3,7 @@
 use device_core::device::{Device, Settings};
 use protocol::code::Code;
 use protocol::operation::Body;
-use protocol::outcome::{Decision, Reason};
+use protocol::outcome::{Change, Decision, Reason};
 
 use super::browser::Browser;
 use super::{at_work, enrolled, fresh};
@@ -205,15 +205,41 @@ async fn a_difference_is_not_told_afterwards_to_who_counted_blind() {
         browser.ask(deed, text).await;
     }
     browser.until("/api/state", |state| state["status"]["unsent"] == 0).await;
-    let variance = Reason::new(Code::CountVariance)
-        .word("counted", "4")
-        .word("book", "7391")
-        .word("difference", "-7387");
-    house.decide(2, Decision::Accepted, vec![variance]);
-    browser.until("/api/operations", |list| list["operations"][0]["state"] == "accepted").await;
+    let about = |code| Reason::new(code).word("bin", "A-01").word("item", "NUT-M8");
+    let figure = |text: &str| text.parse().unwrap();
+    let reasons = vec![
+        about(Code::CountVariance)
+            .quantity("counted", figure("4"))
+            .quantity("book", figure("7391"))
+            .quantity("difference", figure("-7387")),
+        about(Code::CountCorrected)
+            .quantity("before", figure("-7390"))
+            .quantity("difference", figure("-7387")),
+        about(Code::LateAbsorbed).quantity("quantity", figure("7388")),
+        about(Code::CountSettled).quantity("difference", figure("-7387")),
+        about(Code::CountNeedsApproval).quantity("difference", figure("-7387")),
+        about(Code::CountConflict)
+            .quantity("counted", figure("4"))
+            .quantity("other", figure("7389")),
+        about(Code::BinBelowZero).quantity("quantity", figure("-7387")),
+    ];
+    let changed =
+        [("difference", "-7390", "-7387"), ("posting_date", "2026-11-22", "2026-11-23")];
+    let changed = changed.map(|(field, from, to)| Change {
+        field: field.to_owned(),
+        from: from.to_owned(),
+        to: to.to_owned(),
+    });
+    house.decide_with(2, Decision::Changed, reasons, changed.to_vec());
+    browser.until("/api/operations", |list| list["operations"][0]["state"] == "changed").await;
     for path in ["/mine", "/api/operations"] {
         let seen = browser.get(path).await.body;
-        assert!(!seen.contains("7391") && !seen.contains("7387"), "{path}: {seen}");
+        let figures = seen.contains("738") || seen.contains("739");
+        assert!(!figures, "no figure from which the book can be read: {path}: {seen}");
+        assert!(!seen.contains('–'), "and no gap where one was: {path}: {seen}");
+        for told in ["Your count is settled", "Two counts do not agree", "2026-11-23"] {
+            assert!(seen.contains(told), "{told}: {path}: {seen}");
+        }
     }
     served.stop().await;
 }
