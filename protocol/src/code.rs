@@ -214,6 +214,8 @@ codes! {
     PlateNotFound = "lpn_not_found",
     PlateReceivedTwice = "lpn_received_twice",
     AdjustmentOverLimit = "adjustment_over_limit",
+    UndoNotOwn = "undo_not_own",
+    RightNotHeld = "right_not_held",
 }
 
 impl fmt::Display for Code {

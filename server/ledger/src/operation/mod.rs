@@ -12,12 +12,12 @@
 
 pub mod again;
 pub mod desk;
-mod place;
+pub(crate) mod place;
 
 use chrono::NaiveDate;
 use protocol::code::Code;
 use protocol::identity::{
-    CaseId, Hash16, Incarnation, IntakeNo, Lsn, OperationId, Seq, ServerTime,
+    CaseId, DeviceId, Hash16, Incarnation, IntakeNo, Lsn, OperationId, Seq, ServerTime,
 };
 use protocol::operation::{Body, OperationError, Recorded};
 use protocol::outcome::{Decision, Outcome, Reason};
@@ -47,7 +47,7 @@ use crate::schema::case::Choice;
 use crate::schema::entry::PostedBy;
 use crate::schema::identity::{DeviceState, Devices};
 use crate::schema::tracking::SerialActs;
-use crate::tables::Read as _;
+use crate::tables::{Read as _, Tables};
 
 /// An accepted operation and the decision that is being taken of it.
 #[derive(Debug, Clone, Copy)]
@@ -140,12 +140,23 @@ pub(crate) fn named_by_device(
     posting: &Posting<'_, '_>,
     (incarnation, seq): (Incarnation, Seq),
 ) -> OperationId {
-    let target = OperationId { device: posting.act.operation.device, incarnation, seq };
-    let forks = posting.draft.list::<Forks>(&KeyRange::prefix(&(target,)));
+    let by = (posting.act.operation.device, posting.act.sent_in);
+    named_in(&*posting.draft, by, (incarnation, seq))
+}
+
+/// The operation that `device` calls (`incarnation`, `seq`) in what its store `sent_in` sent: see
+/// [`named_by_device`].
+fn named_in(
+    tables: &impl Tables,
+    (device, sent_in): (DeviceId, Incarnation),
+    (incarnation, seq): (Incarnation, Seq),
+) -> OperationId {
+    let target = OperationId { device, incarnation, seq };
+    let forks = tables.list::<Forks>(&KeyRange::prefix(&(target,)));
     forks
         .into_iter()
         .map(|(_first, known_as)| *known_as)
-        .filter(|known_as| known_as.incarnation <= posting.act.sent_in)
+        .filter(|known_as| known_as.incarnation <= sent_in)
         .max_by_key(|known_as| known_as.incarnation)
         .unwrap_or(target)
 }
@@ -228,7 +239,7 @@ fn post_fact(posting: &mut Posting<'_, '_>, body: &Body) -> Judged {
         judged => judged?,
     }
     if !may_be_refused(body) {
-        right::mark(posting);
+        right::mark(posting, body);
     }
     look_again(posting, body);
     complete(posting)

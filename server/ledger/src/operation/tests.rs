@@ -161,6 +161,57 @@ fn an_adjustment_needs_the_right_at_the_time_of_the_act() {
     assert_eq!(world.stock("MAIN/A BOLT"), q("3"));
 }
 
+#[test]
+fn work_of_somebody_without_a_right_there_is_posted_and_says_so() {
+    let mut world = World::new();
+    for (who, role) in [("OLE", Role::Operator), ("SUE", Role::Supervisor)] {
+        world.system(Command::PutOperator(people::PutOperator {
+            operator: who.try_into().unwrap(),
+            name: who.to_owned(),
+            badge_hash: None,
+            pin_verifier: None,
+            password_verifier: None,
+            language: None,
+            disabled: false,
+        }));
+        world.system(Command::GrantRole(people::GrantRole {
+            operator: who.try_into().unwrap(),
+            role,
+            location: Some("MAIN".try_into().unwrap()),
+        }));
+    }
+    let marked = vec![Code::RightNotHeld];
+    for (who, at, told) in [
+        ("ANA", "A", vec![]),
+        ("ANA", "LEEDS/L", vec![]),
+        ("KIM", "LEEDS/L", vec![]),
+        ("OLE", "A", vec![]),
+        ("SUE", "A", vec![]),
+        ("OLE", "LEEDS/L", marked.clone()),
+        ("SUE", "LEEDS/L", marked.clone()),
+        ("EVE", "A", marked.clone()),
+    ] {
+        world.operator = Some(who.try_into().unwrap());
+        let (_id, outcome) = world.scan(1, 60, None, count_of(at));
+        let told_of_rights: Vec<_> = codes(&outcome)
+            .into_iter()
+            .filter(|code| matches!(code, Code::RightNotHeld | Code::RightRevoked))
+            .collect();
+        assert_eq!(told_of_rights, told, "{who} at {at}: {outcome:?}");
+        assert!(outcome.decision < Decision::Parked, "{who} at {at}: it is a fact");
+    }
+    // What is about no place: a right anywhere is one.
+    for (who, told) in [("OLE", vec![]), ("EVE", marked)] {
+        world.operator = Some(who.try_into().unwrap());
+        let (_id, outcome) = world.scan(1, 70, None, Body::SignOut(Nothing {}));
+        assert_eq!(codes(&outcome), told, "{who}");
+    }
+}
+
+fn count_of(place: &str) -> Body {
+    crate::world::count(place, goods("BOLT", "1"))
+}
+
 /// Somebody who decides at `location` only.
 fn supervisor(world: &mut World, operator: &str, location: &str) {
     world.system(Command::GrantRole(people::GrantRole {
@@ -225,6 +276,46 @@ fn a_large_adjustment_at_the_desk_is_answered_at_once() {
     assert_eq!(codes(&large), [Code::AdjustmentOverLimit]);
     assert!(world.open_cases().is_empty());
     assert_eq!(world.desk_as("ANA", &handle("49")).decision, Decision::Accepted);
+}
+
+#[test]
+fn what_another_did_is_undone_by_a_supervisor_only() {
+    let undone = |world: &World| world.stock("MAIN/A BOLT").is_zero();
+    let as_person = |world: &mut World, who: Option<&str>| {
+        world.operator = who.map(|who| who.try_into().unwrap());
+    };
+    let mut world = World::new();
+    let order = world.document(DocumentKind::PurchaseOrder, "PO1", &[("BOLT", "10")]);
+    let (received, _outcome) = world.scan(1, 60, Some(&order), receive("A", goods("BOLT", "4")));
+    supervisor(&mut world, "BEN", "LEEDS");
+    for stranger in [Some("BEN"), Some("EVE"), None] {
+        as_person(&mut world, stranger);
+        let (_id, outcome) = world.scan(1, 61, None, undo(received));
+        assert_eq!(outcome.decision, Decision::Parked, "{stranger:?}: never refused");
+        assert_eq!(codes(&outcome), [Code::UndoNotOwn]);
+        assert!(!undone(&world), "{stranger:?}");
+        assert_eq!(world.open_cases()[0].choices, [Choice::Accept, Choice::Dismiss]);
+        supervisor(&mut world, "ANA", "MAIN");
+        let decided = decide(&mut world, "ANA", Choice::Dismiss);
+        assert_eq!(decided.decision, Decision::Accepted, "she decides at MAIN: {decided:?}");
+    }
+    as_person(&mut world, Some("BEN"));
+    let (bens, _outcome) = world.scan(1, 62, None, undo(received));
+    let decided = decide(&mut world, "ANA", Choice::Accept);
+    assert_eq!(decided.decision, Decision::Accepted, "{decided:?}");
+    assert!(undone(&world));
+    assert_eq!(world.outcome(bens).decision, Decision::Accepted);
+
+    // One's own, and those of others where one decides.
+    for who in ["BEN", "ANA"] {
+        as_person(&mut world, Some("BEN"));
+        let (received, _outcome) =
+            world.scan(1, 6000, Some(&order), receive("A", goods("BOLT", "4")));
+        as_person(&mut world, Some(who));
+        let (_id, outcome) = world.scan(1, 6001, None, undo(received));
+        assert_eq!(outcome.decision, Decision::Accepted, "{who}: {outcome:?}");
+        assert!(undone(&world), "{who}");
+    }
 }
 
 /// Everything in `bin`: 7 of `item`.
