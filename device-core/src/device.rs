@@ -442,7 +442,17 @@ impl Device {
         self.shared.lock().outbox().len()
     }
 
-    /// The newest own operations first, at most `limit`.
+    /// The newest operations of this device, whoever did them, the newest first: at most `limit`.
+    ///
+    /// # Errors
+    ///
+    /// [`ListError`].
+    pub fn operations(&self, limit: usize) -> Result<Vec<MyOperation>, ListError> {
+        self.shared.lock().operations(limit)
+    }
+
+    /// The newest operations of whoever has the device, the newest first: at most `limit`. A supervisor
+    /// sees those of everybody.
     ///
     /// # Errors
     ///

@@ -216,6 +216,9 @@ codes! {
     CostInconsistent = "cost_inconsistent",
     ExpirationRequired = "expiration_required",
     DocumentEnded = "document_ended",
+    AdjustmentOverLimit = "adjustment_over_limit",
+    UndoNotOwn = "undo_not_own",
+    RightNotHeld = "right_not_held",
 }
 
 impl fmt::Display for Code {

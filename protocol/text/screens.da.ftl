@@ -336,6 +336,7 @@ task-no = Nej, den er her ikke
 page-location = Hvor arbejder du?
 page-mine = Mine sidste scan
 mine-none = Intet er gemt på denne enhed endnu.
+mine-by = af { $operator }
 mine-recorded = gemt her
 mine-acked = sikker på server
 mine-accepted = bogført
@@ -349,6 +350,13 @@ change-difference = Difference
 page-sync = Synk
 sync-online = Online siden { $time }
 sync-offline = Offline
+sync-offline-since = Offline siden { $time }
+sync-today = Sendt i dag { $sent }, besvaret { $answered }
+trouble-unreachable = kan ikke nå { $server }
+trouble-no-answer = { $server } svarer ikke
+trouble-broken = forbindelsen til { $server } blev afbrudt
+trouble-told-to-wait = { $server } beder om at vente
+trouble-fault = serveren afviser forbindelsen (fejl { $server })
 sync-waiting = { $n ->
     [0] Intet venter
     [one] 1 venter - sikker på enheden
@@ -402,6 +410,9 @@ out-waiting = { $n ->
    *[other] { $n } er ikke sendt endnu. De er sikre på enheden.
 }
 undone = Fortrudt
+undo-not-here = Det er ikke længere på denne enhed
+undo-already = Det er fortrudt allerede
+undo-not-own = { $operator } gjorde dette: spørg vedkommende eller din leder
 done = Gemt
 already = Allerede talt
 kind-count = Optælling

@@ -336,6 +336,7 @@ task-no = No, it is not here
 page-location = Where do you work?
 page-mine = My last scans
 mine-none = Nothing was recorded on this device yet.
+mine-by = by { $operator }
 mine-recorded = saved here
 mine-acked = safe on server
 mine-accepted = booked
@@ -349,6 +350,13 @@ change-difference = Difference
 page-sync = Sync
 sync-online = Online since { $time }
 sync-offline = Offline
+sync-offline-since = Offline since { $time }
+sync-today = Sent today { $sent }, answered { $answered }
+trouble-unreachable = cannot reach { $server }
+trouble-no-answer = { $server } does not answer
+trouble-broken = the connection to { $server } broke
+trouble-told-to-wait = { $server } asks to come back later
+trouble-fault = the server refuses the connection (fault { $server })
 sync-waiting = { $n ->
     [0] Nothing is waiting
     [one] 1 waiting - safe on this device
@@ -402,6 +410,9 @@ out-waiting = { $n ->
    *[other] { $n } are not sent yet. They stay safe on this device.
 }
 undone = Taken back
+undo-not-here = This is no longer on this device
+undo-already = This is taken back already
+undo-not-own = { $operator } did this: ask them, or your supervisor
 done = Recorded
 already = Already counted
 kind-count = Count

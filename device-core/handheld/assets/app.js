@@ -301,6 +301,7 @@ hidden.addEventListener("input", () => {
 
 const events = new EventSource("/events");
 let link = null; // what the chip said last
+let attended = 0; // how many needed an answer then
 let toldLink = 0;
 
 // The network comes and goes without a word from anybody: softly, and not in a row.
@@ -308,11 +309,14 @@ function hearLink() {
   const chip = document.getElementById("chip");
   const word = chip && [...chip.classList].find((name) => name !== "chip");
   const before = link;
+  const needed = attended;
+  const needing = document.getElementById("attention");
   link = word;
-  if (!before || !word || before === word) return;
-  if (word === "attention") {
+  attended = needing ? Number(needing.dataset.n) : 0;
+  if (!before || !word) return;
+  if (attended > needed) {
     signal("attention");
-  } else if ((word === "offline") !== (before === "offline") && before !== "attention" &&
+  } else if ((word === "offline") !== (before === "offline") &&
       performance.now() - toldLink > LINK_SIGNAL_MS) {
     toldLink = performance.now();
     signal(word === "offline" ? "offline" : "online");
@@ -323,7 +327,19 @@ events.addEventListener("chip", (event) => {
   document.getElementById("top").innerHTML = event.data;
   document.body.classList.remove("stale");
   hearLink();
+  stayTrue();
 });
+
+// The sync page says how the link is: it is drawn again whenever that may have changed.
+async function stayTrue() {
+  if (main().dataset.page !== "sync") return;
+  const answer = await fetch("/sync", { headers: { "x-part": "1" } });
+  if (!answer.ok || main().dataset.page !== "sync") return;
+  const drawn = new DOMParser().parseFromString(await answer.text(), "text/html");
+  const parsed = drawn.getElementById("main");
+  const had = document.activeElement && document.activeElement.closest("#main");
+  if (parsed && !had) main().replaceWith(document.adoptNode(parsed));
+}
 events.addEventListener("page", again);
 events.addEventListener("signal", (event) => signal(event.data));
 events.addEventListener("error", () => document.body.classList.add("stale"));

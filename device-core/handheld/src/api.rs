@@ -58,6 +58,7 @@ pub(crate) async fn operations(State(app): State<Arc<App>>) -> Response {
                 json!({
                     "incarnation": operation.name.incarnation.0,
                     "seq": operation.name.seq.0,
+                    "operator": operation.envelope.operator,
                     "kind": operation.body.as_ref().map_or("", |body| body.kind()),
                     "state": word,
                     "reasons": sentences,
@@ -117,6 +118,7 @@ fn status_of(status: &Status, desk: &Desk) -> Value {
     };
     json!({
         "link": link,
+        "trouble": status.trouble.map(page::trouble_word),
         "unsent": status.n_unsent,
         "unanswered": status.n_unanswered,
         "cursor": status.cursor.0,

@@ -493,11 +493,7 @@ impl App {
                 Ok(id) => recorded.push(id),
                 // It is gone already: that is what was wanted.
                 Err(UndoError::AlreadyUndone) => recorded.push(name),
-                Err(UndoError::Record(error)) => return self.not_recorded(desk, &error),
-                Err(error @ (UndoError::NotHere | UndoError::NothingToUndo)) => {
-                    desk.remark = Some(Remark { signal: Signal::Stop, text: error.to_string() });
-                    return Answer::of(Signal::Stop);
-                }
+                Err(error) => return self.not_undone(desk, &error),
             }
         }
         Answer { signal: Signal::Complete, recorded }
@@ -529,12 +525,22 @@ impl App {
         let Some(name) = self.named(text) else { return Answer::of(Signal::Stop) };
         match self.device.undo(name) {
             Ok(id) => Answer { signal: Signal::Complete, recorded: vec![id] },
-            Err(UndoError::Record(error)) => self.not_recorded(desk, &error),
-            Err(error) => {
-                desk.remark = Some(Remark { signal: Signal::Stop, text: error.to_string() });
-                Answer::of(Signal::Stop)
-            }
+            Err(error) => self.not_undone(desk, &error),
         }
+    }
+
+    /// Nothing is taken back, and the person is told why.
+    fn not_undone(&self, desk: &mut Desk, error: &UndoError) -> Answer {
+        let language = self.language(desk);
+        let text = match error {
+            UndoError::NotHere => plain("undo-not-here", language),
+            UndoError::NothingToUndo => plain("stop-nothing-to-undo", language),
+            UndoError::AlreadyUndone => plain("undo-already", language),
+            UndoError::NotOwn { author } => with_word("undo-not-own", "operator", author, language),
+            UndoError::Record(error) => return self.not_recorded(desk, error),
+        };
+        desk.remark = Some(Remark { signal: Signal::Stop, text });
+        Answer::of(Signal::Stop)
     }
 
     /// Closes what lies over the question; a second time, the flow, unless work would be lost.

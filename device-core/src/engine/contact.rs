@@ -68,6 +68,12 @@ impl DeviceCore {
         self.contact.map_or(0, |contact| contact.silent_us(self.clock.current(), mono_us))
     }
 
+    /// Microseconds since the server was reached, where that was in the boot that runs.
+    pub(super) fn reached_us_ago(&self, mono_us: u64) -> Option<u64> {
+        let contact = self.contact.filter(|contact| contact.boot == self.clock.current())?;
+        Some(mono_us.saturating_sub(contact.mono_us))
+    }
+
     /// Microseconds until nothing more is recorded, when that is within a day.
     pub(super) fn locks_in_us(&self, mono_us: u64) -> Option<u64> {
         let left_us = self.config.silence_max_us.saturating_sub(self.silent_us(mono_us));

@@ -21,6 +21,7 @@ mod check;
 mod chores;
 mod contact;
 mod conversation;
+mod link;
 mod open;
 mod orders;
 mod people;
@@ -55,11 +56,12 @@ use crate::view::{Fold, View};
 pub use ask::{AskError, Question};
 pub use blobs::AttachError;
 pub use check::ReplicaHealth;
+pub use link::LinkTrouble;
 pub use open::{OpenError, Opened};
 pub use people::{SignInError, SignInWith, WRONG_PINS_MAX};
 pub use record::{RecordError, UndoError, Work};
 pub use state_file::{Address, StateFileError};
-pub use status::{ListError, MyOperation, OperationState, RecorderState, Status};
+pub use status::{LOOKED_BACK_MAX, ListError, MyOperation, OperationState, RecorderState, Status};
 
 /// Makes the disk of the recorder whenever it is opened.
 pub type DiskMaker = Box<dyn Fn() -> io::Result<Box<dyn Disk>> + Send>;
@@ -297,6 +299,7 @@ pub struct DeviceCore {
     health: check::Health,
     blobs: blobs::Blobs,
     asked: ask::Asked,
+    link_log: link::LinkLog,
     /// What is to be told with the next answer.
     news: Vec<News>,
 }

@@ -9,6 +9,7 @@ use super::ask::Asked;
 use super::blobs::Blobs;
 use super::check::Health;
 use super::contact::Contact;
+use super::link::LinkLog;
 use super::orders::Orders;
 use super::people::People;
 use super::state_file::{Place, StateFile};
@@ -200,6 +201,7 @@ impl DeviceCore {
             health: Health::default(),
             blobs: found.blobs,
             asked: Asked::default(),
+            link_log: LinkLog::default(),
             news: Vec::new(),
         }
     }
@@ -396,11 +398,23 @@ impl DeviceCore {
 
     /// What was recorded under this first name, while the recorder has it.
     pub(super) fn body_of(&self, name: OperationId) -> Option<Body> {
-        let seq = self.outbox.seq_of(name)?;
-        if let Some(entry) = self.outbox.get(seq) {
-            return entry.body.clone();
+        match self.outbox.seq_of(name).and_then(|seq| self.outbox.get(seq)) {
+            Some(entry) => entry.body.clone(),
+            None => self.recorded_of(name)?.decode_body().ok(),
         }
+    }
+
+    /// The envelope of an operation of the recorder.
+    pub(super) fn envelope_of(&self, name: OperationId) -> Option<Envelope> {
+        match self.outbox.seq_of(name).and_then(|seq| self.outbox.get(seq)) {
+            Some(entry) => Some(entry.recorded.envelope.clone()),
+            None => Some(self.recorded_of(name)?.envelope),
+        }
+    }
+
+    fn recorded_of(&self, name: OperationId) -> Option<Recorded> {
+        let seq = self.outbox.seq_of(name)?;
         let operation = self.recorder.as_ref()?.read(seq.0).ok()?;
-        Recorded::from_content(&operation.content).ok()?.decode_body().ok()
+        Recorded::from_content(&operation.content).ok()
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use argon2::Argon2;
 use argon2::password_hash::PasswordVerifier as _;
 use argon2::password_hash::phc::PasswordHash;
-use protocol::feed::OperatorRow;
+use protocol::feed::{OperatorRow, Role};
 use protocol::identity::ServerTime;
 use protocol::operation::{Body, Nothing, SignIn, SignInMethod};
 use protocol::words::OperatorId;
@@ -134,6 +134,13 @@ impl DeviceCore {
         self.people.operator = None;
         self.note_operator(&mut actions);
         Ok(actions)
+    }
+
+    /// Whether whoever has the device decides here, as far as the rows say.
+    pub fn is_supervisor(&self) -> bool {
+        let row = self.people.operator.as_ref().map(|who| self.replica.operator(who));
+        let roles = row.and_then(Result::ok).flatten().map(|row| row.roles).unwrap_or_default();
+        roles.iter().any(|role| matches!(role, Role::Supervisor | Role::Administrator))
     }
 
     /// Who has the device.

@@ -66,6 +66,12 @@ pub enum UndoError {
     /// It is being taken back already.
     #[error("this operation is taken back already")]
     AlreadyUndone,
+    /// Somebody else did it, and whoever has the device is no supervisor.
+    #[error("this was done by {author}")]
+    NotOwn {
+        /// Who did it.
+        author: String,
+    },
     /// The undo could not be recorded.
     #[error(transparent)]
     Record(#[from] RecordError),
@@ -214,7 +220,7 @@ impl DeviceCore {
         Ok(())
     }
 
-    /// Takes an operation back, by an operation of its own.
+    /// Takes an operation back, by an operation of its own: one's own, or as a supervisor any.
     ///
     /// # Errors
     ///
@@ -250,11 +256,12 @@ impl DeviceCore {
         if self.view.is_undone(name) {
             return Err(UndoError::AlreadyUndone);
         }
-        let document = self
-            .outbox
-            .seq_of(name)
-            .and_then(|seq| self.outbox.get(seq))
-            .and_then(|entry| entry.recorded.envelope.document.clone());
+        let Envelope { operator: author, document, .. } =
+            self.envelope_of(name).ok_or(UndoError::NotHere)?;
+        if author != self.people.operator && !self.is_supervisor() {
+            let author = author.map_or_else(|| "–".to_owned(), |author| author.to_string());
+            return Err(UndoError::NotOwn { author });
+        }
         let undo = Undo { incarnation: name.incarnation, seq: name.seq };
         Ok(self.record(at, &Work { body: Body::Undo(undo), document })?)
     }

@@ -1,12 +1,14 @@
 //! How the device is doing, and what became of its operations.
 
+use std::collections::VecDeque;
+
 use protocol::health::StorageReport;
 use protocol::identity::{DeviceId, Incarnation, Lsn, OperationId, Seq, ServerTime};
 use protocol::operation::{Body, Envelope, Recorded};
 use protocol::outcome::Outcome;
 use protocol::words::{OperatorId, SiteCode};
 
-use super::{Address, DeviceCore};
+use super::{Address, DeviceCore, LinkTrouble};
 use crate::recorder::RecorderError;
 use crate::replica::SnapshotProgress;
 use crate::session::{LinkState, Standing};
@@ -38,6 +40,12 @@ pub struct Status {
     pub comparison: String,
     /// The link.
     pub link: LinkState,
+    /// Microseconds since it was found, or lost; none where this boot does not know.
+    pub link_since_us: Option<u64>,
+    /// Microseconds until it is tried again, where that is waited for.
+    pub retry_in_us: Option<u64>,
+    /// What was in its way last; none while it stands.
+    pub trouble: Option<LinkTrouble>,
     /// How the server regards the device.
     pub standing: Standing,
     /// Whether it can record.
@@ -72,6 +80,9 @@ pub struct Status {
     pub storage: StorageReport,
 }
 
+/// The newest operations of the device that are looked through for those of one person.
+pub const LOOKED_BACK_MAX: usize = 1_000;
+
 /// What became of an operation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum OperationState {
@@ -94,6 +105,8 @@ pub struct MyOperation {
     pub envelope: Envelope,
     /// What was done, where this build can read it.
     pub body: Option<Body>,
+    /// When it was done, in server time, as far as this device can tell.
+    pub done: Option<ServerTime>,
     /// What became of it.
     pub state: OperationState,
     /// Whether another operation takes it back.
@@ -149,6 +162,9 @@ impl DeviceCore {
             addresses: self.place.addresses.clone(),
             comparison: protocol::enrolment::comparison(&self.key.public()),
             link: self.session.state().link(),
+            link_since_us: self.link_since_us(mono_us),
+            retry_in_us: self.retry_in_us(mono_us),
+            trouble: self.link_trouble(),
             standing: self.session.standing(),
             recorder,
             n_unsent: self.n_unsent(),
@@ -167,32 +183,77 @@ impl DeviceCore {
         }
     }
 
-    /// The newest own operations first, at most `limit`, as far back as the recorder goes.
+    /// The newest operations of whoever has the device, the newest first: at most `limit`, as far back
+    /// as the recorder goes and [`LOOKED_BACK_MAX`] allows. A supervisor sees those of everybody.
     ///
     /// # Errors
     ///
     /// [`ListError`].
     pub fn my_operations(&self, limit: usize) -> Result<Vec<MyOperation>, ListError> {
-        let Some(recorder) = &self.recorder else { return Ok(Vec::new()) };
-        let n = u64::try_from(limit).unwrap_or(u64::MAX);
-        let from = recorder.next_seq().saturating_sub(n).max(recorder.low_seq());
-        let mut operations = Vec::new();
-        for operation in recorder.iter_from(from) {
-            let operation = operation?;
-            let Ok(recorded) = Recorded::from_content(&operation.content) else { continue };
-            let seq = Seq(operation.seq);
-            let name = self.outbox.first_name(seq);
-            operations.push(MyOperation {
-                name,
-                seq,
-                body: recorded.decode_body().ok(),
-                envelope: recorded.envelope,
-                state: self.state_of(seq, name)?,
-                is_undone: self.view.is_undone(name),
-            });
+        if self.is_supervisor() {
+            return self.operations(limit);
         }
-        operations.reverse();
-        Ok(operations)
+        let mine = |envelope: &Envelope| envelope.operator == self.people.operator;
+        self.listed((limit, LOOKED_BACK_MAX.max(limit)), mine)
+    }
+
+    /// The newest operations of this device, whoever did them, the newest first: at most `limit`, as far
+    /// back as the recorder goes.
+    ///
+    /// # Errors
+    ///
+    /// [`ListError`].
+    pub fn operations(&self, limit: usize) -> Result<Vec<MyOperation>, ListError> {
+        self.listed((limit, limit), |_any| true)
+    }
+
+    fn listed(
+        &self,
+        (limit, looked_back): (usize, usize),
+        wanted: impl Fn(&Envelope) -> bool,
+    ) -> Result<Vec<MyOperation>, ListError> {
+        let Some(recorder) = &self.recorder else { return Ok(Vec::new()) };
+        let n = u64::try_from(looked_back).unwrap_or(u64::MAX);
+        let from = recorder.next_seq().saturating_sub(n).max(recorder.low_seq());
+        let mut newest = VecDeque::new();
+        for operation in recorder.iter_from(from) {
+            let operation = match operation {
+                // What is destroyed is counted elsewhere, and hides nothing of the rest.
+                Err(RecorderError::Unreadable { .. }) => continue,
+                other => other?,
+            };
+            let Ok(recorded) = Recorded::from_content(&operation.content) else { continue };
+            if wanted(&recorded.envelope) {
+                newest.push_back((Seq(operation.seq), recorded));
+            }
+            if newest.len() > limit {
+                newest.pop_front();
+            }
+        }
+        newest.into_iter().rev().map(|(seq, recorded)| self.shown(seq, recorded)).collect()
+    }
+
+    fn shown(&self, seq: Seq, recorded: Recorded) -> Result<MyOperation, ListError> {
+        let name = self.outbox.first_name(seq);
+        let state = self.state_of(seq, name)?;
+        Ok(MyOperation {
+            name,
+            seq,
+            body: recorded.decode_body().ok(),
+            done: self.done_at(&recorded.envelope, &state),
+            envelope: recorded.envelope,
+            state,
+            is_undone: self.view.is_undone(name),
+        })
+    }
+
+    /// When an operation was done: as the server says, or by the clock of the boot that runs.
+    fn done_at(&self, envelope: &Envelope, state: &OperationState) -> Option<ServerTime> {
+        match state {
+            OperationState::Judged(Some(outcome)) => Some(outcome.tau),
+            _ if envelope.boot == self.clock.current() => self.clock.server_time(envelope.mono_us),
+            _ => None,
+        }
     }
 
     /// What became of the operation with this first name.

@@ -53,6 +53,7 @@ impl DeviceCore {
     pub(super) fn drive(&mut self, at: Moment, event: session::Event, actions: &mut Vec<Action>) {
         let mut events = VecDeque::from([event]);
         while let Some(event) = events.pop_front() {
+            self.link_log.happened(self.session.state(), &event);
             let (session, wishes) = self.session.clone().step(at.jitter, event);
             self.session = session;
             for wish in wishes {
@@ -69,6 +70,7 @@ impl DeviceCore {
         actions: &mut Vec<Action>,
     ) -> Option<session::Event> {
         use session::Action as Wish;
+        self.link_log.wished(at.mono_us, &wish);
         match wish {
             Wish::Connect => return self.connect(actions),
             Wish::Close => {

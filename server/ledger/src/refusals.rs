@@ -36,7 +36,7 @@ use crate::world::q;
 
 /// Codes behind the first of the money side that belong to other parts, and the one for averages of years
 /// that are all closed: behind a closed fiscal year another is always begun, whose averages may change.
-const ELSEWHERE: [Code; 15] = [
+const ELSEWHERE: [Code; 18] = [
     Code::AverageSetupLocked,
     Code::TransferNeedsLocation,
     Code::BinNotEditable,
@@ -52,6 +52,9 @@ const ELSEWHERE: [Code; 15] = [
     Code::ExpirationRequired,
     Code::DocumentEnded,
     Code::CostInconsistent,
+    Code::AdjustmentOverLimit,
+    Code::UndoNotOwn,
+    Code::RightNotHeld,
 ];
 
 /// Codes that the money side shares with the warehouse (COSTING 22).

@@ -3,10 +3,13 @@
 use protocol::code::Code;
 use protocol::feed::Role;
 use protocol::identity::ServerTime;
+use protocol::operation::Body;
 use protocol::outcome::Reason;
 use protocol::words::OperatorId;
 
 use crate::key::KeyRange;
+use crate::lookup;
+use crate::operation::place;
 use crate::posting::{Posting, Stop};
 use crate::schema::LocationId;
 use crate::schema::case::Choice;
@@ -71,11 +74,34 @@ pub fn best_standing(
     location: LocationId,
     (at, epsilon_us): (ServerTime, u64),
 ) -> Standing {
-    roles
-        .iter()
-        .map(|role| standing(tables, (operator, *role, location), at, epsilon_us))
-        .max()
-        .unwrap_or(Standing::Missing)
+    let mut best = Standing::Missing;
+    for role in roles {
+        best = best.max(standing(tables, (operator, *role, location), at, epsilon_us));
+        if best == Standing::Held {
+            break;
+        }
+    }
+    best
+}
+
+/// How the best of `roles`, or that of an administrator, of the person of this posting stood at
+/// `location` when it was done.
+fn standing_of(posting: &Posting<'_, '_>, roles: &[Role], location: LocationId) -> Standing {
+    let instant = (posting.act.timing.tau, posting.act.timing.epsilon_us);
+    let roles: Vec<_> = roles.iter().copied().chain([Role::Administrator]).collect();
+    posting.act.operator.as_ref().map_or(Standing::Missing, |operator| {
+        best_standing(&*posting.draft, operator, &roles, location, instant)
+    })
+}
+
+/// Whether the person of this posting certainly had one of `roles`, or administered, at `location`.
+pub fn held(posting: &Posting<'_, '_>, roles: &[Role], location: LocationId) -> bool {
+    standing_of(posting, roles, location) == Standing::Held
+}
+
+/// The person of this posting, as reasons name them.
+pub fn name(posting: &Posting<'_, '_>) -> String {
+    posting.act.operator.as_ref().map_or_else(|| "–".to_owned(), ToString::to_string)
 }
 
 /// Whether the person of this posting may claim something that needs one of `roles` at `location`.
@@ -88,15 +114,8 @@ pub fn claim(posting: &Posting<'_, '_>, roles: &[Role], location: LocationId) ->
     if posting.act.approved {
         return Ok(());
     }
-    let who = posting.act.operator.as_ref();
-    let instant = (posting.act.timing.tau, posting.act.timing.epsilon_us);
-    let roles: Vec<_> = roles.iter().copied().chain([Role::Administrator]).collect();
-    let standing = who.map_or(Standing::Missing, |operator| {
-        best_standing(&*posting.draft, operator, &roles, location, instant)
-    });
-    let name = who.map_or_else(|| "–".to_owned(), ToString::to_string);
-    let text = |code| Reason::new(code).word("operator", &name);
-    match standing {
+    let text = |code| Reason::new(code).word("operator", name(posting));
+    match standing_of(posting, roles, location) {
         Standing::Held => Ok(()),
         Standing::Missing => Err(Stop::Refuse(text(Code::RightMissing))),
         Standing::Ended | Standing::Unsure if posting.act.desk => {
@@ -109,16 +128,29 @@ pub fn claim(posting: &Posting<'_, '_>, roles: &[Role], location: LocationId) ->
     }
 }
 
-/// Facts of a person whose right had ended are posted and marked.
-pub fn mark(posting: &mut Posting<'_, '_>) {
+/// Facts of a person are posted whoever it was; where they had no right to work at the place of `body`,
+/// or none any more, that is said beside (CONFLICTS 23). What is about no place is judged by the rights
+/// at any. Work that nobody is named for, as of a device without people, has no right to be judged by.
+pub fn mark(posting: &mut Posting<'_, '_>, body: &Body) {
     let Some(operator) = posting.act.operator.clone() else { return };
     let instant = (posting.act.timing.tau, posting.act.timing.epsilon_us);
-    let roles = [Role::Operator, Role::Supervisor, Role::Administrator];
-    let any_location = any_standing(&*posting.draft, &operator, &roles, instant);
-    if matches!(any_location, Standing::Ended | Standing::Unsure) {
-        posting.decision.note(Reason::new(Code::RightRevoked).word("operator", &operator));
-    }
+    let place = place::of_body(body).and_then(|code| lookup::location(posting.draft, code).ok());
+    let standing = match place {
+        Some((location, _row)) => {
+            best_standing(&*posting.draft, &operator, &WORKERS, location, instant)
+        }
+        None => any_standing(&*posting.draft, &operator, &WORKERS, instant),
+    };
+    let code = match standing {
+        Standing::Held => return,
+        Standing::Missing => Code::RightNotHeld,
+        Standing::Ended | Standing::Unsure => Code::RightRevoked,
+    };
+    posting.decision.note(Reason::new(code).word("operator", &operator));
 }
+
+/// Who may work with a device.
+const WORKERS: [Role; 3] = [Role::Operator, Role::Supervisor, Role::Administrator];
 
 /// The best standing at any location.
 fn any_standing(

@@ -120,7 +120,9 @@ impl Problem {
     /// A command was refused.
     pub fn refused(reason: Reason) -> Self {
         let status = match reason.code {
-            Code::RightMissing | Code::RightRevoked => StatusCode::FORBIDDEN,
+            Code::RightMissing | Code::RightRevoked | Code::AdjustmentOverLimit => {
+                StatusCode::FORBIDDEN
+            }
             Code::NotFound | Code::CaseUnknown | Code::DocumentUnknown => StatusCode::NOT_FOUND,
             Code::MalformedRequest => StatusCode::BAD_REQUEST,
             Code::StaleDocument

@@ -187,8 +187,6 @@ pub(crate) fn chip_of(app: &App, desk: &mut Desk, status: &Status) -> Markup {
     let is_old = status.oldest_unsent_us.is_some_and(|age| age > SLOW_US);
     let (kind, sign, text) = if status.recorder == RecorderState::NotEnrolled {
         ("offline", "○", plain("chip-new", language))
-    } else if attention > 0 {
-        ("attention", "⬣", with_number("chip-attention", "n", attention, language))
     } else if status.link != LinkState::Online {
         ("offline", "○", with_number("chip-offline", "n", unsent, language))
     } else if is_old {
@@ -215,6 +213,13 @@ pub(crate) fn chip_of(app: &App, desk: &mut Desk, status: &Status) -> Markup {
         }
         a id="chip" href="/sync" class=(format!("chip {kind}")) data-unsent=(unsent) {
             span aria-hidden="true" { (sign) } " " span { (text) }
+        }
+        // Beside the link, never instead of it: what needs an answer says nothing of what is unsent.
+        @if attention > 0 {
+            a id="attention" href="/mine" class="chip attention" data-n=(attention) {
+                span aria-hidden="true" { "⬣" } " "
+                span { (with_number("chip-attention", "n", attention, language)) }
+            }
         }
         span class="person" { (code(&person)) }
         @if let Some(age) = age {

@@ -7,12 +7,13 @@ use maud::{Markup, html};
 use protocol::code::Code;
 use protocol::feed::{TaskKind, TaskRow};
 use protocol::operation::{Body, Goods};
-use protocol::outcome::{Argument, Decision, Outcome};
+use protocol::outcome::{Argument, Decision, Outcome, Reason};
 use protocol::text::{self, Language, argument_text, screens};
+use protocol::words::OperatorId;
 
 use super::frame::{button, code, link, numbered};
 use crate::app::{App, Desk};
-use crate::words::plain;
+use crate::words::{plain, with_word};
 
 /// The newest operations that are listed.
 const MINE_MAX: usize = 50;
@@ -112,7 +113,8 @@ fn task_text(task: &TaskRow, language: Language) -> String {
 pub(super) fn mine(app: &App, desk: &mut Desk) -> Markup {
     let language = app.language(desk);
     let list = app.device.my_operations(MINE_MAX).unwrap_or_default();
-    let sees_book = app.may_open_book();
+    let me = app.device.status().operator;
+    let reader = Reader { me: me.as_ref(), sees_book: app.may_open_book(), language };
     for operation in &list {
         if let OperationState::Judged(Some(_)) = &operation.state {
             desk.seen.insert(operation.name);
@@ -122,14 +124,25 @@ pub(super) fn mine(app: &App, desk: &mut Desk) -> Markup {
         h1 { (plain("page-mine", language)) }
         @if list.is_empty() { p { (plain("mine-none", language)) } }
         ul class="mine" id="mine" {
-            @for operation in &list { (mine_row(operation, sees_book, language)) }
+            @for operation in &list { (mine_row(operation, reader)) }
         }
         nav class="bar" { (link("/", &plain("button-back", language), "secondary back")) }
     }
 }
 
-fn mine_row(operation: &MyOperation, sees_book: bool, language: Language) -> Markup {
-    let (word, sentences) = what_became(operation, sees_book, language);
+/// Who reads a list.
+#[derive(Debug, Clone, Copy)]
+struct Reader<'a> {
+    me: Option<&'a OperatorId>,
+    sees_book: bool,
+    language: Language,
+}
+
+fn mine_row(operation: &MyOperation, reader: Reader<'_>) -> Markup {
+    let language = reader.language;
+    let (word, sentences) = what_became(operation, reader.sees_book, language);
+    let author = operation.envelope.operator.as_ref();
+    let of_another = author.filter(|author| Some(*author) != reader.me);
     let body = operation.body.as_ref();
     let kind = body.map_or("kind-void".to_owned(), |body| format!("kind-{}", body.kind()));
     let is_undone = is_undone(operation);
@@ -142,6 +155,11 @@ fn mine_row(operation: &MyOperation, sees_book: bool, language: Language) -> Mar
                 strong { (plain(&kind, language)) } " "
                 @if let Some(body) = body { (code(&shown(body, language))) }
                 @if is_undone { " " em { (plain("undone", language)) } }
+            }
+            @if let Some(author) = of_another {
+                p class="small author" {
+                    (with_word("mine-by", "operator", author.as_str(), language))
+                }
             }
             p class="muted small" { (plain(&format!("mine-{word}"), language)) }
             @for sentence in sentences { p class="small" { (sentence) } }
@@ -219,15 +237,17 @@ fn outcome_word(outcome: &Outcome) -> &'static str {
 
 fn reasons(outcome: &Outcome, sees_book: bool, language: Language) -> Vec<String> {
     let mut sentences = Vec::new();
-    let tells_book = |code: &Code| matches!(code, Code::CountVariance | Code::CountCorrected);
-    for reason in outcome.reasons.iter().filter(|reason| sees_book || !tells_book(&reason.code)) {
+    for reason in &outcome.reasons {
+        let blind = (!sees_book).then(|| without_book(reason));
+        let Some(reason) = blind.as_ref().map_or(Some(reason), Option::as_ref) else { continue };
         sentences.push(text::sentence(reason, language));
         let next = text::next_step(reason, language);
         if !next.is_empty() {
             sentences.push(next);
         }
     }
-    for change in &outcome.changes {
+    let told = |field: &str| sees_book || matches!(field, "expiry" | "posting_date");
+    for change in outcome.changes.iter().filter(|change| told(&change.field)) {
         let field = match change.field.as_str() {
             "difference" => plain("change-difference", language),
             "expiry" => plain("slot-expiry", language),
@@ -236,6 +256,30 @@ fn reasons(outcome: &Outcome, sees_book: bool, language: Language) -> Vec<String
         sentences.push(format!("{field}: {} → {}", change.from, change.to));
     }
     sentences
+}
+
+/// `reason` as who may not see the book is told it: without a figure from which the book, a difference or
+/// another count could be read. None where nothing else is left of it.
+fn without_book(reason: &Reason) -> Option<Reason> {
+    let tells_book = match reason.code {
+        Code::CountVariance => return None,
+        Code::CountCorrected
+        | Code::CountSettled
+        | Code::CountNeedsApproval
+        | Code::CountConflict
+        | Code::CountAmbiguous
+        | Code::LateAbsorbed
+        | Code::BeforeCompleteCount
+        | Code::BinBelowZero
+        | Code::BinInsufficient
+        | Code::InsufficientInventory
+        | Code::CannotBeFullyApplied => true,
+        _ => false,
+    };
+    let names = ["bin", "item", "lot", "serial", "plate", "operator"];
+    let mut told = reason.clone();
+    told.arguments.retain(|(name, _figure)| !tells_book || names.contains(&name.as_str()));
+    Some(told)
 }
 
 /// What was handled, in a few words.

@@ -16,6 +16,7 @@ use crate::app::{Answer, App, Desk, Page};
 
 pub(crate) use frame::chip_of;
 pub(crate) use lists::{is_undone, what_became};
+pub(crate) use still::trouble_word;
 
 /// The page that is due.
 pub(crate) fn here(app: &App, answer: Option<&Answer>, part: bool) -> String {

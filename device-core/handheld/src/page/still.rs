@@ -1,6 +1,6 @@
 //! Pages without a question: sync, the end of the shift, and the red one.
 
-use device_core::engine::{OperationState, Status};
+use device_core::engine::{LinkTrouble, MyOperation, OperationState, Status};
 use device_core::session::{LinkState, Standing};
 use maud::{Markup, html};
 use protocol::outcome::{Argument, Decision};
@@ -13,7 +13,7 @@ use crate::clock;
 use crate::words::{plain, with_number, with_word};
 
 /// The newest operations that are counted.
-const COUNTED_MAX: usize = 200;
+const COUNTED_MAX: usize = 1_000;
 
 /// The storage has failed: nothing is taken any more.
 pub(super) fn stopped(app: &App, desk: &Desk) -> Markup {
@@ -34,7 +34,8 @@ pub(super) fn stopped(app: &App, desk: &Desk) -> Markup {
 pub(super) fn sync(app: &App, desk: &Desk, status: &Status) -> Markup {
     let language = app.language(desk);
     let online = status.link == LinkState::Online;
-    let list = app.device.my_operations(COUNTED_MAX).unwrap_or_default();
+    // Of everybody who worked with this device: it is the device that has to send it.
+    let list = app.device.operations(COUNTED_MAX).unwrap_or_default();
     let count = |decision: Decision| {
         let n = list.iter().filter(|operation| match &operation.state {
             OperationState::Judged(Some(outcome)) => outcome.decision == decision,
@@ -47,17 +48,26 @@ pub(super) fn sync(app: &App, desk: &Desk, status: &Status) -> Markup {
     let device = status.identity.map(|(device, _)| format!("{device} {}", status.company));
     html! {
         h1 { (plain("page-sync", language)) }
-        p class="big" id="link" {
-            (plain(if online { "chip-online" } else { "sync-offline" }, language))
-        }
+        p class="big" id="link" { (link_text(app, desk, status)) }
         p class="big" id="waiting" {
             (with_number("sync-waiting", "n", status.n_unsent, language))
         }
         @if let Some(age) = status.oldest_unsent_us {
-            p id="oldest" { (with_word("sync-oldest", "time", oldest(app, desk, age), language)) }
+            p id="oldest" { (with_word("sync-oldest", "time", before(app, desk, age), language)) }
         }
+        @if let Some(left_us) = status.retry_in_us.filter(|_left| !online) {
+            p id="next" {
+                (with_number("sync-next", "seconds", left_us.div_ceil(1_000_000), language))
+            }
+        }
+        p id="today" { (today(app, desk, &list)) }
         p { (screens::sentence("sync-parked",
             [("parked", &parked), ("refused", &refused)], language)) }
+        @if let Some(trouble) = status.trouble.filter(|_trouble| !online) {
+            p id="reason" {
+                (with_word("sync-reason", "reason", trouble_text(trouble, status, language), language))
+            }
+        }
         @if let Some(text) = standing(status.standing) {
             p class="remark stop" { (plain(text, language)) }
         }
@@ -80,8 +90,66 @@ pub(super) fn sync(app: &App, desk: &Desk, status: &Status) -> Markup {
     }
 }
 
-/// When the oldest operation that only this device has was recorded.
-fn oldest(app: &App, desk: &Desk, age_us: u64) -> String {
+/// Online or offline, and since when.
+fn link_text(app: &App, desk: &Desk, status: &Status) -> String {
+    let language = app.language(desk);
+    let online = status.link == LinkState::Online;
+    match status.link_since_us {
+        Some(age) => {
+            let name = if online { "sync-online" } else { "sync-offline-since" };
+            with_word(name, "time", before(app, desk, age), language)
+        }
+        None => plain(if online { "chip-online" } else { "sync-offline" }, language),
+    }
+}
+
+/// How many operations of today the server has, and how many of them it has judged.
+fn today(app: &App, desk: &Desk, list: &[MyOperation]) -> String {
+    let place = app.location_row(desk);
+    let day = clock::day(app.now(), place.as_ref());
+    let mut today: Vec<_> = list.iter().collect();
+    today.retain(|listed| listed.done.is_some_and(|done| clock::day(done, place.as_ref()) == day));
+    let count = |wanted: fn(&OperationState) -> bool| {
+        let n = today.iter().filter(|listed| wanted(&listed.state)).count();
+        Argument::Number(i64::try_from(n).unwrap_or(i64::MAX))
+    };
+    let sent = count(|state| *state != OperationState::SavedHere);
+    let answered = count(|state| matches!(state, OperationState::Judged(_)));
+    let arguments = [("sent", &sent), ("answered", &answered)];
+    screens::sentence("sync-today", arguments, app.language(desk))
+}
+
+/// The word for what is in the way of the link.
+pub(crate) fn trouble_word(trouble: LinkTrouble) -> &'static str {
+    match trouble {
+        LinkTrouble::Unreachable => "unreachable",
+        LinkTrouble::NoAnswer => "no-answer",
+        LinkTrouble::Broken => "broken",
+        LinkTrouble::ToldToWait => "told-to-wait",
+        LinkTrouble::Fault(_) => "fault",
+    }
+}
+
+fn trouble_text(trouble: LinkTrouble, status: &Status, language: Language) -> String {
+    let server = status.addresses.first().map(|address| host(&address.url)).unwrap_or_default();
+    let (name, word) = match trouble {
+        LinkTrouble::Unreachable => ("trouble-unreachable", server.to_owned()),
+        LinkTrouble::NoAnswer => ("trouble-no-answer", server.to_owned()),
+        LinkTrouble::Broken => ("trouble-broken", server.to_owned()),
+        LinkTrouble::ToldToWait => ("trouble-told-to-wait", server.to_owned()),
+        LinkTrouble::Fault(code) => ("trouble-fault", code.0.to_string()),
+    };
+    with_word(name, "server", word, language)
+}
+
+/// The machine of an address, with its port.
+fn host(url: &str) -> &str {
+    let rest = url.split_once("://").map_or(url, |(_scheme, rest)| rest);
+    rest.split_once('/').map_or(rest, |(host, _path)| host)
+}
+
+/// The time of day so many microseconds ago, with the date when it is another day.
+fn before(app: &App, desk: &Desk, age_us: u64) -> String {
     let now = app.now();
     let at = now.plus_us(i64::try_from(age_us).unwrap_or(i64::MAX).saturating_neg());
     clock::hour(at, now, app.location_row(desk).as_ref())

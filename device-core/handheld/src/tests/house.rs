@@ -19,7 +19,7 @@ use protocol::identity::{
     TaskId, operation_hash,
 };
 use protocol::operation::{DocumentKind, Recorded, Tracking};
-use protocol::outcome::{Decision, Outcome, Reason};
+use protocol::outcome::{Change, Decision, Outcome, Reason};
 use protocol::quantity::{Quantity, UnitFactor};
 use sha2::Digest as _;
 use tokio::net::{TcpListener, TcpStream};
@@ -88,6 +88,17 @@ impl House {
 
     /// Decides operation `seq`.
     pub(super) fn decide(&self, seq: u64, decision: Decision, reasons: Vec<Reason>) {
+        self.decide_with(seq, decision, reasons, Vec::new());
+    }
+
+    /// The same, booked otherwise than it was entered.
+    pub(super) fn decide_with(
+        &self,
+        seq: u64,
+        decision: Decision,
+        reasons: Vec<Reason>,
+        changes: Vec<Change>,
+    ) {
         let mut book = self.book.lock().unwrap();
         let from = Lsn(book.lsn);
         book.lsn += 1;
@@ -102,7 +113,7 @@ impl House {
             uncertain: false,
             settlement: None,
             reasons,
-            changes: Vec::new(),
+            changes,
             case: None,
             text_en: String::new(),
         };

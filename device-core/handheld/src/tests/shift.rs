@@ -3,7 +3,7 @@
 use device_core::device::{Device, Settings};
 use protocol::code::Code;
 use protocol::operation::Body;
-use protocol::outcome::{Decision, Reason};
+use protocol::outcome::{Change, Decision, Reason};
 
 use super::browser::Browser;
 use super::{at_work, enrolled, fresh};
@@ -71,9 +71,14 @@ async fn a_scan_is_recorded_sent_and_decided_and_the_list_says_so() {
     browser.until("/api/operations", |list| list["operations"][0]["state"] == "parked").await;
     let page = browser.get("/").await.body;
     assert!(page.contains("Needs attention - 1"), "{page}");
+    assert!(page.contains("<span>Online</span>"), "and how the link is: {page}");
     let page = browser.get("/mine").await.body;
     assert!(page.contains("data-state=\"parked\"") && page.contains("with supervisor"), "{page}");
-    assert!(browser.get("/").await.body.contains("Online"), "somebody has looked at it");
+    let page = browser.get("/").await.body;
+    assert!(!page.contains("Needs attention"), "somebody has looked at it: {page}");
+    let synced = browser.get("/sync").await.body;
+    assert!(synced.contains("Sent today 2, answered 2"), "{synced}");
+    assert!(synced.contains("Online since ") && !synced.contains("Next try"), "{synced}");
     served.stop().await;
 }
 
@@ -81,8 +86,10 @@ async fn a_scan_is_recorded_sent_and_decided_and_the_list_says_so() {
 async fn everything_goes_on_without_the_server() {
     let (folder, served, browser, house) = at_work(Settings::default()).await;
     browser.until("/api/state", |state| state["status"]["unsent"] == 0).await;
+    house.decide(1, Decision::Refused, vec![Reason::new(Code::RightMissing)]);
+    browser.until("/api/operations", |list| list["operations"][0]["state"] == "refused").await;
     house.close().await;
-    browser.until("/api/state", |state| state["status"]["link"] != "online").await;
+    browser.until("/api/state", |state| state["status"]["trouble"] == "unreachable").await;
     browser.press("start", "pick").await;
     browser.press("scan", "D:881").await;
     browser.press("scan", "B:A-01").await;
@@ -94,10 +101,19 @@ async fn everything_goes_on_without_the_server() {
     assert_eq!(state["screen"]["hints"][0]["id"], "hint-order-done", "the pick is in the view");
     let page = browser.get("/sync").await.body;
     assert!(page.contains("1 waiting - safe on this device"), "{page}");
+    assert!(page.contains("Offline since ") && page.contains("Next try in "), "{page}");
+    assert!(page.contains("Reason: cannot reach 127.0.0.1:"), "{page}");
+    assert!(page.contains("Sent today 1, answered 1"), "{page}");
+    assert!(page.contains("Offline - 1 waiting"), "{page}");
+    assert!(page.contains("Needs attention - 1"), "beside it, not instead of it: {page}");
     browser.press("sign-out", "").await;
     browser.press("name", "BO").await;
     let page = browser.press("pin", "4321").await;
     assert!(page.contains("Hvad skal du?"), "Bo reads Danish: {page}");
+    let mine = browser.get("/mine").await.body;
+    assert!(mine.contains("data-seq=\"4\"") && !mine.contains("data-seq=\"2\""), "{mine}");
+    let page = browser.press("undo-operation", "1-2").await;
+    assert!(page.contains("ANA gjorde dette"), "what another did is not his to undo: {page}");
     served.stop().await;
     // The process ends and starts again: nothing is lost, and Bo still has the device.
     let device = Device::open(folder.path(), Settings::default()).unwrap();
@@ -205,15 +221,40 @@ async fn a_difference_is_not_told_afterwards_to_who_counted_blind() {
         browser.ask(deed, text).await;
     }
     browser.until("/api/state", |state| state["status"]["unsent"] == 0).await;
-    let variance = Reason::new(Code::CountVariance)
-        .word("counted", "4")
-        .word("book", "7391")
-        .word("difference", "-7387");
-    house.decide(2, Decision::Accepted, vec![variance]);
-    browser.until("/api/operations", |list| list["operations"][0]["state"] == "accepted").await;
+    let about = |code| Reason::new(code).word("bin", "A-01").word("item", "NUT-M8");
+    let figure = |text: &str| text.parse().unwrap();
+    let reasons = vec![
+        about(Code::CountVariance)
+            .quantity("counted", figure("4"))
+            .quantity("book", figure("7391"))
+            .quantity("difference", figure("-7387")),
+        about(Code::CountCorrected)
+            .quantity("before", figure("-7390"))
+            .quantity("difference", figure("-7387")),
+        about(Code::LateAbsorbed).quantity("quantity", figure("7388")),
+        about(Code::CountSettled).quantity("difference", figure("-7387")),
+        about(Code::CountNeedsApproval).quantity("difference", figure("-7387")),
+        about(Code::CountConflict)
+            .quantity("counted", figure("4"))
+            .quantity("other", figure("7389")),
+        about(Code::BinBelowZero).quantity("quantity", figure("-7387")),
+    ];
+    let changed = [("difference", "-7390", "-7387"), ("posting_date", "2026-11-22", "2026-11-23")];
+    let changed = changed.map(|(field, from, to)| Change {
+        field: field.to_owned(),
+        from: from.to_owned(),
+        to: to.to_owned(),
+    });
+    house.decide_with(2, Decision::Changed, reasons, changed.to_vec());
+    browser.until("/api/operations", |list| list["operations"][0]["state"] == "changed").await;
     for path in ["/mine", "/api/operations"] {
         let seen = browser.get(path).await.body;
-        assert!(!seen.contains("7391") && !seen.contains("7387"), "{path}: {seen}");
+        let figures = seen.contains("738") || seen.contains("739");
+        assert!(!figures, "no figure from which the book can be read: {path}: {seen}");
+        assert!(!seen.contains('–'), "and no gap where one was: {path}: {seen}");
+        for told in ["Your count is settled", "Two counts do not agree", "2026-11-23"] {
+            assert!(seen.contains(told), "{told}: {path}: {seen}");
+        }
     }
     served.stop().await;
 }

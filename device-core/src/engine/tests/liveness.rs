@@ -109,3 +109,38 @@ fn what_waits_while_offline_always_has_a_wake_up() {
     world.is_offline = false;
     world.settle();
 }
+
+#[test]
+fn the_screen_can_say_since_when_what_and_until_when() {
+    let mut world = World::online();
+    let online = world.core.status(world.now_us + 7_000_000);
+    assert!(online.link_since_us.is_some_and(|since| since >= 7_000_000));
+    assert_eq!((online.trouble, online.retry_in_us), (None, None));
+
+    world.cut_wire();
+    let lost = world.core.status(world.now_us + 1);
+    assert_eq!(lost.trouble, Some(LinkTrouble::Broken));
+    assert_eq!(lost.link_since_us, Some(1));
+    let retry_us = lost.retry_in_us.expect("the next try is waited for");
+    let armed = world.timers[&Timer::Reconnect] - world.now_us;
+    assert_eq!(retry_us, armed - 1);
+
+    world.is_offline = true;
+    let lost_us = world.now_us;
+    world.ring();
+    let tried = world.core.status(world.now_us);
+    assert_eq!(tried.trouble, Some(LinkTrouble::Unreachable));
+    assert_eq!(tried.link_since_us, Some(world.now_us - lost_us), "since it was lost, not tried");
+
+    world.is_offline = false;
+    world.settle();
+    let back = world.core.status(world.now_us);
+    assert_eq!((back.trouble, back.retry_in_us), (None, None));
+    assert!(back.link_since_us < tried.link_since_us);
+
+    // The app starts again without the network: the disk knows when the server was reached.
+    world.is_offline = true;
+    world.restart();
+    let status = world.core.status(world.now_us + 5);
+    assert!(status.link_since_us.is_some_and(|since| since >= 5), "{status:?}");
+}

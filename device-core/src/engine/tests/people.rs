@@ -8,6 +8,10 @@ use sha2::{Digest as _, Sha256};
 use super::*;
 
 fn operator(name: &str, pin: &str, valid_until_us: i64) -> FeedRow {
+    person((name, pin), Role::Operator, valid_until_us)
+}
+
+fn person((name, pin): (&str, &str), role: Role, valid_until_us: i64) -> FeedRow {
     use argon2::password_hash::PasswordHasher as _;
     let cheap = argon2::Params::new(8, 1, 1, None).unwrap();
     let hasher = argon2::Argon2::new(argon2::Algorithm::Argon2id, argon2::Version::V0x13, cheap);
@@ -17,7 +21,7 @@ fn operator(name: &str, pin: &str, valid_until_us: i64) -> FeedRow {
         name: name.to_owned(),
         badge_hash: Some(ByteBuf::from(Sha256::digest(format!("badge of {name}")).to_vec())),
         pin_verifier: hash.to_string(),
-        roles: vec![Role::Operator],
+        roles: vec![role],
         valid_until: ServerTime(valid_until_us),
         language: "da".to_owned(),
     })
@@ -30,6 +34,7 @@ fn with_people() -> World {
         vec![
             put("o1", &operator("METTE", "1234", later)),
             put("o2", &operator("ALI", "9876", later)),
+            put("o3", &person(("KIM", "5566"), Role::Supervisor, later)),
         ],
         Vec::new(),
     );
@@ -62,12 +67,49 @@ fn a_person_signs_in_offline_with_badge_or_name_and_the_operations_say_so() {
     assert_eq!(world.core.operator(), None);
     let kinds: Vec<&str> = world
         .core
-        .my_operations(9)
+        .operations(9)
         .unwrap()
         .iter()
         .map(|mine| mine.body.as_ref().unwrap().kind())
         .collect();
     assert_eq!(kinds, ["sign_out", "sign_in", "receive", "sign_in"]);
+}
+
+#[test]
+fn people_see_and_take_back_what_they_did_themselves_and_a_supervisor_everything() {
+    let mut world = with_people();
+    let at = world.at();
+    world.core.sign_in(at, &badge("METTE"), "1234").unwrap();
+    let hers = world.record(&receive("A-01", "BOLT", 1));
+    let also_hers = world.record(&receive("A-01", "BOLT", 2));
+    let listed = |world: &World| -> Vec<OperationId> {
+        world.core.my_operations(2).unwrap().iter().map(|mine| mine.name).collect()
+    };
+    assert_eq!(listed(&world), [also_hers, hers]);
+
+    let at = world.at();
+    world.core.sign_in(at, &badge("ALI"), "9876").unwrap();
+    let his = world.record(&receive("A-01", "BOLT", 3));
+    assert_eq!(listed(&world).len(), 2, "his sign-in and his receipt");
+    assert!(!listed(&world).contains(&hers) && listed(&world)[0] == his);
+    let at = world.at();
+    let refused = world.core.undo(at, hers).unwrap_err();
+    assert!(matches!(&refused, UndoError::NotOwn { author } if author == "METTE"), "{refused}");
+    world.core.undo(at, his).unwrap();
+
+    let at = world.at();
+    world.core.sign_in(at, &badge("KIM"), "5566").unwrap();
+    let all: Vec<_> = world.core.my_operations(9).unwrap();
+    assert!(all.iter().any(|mine| mine.name == hers));
+    let at = world.at();
+    world.core.undo(at, hers).unwrap();
+    // However much others did since: hers are found.
+    for _ in 0..20 {
+        world.record(&receive("A-01", "BOLT", 1));
+    }
+    let at = world.at();
+    world.core.sign_in(at, &badge("METTE"), "1234").unwrap();
+    assert_eq!(listed(&world)[1], also_hers);
 }
 
 #[test]

@@ -111,12 +111,12 @@ fn apply(posting: &mut Posting<'_, '_>, decide: &Decide, open: &Case) -> Result<
             accept_posted(posting, decide.case, open)
         }
         Choice::Return => {
-            ask_about(posting, decide.case, open, TaskKind::ReturnToStock);
+            ask_about(posting, decide.case, open, TaskKind::ReturnToStock)?;
             say(posting, open.operation, Code::CaseAccepted);
             Ok(())
         }
         Choice::Recount => {
-            ask_about(posting, decide.case, open, TaskKind::Recount);
+            ask_about(posting, decide.case, open, TaskKind::Recount)?;
             dismissed(posting, open, Code::CaseRecount);
             Ok(())
         }
@@ -340,15 +340,25 @@ fn surplus_of(open: &Case) -> Option<Quantity> {
 }
 
 /// Asks for something to be done where the case is about stock, or where the operation was done.
-fn ask_about(posting: &mut Posting<'_, '_>, id: CaseId, open: &Case, kind: TaskKind) {
+///
+/// # Errors
+///
+/// Refuses where that place is still not known: nobody could be sent there.
+fn ask_about(
+    posting: &mut Posting<'_, '_>,
+    id: CaseId,
+    open: &Case,
+    kind: TaskKind,
+) -> Result<(), Stop> {
     let reason = open.reasons.first().map(|reason| reason.code.as_str().to_owned());
     let recount = kind == TaskKind::Recount;
     let about = match open.stock {
         Some(key) => Some((key.location, key.bin, Some((key.item, key.variant)), key.plate)),
         None => place_of(posting, open.operation)
+            .map_err(Stop::Refuse)?
             .map(|(location, bin, item)| (location, bin, item, PlateId(0))),
     };
-    let Some((location, bin, goods, plate)) = about else { return };
+    let Some((location, bin, goods, plate)) = about else { return Ok(()) };
     let task = TaskDraft {
         kind,
         location,
@@ -362,17 +372,24 @@ fn ask_about(posting: &mut Posting<'_, '_>, id: CaseId, open: &Case, kind: TaskK
         case: Some(id),
     };
     request_task(posting, task);
+    Ok(())
 }
 
 /// An item and its variant.
 type GoodsKey = (ItemId, VariantId);
 
-/// Where a parked operation was done, and with what, as far as that is known.
+/// Where a parked operation was done, and with what, as far as that is known; none for one that was
+/// done nowhere in particular.
+///
+/// # Errors
+///
+/// The location or the bin that is not known.
 fn place_of(
     posting: &Posting<'_, '_>,
     operation: OperationId,
-) -> Option<(LocationId, BinId, Option<GoodsKey>)> {
-    let (place, goods) = match captured(&*posting.draft, operation)? {
+) -> Result<Option<(LocationId, BinId, Option<GoodsKey>)>, Reason> {
+    let Some(captured) = captured(&*posting.draft, operation) else { return Ok(None) };
+    let (place, goods) = match captured {
         Body::Count(body) => (body.place, Some(body.goods)),
         Body::Adjust(body) => (body.place, Some(body.goods)),
         Body::Reclassify(body) => (body.place, Some(body.goods)),
@@ -392,18 +409,16 @@ fn place_of(
         | Body::SignIn(_)
         | Body::SignOut(_)
         | Body::Attach(_)
-        | Body::Void(_) => {
-            return None;
-        }
+        | Body::Void(_) => return Ok(None),
     };
-    let (location, row) = lookup::location(posting.draft, &place.location).ok()?;
-    let bin = lookup::bin(posting.draft, (location, &row), place.bin.as_ref()).ok()?;
+    let (location, row) = lookup::location(posting.draft, &place.location)?;
+    let bin = lookup::bin(posting.draft, (location, &row), place.bin.as_ref())?;
     let item = goods.and_then(|goods| {
         let (item, _card) = lookup::item(posting.draft, &goods.item).ok()?;
         let variant = lookup::variant(posting.draft, item, goods.variant.as_ref()).ok()?;
         Some((item, variant))
     });
-    Some((location, bin, item))
+    Ok(Some((location, bin, item)))
 }
 
 /// Adds to the outcome of the operation who decided what.

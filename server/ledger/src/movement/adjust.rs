@@ -6,11 +6,12 @@ use protocol::operation::{Adjust, Direction, Unidentified};
 use protocol::outcome::Reason;
 
 use crate::movement::carry::Motion;
-use crate::movement::goods::{self, Flow};
+use crate::movement::goods::{self, Flow, Named};
 use crate::movement::receive::hold_named;
 use crate::movement::spot::{self, End};
 use crate::posting::{Posting, Stop};
 use crate::right;
+use crate::schema::LocationId;
 use crate::schema::case::Choice;
 use crate::schema::entry::EntryType;
 
@@ -18,7 +19,8 @@ use crate::schema::entry::EntryType;
 ///
 /// # Errors
 ///
-/// Refuses without the right at the time of the act; parks where it had ended, or perhaps.
+/// Refuses without the right at the time of the act; parks where it had ended, or perhaps, and what is
+/// more than the person may adjust alone.
 pub fn post(posting: &mut Posting<'_, '_>, body: &Adjust) -> Result<(), Stop> {
     let inbound = body.direction == Direction::Increase;
     let end = if inbound { End::To } else { End::From };
@@ -26,9 +28,10 @@ pub fn post(posting: &mut Posting<'_, '_>, body: &Adjust) -> Result<(), Stop> {
     let flow = if inbound { Flow::In } else { Flow::Out };
     let named = goods::resolve(posting, &body.goods, flow)?;
     let large = named.card.supervisor_from.is_some_and(|from| named.base >= from);
-    let roles: &[Role] =
-        if large { &[Role::Supervisor] } else { &[Role::Operator, Role::Supervisor] };
-    right::claim(posting, roles, spot.location)?;
+    right::claim(posting, &[Role::Operator, Role::Supervisor], spot.location)?;
+    if large {
+        within_limit(posting, &named, spot.location)?;
+    }
     if named.base.is_zero() {
         return Err(Stop::refuse(Code::NothingToPost));
     }
@@ -41,6 +44,23 @@ pub fn post(posting: &mut Posting<'_, '_>, body: &Adjust) -> Result<(), Stop> {
     };
     posting.carry(&motion)?;
     if inbound { hold_named(posting, key, &named) } else { Ok(()) }
+}
+
+/// From the item's limit on a supervisor looks at it first: the person was told so when it was captured
+/// (FLOWS 3.7, CONFLICTS 23). A desk, where somebody waits for the answer, is refused.
+fn within_limit(
+    posting: &Posting<'_, '_>,
+    named: &Named,
+    location: LocationId,
+) -> Result<(), Stop> {
+    if posting.act.approved || right::held(posting, &[Role::Supervisor], location) {
+        return Ok(());
+    }
+    let reason = Reason::new(Code::AdjustmentOverLimit)
+        .quantity("quantity", named.base)
+        .word("item", &named.card.no)
+        .word("operator", right::name(posting));
+    Err(Stop::park(reason))
 }
 
 /// Goods that nobody could name wait as a case until somebody binds them to an item: nothing can be

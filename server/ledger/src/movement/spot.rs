@@ -91,7 +91,7 @@ pub fn known_plate(posting: &Posting<'_, '_>, no: &PlateNo) -> Result<PlateId, S
     match conflict::depends_on(&*posting.draft, &identity) {
         Some(case) if !posting.act.desk => {
             let reason = Reason::new(Code::Depends).word("identity", identity).word("case", case);
-            Err(Stop::Park(vec![reason, unknown], vec![Choice::Correct, Choice::Dismiss]))
+            Err(Stop::Park(vec![reason, unknown], Choice::ALWAYS.to_vec()))
         }
         _ => Err(posting.stop(unknown)),
     }

@@ -2,17 +2,20 @@
 //! entries, at its own instant, so that counts in between see nothing of it.
 
 use protocol::code::Code;
+use protocol::feed::Role;
 use protocol::identity::OperationId;
 use protocol::operation::Undo;
 use protocol::outcome::{Decision, Reason};
+use protocol::words::OperatorId;
 
 use crate::conflict;
 use crate::costing::LineValue;
 use crate::count;
 use crate::key::KeyRange;
-use crate::operation::named_by_device;
+use crate::operation::{named_by_device, place};
 use crate::place::plate;
 use crate::posting::{EntryLine, Posting, Stop};
+use crate::right;
 use crate::schema::EntryNo;
 use crate::schema::StockKey;
 use crate::schema::book::Outcomes;
@@ -27,7 +30,8 @@ use crate::tracking::serial;
 ///
 /// # Errors
 ///
-/// Refuses what is not known, was undone before, posted nothing, or was built upon.
+/// Refuses what is not known, was undone before, posted nothing, or was built upon; parks what another
+/// person did, unless a supervisor undoes it.
 pub fn post(posting: &mut Posting<'_, '_>, body: Undo) -> Result<(), Stop> {
     let target = named_by_device(posting, (body.incarnation, body.seq));
     let nothing = || Stop::refuse(Code::NothingToUndo);
@@ -39,6 +43,7 @@ pub fn post(posting: &mut Posting<'_, '_>, body: Undo) -> Result<(), Stop> {
     if outcome.outcome.decision == Decision::Refused {
         return Err(nothing());
     }
+    may_undo(posting, target, outcome.operator.as_ref())?;
     let posted = posted.unwrap_or_default();
     stands_on(posting, &posted)?;
     let counted = count::take_out_operation(posting, target)?;
@@ -56,6 +61,24 @@ pub fn post(posting: &mut Posting<'_, '_>, body: Undo) -> Result<(), Stop> {
         row.outcome.reasons = vec![Reason::new(Code::UndoneByOperator)];
     });
     Ok(())
+}
+
+/// People undo what they did themselves (CONFLICTS 4.0); what another did is undone by a supervisor of
+/// the place, or when one accepts it.
+fn may_undo(
+    posting: &Posting<'_, '_>,
+    target: OperationId,
+    author: Option<&OperatorId>,
+) -> Result<(), Stop> {
+    if posting.act.approved || posting.act.operator.as_ref() == author {
+        return Ok(());
+    }
+    let location = place::of_captured(&*posting.draft, target);
+    if right::held(posting, &[Role::Supervisor], location) {
+        return Ok(());
+    }
+    let author = author.map_or_else(|| "–".to_owned(), ToString::to_string);
+    Err(Stop::park(Reason::new(Code::UndoNotOwn).word("operator", author)))
 }
 
 /// Goods that came in must all be there still; goods that were put somewhere must lie there.

@@ -12,12 +12,12 @@
 
 pub mod again;
 pub mod desk;
-mod place;
+pub(crate) mod place;
 
 use chrono::NaiveDate;
 use protocol::code::Code;
 use protocol::identity::{
-    CaseId, Hash16, Incarnation, IntakeNo, Lsn, OperationId, Seq, ServerTime,
+    CaseId, DeviceId, Hash16, Incarnation, IntakeNo, Lsn, OperationId, Seq, ServerTime,
 };
 use protocol::operation::{Body, OperationError, Recorded};
 use protocol::outcome::{Decision, Outcome, Reason};
@@ -47,7 +47,7 @@ use crate::schema::case::Choice;
 use crate::schema::entry::PostedBy;
 use crate::schema::identity::{DeviceState, Devices};
 use crate::schema::tracking::SerialActs;
-use crate::tables::Read as _;
+use crate::tables::{Read as _, Tables};
 
 /// An accepted operation and the decision that is being taken of it.
 #[derive(Debug, Clone, Copy)]
@@ -140,12 +140,23 @@ pub(crate) fn named_by_device(
     posting: &Posting<'_, '_>,
     (incarnation, seq): (Incarnation, Seq),
 ) -> OperationId {
-    let target = OperationId { device: posting.act.operation.device, incarnation, seq };
-    let forks = posting.draft.list::<Forks>(&KeyRange::prefix(&(target,)));
+    let by = (posting.act.operation.device, posting.act.sent_in);
+    named_in(&*posting.draft, by, (incarnation, seq))
+}
+
+/// The operation that `device` calls (`incarnation`, `seq`) in what its store `sent_in` sent: see
+/// [`named_by_device`].
+fn named_in(
+    tables: &impl Tables,
+    (device, sent_in): (DeviceId, Incarnation),
+    (incarnation, seq): (Incarnation, Seq),
+) -> OperationId {
+    let target = OperationId { device, incarnation, seq };
+    let forks = tables.list::<Forks>(&KeyRange::prefix(&(target,)));
     forks
         .into_iter()
         .map(|(_first, known_as)| *known_as)
-        .filter(|known_as| known_as.incarnation <= posting.act.sent_in)
+        .filter(|known_as| known_as.incarnation <= sent_in)
         .max_by_key(|known_as| known_as.incarnation)
         .unwrap_or(target)
 }
@@ -223,12 +234,12 @@ fn post_fact(posting: &mut Posting<'_, '_>, body: &Body) -> Judged {
     match post_body(posting, body) {
         // Only claims and corrections may be refused.
         Err(Stop::Refuse(reason)) if !may_be_refused(body) => {
-            return Err(Stop::Park(vec![reason], vec![Choice::Correct, Choice::Dismiss]));
+            return Err(Stop::park(reason));
         }
         judged => judged?,
     }
     if !may_be_refused(body) {
-        right::mark(posting);
+        right::mark(posting, body);
     }
     look_again(posting, body);
     complete(posting)
@@ -344,10 +355,11 @@ fn stopped(posting: &mut Posting<'_, '_>, stop: Stop, body: Option<&Body>) -> Re
             for reason in &reasons {
                 posting.decision.note(reason.clone());
             }
+            let allowed = |choice: &Choice| body.is_none_or(|body| makes_sense(*choice, body));
             let case = conflict::CaseDraft {
                 reasons: reasons.clone(),
                 stock: None,
-                choices,
+                choices: choices.into_iter().filter(allowed).collect(),
                 parked: true,
                 others: Vec::new(),
             };
@@ -359,6 +371,32 @@ fn stopped(posting: &mut Posting<'_, '_>, stop: Stop, body: Option<&Body>) -> Re
         }
     }
     Ok(())
+}
+
+/// Whether `choice` can be taken about a parked `body`: a whole bin is counted again rather than
+/// corrected, goods that nobody could name cannot be booked as they are, and what is not about goods at
+/// a place is neither corrected nor counted.
+const fn makes_sense(choice: Choice, body: &Body) -> bool {
+    match body {
+        Body::CountBin(_) => !matches!(choice, Choice::Correct),
+        Body::Unidentified(_) => !matches!(choice, Choice::Accept),
+        Body::Undo(_)
+        | Body::Answer(_)
+        | Body::SignIn(_)
+        | Body::SignOut(_)
+        | Body::Attach(_)
+        | Body::Void(_) => !matches!(choice, Choice::Correct | Choice::Recount),
+        Body::Count(_)
+        | Body::Receive(_)
+        | Body::Pick(_)
+        | Body::Ship(_)
+        | Body::Move(_)
+        | Body::MovePlate(_)
+        | Body::TransferShip(_)
+        | Body::TransferReceive(_)
+        | Body::Adjust(_)
+        | Body::Reclassify(_) => true,
+    }
 }
 
 /// A plate that the parked operation would have put to use: whoever uses it waits for the decision.

@@ -1,11 +1,15 @@
-//! Where a command is done: the location whose people may ask for it.
+//! Where an operation or a command is done: the location whose people may do it or ask for it.
 
-use protocol::operation::{Body, DocumentKind};
+use protocol::identity::OperationId;
+use protocol::operation::{Body, DocumentKind, Undo};
 use protocol::words::LocationCode;
 
 use crate::command::{Command, Handle};
 use crate::conflict::decision::captured;
+use crate::lookup;
+use crate::operation::named_in;
 use crate::schema::LocationId;
+use crate::schema::book::{Intakes, Origin, Outcomes};
 use crate::schema::case::Cases;
 use crate::schema::document::Documents;
 use crate::schema::place::LocationsByCode;
@@ -46,10 +50,9 @@ pub(super) fn of_command(tables: &impl Tables, command: &Command) -> LocationId 
         Command::Decide(decide) => {
             let Some(case) = tables.row::<Cases>(&decide.case) else { return LocationId(0) };
             // Where nothing was posted the case names no stock: it is decided where the work was done.
-            let done_at = || captured(tables, case.operation).and_then(of_body);
             let about = match case.stock {
                 Some(stock) => stock.location,
-                None => done_at().map_or(LocationId(0), |code| id(&code)),
+                None => of_captured(tables, case.operation),
             };
             // A place that does not exist is the correction's own fault.
             let corrected = decide.correction.as_ref().and_then(of_work);
@@ -60,6 +63,28 @@ pub(super) fn of_command(tables: &impl Tables, command: &Command) -> LocationId 
     }
 }
 
+/// The location where a device did `operation`; of an undo, where that was done which it takes back. 0
+/// where that is not known.
+pub(crate) fn of_captured(tables: &impl Tables, operation: OperationId) -> LocationId {
+    let Some(body) = captured(tables, operation) else { return LocationId(0) };
+    let code = match body {
+        Body::Undo(undo) => taken_back(tables, operation, undo)
+            .and_then(|target| captured(tables, target))
+            .and_then(|body| of_body(&body).cloned()),
+        body => of_body(&body).cloned(),
+    };
+    code.and_then(|code| lookup::location(tables, &code).ok())
+        .map_or(LocationId(0), |(id, _row)| id)
+}
+
+/// What the undo `operation` takes back.
+fn taken_back(tables: &impl Tables, operation: OperationId, undo: Undo) -> Option<OperationId> {
+    let intake = tables.row::<Intakes>(&tables.row::<Outcomes>(&operation)?.intake)?;
+    let Origin::Device { sent_as, .. } = &intake.origin else { return None };
+    let by = (sent_as.device, sent_as.incarnation);
+    Some(named_in(tables, by, (undo.incarnation, undo.seq)))
+}
+
 /// The place, where all are the same.
 fn one_of(mut places: impl Iterator<Item = LocationId>) -> LocationId {
     let first = places.next().unwrap_or_default();
@@ -67,31 +92,30 @@ fn one_of(mut places: impl Iterator<Item = LocationId>) -> LocationId {
 }
 
 fn of_work(handle: &Handle) -> Option<LocationCode> {
-    of_body(Body::decode(&handle.kind, handle.version, &handle.body).ok()?)
+    of_body(&Body::decode(&handle.kind, handle.version, &handle.body).ok()?).cloned()
 }
 
-fn of_body(body: Body) -> Option<LocationCode> {
+/// The location that `body` names first; none where it is about no place.
+pub(crate) const fn of_body(body: &Body) -> Option<&LocationCode> {
     let place = match body {
-        Body::Count(body) => body.place,
-        Body::CountBin(body) => return Some(body.location),
-        Body::Receive(body) => body.to,
-        Body::Pick(body) => body.from,
-        Body::Ship(body) => body.from,
-        Body::Move(body) => body.from,
-        Body::MovePlate(body) => body.to,
-        Body::TransferShip(body) => body.from,
-        Body::TransferReceive(body) => body.to,
-        Body::Adjust(body) => body.place,
-        Body::Reclassify(body) => body.place,
-        Body::Unidentified(body) => body.place,
+        Body::Count(body) => &body.place,
+        Body::CountBin(body) => return Some(&body.location),
+        Body::Receive(body) => &body.to,
+        Body::Pick(body) => &body.from,
+        Body::Ship(body) => &body.from,
+        Body::Move(body) => &body.from,
+        Body::MovePlate(body) => &body.to,
+        Body::TransferShip(body) => &body.from,
+        Body::TransferReceive(body) => &body.to,
+        Body::Adjust(body) => &body.place,
+        Body::Reclassify(body) => &body.place,
+        Body::Unidentified(body) => &body.place,
         Body::Undo(_)
         | Body::Answer(_)
         | Body::SignIn(_)
         | Body::SignOut(_)
         | Body::Attach(_)
-        | Body::Void(_) => {
-            return None;
-        }
+        | Body::Void(_) => return None,
     };
-    Some(place.location)
+    Some(&place.location)
 }

@@ -1,22 +1,26 @@
 //! The frame of every judgement: identity, rights, what cannot be read.
 
 use protocol::code::Code;
-use protocol::feed::Role;
+use protocol::feed::{Role, TaskKind};
 use protocol::frame::OriginOf;
 use protocol::identity::{
     Boot, DeviceId, Hash16, Incarnation, IntakeNo, Lsn, OperationId, Seq, ServerEpoch,
 };
-use protocol::operation::{Body, Direction, DocumentKind, Envelope, Nothing, Recorded};
-use protocol::outcome::Decision;
+use protocol::operation::{
+    Body, CountBin, CountedLine, Direction, DocumentKind, Envelope, Nothing, Recorded,
+};
+use protocol::outcome::{Decision, Outcome};
 use serde_bytes::ByteBuf;
 
-use crate::command::stock::JudgeAgain;
-use crate::command::{Batch, Command, people};
+use crate::command::stock::{Decide, JudgeAgain};
+use crate::command::{Batch, Command, Handle, people};
 use crate::draft::Draft;
+use crate::key::KeyRange;
 use crate::operation::again::is_readable_now;
 use crate::operation::{Request, judge, park_poison};
 use crate::schema::SiteId;
 use crate::schema::book::{Intake, Origin, OutcomeRevisions, Outcomes, Timing};
+use crate::schema::case::{CaseState, Cases, Choice};
 use crate::schema::identity::{Device, DeviceState, Devices};
 use crate::tables::Read as _;
 use crate::world::{World, adjust, at, codes, goods, q, receive, undo};
@@ -158,18 +162,218 @@ fn an_adjustment_needs_the_right_at_the_time_of_the_act() {
 }
 
 #[test]
-fn a_large_adjustment_needs_a_supervisor() {
+fn work_of_somebody_without_a_right_there_is_posted_and_says_so() {
+    let mut world = World::new();
+    for (who, role) in [("OLE", Role::Operator), ("SUE", Role::Supervisor)] {
+        world.system(Command::PutOperator(people::PutOperator {
+            operator: who.try_into().unwrap(),
+            name: who.to_owned(),
+            badge_hash: None,
+            pin_verifier: None,
+            password_verifier: None,
+            language: None,
+            disabled: false,
+        }));
+        world.system(Command::GrantRole(people::GrantRole {
+            operator: who.try_into().unwrap(),
+            role,
+            location: Some("MAIN".try_into().unwrap()),
+        }));
+    }
+    let marked = vec![Code::RightNotHeld];
+    for (who, at, told) in [
+        ("ANA", "A", vec![]),
+        ("ANA", "LEEDS/L", vec![]),
+        ("KIM", "LEEDS/L", vec![]),
+        ("OLE", "A", vec![]),
+        ("SUE", "A", vec![]),
+        ("OLE", "LEEDS/L", marked.clone()),
+        ("SUE", "LEEDS/L", marked.clone()),
+        ("EVE", "A", marked.clone()),
+    ] {
+        world.operator = Some(who.try_into().unwrap());
+        let (_id, outcome) = world.scan(1, 60, None, count_of(at));
+        let told_of_rights: Vec<_> = codes(&outcome)
+            .into_iter()
+            .filter(|code| matches!(code, Code::RightNotHeld | Code::RightRevoked))
+            .collect();
+        assert_eq!(told_of_rights, told, "{who} at {at}: {outcome:?}");
+        assert!(outcome.decision < Decision::Parked, "{who} at {at}: it is a fact");
+    }
+    // What is about no place: a right anywhere is one.
+    for (who, told) in [("OLE", vec![]), ("EVE", marked)] {
+        world.operator = Some(who.try_into().unwrap());
+        let (_id, outcome) = world.scan(1, 70, None, Body::SignOut(Nothing {}));
+        assert_eq!(codes(&outcome), told, "{who}");
+    }
+}
+
+fn count_of(place: &str) -> Body {
+    crate::world::count(place, goods("BOLT", "1"))
+}
+
+/// Somebody who decides at `location` only.
+fn supervisor(world: &mut World, operator: &str, location: &str) {
+    world.system(Command::GrantRole(people::GrantRole {
+        operator: operator.try_into().unwrap(),
+        role: Role::Supervisor,
+        location: Some(location.try_into().unwrap()),
+    }));
+}
+
+/// Decides the only open case.
+fn decide(world: &mut World, user: &str, choice: Choice) -> Outcome {
+    let cases = world.tables.list::<Cases>(&KeyRange::all());
+    let open = cases.into_iter().find(|(_id, case)| case.state == CaseState::Open);
+    let (case, row) = open.expect("a case is open");
+    let (version, remark) = (row.version, String::new());
+    let decide = Decide { case, version, choice, correction: None, remark };
+    world.desk_as(user, &Command::Decide(decide))
+}
+
+#[test]
+fn a_large_adjustment_waits_for_a_supervisor() {
     let mut world = World::new();
     let body = adjust("A", Direction::Increase, goods("BOLT", "50"));
-    let (_id, outcome) = world.scan(1, 60, None, body.clone());
-    assert_eq!(codes(&outcome), [Code::RightMissing]);
+    let (captured, outcome) = world.scan(1, 60, None, body.clone());
+    assert_eq!(outcome.decision, Decision::Parked, "what was captured is never refused");
+    assert_eq!(codes(&outcome), [Code::AdjustmentOverLimit]);
+    let choices = [Choice::Accept, Choice::Recount, Choice::Correct, Choice::Dismiss];
+    assert_eq!(world.open_cases()[0].choices, choices);
+    assert!(world.stocks().is_empty());
+
+    let alone = decide(&mut world, "ANA", Choice::Accept);
+    assert_eq!(codes(&alone), [Code::RightMissing], "not by herself");
+    supervisor(&mut world, "BEN", "MAIN");
+    let decided = decide(&mut world, "BEN", Choice::Accept);
+    assert_eq!(decided.decision, Decision::Accepted, "{decided:?}");
+    assert_eq!(world.outcome(captured).decision, Decision::Accepted);
+    assert_eq!(world.stock("MAIN/A BOLT"), q("50"));
+    assert!(world.open_cases().is_empty());
+
+    supervisor(&mut world, "ANA", "MAIN");
+    let (_id, outcome) = world.scan(1, 6000, None, body);
+    assert_eq!(outcome.decision, Decision::Accepted, "a supervisor needs nobody");
+    let elsewhere = adjust("LEEDS/L", Direction::Increase, goods("BOLT", "50"));
+    let (_id, outcome) = world.scan(1, 6001, None, elsewhere);
+    assert_eq!(codes(&outcome), [Code::AdjustmentOverLimit], "but only where she is one");
+}
+
+#[test]
+fn a_large_adjustment_at_the_desk_is_answered_at_once() {
+    let mut world = World::new();
     world.system(Command::GrantRole(people::GrantRole {
         operator: "ANA".try_into().unwrap(),
-        role: Role::Supervisor,
+        role: Role::Integrator,
         location: None,
     }));
-    let (_id, outcome) = world.scan(1, 6000, None, body);
-    assert_eq!(outcome.decision, Decision::Accepted);
+    let handle = |quantity| {
+        let body = adjust("A", Direction::Increase, goods("BOLT", quantity));
+        Command::Handle(Handle::new(&body, None))
+    };
+    let large = world.desk_as("ANA", &handle("50"));
+    assert_eq!(large.decision, Decision::Refused);
+    assert_eq!(codes(&large), [Code::AdjustmentOverLimit]);
+    assert!(world.open_cases().is_empty());
+    assert_eq!(world.desk_as("ANA", &handle("49")).decision, Decision::Accepted);
+}
+
+#[test]
+fn what_another_did_is_undone_by_a_supervisor_only() {
+    let undone = |world: &World| world.stock("MAIN/A BOLT").is_zero();
+    let as_person = |world: &mut World, who: Option<&str>| {
+        world.operator = who.map(|who| who.try_into().unwrap());
+    };
+    let mut world = World::new();
+    let order = world.document(DocumentKind::PurchaseOrder, "PO1", &[("BOLT", "10")]);
+    let (received, _outcome) = world.scan(1, 60, Some(&order), receive("A", goods("BOLT", "4")));
+    supervisor(&mut world, "BEN", "LEEDS");
+    for stranger in [Some("BEN"), Some("EVE"), None] {
+        as_person(&mut world, stranger);
+        let (_id, outcome) = world.scan(1, 61, None, undo(received));
+        assert_eq!(outcome.decision, Decision::Parked, "{stranger:?}: never refused");
+        assert_eq!(codes(&outcome), [Code::UndoNotOwn]);
+        assert!(!undone(&world), "{stranger:?}");
+        assert_eq!(world.open_cases()[0].choices, [Choice::Accept, Choice::Dismiss]);
+        supervisor(&mut world, "ANA", "MAIN");
+        let decided = decide(&mut world, "ANA", Choice::Dismiss);
+        assert_eq!(decided.decision, Decision::Accepted, "she decides at MAIN: {decided:?}");
+    }
+    as_person(&mut world, Some("BEN"));
+    let (bens, _outcome) = world.scan(1, 62, None, undo(received));
+    let decided = decide(&mut world, "ANA", Choice::Accept);
+    assert_eq!(decided.decision, Decision::Accepted, "{decided:?}");
+    assert!(undone(&world));
+    assert_eq!(world.outcome(bens).decision, Decision::Accepted);
+
+    // One's own, and those of others where one decides.
+    for who in ["BEN", "ANA"] {
+        as_person(&mut world, Some("BEN"));
+        let (received, _outcome) =
+            world.scan(1, 6000, Some(&order), receive("A", goods("BOLT", "4")));
+        as_person(&mut world, Some(who));
+        let (_id, outcome) = world.scan(1, 6001, None, undo(received));
+        assert_eq!(outcome.decision, Decision::Accepted, "{who}: {outcome:?}");
+        assert!(undone(&world), "{who}");
+    }
+}
+
+/// Everything in `bin`: 7 of `item`.
+fn whole_bin(bin: &str, item: &str) -> Body {
+    Body::CountBin(CountBin {
+        location: "MAIN".try_into().unwrap(),
+        bin: bin.try_into().unwrap(),
+        lines: vec![CountedLine { plate: None, goods: goods(item, "7"), mono_us: 0 }],
+        plates_seen_closed: Vec::new(),
+        started_us: None,
+        task: None,
+    })
+}
+
+#[test]
+fn what_named_an_unknown_item_is_accepted_when_the_item_is_known() {
+    let bodies = [
+        (whole_bin("A", "GHOST"), vec![Choice::Accept, Choice::Recount, Choice::Dismiss]),
+        (receive("A", goods("GHOST", "7")), Choice::ALWAYS.to_vec()),
+    ];
+    for (body, choices) in bodies {
+        let mut world = World::new();
+        let (captured, outcome) = world.scan(1, 60, None, body);
+        assert_eq!(codes(&outcome), [Code::ItemUnknown]);
+        assert_eq!(world.open_cases()[0].choices, choices);
+
+        let early = decide(&mut world, "KIM", Choice::Accept);
+        assert_eq!(codes(&early), [Code::ItemUnknown], "it says why it cannot be booked yet");
+        assert_eq!(world.outcome(captured).decision, Decision::Parked);
+        world.item("GHOST", crate::schema::item::CostingMethod::Fifo, None);
+        let decided = decide(&mut world, "KIM", Choice::Accept);
+        assert_eq!(decided.decision, Decision::Accepted, "{decided:?}");
+        assert_eq!(world.stock("MAIN/A GHOST"), q("7"));
+        assert_ne!(world.outcome(captured).decision, Decision::Parked);
+    }
+}
+
+#[test]
+fn what_named_an_unknown_bin_is_counted_again_when_the_bin_is_known() {
+    let mut world = World::new();
+    let (captured, outcome) = world.scan(1, 60, None, whole_bin("NEW", "BOLT"));
+    assert_eq!(codes(&outcome), [Code::BinUnknown]);
+    let early = decide(&mut world, "KIM", Choice::Recount);
+    assert_eq!(codes(&early), [Code::BinUnknown], "nobody can be sent there");
+    assert_eq!(world.outcome(captured).decision, Decision::Parked);
+    world.system(Command::PutBin(crate::command::places::PutBin {
+        location: "MAIN".try_into().unwrap(),
+        bin: "NEW".try_into().unwrap(),
+        zone: None,
+        kind: protocol::feed::BinKind::Storage,
+        ranking: 0,
+        blocked: false,
+    }));
+    let decided = decide(&mut world, "KIM", Choice::Recount);
+    assert_eq!(decided.decision, Decision::Accepted, "{decided:?}");
+    assert!(codes(&world.outcome(captured)).contains(&Code::CaseRecount));
+    let asked: Vec<_> = world.open_tasks().iter().map(|task| (task.kind, task.blind)).collect();
+    assert_eq!(asked, [(TaskKind::Recount, true)]);
 }
 
 #[test]

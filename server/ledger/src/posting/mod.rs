@@ -136,9 +136,9 @@ pub enum Stop {
 }
 
 impl Stop {
-    /// Parks for `reason`, with the two choices that always make sense.
+    /// Parks for `reason` with [`Choice::ALWAYS`].
     pub fn park(reason: Reason) -> Self {
-        Self::Park(vec![reason], vec![Choice::Correct, Choice::Dismiss])
+        Self::Park(vec![reason], Choice::ALWAYS.to_vec())
     }
 
     /// The same, told with where it stopped.

@@ -33,6 +33,12 @@ pub enum Choice {
     Lost,
 }
 
+impl Choice {
+    /// What may become of whatever is parked, as far as the operation allows: it is judged anew (an item
+    /// or bin that was unknown may be known by now), counted again, corrected, or not booked.
+    pub const ALWAYS: [Self; 4] = [Self::Accept, Self::Recount, Self::Correct, Self::Dismiss];
+}
+
 /// How a case stands.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum CaseState {
