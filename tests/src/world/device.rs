@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use device_core::engine::{
-    Action, Config, Connection, DeviceCore, Event, Moment, News, Opening, Parts, RecordError, Work,
+    Action, Config, Connection, DeviceCore, Event, Moment, News, Opening, Parts, RecordError,
+    SignInError, SignInWith, UndoError, Work,
 };
 use device_core::key::DeviceKey;
 use device_core::recorder::{Cut, Disk, MemoryDisk};
@@ -11,8 +12,10 @@ use device_core::session::Timer;
 use device_core::store::MemoryStore;
 use protocol::identity::{Lsn, OperationId};
 use protocol::operation::Body;
+use protocol::outcome::Decision;
 use server_core::session::wire::ConnectionNo;
 
+use super::company::{OPERATOR, PIN, word};
 use crate::prng::Prng;
 
 /// Microseconds of an hour: a third of the wall clocks are off by up to so much.
@@ -45,7 +48,11 @@ pub struct DeviceHost {
     /// What it said that a person has to look at.
     pub troubles: Vec<String>,
     image: Option<Image>,
+    answers: Vec<(OperationId, Decision)>,
 }
+
+/// What came of recording something.
+pub type Done<E> = Result<(OperationId, Vec<Action>), E>;
 
 /// A copy of everything that a device keeps, as a backup of its platform takes it.
 struct Image {
@@ -79,6 +86,7 @@ impl DeviceHost {
             last_down_us: 0,
             troubles: Vec::new(),
             image: None,
+            answers: Vec::new(),
             prng,
         };
         host.start(now_us);
@@ -178,11 +186,7 @@ impl DeviceHost {
     /// # Errors
     ///
     /// What the device says.
-    pub fn record(
-        &mut self,
-        now_us: i64,
-        mut work: Work,
-    ) -> Result<(OperationId, Vec<Action>), RecordError> {
+    pub fn record(&mut self, now_us: i64, mut work: Work) -> Done<RecordError> {
         let moment = self.moment(now_us);
         if let Body::CountBin(count) = &mut work.body {
             for line in &mut count.lines {
@@ -191,6 +195,38 @@ impl DeviceHost {
         }
         let core = self.core.as_mut().expect("only a running device is asked");
         core.record(moment, &work)
+    }
+
+    /// A person takes an operation back.
+    ///
+    /// # Errors
+    ///
+    /// What the device says.
+    pub fn undo(&mut self, now_us: i64, name: OperationId) -> Done<UndoError> {
+        let moment = self.moment(now_us);
+        self.core.as_mut().expect("only a running device is asked").undo(moment, name)
+    }
+
+    /// The person signs in, where nobody has: none where somebody had.
+    pub fn sign_in(&mut self, now_us: i64) -> Option<Done<SignInError>> {
+        let moment = self.moment(now_us);
+        let core = self.core.as_mut().expect("only a running device is asked");
+        if core.operator().is_some() {
+            return None;
+        }
+        let with = SignInWith::Name(word(OPERATOR));
+        Some(core.sign_in(moment, &with, PIN).map(|(_row, actions)| {
+            let name = actions.iter().find_map(|action| match action {
+                Action::Tell(News::Recorded(name)) => Some(*name),
+                _ => None,
+            });
+            (name.expect("signing in is recorded"), actions)
+        }))
+    }
+
+    /// The outcomes that it was told of since somebody looked.
+    pub fn take_answers(&mut self) -> Vec<(OperationId, Decision)> {
+        std::mem::take(&mut self.answers)
     }
 
     /// Its process dies.
@@ -327,6 +363,9 @@ impl DeviceHost {
         match news {
             News::Trouble(text) => self.troubles.push(text.clone()),
             News::RecorderStopped(why) => self.troubles.push(format!("recorder: {why}")),
+            News::Outcomes(outcomes) => self
+                .answers
+                .extend(outcomes.iter().map(|outcome| (outcome.operation, outcome.decision))),
             News::OperationsLost(n) => self.troubles.push(format!("{n} operations lost")),
             _ => {}
         }

@@ -210,4 +210,7 @@ fn report(n_seeds: u64, all: &Successes) {
     phases("connections", |phase| phase.connections);
     phases("operations judged", |phase| phase.judged);
     phases("counts settled", |phase| phase.settled);
+    for (kind, [set_up, shift, healing]) in &all.kinds {
+        println!("  {kind:<28} {set_up:>9} {shift:>9} {healing:>9}");
+    }
 }
