@@ -16,6 +16,8 @@ use crate::prng::Prng;
 
 /// The document of transfers.
 pub(super) const TRANSFER: &str = "TO1";
+/// What is on record as scanned where somebody scanned a label that was received already.
+pub(super) const AGAIN: &str = "AGAIN";
 
 impl Floor {
     /// What a person does next; none when there was nothing to do.
@@ -86,7 +88,11 @@ impl Floor {
         let serials: Vec<_> =
             there.into_iter().map(|(key, _one)| key).filter(|key| key.1 == SERIAL_ITEM).collect();
         let n = usize::try_from(prng.below(serials.len().max(1) as u64)).ok()?;
-        serials.get(n).map(|key| received(*key, 1))
+        let mut work = received(*serials.get(n)?, 1);
+        if let Body::Receive(body) = &mut work.body {
+            body.goods.raw = Some(AGAIN.to_owned());
+        }
+        Some(work)
     }
 
     fn carry(&mut self, prng: &mut Prng) -> Option<Work> {

@@ -285,7 +285,11 @@ fn choice_of(
         Body::Adjust(_) if prng.chance(2, 3) => Some((Choice::Accept, None)),
         Body::Adjust(_) => Some((Choice::Recount, None)),
         // The label was scanned twice: nothing more has come.
-        Body::Receive(_) if prng.chance(2, 3) => Some((Choice::Dismiss, None)),
+        Body::Receive(body)
+            if body.goods.raw.as_deref() == Some(hands::AGAIN) && prng.chance(2, 3) =>
+        {
+            Some((Choice::Dismiss, None))
+        }
         // What cannot be is refused, whoever accepts it.
         _ if prng.chance(1, 6) => Some((Choice::Accept, None)),
         _ => None,
