@@ -199,7 +199,7 @@ fn no_count_differs_in_silence(world: &mut World, opinion: &Opinion<Key>) {
     let mut doubtful: Option<Key> = None;
     let mut found = Vec::new();
     for ((key, order), finding) in &opinion.counts {
-        if doubts.contains(key.1) {
+        if doubts.contains(&(key.0, key.1)) {
             continue;
         }
         if finding.is_marked() {
@@ -218,9 +218,9 @@ fn no_count_differs_in_silence(world: &mut World, opinion: &Opinion<Key>) {
     world.violations.extend(found);
 }
 
-/// Items of which something is not in the book though it happened, or was for good though it did not:
+/// Items, by bin, of which something is not in the book though it happened, or was for good though it did not:
 /// what was refused, what is parked or was to be counted instead.
-fn doubts(world: &World) -> BTreeSet<&'static str> {
+fn doubts(world: &World) -> BTreeSet<(&'static str, &'static str)> {
     let store = world.server.store();
     let mut doubts = world.doubts.clone();
     for (name, row) in store.list::<Outcomes>(&KeyRange::all()) {
@@ -230,9 +230,10 @@ fn doubts(world: &World) -> BTreeSet<&'static str> {
         }
         match people::captured(store, name) {
             Some(Body::Unidentified(seen)) => {
-                doubts.extend(world.floor.unnamed.get(&seen.raw).map(|(key, _pieces)| key.1));
+                let unnamed = world.floor.unnamed.get(&seen.raw);
+                doubts.extend(unnamed.map(|(key, _pieces)| (key.0, key.1)));
             }
-            Some(body) => doubts.extend(people::About::of(&body).items),
+            Some(body) => doubts.extend(people::About::of(&body).pairs()),
             None => {}
         }
     }

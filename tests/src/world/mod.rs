@@ -206,8 +206,8 @@ pub struct World {
     n_audits: u64,
     /// What each person still has to do.
     left: Vec<people::Left>,
-    /// Items of which the book was wrong for a while, because something was refused.
-    doubts: BTreeSet<&'static str>,
+    /// Bins and items of which the book was wrong for a while, because something was refused.
+    doubts: BTreeSet<(&'static str, &'static str)>,
     /// Whether the operator has the right to claim.
     may_adjust: bool,
 }

@@ -90,6 +90,12 @@ impl About {
         about
     }
 
+    /// Each item in each bin.
+    pub(super) fn pairs(&self) -> Vec<(&'static str, &'static str)> {
+        let of_bin = |bin| self.items.iter().map(move |item| (bin, *item));
+        self.bins.iter().copied().flat_map(of_bin).collect()
+    }
+
     fn add_bin(&mut self, bin: &str) {
         self.bins.extend(BINS.into_iter().find(|known| *known == bin));
     }
@@ -165,7 +171,7 @@ impl World {
 
     /// Nobody knows what stands of something: its bins are counted.
     fn count_again(&mut self, place: usize, about: About) {
-        self.doubts.extend(about.items);
+        self.doubts.extend(about.pairs());
         self.left[place].recounts.extend(about.bins);
     }
 
