@@ -7,6 +7,8 @@ use protocol::quantity::Quantity;
 
 use super::{TO, text};
 use crate::command::{Command, papers};
+use crate::costing::work::AdjustCost;
+use crate::schema::item::CostingMethod;
 use crate::world::{World, codes, goods, in_any_order, q, transfer_receive, transfer_ship, undo};
 
 #[test]
@@ -84,6 +86,23 @@ fn case_36_an_arrival_that_is_taken_back_leaves_its_goods_to_one_received_too_ea
     assert_eq!((line.handled, line.received, line.provisional), (q("6"), q("6"), q("0")));
     assert!(!codes(&world.outcome(arrived)).contains(&Code::ProvisionalTransfer));
     assert_eq!(world.header(&order).status, DocumentStatus::Released);
+}
+
+/// What takes back the provisional shipment names an increase that the arrival had used up: the counter
+/// entry of the arrival supplies it, and what that one costs changes later.
+#[test]
+fn an_undone_provisional_transfer_follows_the_average_that_it_was_shipped_at() {
+    let mut world = World::new();
+    world.item("SCREW", CostingMethod::Average, None);
+    world.opening("A", goods("SCREW", "10"));
+    let order = world.document(TO, "TO1", &[("SCREW", "8")]);
+    let received = transfer_receive("LEEDS/L", goods("SCREW", "4"));
+    let (by_mistake, _outcome) = world.scan(2, 60, Some(&order), received);
+    world.scan(2, 61, None, undo(by_mistake));
+    world.system(crate::books::charge(1, "2026-01-15", "30"));
+    // The auditor looks at every share after each step.
+    world.system(Command::AdjustCost(AdjustCost::default()));
+    assert_eq!(world.stocks().into_keys().collect::<Vec<_>>(), ["MAIN/A SCREW"]);
 }
 
 #[test]
