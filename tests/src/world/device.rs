@@ -20,6 +20,9 @@ use crate::prng::Prng;
 
 /// Microseconds of an hour: a third of the wall clocks are off by up to so much.
 const HOUR_US: i64 = 3_600_000_000;
+/// For how long after a first connection the clock of a boot is known by little more than that
+/// connection: until a heartbeat or two have been answered.
+const BARELY_KNOWN_US: i64 = 20_000_000;
 
 /// A device and what it stands on.
 pub struct DeviceHost {
@@ -34,6 +37,8 @@ pub struct DeviceHost {
     /// Server time at which the running boot began.
     boot_began_us: i64,
     n_boots: u64,
+    /// When it first reached for the server in the running boot.
+    reached_out_us: Option<i64>,
     drift_ppm: i64,
     /// How far the wall clock is off.
     pub wall_jump_us: i64,
@@ -75,6 +80,7 @@ impl DeviceHost {
             blobs: MemoryDisk::new(),
             boot_began_us: now_us - prng.between(0, 3_600_000_000),
             n_boots: 1,
+            reached_out_us: None,
             drift_ppm: prng.between(-20, 20),
             wall_jump_us: if prng.chance(1, 3) { prng.between(-HOUR_US, HOUR_US) } else { 0 },
             link_up: true,
@@ -291,6 +297,7 @@ impl DeviceHost {
 
     fn next_boot(&mut self, now_us: i64, prng: &mut Prng) {
         self.n_boots += 1;
+        self.reached_out_us = None;
         self.boot_began_us = now_us + prng.between(1, 900_000);
     }
 
@@ -299,16 +306,30 @@ impl DeviceHost {
         self.connection
     }
 
-    /// It begins a connection, whose answers may be slow at first.
-    pub fn connected(&mut self, connection: Connection, no: ConnectionNo, quick_from_us: i64) {
+    /// It begins a connection, whose answers may be slow at first. Says whether it is the first one since
+    /// it was switched on.
+    pub fn connected(
+        &mut self,
+        now_us: i64,
+        (connection, no): (Connection, ConnectionNo),
+        quick_from_us: i64,
+    ) -> bool {
         self.connection = Some((connection, no));
+        let is_first = self.reached_out_us.is_none();
+        self.reached_out_us.get_or_insert(now_us);
         self.last_up_us = 0;
         self.last_down_us = quick_from_us;
+        is_first
     }
 
     /// The last decision of the server that its person can have seen.
     pub fn cursor(&self) -> Option<Lsn> {
         self.core.as_ref().map(|core| core.status(0).cursor)
+    }
+
+    /// Whether its person has just switched it on: the server has heard little of its clock yet.
+    pub fn is_barely_known(&self, now_us: i64) -> bool {
+        self.reached_out_us.is_some_and(|since_us| now_us - since_us < BARELY_KNOWN_US)
     }
 
     /// The server's number of its connection.

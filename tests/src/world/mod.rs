@@ -14,6 +14,7 @@ pub mod device;
 pub mod floor;
 mod hands;
 mod heard;
+mod history;
 pub mod money;
 mod people;
 mod serials;
@@ -37,6 +38,8 @@ pub use successes::{Progress, Successes};
 pub const BEGIN_US: i64 = 1_790_000_000_000_000;
 const SECOND_US: i64 = 1_000_000;
 const MINUTE_US: i64 = 60 * SECOND_US;
+/// Within so long of the beginning of the shift everybody is at work.
+const BEGINNING_US: i64 = 15 * SECOND_US;
 /// Between two acts of the desk.
 const DESK_US: i64 = 4 * MINUTE_US;
 /// How often somebody looks at the screen who waits for something.
@@ -157,6 +160,8 @@ pub enum Happening {
     DeviceUp(usize),
     /// A person does the next thing.
     Act(usize),
+    /// Somebody has come back to work; another one is at work already.
+    Meanwhile(usize),
     /// The desk invoices or charges something.
     Desk,
     /// The supervisor looks at the workbench.
@@ -291,7 +296,7 @@ impl World {
         check::progress(self);
         self.phase = Phase::Shift;
         for place in 0..self.devices.len() {
-            let after = self.prng.between(0, MINUTE_US);
+            let after = self.prng.between(0, BEGINNING_US);
             self.later(after, Happening::Act(place));
         }
         self.later(DESK_US, Happening::Desk);
@@ -381,6 +386,7 @@ impl World {
             Happening::ServerUp => self.server_up(),
             Happening::DeviceUp(place) => self.device_up(place),
             Happening::Act(place) => self.act(place),
+            Happening::Meanwhile(place) => self.meanwhile(place),
             Happening::Desk => self.desk_act(),
             Happening::Supervise => self.supervise(),
             Happening::Tidy(place) => self.tidy(place),
@@ -435,7 +441,13 @@ impl World {
         let is_clogged = self.prng.chance(1, 4);
         let clog_us = if is_clogged { self.prng.between(SECOND_US, 3 * SECOND_US) } else { 0 };
         self.successes.clogged += u64::from(is_clogged);
-        self.devices[place].connected(connection, no, self.now_us + clog_us);
+        let now_us = self.now_us;
+        let quick_from_us = now_us + clog_us;
+        let is_first = self.devices[place].connected(now_us, (connection, no), quick_from_us);
+        if is_first && self.phase == Phase::Shift {
+            let after = self.prng.between(2 * SECOND_US, 10 * SECOND_US);
+            self.later(after, Happening::Meanwhile(place));
+        }
         self.server.connections.insert(no, (place, connection));
         self.successes.phases[self.phase as usize].connections += 1;
         self.later(after, Happening::Opened(no));
@@ -527,6 +539,15 @@ impl World {
         }
         let after = self.prng.between(5 * SECOND_US, 2 * MINUTE_US);
         self.later(after, Happening::Act(place));
+    }
+
+    /// Another one than the person at `place` does the next thing.
+    fn meanwhile(&mut self, place: usize) {
+        let other = (place + 1) % self.devices.len();
+        if self.phase == Phase::Shift && self.devices[other].is_up() {
+            self.see_answers(other);
+            self.do_something(other);
+        }
     }
 
     /// The desk learns what something cost, some time after it was handled.

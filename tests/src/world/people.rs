@@ -20,7 +20,7 @@ use server_core::intake::command::{Command, CommandOrigin};
 use server_core::store::MemoryStore;
 
 use super::company::{OPERATOR, SUPERVISOR, set_up, word};
-use super::floor::{BINS, Floor, ITEMS};
+use super::floor::{BINS, Floor, ITEMS, WAY};
 use super::{Happening, MINUTE_US, Phase, SECOND_US, World, hands};
 use crate::prng::Prng;
 
@@ -64,11 +64,17 @@ impl About {
         let mut about = Self::default();
         let (places, goods): (Vec<&Place>, _) = match body {
             Body::Receive(body) => (vec![&body.to], Some(&body.goods)),
-            Body::TransferReceive(body) => (vec![&body.to], Some(&body.goods)),
+            Body::TransferReceive(body) => {
+                about.add_bin(WAY);
+                (vec![&body.to], Some(&body.goods))
+            }
             Body::Pick(body) => (body.to.iter().chain([&body.from]).collect(), Some(&body.goods)),
             Body::Move(body) => (vec![&body.from, &body.to], Some(&body.goods)),
             Body::Ship(body) => (vec![&body.from], Some(&body.goods)),
-            Body::TransferShip(body) => (vec![&body.from], Some(&body.goods)),
+            Body::TransferShip(body) => {
+                about.add_bin(WAY);
+                (vec![&body.from], Some(&body.goods))
+            }
             Body::Count(body) => (vec![&body.place], Some(&body.goods)),
             Body::Adjust(body) => (vec![&body.place], Some(&body.goods)),
             Body::Reclassify(body) => (vec![&body.place], Some(&body.goods)),
@@ -132,12 +138,22 @@ impl World {
         if let Some(about) = claim {
             self.left[place].claims.insert(name, about);
         }
-        if let Some(bin) = changed
-            && self.prng.chance(1, 3)
-        {
-            let other = usize::try_from(self.prng.below(self.devices.len() as u64));
-            let other = other.unwrap_or_default();
-            if other != place {
+        if let Some(bin) = changed {
+            self.others_look(place, bin, name);
+        }
+    }
+
+    /// Others look what comes of an act in a bin, to count that bin at once: now and then one of them,
+    /// and always who has just switched a device on. The clock of that one is hardly known, so that
+    /// what they saw says more of the order than any clock.
+    fn others_look(&mut self, place: usize, bin: &'static str, name: OperationId) {
+        let by_chance = if self.prng.chance(1, 3) {
+            usize::try_from(self.prng.below(self.devices.len() as u64)).ok()
+        } else {
+            None
+        };
+        for other in (0..self.devices.len()).filter(|other| *other != place) {
+            if by_chance == Some(other) || self.devices[other].is_barely_known(self.now_us) {
                 let looks = Happening::Look(other, bin, name, super::LOOKS_MAX);
                 self.later(super::LOOK_AGAIN_US, looks);
             }
@@ -172,7 +188,8 @@ impl World {
     /// Nobody knows what stands of something: its bins are counted.
     fn count_again(&mut self, place: usize, about: About) {
         self.doubts.extend(about.pairs());
-        self.left[place].recounts.extend(about.bins);
+        // What is on its way cannot be counted: it is for the desk to close, which is told.
+        self.left[place].recounts.extend(about.bins.into_iter().filter(|bin| *bin != WAY));
     }
 
     /// The device of `place` lost its memory: its person is sure of nothing that was unanswered.
@@ -286,10 +303,9 @@ fn choice_of(
             let Work { body, document } = hands::received(key, pieces);
             Some((Choice::Correct, Some(Handle::new(&body, document))))
         }
-        Body::Unidentified(_) => Some((Choice::Recount, None)),
         // What was found was found, whoever was allowed to say so.
         Body::Adjust(_) if prng.chance(2, 3) => Some((Choice::Accept, None)),
-        Body::Adjust(_) => Some((Choice::Recount, None)),
+        Body::Unidentified(_) | Body::Adjust(_) => Some((Choice::Recount, None)),
         // The label was scanned twice: nothing more has come.
         Body::Receive(body)
             if body.goods.raw.as_deref() == Some(hands::AGAIN) && prng.chance(2, 3) =>

@@ -73,7 +73,7 @@ pub(super) fn book<'a>(
     let mut book = BTreeMap::new();
     for (serial, mut acts) in acts {
         let unseen = whole_counts.iter().filter(|(_order, _bin, seen)| !seen.contains(&serial));
-        acts.extend(unseen.map(|(order, bin, _seen)| (*order, Act::NotSeen(*bin))));
+        acts.extend(unseen.map(|(order, bin, _seen)| (*order, Act::NotSeen(bin))));
         acts.sort_by_key(|(order, _act)| *order);
         let end = acts.into_iter().fold(At::Nowhere, |at, (_order, act)| after(at, act));
         if let At::Bin(bin) = end {
@@ -94,22 +94,22 @@ fn acts_of(legs: &[Operation<Key>]) -> Vec<(&'static str, Order, Act)> {
         match &leg.what {
             What::Movement { key: (bin, _item, Some(serial)), delta } if is_tool(leg) => {
                 let act = match (goes, comes) {
-                    (true, true) if *delta > 0 => Act::Moved(*bin),
+                    (true, true) if *delta > 0 => Act::Moved(bin),
                     (true, true) => continue,
-                    (_, true) => Act::In(*bin),
+                    (_, true) => Act::In(bin),
                     (..) => Act::Out,
                 };
                 acts.push((*serial, Order { leg: 0, ..leg.order }, act));
             }
             What::Count { key: (bin, _item, Some(serial)), quantity } if is_tool(leg) => {
-                let act = if *quantity == 0 { Act::NotSeen(*bin) } else { Act::Seen(*bin) };
+                let act = if *quantity == 0 { Act::NotSeen(bin) } else { Act::Seen(bin) };
                 acts.push((*serial, Order { leg: 250, ..leg.order }, act));
             }
             What::BinCount { bin, lines } => {
                 let tools = lines.iter().filter(|line| is_serial(&line.key));
                 acts.extend(tools.filter_map(|line| {
                     let order = Order { leg: 250, ..line.order };
-                    Some((line.key.2?, order, Act::Seen(*bin)))
+                    Some((line.key.2?, order, Act::Seen(bin)))
                 }));
             }
             What::Movement { .. } | What::Count { .. } => {}

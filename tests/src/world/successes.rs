@@ -42,6 +42,12 @@ pub struct Successes {
     pub restored: u64,
     /// Counts of a bin by somebody who had just seen on the screen that it changed.
     pub looks: u64,
+    /// Findings of counts that were held against the book before them.
+    pub counts_compared: u64,
+    /// Those that were not: something of that item in that bin had been refused or was parked.
+    pub counts_in_doubt: u64,
+    /// Worlds of which the second opinion was not asked in the end, because a count was taken out.
+    pub without_opinion: u64,
     /// Connections whose answers were slow at first.
     pub clogged: u64,
     /// Wall clocks that jumped.
@@ -75,6 +81,9 @@ impl Successes {
         self.crashes_before_sync += other.crashes_before_sync;
         self.restored += other.restored;
         self.looks += other.looks;
+        self.counts_compared += other.counts_compared;
+        self.counts_in_doubt += other.counts_in_doubt;
+        self.without_opinion += other.without_opinion;
         self.clogged += other.clogged;
         self.clock_jumps += other.clock_jumps;
         self.restated += other.restated;
