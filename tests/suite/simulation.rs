@@ -1,22 +1,25 @@
 //! A bounded set of worlds; the binary `simulate` plays as many as one likes.
 
-use tests::world::money::Audited;
-use tests::world::{Bug, Plan, World};
+use tests::world::{Bug, Plan, Successes, World};
 
 /// How many worlds a deliberate bug may survive before the simulation is worth nothing.
 const WORLDS_MAX: u64 = 40;
 
 #[test]
 fn a_bounded_set_of_worlds_breaks_no_invariant() {
-    let (mut captured, mut audited) = (0, Audited::default());
+    let mut all = Successes::default();
     for seed in 1..=6 {
         let mut world = World::new(Plan::of_seed(seed));
         world.play();
         assert_eq!(world.violations, Vec::<String>::new(), "seed {seed}");
-        captured += world.successes.captured;
-        audited.add(&world.successes.audited);
+        all.add(&world.successes);
     }
-    assert!(captured > 100, "only {captured} operations were confirmed in all worlds");
+    assert!(all.captured > 100, "only {} operations were confirmed in all worlds", all.captured);
+    for kind in ["undo", "adjust", "reclassify", "transfer_ship", "transfer_receive", "parked"] {
+        let n: u64 = all.kinds.get(kind).map_or(0, |phases| phases.iter().sum());
+        assert!(n > 0, "nothing in any world was: {kind}");
+    }
+    let audited = all.audited;
     // The auditor had money to look at: amounts, what was adjusted late, and its accounts.
     assert!(audited.runs > 100 && audited.values > audited.runs, "{audited:?}");
     assert!(audited.gl_entries > audited.runs && audited.adjustments > 0, "{audited:?}");

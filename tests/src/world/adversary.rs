@@ -90,6 +90,7 @@ impl World {
         let connected = self.devices[place].current();
         if self.devices[place].restore_image(self.now_us, &mut self.prng) {
             self.successes.restored += 1;
+            self.forgets(place);
             self.left(connected.map(|(_connection, no)| no));
             let after = self.prng.between(SECOND_US, 3 * MINUTE_US);
             self.later(after, Happening::DeviceUp(place));

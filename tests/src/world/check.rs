@@ -2,35 +2,34 @@
 
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
 use ledger::audit::audit_changes;
 use ledger::key::KeyRange;
 use ledger::lookup;
 use ledger::memory::MemoryTables;
 use ledger::schema::StockKey;
-use ledger::schema::book::{Intake, Intakes, Origin, OutcomeRevisions, OutcomeRow, Outcomes};
+use ledger::schema::book::{Intakes, OutcomeRevisions, Outcomes};
 use ledger::schema::case::{CaseState, Cases, OpenTasks};
 use ledger::schema::count::{CountRow, CountState, Counts};
 use ledger::schema::stock::Stocks;
+use ledger::schema::tracking::TrackingKeys;
 use ledger::tables::Read as _;
-use protocol::identity::{DeviceId, IntakeNo, OperationId};
-use protocol::operation::{Body, Nothing, Recorded};
+use protocol::code::Code;
+use protocol::identity::{DeviceId, OperationId};
+use protocol::operation::{Body, Nothing, Tracking};
 use protocol::outcome::Decision;
 use server_core::poster::rebuild::Fold;
 use server_core::store::MemoryStore;
 
-use super::World;
-use super::floor::Key;
-use crate::reference::{self, BinLine, Knowledge, Operation, Opinion, Order, Standing, What};
+use super::floor::{Key, NUMBERS, WAY, number_of};
+use super::heard::{PIECE, interned};
+use super::{World, heard, people};
+use crate::reference::{self, Operation, Opinion};
 
 /// Tables that no decision writes: desk sessions, leases, what devices last said of themselves and of
 /// their storage, what is safe, where the feed starts, photos. They are about conversations, not
 /// about goods.
 const NOT_OF_THE_BOOK: [u8; 8] = [95, 102, 104, 105, 107, 230, 231, 232];
-
-/// Piece count of a quantity in units of 0.00001.
-const PIECE: i128 = 100_000;
 
 /// After so many decisions, and after each crash, the audit looks at everything.
 const DECISIONS_PER_WHOLE_AUDIT: u64 = 16;
@@ -55,7 +54,8 @@ pub(super) fn after_decision(world: &mut World) {
     world.violations.extend(violations.iter().map(|violation| format!("audit: {violation}")));
     world.successes.audited.ran(world.server.store(), whole);
     if !counts_were_taken_out(world) {
-        let naive = reference::book(&operations(world));
+        let mut naive = reference::book(&operations(world));
+        complete(world, &mut naive);
         the_book_is_the_naive_fold(world, &naive);
     }
 }
@@ -78,8 +78,11 @@ pub(super) fn at_the_end(world: &mut World) {
     world.successes.audited.ran(world.server.store(), true);
     world.successes.audited.ended(world.server.store());
     every_fact_has_one_outcome(world);
-    if !counts_were_taken_out(world) {
-        let opinion = reference::judge(&operations(world));
+    if counts_were_taken_out(world) {
+        world.successes.without_opinion += 1;
+    } else {
+        let mut opinion = reference::judge(&operations(world));
+        complete(world, &mut opinion.book);
         the_book_is_the_naive_fold(world, &opinion.book);
         no_count_differs_in_silence(world, &opinion);
     }
@@ -137,166 +140,15 @@ fn names_not_confirmed(world: &World, device: DeviceId) -> Vec<String> {
         .collect()
 }
 
-impl reference::StockKey for Key {
-    type Bin = &'static str;
-
-    fn bin(&self) -> Self::Bin {
-        self.0
-    }
-}
-
-fn interned(text: &str, of: &[&'static str]) -> &'static str {
-    of.iter().find(|known| **known == text).copied().unwrap_or("?")
-}
-
-fn key_of(bin: &str, goods: &protocol::operation::Goods) -> Key {
-    let lot = goods.tracking.lot.as_ref().map(|lot| interned(lot.as_str(), &super::floor::LOTS));
-    (interned(bin, &super::floor::BINS), interned(goods.item.as_str(), &super::floor::ITEMS), lot)
-}
-
-/// The legs of one operation as the reference model reads them.
-fn legs(body: &Body, order: Order, at_leg: impl Fn(u8, u64) -> Order) -> Vec<(Order, What<Key>)> {
-    let bin = |place: &protocol::operation::Place| {
-        place.bin.as_ref().map_or(String::new(), ToString::to_string)
-    };
-    let movement = |leg: u8, bin: &str, goods: &protocol::operation::Goods, sign: i128| {
-        let what = What::Movement { key: key_of(bin, goods), delta: sign * goods.base.units() };
-        (Order { leg, ..order }, what)
-    };
-    match body {
-        Body::Receive(body) => vec![movement(0, &bin(&body.to), &body.goods, 1)],
-        Body::Ship(body) => vec![movement(0, &bin(&body.from), &body.goods, -1)],
-        Body::Move(body) => vec![
-            movement(0, &bin(&body.from), &body.goods, -1),
-            movement(1, &bin(&body.to), &body.goods, 1),
-        ],
-        Body::Pick(body) => {
-            let to = body.to.as_ref().map_or(String::new(), bin);
-            vec![movement(0, &bin(&body.from), &body.goods, -1), movement(1, &to, &body.goods, 1)]
-        }
-        Body::Count(body) => {
-            let key = key_of(&bin(&body.place), &body.goods);
-            vec![(order, What::Count { key, quantity: body.goods.base.units() })]
-        }
-        Body::CountBin(body) => {
-            let lines = body
-                .lines
-                .iter()
-                .zip(0_u8..)
-                .map(|(line, n)| BinLine {
-                    key: key_of(body.bin.as_str(), &line.goods),
-                    quantity: line.goods.base.units(),
-                    order: at_leg(n, line.mono_us),
-                })
-                .collect();
-            let bin = interned(body.bin.as_str(), &super::floor::BINS);
-            vec![(Order { leg: u8::MAX, ..order }, What::BinCount { bin, lines })]
-        }
-        _ => Vec::new(),
-    }
-}
-
-/// The name under which an intake record was judged, with its outcome; none where it was only a
-/// repetition. A number that was used twice is the name of the fact that came first.
-fn judged_as(
-    store: &MemoryStore,
-    no: IntakeNo,
-    intake: &Intake,
-) -> Option<(OperationId, Arc<OutcomeRow>)> {
-    let Origin::Device { sent_as, .. } = &intake.origin else { return None };
-    [intake.identity(no), *sent_as]
-        .into_iter()
-        .find_map(|name| Some((name, store.row::<Outcomes>(&name).filter(|row| row.intake == no)?)))
-        .filter(|(_name, row)| row.outcome.decision != Decision::Duplicate)
-}
-
-/// What the second opinion has heard of, in order of intake. What is durable never changes, so each
-/// record is read once.
-#[derive(Debug)]
-pub(super) struct Heard {
-    to: IntakeNo,
-    names: Vec<OperationId>,
-    operations: Vec<Operation<Key>>,
-}
-
-impl Heard {
-    /// The opening stock.
-    pub(super) fn opening() -> Self {
-        let operations = opening();
-        let names = vec![OperationId::default(); operations.len()];
-        Self { to: IntakeNo(0), names, operations }
-    }
-
-    /// Hears of everything that `store` has and that was judged.
-    fn listen(&mut self, store: &MemoryStore) {
-        let range = KeyRange::between(&IntakeNo(self.to.0 + 1), &IntakeNo(u64::MAX));
-        for (no, intake) in store.list::<Intakes>(&range) {
-            self.to = no;
-            self.hear(store, no, &intake);
-        }
-    }
-
-    fn hear(&mut self, store: &MemoryStore, no: IntakeNo, intake: &Intake) {
-        let Some((name, _row)) = judged_as(store, no, intake) else { return };
-        let Ok(recorded) = Recorded::from_content(&intake.raw) else { return };
-        let Ok(body) = recorded.decode_body() else { return };
-        let order = Order {
-            tau_us: intake.timing.tau.0,
-            device: name.device.0,
-            incarnation: name.incarnation.0,
-            seq: name.seq.0,
-            leg: 0,
-        };
-        let envelope = &recorded.envelope;
-        let at_leg = |leg: u8, mono_us: u64| Order {
-            tau_us: order.tau_us - i64::try_from(envelope.mono_us - mono_us).unwrap_or(0),
-            leg,
-            ..order
-        };
-        let first = store.row::<OutcomeRevisions>(&(name, 1));
-        let outcome = first.map(|first| first.outcome.lsn.0);
-        for (order, what) in legs(&body, order, at_leg) {
-            self.names.push(name);
-            self.operations.push(Operation {
-                order,
-                epsilon_us: i64::try_from(intake.timing.epsilon_us).unwrap_or(i64::MAX),
-                uncertain: intake.timing.uncertain,
-                knowledge: Knowledge { cursor: Some(envelope.cursor.0), outcome },
-                span_us: None,
-                standing: Standing::Posted,
-                what,
-            });
-        }
-    }
-
-    /// Everything that stands: what is parked is not in the book.
-    fn standing(&self, store: &MemoryStore) -> Vec<Operation<Key>> {
-        let is_parked = |name: &OperationId| {
-            let row = store.row::<Outcomes>(name);
-            row.is_some_and(|row| row.outcome.decision == Decision::Parked)
-        };
-        let all = self.names.iter().zip(&self.operations);
-        all.filter(|(name, _operation)| !is_parked(name)).map(|(_name, one)| one.clone()).collect()
-    }
-}
-
 /// What the second opinion judges now.
 fn operations(world: &mut World) -> Vec<Operation<Key>> {
     world.heard.listen(world.server.store());
     world.heard.standing(world.server.store())
 }
 
-/// Opening stock, before everything else.
-fn opening() -> Vec<Operation<Key>> {
-    let order = Order { tau_us: 0, device: 0, incarnation: 0, seq: 0, leg: 0 };
-    super::floor::Floor::opening()
-        .stock()
-        .zip(1_u64..)
-        .map(|((key, pieces), seq)| {
-            let delta = i128::from(*pieces) * PIECE;
-            Operation::exact(Order { seq, ..order }, What::Movement { key: *key, delta })
-        })
-        .collect()
+/// Adds to a book by quantities what is kept by other rules.
+fn complete(world: &World, book: &mut BTreeMap<Key, i128>) {
+    book.extend(world.heard.serials(world.server.store()));
 }
 
 /// What the server's book says, by key of the floor; other bins are left out.
@@ -316,19 +168,23 @@ fn floor_key(world: &World, key: &StockKey) -> Option<Key> {
     let store = world.server.store();
     let bin = interned(&lookup::bin_text(store, key.location, key.bin), &super::floor::BINS);
     let item = interned(&lookup::item_text(store, key.item), &super::floor::ITEMS);
-    let lot = lookup::lot_of(store, key.tracking);
-    let lot = lot.map(|lot| interned(lot.as_str(), &super::floor::LOTS));
-    (bin != "?" && item != "?").then_some((bin, item, lot))
+    let row = store.row::<TrackingKeys>(&key.tracking);
+    let number = row.and_then(|row| {
+        let tracking = Tracking { lot: row.lot.clone(), serial: row.serial.clone(), package: None };
+        number_of(&tracking).map(|number| interned(number, &NUMBERS))
+    });
+    (bin != "?" && item != "?").then_some((bin, item, number))
 }
 
 /// I10: the book is the fold by τ, worked out by code that shares nothing with the ledger.
 fn the_book_is_the_naive_fold(world: &mut World, naive: &BTreeMap<Key, i128>) {
     let book = book(world);
     let mut found = Vec::new();
+    let not_yet = heard::arrived_unsent(naive);
     let keys: BTreeSet<Key> = naive.keys().chain(book.keys()).copied().collect();
-    for key in keys {
-        let ours = book.get(&key).copied().unwrap_or_default();
-        let theirs = naive.get(&key).copied().unwrap_or_default();
+    for key in keys.difference(&not_yet) {
+        let ours = book.get(key).copied().unwrap_or_default();
+        let theirs = naive.get(key).copied().unwrap_or_default();
         if ours != theirs {
             let (ours, theirs) = (ours / PIECE, theirs / PIECE);
             found.push(format!("book of {key:?} is {ours}, the naive fold says {theirs}"));
@@ -341,14 +197,15 @@ fn the_book_is_the_naive_fold(world: &mut World, naive: &BTreeMap<Key, i128>) {
 /// that the book is wrong. That may be where the order of two acts is not known, and is said then;
 /// the count after it may differ because the book was set wrong before.
 fn no_count_differs_in_silence(world: &mut World, opinion: &Opinion<Key>) {
-    let is_parked = |row: &OutcomeRow| row.outcome.decision == Decision::Parked;
-    let outcomes = world.server.store().list::<Outcomes>(&KeyRange::all());
-    if outcomes.iter().any(|(_name, row)| is_parked(row)) {
-        return;
-    }
+    let doubts = doubts(world);
     let mut doubtful: Option<Key> = None;
     let mut found = Vec::new();
     for ((key, order), finding) in &opinion.counts {
+        if doubts.contains(&(key.0, key.1)) {
+            world.successes.counts_in_doubt += 1;
+            continue;
+        }
+        world.successes.counts_compared += 1;
         if finding.is_marked() {
             doubtful = Some(*key);
             continue;
@@ -365,12 +222,41 @@ fn no_count_differs_in_silence(world: &mut World, opinion: &Opinion<Key>) {
     world.violations.extend(found);
 }
 
-fn counts_were_taken_out(world: &World) -> bool {
-    let counts = world.server.store().list::<Counts>(&KeyRange::all());
-    counts.iter().any(|(_key, row)| row.state == CountState::TakenOut)
+/// Items, by bin, of which something is not in the book though it happened, or was for good though it did not:
+/// what was refused, what is parked or was to be counted instead.
+fn doubts(world: &World) -> BTreeSet<(&'static str, &'static str)> {
+    let store = world.server.store();
+    let mut doubts = world.doubts.clone();
+    for (name, row) in store.list::<Outcomes>(&KeyRange::all()) {
+        let is_open = row.outcome.decision == Decision::Parked;
+        if heard::is_count(&row) || (!is_open && !heard::says(&row, &Code::CaseRecount)) {
+            continue;
+        }
+        match people::captured(store, name) {
+            Some(Body::Unidentified(seen)) => {
+                let unnamed = world.floor.unnamed.get(&seen.raw);
+                doubts.extend(unnamed.map(|(key, _pieces)| (key.0, key.1)));
+            }
+            Some(body) => doubts.extend(people::About::of(&body).pairs()),
+            None => {}
+        }
+    }
+    doubts
 }
 
-/// I11: what lies there is in the book, or the bin is flagged.
+/// Whether a count does not stand though its person did not take it back.
+fn counts_were_taken_out(world: &World) -> bool {
+    let store = world.server.store();
+    let is_undone = |name: &OperationId| {
+        store.row::<Outcomes>(name).is_some_and(|row| heard::says(&row, &Code::UndoneByOperator))
+    };
+    let counts = store.list::<Counts>(&KeyRange::all());
+    let mut taken_out = counts.iter().filter(|(_key, row)| row.state == CountState::TakenOut);
+    taken_out.any(|(_key, row)| !is_undone(&row.operation))
+}
+
+/// I11: what lies there is in the book, or the bin is flagged. What is on its way lies in no bin that could
+/// be counted: there it is enough that whoever was refused an undo knows of it.
 fn the_book_is_what_lies_there(world: &mut World) {
     let store = world.server.store();
     let book = book(world);
@@ -387,13 +273,21 @@ fn the_book_is_what_lies_there(world: &mut World) {
             flagged.insert(lookup::bin_text(store, key.location, key.bin));
         }
     }
+    let parked = store.list::<Outcomes>(&KeyRange::all()).into_iter();
+    let parked: Vec<_> = parked
+        .filter(|(_name, row)| row.outcome.decision == Decision::Parked)
+        .map(|(name, _row)| name)
+        .collect();
+    flagged.extend(heard::bins_of(store, &parked).into_iter().map(str::to_owned));
     let truth: BTreeMap<Key, i128> =
         world.floor.stock().map(|(key, pieces)| (*key, i128::from(*pieces) * PIECE)).collect();
     let keys: BTreeSet<Key> = truth.keys().chain(book.keys()).copied().collect();
     let mut found = Vec::new();
     for key in keys {
         let (ours, real) = (book.get(&key).copied(), truth.get(&key).copied());
-        if ours != real && !flagged.contains(key.0) {
+        let is_flagged =
+            flagged.contains(key.0) || (key.0 == WAY && world.doubts.contains(&(key.0, key.1)));
+        if ours != real && !is_flagged {
             let (ours, real) = (ours.unwrap_or(0) / PIECE, real.unwrap_or(0) / PIECE);
             found.push(format!("bin wrong and not flagged: {key:?} book {ours}, there {real}"));
         }
@@ -436,8 +330,8 @@ fn devices_show_what_the_server_has(world: &mut World) {
         let Some(core) = device.core() else { continue };
         let mut shown: BTreeMap<Key, i128> = BTreeMap::new();
         let mut withheld: BTreeSet<&str> = BTreeSet::new();
-        let location = super::floor::LOCATION.try_into().expect("a short code");
-        let bins = super::floor::BINS.iter().flat_map(|bin| {
+        let bins = super::floor::BINS.iter().filter(|bin| **bin != WAY).flat_map(|bin| {
+            let location = super::floor::location_of(bin);
             let bin = (*bin).try_into().expect("a short code");
             core.replica().stock_in_bin(&location, Some(&bin), 1_000).unwrap_or_default()
         });
@@ -449,8 +343,7 @@ fn devices_show_what_the_server_has(world: &mut World) {
                 continue;
             };
             let item = interned(row.item.as_str(), &super::floor::ITEMS);
-            let lot = row.tracking.lot.as_ref();
-            let lot = lot.map(|lot| interned(lot.as_str(), &super::floor::LOTS));
+            let lot = number_of(&row.tracking).map(|number| interned(number, &NUMBERS));
             if bin != "?" && item != "?" {
                 *shown.entry((bin, item, lot)).or_default() += quantity.units();
             }
@@ -458,7 +351,7 @@ fn devices_show_what_the_server_has(world: &mut World) {
         // What is counted blind is not shown to anybody.
         shown.retain(|key, units| *units != 0 && !withheld.contains(key.0));
         let mut open = book.clone();
-        open.retain(|key, _units| !withheld.contains(key.0));
+        open.retain(|key, _units| key.0 != WAY && !withheld.contains(key.0));
         if shown != open {
             found.push(format!("device {place} shows {shown:?}, the server has {open:?}"));
         }
@@ -487,10 +380,34 @@ pub(super) fn progress(world: &mut World) {
     let counts = store.list::<Counts>(&KeyRange::all());
     let is_settled = |row: &CountRow| row.state == CountState::Settled;
     let settled = counts.iter().filter(|(_key, row)| is_settled(row)).count() as u64;
-    let before = world.successes.phases[..world.phase as usize].iter();
+    let kinds = parked_and_decided(store);
+    let phase = world.phase as usize;
+    let before = world.successes.phases[..phase].iter();
     let (judged_before, settled_before) =
         before.fold((0, 0), |sum, phase| (sum.0 + phase.judged, sum.1 + phase.settled));
-    let now = &mut world.successes.phases[world.phase as usize];
+    let now = &mut world.successes.phases[phase];
     now.judged = judged.saturating_sub(judged_before);
     now.settled = settled.saturating_sub(settled_before);
+    for (kind, n) in kinds {
+        let all = world.successes.kinds.entry(kind).or_default();
+        all[phase] = n.saturating_sub(all[..phase].iter().sum());
+    }
+}
+
+/// What was parked at any time, and what was decided of it, until now.
+fn parked_and_decided(store: &MemoryStore) -> BTreeMap<String, u64> {
+    let mut kinds = BTreeMap::new();
+    let revisions = store.list::<OutcomeRevisions>(&KeyRange::all());
+    let parked = revisions.iter().filter(|(_key, row)| row.outcome.decision == Decision::Parked);
+    let parked: BTreeSet<_> = parked.map(|((name, _no), _row)| *name).collect();
+    kinds.insert("parked".to_owned(), parked.len() as u64);
+    for (_id, case) in store.list::<Cases>(&KeyRange::all()) {
+        let what = match &case.state {
+            CaseState::Decided { choice, .. } => format!("decided: {choice:?}").to_lowercase(),
+            CaseState::Resolved { .. } if case.parked => "resolved by itself".to_owned(),
+            CaseState::Resolved { .. } | CaseState::Open => continue,
+        };
+        *kinds.entry(what).or_default() += 1;
+    }
+    kinds
 }

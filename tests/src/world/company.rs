@@ -9,14 +9,27 @@ use ledger::command::{Batch, Command as LedgerCommand, SetCompany};
 use protocol::enrolment::Invitation;
 use protocol::feed::{BinKind, DocumentStatus, Role, TrackingRule};
 use protocol::identity::ServerTime;
-use protocol::operation::{DocumentKind, Goods, Place, Tracking};
-use protocol::quantity::{Quantity, UnitFactor};
+use protocol::operation::{DocumentKind, Tracking};
+use protocol::quantity::Quantity;
 use serde_bytes::ByteBuf;
 use server_core::identity::command::MachineCommand;
 use server_core::intake::command::{Command, CommandOrigin};
 
 use super::BEGIN_US;
-use super::floor::{BINS, Floor, ITEMS, LOCATION};
+use super::floor::{
+    BINS, Floor, ITEMS, LOCATION, SERIAL_ITEM, WAY, YARD, YARD_BINS, goods, location_of, place_of,
+};
+use super::hands::TRANSFER;
+
+/// Who works on the floor.
+pub(super) const OPERATOR: &str = "OP";
+/// Who decides what is parked.
+pub(super) const SUPERVISOR: &str = "SUP";
+/// The PIN of the operator.
+pub(super) const PIN: &str = "1234";
+/// Its Argon2id verifier, made as cheap as can be: it is asked for in every world.
+const PIN_VERIFIER: &str =
+    "$argon2id$v=19$m=8,t=1,p=1$c29tZSBzYWx0IG9mIHRoZSBoYWxs$dtUPu8F38LCQBby/GtCifQ";
 
 pub(super) fn word<T: TryFrom<String>>(text: &str) -> T
 where
@@ -49,20 +62,10 @@ pub fn invitation(place: usize) -> Invitation {
 /// Everything that sets the company up.
 pub fn commands(floor: &Floor, n_devices: usize) -> Vec<Command> {
     let mut commands = vec![set_up(LedgerCommand::Batch(Batch { commands: masters() }).encode())];
-    let stock = floor.stock().map(|((bin, item, lot), pieces)| {
+    let stock = floor.stock().map(|(key, pieces)| {
         LedgerCommand::OpeningStock(OpeningStock {
-            place: Place { location: word(LOCATION), bin: Some(word(bin)), plate: None },
-            goods: Goods {
-                item: word(item),
-                variant: None,
-                unit: word("PCS"),
-                factor: UnitFactor::ONE,
-                quantity: whole(*pieces),
-                base: whole(*pieces),
-                tracking: Tracking { lot: lot.map(word), ..Tracking::NONE },
-                expiry: None,
-                raw: None,
-            },
+            place: place_of(key.0),
+            goods: goods(*key, *pieces),
         })
     });
     commands.push(set_up(LedgerCommand::Batch(Batch { commands: stock.collect() }).encode()));
@@ -83,10 +86,6 @@ fn sha256(bytes: &[u8]) -> [u8; 32] {
     sha2::Sha256::digest(bytes).into()
 }
 
-fn whole(pieces: i64) -> Quantity {
-    Quantity::whole(i32::try_from(pieces).expect("a hall holds few pieces"))
-}
-
 fn masters() -> Vec<LedgerCommand> {
     let mut commands = vec![
         LedgerCommand::SetCompany(SetCompany {
@@ -99,29 +98,15 @@ fn masters() -> Vec<LedgerCommand> {
             never_quantities: false,
             separator: None,
         }),
-        LedgerCommand::PutLocation(PutLocation {
-            location: word(LOCATION),
-            name: "Hall".to_owned(),
-            site: word(LOCATION),
-            time_zone: word("Europe/Copenhagen"),
-            bin_mandatory: true,
-            directed: false,
-            in_transit: false,
-            receipt_bin: Some(word("DOCK")),
-            shipment_bin: Some(word("SHIP")),
-        }),
-        LedgerCommand::PutTrackingCode(PutTrackingCode {
-            code: word("LOT"),
-            rule: TrackingRule { lot: true, ..TrackingRule::default() },
-            serial_specific: false,
-            lot_specific: false,
-            package_specific: false,
-            strict_expiration: false,
-        }),
+        location(LOCATION, "SHIP"),
+        location(YARD, "YSHIP"),
+        location(WAY, "WSHIP"),
+        tracking("LOT", TrackingRule { lot: true, ..TrackingRule::default() }),
+        tracking("SERIAL", TrackingRule { serial: true, ..TrackingRule::default() }),
     ];
     commands.extend(BINS.iter().filter(|bin| bin.len() == 1).map(|bin| {
         LedgerCommand::PutBin(PutBin {
-            location: word(LOCATION),
+            location: location_of(bin),
             bin: word(bin),
             zone: None,
             kind: BinKind::Storage,
@@ -132,21 +117,51 @@ fn masters() -> Vec<LedgerCommand> {
     commands.extend(ITEMS.iter().map(|item| LedgerCommand::PutItem(put_item(item))));
     commands.push(document(DocumentKind::PurchaseOrder, "PO1"));
     commands.push(document(DocumentKind::SalesOrder, "SO1"));
-    commands.push(LedgerCommand::PutOperator(PutOperator {
-        operator: word("OP"),
-        name: "Operator".to_owned(),
-        badge_hash: None,
-        pin_verifier: None,
-        password_verifier: None,
-        language: None,
-        disabled: false,
-    }));
-    commands.push(LedgerCommand::GrantRole(GrantRole {
-        operator: word("OP"),
-        role: Role::Operator,
-        location: None,
-    }));
+    commands.push(document(DocumentKind::TransferOrder, TRANSFER));
+    for (operator, role) in [(OPERATOR, Role::Operator), (SUPERVISOR, Role::Supervisor)] {
+        commands.push(LedgerCommand::PutOperator(PutOperator {
+            operator: word(operator),
+            name: operator.to_owned(),
+            badge_hash: None,
+            pin_verifier: Some(PIN_VERIFIER.to_owned()),
+            password_verifier: None,
+            language: None,
+            disabled: false,
+        }));
+        commands.push(LedgerCommand::GrantRole(GrantRole {
+            operator: word(operator),
+            role,
+            location: None,
+        }));
+    }
     commands
+}
+
+fn tracking(code: &str, rule: TrackingRule) -> LedgerCommand {
+    LedgerCommand::PutTrackingCode(PutTrackingCode {
+        code: word(code),
+        rule,
+        serial_specific: false,
+        lot_specific: false,
+        package_specific: false,
+        strict_expiration: false,
+    })
+}
+
+fn location(code: &str, shipment_bin: &str) -> LedgerCommand {
+    let between = code == WAY;
+    let dock = YARD_BINS.iter().find(|bin| bin.len() > 1 && code == YARD).unwrap_or(&"DOCK");
+    LedgerCommand::PutLocation(PutLocation {
+        location: word(code),
+        name: code.to_owned(),
+        site: word(LOCATION),
+        time_zone: word("Europe/Copenhagen"),
+        bin_mandatory: !between,
+        directed: false,
+        in_transit: between,
+        receipt_bin: (!between).then(|| word(dock)),
+        shipment_bin: (!between).then(|| word(shipment_bin)),
+    })
 }
 
 /// An item that nobody handles: something that devices hear of.
@@ -162,7 +177,11 @@ pub(super) fn put_item(item: &str) -> PutItem {
         base_unit: word("PCS"),
         precision: Some(Quantity::ONE),
         costing_method: ledger::schema::item::CostingMethod::Fifo,
-        tracking_code: (item == "GLUE").then(|| word("LOT")),
+        tracking_code: match item {
+            "GLUE" => Some(word("LOT")),
+            SERIAL_ITEM => Some(word("SERIAL")),
+            _ => None,
+        },
         variant_required: false,
         blocked: false,
         negative_inventory: ledger::schema::item::NegativeInventory::Default,
@@ -185,14 +204,15 @@ fn document(kind: DocumentKind, no: &str) -> LedgerCommand {
         quantity: Quantity::whole(1_000_000),
         tracking: Tracking::NONE,
     });
+    let is_transfer = kind == DocumentKind::TransferOrder;
     LedgerCommand::PutDocument(PutDocument {
         kind,
         no: word(no),
         partner: None,
         partner_name: String::new(),
         location: word(LOCATION),
-        to_location: None,
-        in_transit: None,
+        to_location: is_transfer.then(|| word(YARD)),
+        in_transit: is_transfer.then(|| word(WAY)),
         due: None,
         document_date: None,
         status: DocumentStatus::Released,

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use device_core::engine::{
-    Action, Config, Connection, DeviceCore, Event, Moment, News, Opening, Parts, RecordError, Work,
+    Action, Config, Connection, DeviceCore, Event, Moment, News, Opening, Parts, RecordError,
+    SignInError, SignInWith, UndoError, Work,
 };
 use device_core::key::DeviceKey;
 use device_core::recorder::{Cut, Disk, MemoryDisk};
@@ -11,12 +12,17 @@ use device_core::session::Timer;
 use device_core::store::MemoryStore;
 use protocol::identity::{Lsn, OperationId};
 use protocol::operation::Body;
+use protocol::outcome::Decision;
 use server_core::session::wire::ConnectionNo;
 
+use super::company::{OPERATOR, PIN, word};
 use crate::prng::Prng;
 
 /// Microseconds of an hour: a third of the wall clocks are off by up to so much.
 const HOUR_US: i64 = 3_600_000_000;
+/// For how long after a first connection the clock of a boot is known by little more than that
+/// connection: until a heartbeat or two have been answered.
+const BARELY_KNOWN_US: i64 = 20_000_000;
 
 /// A device and what it stands on.
 pub struct DeviceHost {
@@ -31,6 +37,8 @@ pub struct DeviceHost {
     /// Server time at which the running boot began.
     boot_began_us: i64,
     n_boots: u64,
+    /// When it first reached for the server in the running boot.
+    reached_out_us: Option<i64>,
     drift_ppm: i64,
     /// How far the wall clock is off.
     pub wall_jump_us: i64,
@@ -45,7 +53,11 @@ pub struct DeviceHost {
     /// What it said that a person has to look at.
     pub troubles: Vec<String>,
     image: Option<Image>,
+    answers: Vec<(OperationId, Decision)>,
 }
+
+/// What came of recording something.
+pub type Done<E> = Result<(OperationId, Vec<Action>), E>;
 
 /// A copy of everything that a device keeps, as a backup of its platform takes it.
 struct Image {
@@ -68,6 +80,7 @@ impl DeviceHost {
             blobs: MemoryDisk::new(),
             boot_began_us: now_us - prng.between(0, 3_600_000_000),
             n_boots: 1,
+            reached_out_us: None,
             drift_ppm: prng.between(-20, 20),
             wall_jump_us: if prng.chance(1, 3) { prng.between(-HOUR_US, HOUR_US) } else { 0 },
             link_up: true,
@@ -79,6 +92,7 @@ impl DeviceHost {
             last_down_us: 0,
             troubles: Vec::new(),
             image: None,
+            answers: Vec::new(),
             prng,
         };
         host.start(now_us);
@@ -178,11 +192,7 @@ impl DeviceHost {
     /// # Errors
     ///
     /// What the device says.
-    pub fn record(
-        &mut self,
-        now_us: i64,
-        mut work: Work,
-    ) -> Result<(OperationId, Vec<Action>), RecordError> {
+    pub fn record(&mut self, now_us: i64, mut work: Work) -> Done<RecordError> {
         let moment = self.moment(now_us);
         if let Body::CountBin(count) = &mut work.body {
             for line in &mut count.lines {
@@ -191,6 +201,38 @@ impl DeviceHost {
         }
         let core = self.core.as_mut().expect("only a running device is asked");
         core.record(moment, &work)
+    }
+
+    /// A person takes an operation back.
+    ///
+    /// # Errors
+    ///
+    /// What the device says.
+    pub fn undo(&mut self, now_us: i64, name: OperationId) -> Done<UndoError> {
+        let moment = self.moment(now_us);
+        self.core.as_mut().expect("only a running device is asked").undo(moment, name)
+    }
+
+    /// The person signs in, where nobody has: none where somebody had.
+    pub fn sign_in(&mut self, now_us: i64) -> Option<Done<SignInError>> {
+        let moment = self.moment(now_us);
+        let core = self.core.as_mut().expect("only a running device is asked");
+        if core.operator().is_some() {
+            return None;
+        }
+        let with = SignInWith::Name(word(OPERATOR));
+        Some(core.sign_in(moment, &with, PIN).map(|(_row, actions)| {
+            let name = actions.iter().find_map(|action| match action {
+                Action::Tell(News::Recorded(name)) => Some(*name),
+                _ => None,
+            });
+            (name.expect("signing in is recorded"), actions)
+        }))
+    }
+
+    /// The outcomes that it was told of since somebody looked.
+    pub fn take_answers(&mut self) -> Vec<(OperationId, Decision)> {
+        std::mem::take(&mut self.answers)
     }
 
     /// Its process dies.
@@ -255,6 +297,7 @@ impl DeviceHost {
 
     fn next_boot(&mut self, now_us: i64, prng: &mut Prng) {
         self.n_boots += 1;
+        self.reached_out_us = None;
         self.boot_began_us = now_us + prng.between(1, 900_000);
     }
 
@@ -263,16 +306,30 @@ impl DeviceHost {
         self.connection
     }
 
-    /// It begins a connection, whose answers may be slow at first.
-    pub fn connected(&mut self, connection: Connection, no: ConnectionNo, quick_from_us: i64) {
+    /// It begins a connection, whose answers may be slow at first. Says whether it is the first one since
+    /// it was switched on.
+    pub fn connected(
+        &mut self,
+        now_us: i64,
+        (connection, no): (Connection, ConnectionNo),
+        quick_from_us: i64,
+    ) -> bool {
         self.connection = Some((connection, no));
+        let is_first = self.reached_out_us.is_none();
+        self.reached_out_us.get_or_insert(now_us);
         self.last_up_us = 0;
         self.last_down_us = quick_from_us;
+        is_first
     }
 
     /// The last decision of the server that its person can have seen.
     pub fn cursor(&self) -> Option<Lsn> {
         self.core.as_ref().map(|core| core.status(0).cursor)
+    }
+
+    /// Whether its person has just switched it on: the server has heard little of its clock yet.
+    pub fn is_barely_known(&self, now_us: i64) -> bool {
+        self.reached_out_us.is_some_and(|since_us| now_us - since_us < BARELY_KNOWN_US)
     }
 
     /// The server's number of its connection.
@@ -327,6 +384,9 @@ impl DeviceHost {
         match news {
             News::Trouble(text) => self.troubles.push(text.clone()),
             News::RecorderStopped(why) => self.troubles.push(format!("recorder: {why}")),
+            News::Outcomes(outcomes) => self
+                .answers
+                .extend(outcomes.iter().map(|outcome| (outcome.operation, outcome.decision))),
             News::OperationsLost(n) => self.troubles.push(format!("{n} operations lost")),
             _ => {}
         }

@@ -1,43 +1,83 @@
-//! The physical truth: what really lies in which bin, and what people do with it.
+//! The physical truth: what really lies in which bin.
 //!
-//! People are perfect counters here, and record everything they do right after it; so after
-//! everything has arrived the book must be what lies there.
+//! People are perfect counters here, and record everything they do right after it; what they record
+//! by mistake they take back. So after everything has arrived the book must be what lies there. What
+//! people do is in [`super::hands`].
 
 use std::collections::BTreeMap;
 
 use device_core::engine::Work;
 use protocol::operation::{
-    Body, Condition, Count, CountBin, CountedLine, DocumentKind, DocumentRef, Goods, Move, Pick,
-    Place, Receive, Ship, Tracking,
+    Body, CountBin, CountedLine, DocumentKind, DocumentRef, Goods, Place, Tracking,
 };
 use protocol::quantity::{Quantity, UnitFactor};
+use protocol::words::LocationCode;
 
 use crate::prng::Prng;
 
-/// The bins of the hall that people work in.
-pub const BINS: [&str; 5] = ["A", "B", "C", "DOCK", "SHIP"];
-/// Items without numbers, and one with lots.
-pub const ITEMS: [&str; 4] = ["NUT", "BOLT", "PLATE", "GLUE"];
-/// The lots of the item that has lots.
-pub const LOTS: [&str; 2] = ["L1", "L2"];
+/// The bins that people work in; goods between the two locations are in the last.
+pub const BINS: [&str; 9] = ["A", "B", "C", "DOCK", "SHIP", "Y", "Z", "YDOCK", WAY];
+/// Items without numbers, one with lots and one with serials.
+pub const ITEMS: [&str; 5] = ["NUT", "BOLT", "PLATE", "GLUE", SERIAL_ITEM];
+/// The item of which each piece has a serial.
+pub const SERIAL_ITEM: &str = "TOOL";
+/// The lots of the item that has lots, and the serials of the item that has serials.
+pub const NUMBERS: [&str; 14] = [
+    "L1", "L2", "S01", "S02", "S03", "S04", "S05", "S06", "S07", "S08", "S09", "S10", "S11", "S12",
+];
+/// The lots among them.
+pub(super) const LOTS: [&str; 2] = ["L1", "L2"];
 /// The location.
 pub const LOCATION: &str = "HALL";
+/// The other location, where transfers go.
+pub const YARD: &str = "YARD";
+/// Between the two.
+pub const WAY: &str = "WAY";
+/// The bins of the hall that goods are carried from, and counted in.
+pub(super) const HALL_BINS: [&str; 4] = ["A", "B", "C", "DOCK"];
+/// The same of the yard.
+pub(super) const YARD_BINS: [&str; 3] = ["Y", "Z", "YDOCK"];
 
-/// A key of the floor: bin, item, lot.
+/// A key of the floor: bin, item, lot or serial.
 pub type Key = (&'static str, &'static str, Option<&'static str>);
 
 /// The floor.
 #[derive(Debug, Clone, Default)]
 pub struct Floor {
     stock: BTreeMap<Key, i64>,
+    /// What nobody could name, by the code that was scanned.
+    pub(super) unnamed: BTreeMap<String, (Key, i64)>,
 }
 
-fn place_of(bin: &str) -> Place {
-    let location = LOCATION.try_into().expect("a short code");
-    Place { location, bin: Some(bin.try_into().expect("a short code")), plate: None }
+/// The location of a bin.
+pub(super) fn location_of(bin: &str) -> LocationCode {
+    let location = if YARD_BINS.contains(&bin) { YARD } else { LOCATION };
+    location.try_into().expect("a short code")
 }
 
-fn goods((_bin, item, lot): Key, pieces: i64) -> Goods {
+pub(super) fn place_of(bin: &str) -> Place {
+    let bin_code = bin.try_into().expect("a short code");
+    Place { location: location_of(bin), bin: Some(bin_code), plate: None }
+}
+
+pub(super) fn tracking_of((_bin, item, number): Key) -> Tracking {
+    let number = number.map(str::to_owned);
+    if item == SERIAL_ITEM {
+        let serial = number.map(|no| no.try_into().expect("a short code"));
+        return Tracking { serial, ..Tracking::NONE };
+    }
+    let lot = number.map(|no| no.try_into().expect("a short code"));
+    Tracking { lot, ..Tracking::NONE }
+}
+
+/// The lot or the serial of some goods.
+pub(super) fn number_of(tracking: &Tracking) -> Option<&str> {
+    let lot = tracking.lot.as_ref().map(protocol::words::LotNo::as_str);
+    lot.or(tracking.serial.as_ref().map(protocol::words::SerialNo::as_str))
+}
+
+pub(super) fn goods(key: Key, pieces: i64) -> Goods {
+    let item = key.1;
     let pieces = Quantity::whole(i32::try_from(pieces).expect("a hall holds few pieces"));
     Goods {
         item: item.try_into().expect("a short code"),
@@ -46,16 +86,13 @@ fn goods((_bin, item, lot): Key, pieces: i64) -> Goods {
         factor: UnitFactor::ONE,
         quantity: pieces,
         base: pieces,
-        tracking: Tracking {
-            lot: lot.map(|lot| lot.try_into().expect("a short code")),
-            ..Tracking::NONE
-        },
+        tracking: tracking_of(key),
         expiry: None,
         raw: None,
     }
 }
 
-fn document(kind: DocumentKind, no: &str, item: &str) -> DocumentRef {
+pub(super) fn document(kind: DocumentKind, no: &str, item: &str) -> DocumentRef {
     let line = ITEMS.iter().position(|known| *known == item).expect("an item of the hall");
     let line = u32::try_from(line + 1).expect("four lines");
     DocumentRef { kind, no: no.try_into().expect("a short code"), line: Some(line) }
@@ -67,6 +104,7 @@ pub fn bin_changed(work: &Work) -> Option<&'static str> {
         Body::Move(body) => &body.from,
         Body::Pick(body) => &body.from,
         Body::Receive(body) => &body.to,
+        Body::TransferReceive(body) => &body.to,
         _ => return None,
     };
     let bin = place.bin.as_ref()?;
@@ -81,6 +119,10 @@ impl Floor {
         floor.stock.insert(("B", "BOLT", None), 60);
         floor.stock.insert(("B", "NUT", None), 20);
         floor.stock.insert(("C", "GLUE", Some("L1")), 30);
+        floor.stock.insert(("Y", "PLATE", None), 25);
+        floor.stock.insert(("A", SERIAL_ITEM, Some("S01")), 1);
+        floor.stock.insert(("A", SERIAL_ITEM, Some("S02")), 1);
+        floor.stock.insert(("B", SERIAL_ITEM, Some("S03")), 1);
         floor
     }
 
@@ -94,98 +136,22 @@ impl Floor {
         self.stock.get(key).copied().unwrap_or_default()
     }
 
-    fn add(&mut self, key: Key, pieces: i64) {
+    pub(super) fn add(&mut self, key: Key, pieces: i64) {
         *self.stock.entry(key).or_default() += pieces;
     }
 
-    fn full(&self, bins: &[&str]) -> Vec<(Key, i64)> {
+    pub(super) fn full(&self, bins: &[&str]) -> Vec<(Key, i64)> {
         self.stock()
             .filter(|(key, _pieces)| bins.contains(&key.0))
             .map(|(key, pieces)| (*key, *pieces))
             .collect()
     }
 
-    /// What the person at `place` does next; none when there was nothing to do.
-    pub fn next_act(&mut self, _place: usize, prng: &mut Prng) -> Option<Work> {
-        match prng.below(100) {
-            0..20 => Some(self.receive(prng)),
-            20..45 => self.carry(prng),
-            45..60 => self.pick(prng),
-            60..67 => self.ship(prng),
-            67..90 => self.count(prng),
-            _ => Some(self.count_bin(prng)),
-        }
-    }
-
-    fn receive(&mut self, prng: &mut Prng) -> Work {
-        let item = *prng.pick(&ITEMS);
-        let lot = (item == "GLUE").then(|| *prng.pick(&LOTS));
-        let key = ("DOCK", item, lot);
-        let pieces = prng.between(1, 12);
-        self.add(key, pieces);
-        let body =
-            Receive { to: place_of("DOCK"), goods: goods(key, pieces), condition: Condition::Good };
-        let document = document(DocumentKind::PurchaseOrder, "PO1", item);
-        Work { body: Body::Receive(body), document: Some(document) }
-    }
-
-    fn carry(&mut self, prng: &mut Prng) -> Option<Work> {
-        let full = self.full(&["A", "B", "C", "DOCK"]);
-        let (from, there) = *full.get(usize::try_from(prng.below(8)).ok()? % full.len().max(1))?;
-        let to = (*prng.pick(&["A", "B", "C"]), from.1, from.2);
-        if to == from {
-            return None;
-        }
-        let pieces = prng.between(1, there.min(15));
-        self.add(from, -pieces);
-        self.add(to, pieces);
-        let body = Move { from: place_of(from.0), to: place_of(to.0), goods: goods(from, pieces) };
-        Some(Work { body: Body::Move(body), document: None })
-    }
-
-    fn pick(&mut self, prng: &mut Prng) -> Option<Work> {
-        let full = self.full(&["A", "B", "C"]);
-        let (from, there) = *full.get(usize::try_from(prng.below(8)).ok()? % full.len().max(1))?;
-        let pieces = prng.between(1, there.min(6));
-        let to = ("SHIP", from.1, from.2);
-        self.add(from, -pieces);
-        self.add(to, pieces);
-        let body = Pick {
-            from: place_of(from.0),
-            to: Some(place_of("SHIP")),
-            goods: goods(from, pieces),
-            short: None,
-            emptied: None,
-        };
-        let document = document(DocumentKind::SalesOrder, "SO1", from.1);
-        Some(Work { body: Body::Pick(body), document: Some(document) })
-    }
-
-    fn ship(&mut self, prng: &mut Prng) -> Option<Work> {
-        let full = self.full(&["SHIP"]);
-        let (from, there) = *full.get(usize::try_from(prng.below(8)).ok()? % full.len().max(1))?;
-        let pieces = prng.between(1, there);
-        self.add(from, -pieces);
-        let body = Ship { from: place_of("SHIP"), goods: goods(from, pieces) };
-        let document = document(DocumentKind::SalesOrder, "SO1", from.1);
-        Some(Work { body: Body::Ship(body), document: Some(document) })
-    }
-
-    fn count(&mut self, prng: &mut Prng) -> Option<Work> {
-        let full = self.full(&["A", "B", "C", "DOCK"]);
-        let (key, there) = *full.get(usize::try_from(prng.below(8)).ok()? % full.len().max(1))?;
-        let body = Count {
-            place: place_of(key.0),
-            goods: goods(key, there),
-            started_us: None,
-            task: None,
-        };
-        Some(Work { body: Body::Count(body), document: None })
-    }
-
-    fn count_bin(&mut self, prng: &mut Prng) -> Work {
-        let bin = *prng.pick(&["A", "B", "C", "DOCK"]);
-        self.count_of(bin)
+    /// Something of what lies in `bins`; none where nothing does.
+    pub(super) fn some(&self, bins: &[&str], prng: &mut Prng) -> Option<(Key, i64)> {
+        let full = self.full(bins);
+        let n = usize::try_from(prng.below(full.len().max(1) as u64)).ok()?;
+        full.get(n).copied()
     }
 
     /// A complete count of a bin.

@@ -12,10 +12,16 @@ pub mod check;
 pub mod company;
 pub mod device;
 pub mod floor;
+mod hands;
+mod heard;
+mod history;
 pub mod money;
+mod people;
+mod serials;
 pub mod server;
+mod successes;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use device_core::engine::{Connection, Event as DeviceEvent};
 use device_core::session::Timer;
@@ -25,13 +31,15 @@ use server_core::session::wire::ConnectionNo;
 use crate::prng::Prng;
 use device::DeviceHost;
 use floor::Floor;
-use money::Audited;
 use server::ServerHost;
+pub use successes::{Progress, Successes};
 
 /// When every world begins: microseconds of server time.
 pub const BEGIN_US: i64 = 1_790_000_000_000_000;
 const SECOND_US: i64 = 1_000_000;
 const MINUTE_US: i64 = 60 * SECOND_US;
+/// Within so long of the beginning of the shift everybody is at work.
+const BEGINNING_US: i64 = 15 * SECOND_US;
 /// Between two acts of the desk.
 const DESK_US: i64 = 4 * MINUTE_US;
 /// How often somebody looks at the screen who waits for something.
@@ -119,85 +127,6 @@ impl Plan {
     }
 }
 
-/// What got done in a phase of a world.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Progress {
-    /// Connections that devices began.
-    pub connections: u64,
-    /// Operations of devices that were judged.
-    pub judged: u64,
-    /// Counts that settled, and were not opened again before the phase ended.
-    pub settled: u64,
-}
-
-/// What happened in a world, so that no run is vacuous.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Successes {
-    /// Operations that a device confirmed.
-    pub captured: u64,
-    /// Of them, while the device had no network.
-    pub captured_offline: u64,
-    /// What got done in each phase: set-up, shift, healing.
-    pub phases: [Progress; 3],
-    /// Frames delivered twice or after their connection.
-    pub late_frames: u64,
-    /// Links cut.
-    pub cuts: u64,
-    /// Devices killed.
-    pub kills: u64,
-    /// Devices rebooted.
-    pub reboots: u64,
-    /// Devices that lost power.
-    pub power_cuts: u64,
-    /// Server crashes.
-    pub server_crashes: u64,
-    /// Of them, while something had been taken and was not on the disk yet.
-    pub crashes_before_sync: u64,
-    /// Devices whose store was replaced by an old copy.
-    pub restored: u64,
-    /// Counts of a bin by somebody who had just seen on the screen that it changed.
-    pub looks: u64,
-    /// Connections whose answers were slow at first.
-    pub clogged: u64,
-    /// Wall clocks that jumped.
-    pub clock_jumps: u64,
-    /// Outcomes by decision.
-    pub decisions: BTreeMap<String, u64>,
-    /// Outcomes that were restated.
-    pub restated: u64,
-    /// What the auditor saw of money.
-    pub audited: Audited,
-}
-
-impl Successes {
-    /// Adds those of another world.
-    pub fn add(&mut self, other: &Self) {
-        self.captured += other.captured;
-        self.captured_offline += other.captured_offline;
-        for (ours, theirs) in self.phases.iter_mut().zip(other.phases) {
-            ours.connections += theirs.connections;
-            ours.judged += theirs.judged;
-            ours.settled += theirs.settled;
-        }
-        self.late_frames += other.late_frames;
-        self.cuts += other.cuts;
-        self.kills += other.kills;
-        self.reboots += other.reboots;
-        self.power_cuts += other.power_cuts;
-        self.server_crashes += other.server_crashes;
-        self.crashes_before_sync += other.crashes_before_sync;
-        self.restored += other.restored;
-        self.looks += other.looks;
-        self.clogged += other.clogged;
-        self.clock_jumps += other.clock_jumps;
-        self.restated += other.restated;
-        self.audited.add(&other.audited);
-        for (decision, n) in &other.decisions {
-            *self.decisions.entry(decision.clone()).or_default() += n;
-        }
-    }
-}
-
 /// Something that will happen.
 #[derive(Debug, Clone)]
 pub enum Happening {
@@ -231,8 +160,14 @@ pub enum Happening {
     DeviceUp(usize),
     /// A person does the next thing.
     Act(usize),
+    /// Somebody has come back to work; another one is at work already.
+    Meanwhile(usize),
     /// The desk invoices or charges something.
     Desk,
+    /// The supervisor looks at the workbench.
+    Supervise,
+    /// After the shift, somebody puts right what is left.
+    Tidy(usize),
     /// A network comes back.
     LinkUp(usize),
 }
@@ -271,9 +206,15 @@ pub struct World {
     pub confirmed: Vec<(usize, OperationId)>,
     /// What an invariant had to say.
     pub violations: Vec<String>,
-    heard: check::Heard,
+    heard: heard::Heard,
     desk: Prng,
     n_audits: u64,
+    /// What each person still has to do.
+    left: Vec<people::Left>,
+    /// Bins and items of which the book was wrong for a while, because something was refused.
+    doubts: BTreeSet<(&'static str, &'static str)>,
+    /// Whether the operator has the right to claim.
+    may_adjust: bool,
 }
 
 impl World {
@@ -294,9 +235,12 @@ impl World {
             successes: Successes::default(),
             confirmed: Vec::new(),
             violations: Vec::new(),
-            heard: check::Heard::opening(),
+            heard: heard::Heard::opening(),
             desk: Prng::new(plan.seed ^ 0xDE5C),
             n_audits: 0,
+            left: vec![people::Left::default(); plan.n_devices],
+            doubts: BTreeSet::new(),
+            may_adjust: true,
             plan,
         };
         let mut commands = company::commands(&world.floor, world.plan.n_devices);
@@ -352,10 +296,11 @@ impl World {
         check::progress(self);
         self.phase = Phase::Shift;
         for place in 0..self.devices.len() {
-            let after = self.prng.between(0, MINUTE_US);
+            let after = self.prng.between(0, BEGINNING_US);
             self.later(after, Happening::Act(place));
         }
         self.later(DESK_US, Happening::Desk);
+        self.later(DESK_US, Happening::Supervise);
         self.run_until(end_us, |_world| false);
         self.now_us = self.now_us.max(end_us);
         check::progress(self);
@@ -379,6 +324,7 @@ impl World {
         for place in 0..self.devices.len() {
             self.later(0, Happening::LinkUp(place));
             self.later(0, Happening::DeviceUp(place));
+            self.later(1, Happening::Tidy(place));
         }
         self.later(0, Happening::ServerUp);
     }
@@ -387,6 +333,7 @@ impl World {
         self.server.is_up()
             && self.server.is_idle()
             && self.devices.iter().all(|device| device.is_up() && device.n_unanswered() == 0)
+            && self.left.iter().all(people::Left::is_nothing)
     }
 
     fn what_waits(&self) -> String {
@@ -439,7 +386,10 @@ impl World {
             Happening::ServerUp => self.server_up(),
             Happening::DeviceUp(place) => self.device_up(place),
             Happening::Act(place) => self.act(place),
+            Happening::Meanwhile(place) => self.meanwhile(place),
             Happening::Desk => self.desk_act(),
+            Happening::Supervise => self.supervise(),
+            Happening::Tidy(place) => self.tidy(place),
             Happening::LinkUp(place) => {
                 self.devices[place].link_up = true;
                 self.device_event(place, DeviceEvent::NetworkUp);
@@ -491,7 +441,13 @@ impl World {
         let is_clogged = self.prng.chance(1, 4);
         let clog_us = if is_clogged { self.prng.between(SECOND_US, 3 * SECOND_US) } else { 0 };
         self.successes.clogged += u64::from(is_clogged);
-        self.devices[place].connected(connection, no, self.now_us + clog_us);
+        let now_us = self.now_us;
+        let quick_from_us = now_us + clog_us;
+        let is_first = self.devices[place].connected(now_us, (connection, no), quick_from_us);
+        if is_first && self.phase == Phase::Shift {
+            let after = self.prng.between(2 * SECOND_US, 10 * SECOND_US);
+            self.later(after, Happening::Meanwhile(place));
+        }
         self.server.connections.insert(no, (place, connection));
         self.successes.phases[self.phase as usize].connections += 1;
         self.later(after, Happening::Opened(no));
@@ -577,23 +533,21 @@ impl World {
         }
         if self.prng.below(100) < self.plan.fault_percent {
             self.fault(place);
-        } else if self.devices[place].is_up()
-            && let Some(work) = self.floor.next_act(place, &mut self.prng)
-        {
-            let changed = floor::bin_changed(&work);
-            if let Some(name) = self.record(place, work)
-                && let Some(bin) = changed
-                && self.prng.chance(1, 3)
-            {
-                let other = usize::try_from(self.prng.below(self.devices.len() as u64));
-                let other = other.unwrap_or_default();
-                if other != place {
-                    self.later(LOOK_AGAIN_US, Happening::Look(other, bin, name, LOOKS_MAX));
-                }
-            }
+        } else if self.devices[place].is_up() {
+            self.see_answers(place);
+            self.do_something(place);
         }
         let after = self.prng.between(5 * SECOND_US, 2 * MINUTE_US);
         self.later(after, Happening::Act(place));
+    }
+
+    /// Another one than the person at `place` does the next thing.
+    fn meanwhile(&mut self, place: usize) {
+        let other = (place + 1) % self.devices.len();
+        if self.phase == Phase::Shift && self.devices[other].is_up() {
+            self.see_answers(other);
+            self.do_something(other);
+        }
     }
 
     /// The desk learns what something cost, some time after it was handled.
@@ -611,12 +565,10 @@ impl World {
 
     /// A person records what was done.
     fn record(&mut self, place: usize, work: device_core::engine::Work) -> Option<OperationId> {
-        let offline = !self.devices[place].link_up;
+        let kind = work.body.kind();
         match self.devices[place].record(self.now_us, work) {
             Ok((name, actions)) => {
-                self.confirmed.push((place, name));
-                self.successes.captured += 1;
-                self.successes.captured_offline += u64::from(offline);
+                self.confirm(place, name, kind);
                 self.device_actions(place, actions);
                 Some(name)
             }
@@ -625,5 +577,18 @@ impl World {
                 None
             }
         }
+    }
+
+    /// A device has confirmed an operation.
+    fn confirm(&mut self, place: usize, name: OperationId, kind: &str) {
+        self.confirmed.push((place, name));
+        self.successes.captured += 1;
+        self.successes.captured_offline += u64::from(!self.devices[place].link_up);
+        self.did(kind);
+    }
+
+    /// Something of a kind was done.
+    fn did(&mut self, kind: &str) {
+        self.successes.kinds.entry(kind.to_owned()).or_default()[self.phase as usize] += 1;
     }
 }

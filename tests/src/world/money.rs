@@ -21,12 +21,17 @@ use rust_decimal::Decimal;
 use server_core::store::MemoryStore;
 
 use super::company::{put_item, word};
-use super::floor::{ITEMS, LOCATION};
+use super::floor::{ITEMS, LOCATION, WAY, YARD};
 use crate::prng::Prng;
 
 /// How the items of the hall are valued.
-const METHODS: [CostingMethod; 4] =
-    [CostingMethod::Fifo, CostingMethod::Average, CostingMethod::Lifo, CostingMethod::Standard];
+const METHODS: [CostingMethod; 5] = [
+    CostingMethod::Fifo,
+    CostingMethod::Average,
+    CostingMethod::Lifo,
+    CostingMethod::Standard,
+    CostingMethod::Fifo,
+];
 
 /// What the auditor looked at, and what there was of it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -95,14 +100,16 @@ pub(super) fn set_up() -> Command {
     commands.extend(AccountRole::ALL.map(|role| {
         Command::PutGlAccount(PutGlAccount { account: account(role), name: role.name().to_owned() })
     }));
-    commands.push(Command::PutInventoryPostingSetup(PutInventoryPostingSetup {
-        location: Some(word(LOCATION)),
-        inventory_group: String::new(),
-        accounts: InventoryPostingSetup {
-            inventory: account(AccountRole::Inventory),
-            inventory_interim: account(AccountRole::InventoryInterim),
-            ..InventoryPostingSetup::default()
-        },
+    commands.extend([LOCATION, YARD, WAY].map(|location| {
+        Command::PutInventoryPostingSetup(PutInventoryPostingSetup {
+            location: Some(word(location)),
+            inventory_group: String::new(),
+            accounts: InventoryPostingSetup {
+                inventory: account(AccountRole::Inventory),
+                inventory_interim: account(AccountRole::InventoryInterim),
+                ..InventoryPostingSetup::default()
+            },
+        })
     }));
     commands.push(Command::PutGeneralPostingSetup(PutGeneralPostingSetup {
         business_group: String::new(),
@@ -118,7 +125,9 @@ pub(super) fn set_up() -> Command {
             direct_cost_non_inventory_applied: account(AccountRole::DirectCostNonInventoryApplied),
         },
     }));
-    for ((item, costing_method), cents) in ITEMS.iter().zip(METHODS).zip([333, 1_207, 95, 2_050]) {
+    for ((item, costing_method), cents) in
+        ITEMS.iter().zip(METHODS).zip([333, 1_207, 95, 2_050, 7_000])
+    {
         commands.push(Command::PutItem(PutItem { costing_method, ..put_item(item) }));
         let cost = UnitAmount::new(Decimal::new(cents, 2)).expect("a small amount");
         let standard = costing_method == CostingMethod::Standard;

@@ -12,6 +12,7 @@ use crate::conflict;
 use crate::costing::LineValue;
 use crate::count;
 use crate::key::KeyRange;
+use crate::movement::transfer::settle_freed;
 use crate::operation::{named_by_device, place};
 use crate::place::plate;
 use crate::posting::{EntryLine, Posting, Stop};
@@ -189,14 +190,21 @@ pub(crate) fn take_back_rest(
             forget_provisional(posting, (&effect.no, effect.line), operation);
         }
     }
+    let mut freed = Vec::new();
     for (no, line, tracking, delta) in posted.on_the_way.drain(..) {
         posting.change_on_the_way((&no, line, tracking), delta.negated())?;
         posting.posted.on_the_way.pop();
+        if delta.is_negative() {
+            freed.push((no, line, tracking));
+        }
     }
     for hold in posted.holds.drain(..) {
         posting.release_hold(hold)?;
     }
     posting.draft.put::<PostedBy>(&operation, posted);
+    for (no, line, tracking) in freed {
+        settle_freed(posting, (&no, line, tracking))?;
+    }
     Ok(())
 }
 

@@ -67,11 +67,12 @@ pub(super) fn of_command(tables: &impl Tables, command: &Command) -> LocationId 
 /// where that is not known.
 pub(crate) fn of_captured(tables: &impl Tables, operation: OperationId) -> LocationId {
     let Some(body) = captured(tables, operation) else { return LocationId(0) };
-    let code = match body {
-        Body::Undo(undo) => taken_back(tables, operation, undo)
+    let code = if let Body::Undo(undo) = body {
+        taken_back(tables, operation, undo)
             .and_then(|target| captured(tables, target))
-            .and_then(|body| of_body(&body).cloned()),
-        body => of_body(&body).cloned(),
+            .and_then(|body| of_body(&body).cloned())
+    } else {
+        of_body(&body).cloned()
     };
     code.and_then(|code| lookup::location(tables, &code).ok())
         .map_or(LocationId(0), |(id, _row)| id)

@@ -530,7 +530,8 @@ impl Posting<'_, '_> {
     /// What follows from an application: cents that are left on an increase that is used up, and the
     /// cost of a decrease that was valued before.
     fn paired(&mut self, increase: EntryNo, decrease: EntryNo, manner: Manner) -> Result<(), Stop> {
-        if manner.fixed {
+        // A decrease that names what it takes back carries its shares, whoever supplies it in the end.
+        if manner.fixed || self.entry(decrease).applies_to.0 != 0 {
             let mut state = self.state(increase);
             state.cost.fixed_applications = state.cost.fixed_applications.saturating_add(1);
             self.draft.put::<ItemLedgerStates>(&increase, state);

@@ -10,6 +10,7 @@ use tests::world::{Bug, Plan, Progress, Successes, World};
 
 #[derive(Parser)]
 #[command(about = "Plays worlds of devices, server and adversary in virtual time")]
+#[expect(clippy::struct_excessive_bools, reason = "flags of a command line")]
 struct Arguments {
     /// How many seeds to play.
     #[arg(long, default_value_t = 2_000)]
@@ -20,6 +21,9 @@ struct Arguments {
     /// Play only this seed.
     #[arg(long)]
     seed: Option<u64>,
+    /// Of that seed, tell each operation in order of time.
+    #[arg(long, requires = "seed")]
+    history: bool,
     /// Run the invariants at the end only.
     #[arg(long)]
     audit_at_end: bool,
@@ -57,6 +61,13 @@ fn main() -> std::process::ExitCode {
         None => arguments.from..arguments.from.saturating_add(arguments.seeds),
     };
     let n_seeds = seeds.end - seeds.start;
+    if arguments.history {
+        let mut world = World::new(Plan { bug, ..Plan::of_seed(seeds.start) });
+        world.play();
+        world.history().iter().for_each(|line| println!("{line}"));
+        tell(seeds.start, &world.violations, bug);
+        return std::process::ExitCode::SUCCESS;
+    }
     let plan_of = |seed| Plan { bug, audit_each: !arguments.audit_at_end, ..Plan::of_seed(seed) };
     let (all, noticed) = play(seeds, &plan_of);
     if let Some((seed, violations)) = noticed {
@@ -178,6 +189,9 @@ fn report(n_seeds: u64, all: &Successes) {
         ("operations confirmed", all.captured),
         ("… without a network", all.captured_offline),
         ("… on seeing another's act", all.looks),
+        ("counts held against books", all.counts_compared),
+        ("… left out, in doubt", all.counts_in_doubt),
+        ("worlds without an opinion", all.without_opinion),
         ("connections slow at first", all.clogged),
         ("links cut", all.cuts),
         ("frames late or twice", all.late_frames),
@@ -210,4 +224,7 @@ fn report(n_seeds: u64, all: &Successes) {
     phases("connections", |phase| phase.connections);
     phases("operations judged", |phase| phase.judged);
     phases("counts settled", |phase| phase.settled);
+    for (kind, [set_up, shift, healing]) in &all.kinds {
+        println!("  {kind:<28} {set_up:>9} {shift:>9} {healing:>9}");
+    }
 }

@@ -7,7 +7,9 @@ use protocol::quantity::Quantity;
 
 use super::{TO, text};
 use crate::command::{Command, papers};
-use crate::world::{World, codes, goods, in_any_order, q, transfer_receive, transfer_ship};
+use crate::costing::work::AdjustCost;
+use crate::schema::item::CostingMethod;
+use crate::world::{World, codes, goods, in_any_order, q, transfer_receive, transfer_ship, undo};
 
 #[test]
 fn a_transfer_is_four_entries_and_what_does_not_arrive_stays_on_its_way() {
@@ -60,6 +62,47 @@ fn case_36_goods_received_before_they_were_shipped_end_up_the_same() {
     let line = early.line(&crate::world::order(TO, "TO1"), 10_000);
     assert_eq!((line.handled, line.received, line.provisional), (q("8"), q("6"), q("0")));
     assert!(!codes(&early.outcome(list[1].operation)).contains(&Code::ProvisionalTransfer));
+}
+
+#[test]
+fn case_36_an_arrival_that_is_taken_back_leaves_its_goods_to_one_received_too_early() {
+    let mut world = World::new();
+    world.opening("A", goods("BOLT", "10"));
+    let order = world.document(TO, "TO1", &[("BOLT", "8")]);
+    world.scan(1, 60, Some(&order), transfer_ship("A", goods("BOLT", "6")));
+    world.scan(2, 90, Some(&order), transfer_receive("LEEDS/L", goods("BOLT", "5")));
+    let (by_mistake, _outcome) =
+        world.scan(2, 100, Some(&order), transfer_receive("LEEDS/L", goods("BOLT", "1")));
+    let (arrived, outcome) =
+        world.scan(3, 110, Some(&order), transfer_receive("LEEDS/M", goods("BOLT", "1")));
+    assert!(codes(&outcome).contains(&Code::ProvisionalTransfer), "all had arrived");
+    assert_eq!(world.stock("MAIN/SHIPMENT BOLT"), q("-1"));
+
+    world.scan(2, 120, None, undo(by_mistake));
+    assert_eq!(world.stock("MAIN/SHIPMENT BOLT"), Quantity::ZERO);
+    assert_eq!(world.stock("WAY/ BOLT"), Quantity::ZERO);
+    assert_eq!((world.stock("LEEDS/L BOLT"), world.stock("LEEDS/M BOLT")), (q("5"), q("1")));
+    let line = world.line(&order, 10_000);
+    assert_eq!((line.handled, line.received, line.provisional), (q("6"), q("6"), q("0")));
+    assert!(!codes(&world.outcome(arrived)).contains(&Code::ProvisionalTransfer));
+    assert_eq!(world.header(&order).status, DocumentStatus::Released);
+}
+
+/// What takes back the provisional shipment names an increase that the arrival had used up: the counter
+/// entry of the arrival supplies it, and what that one costs changes later.
+#[test]
+fn an_undone_provisional_transfer_follows_the_average_that_it_was_shipped_at() {
+    let mut world = World::new();
+    world.item("SCREW", CostingMethod::Average, None);
+    world.opening("A", goods("SCREW", "10"));
+    let order = world.document(TO, "TO1", &[("SCREW", "8")]);
+    let received = transfer_receive("LEEDS/L", goods("SCREW", "4"));
+    let (by_mistake, _outcome) = world.scan(2, 60, Some(&order), received);
+    world.scan(2, 61, None, undo(by_mistake));
+    world.system(crate::books::charge(1, "2026-01-15", "30"));
+    // The auditor looks at every share after each step.
+    world.system(Command::AdjustCost(AdjustCost::default()));
+    assert_eq!(world.stocks().into_keys().collect::<Vec<_>>(), ["MAIN/A SCREW"]);
 }
 
 #[test]

@@ -25,6 +25,7 @@ use protocol::quantity::Quantity;
 use protocol::words::DocumentNo;
 
 pub(crate) use self::close::close_remainder;
+pub(crate) use self::provisional::settle_freed;
 use self::provisional::{
     provisional_handled, provisional_parts, ship_provisionally, take_place_of,
 };
@@ -74,9 +75,14 @@ impl Order {
 }
 
 fn order_of(posting: &Posting<'_, '_>) -> Result<Order, Reason> {
-    let unknown = Reason::new(Code::DocumentUnknown);
-    let Some(reference) = posting.act.document.clone() else { return Err(unknown) };
-    let unknown = unknown.word("document", &reference.no);
+    match posting.act.document.clone() {
+        Some(reference) => order_named(posting, reference),
+        None => Err(Reason::new(Code::DocumentUnknown)),
+    }
+}
+
+fn order_named(posting: &Posting<'_, '_>, reference: DocumentRef) -> Result<Order, Reason> {
+    let unknown = Reason::new(Code::DocumentUnknown).word("document", &reference.no);
     if reference.kind != DocumentKind::TransferOrder {
         return Err(unknown);
     }

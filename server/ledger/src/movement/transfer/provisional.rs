@@ -1,11 +1,12 @@
 //! Shipments that stand for what the sender has not reported yet.
 
 use protocol::code::Code;
+use protocol::operation::{DocumentKind, DocumentRef};
 use protocol::outcome::Decision;
 use protocol::quantity::Quantity;
 use protocol::words::DocumentNo;
 
-use super::{Order, shipped};
+use super::{Order, order_named, shipped};
 use crate::conflict;
 use crate::document::{DocumentKey, Wanted};
 use crate::key::KeyRange;
@@ -50,6 +51,38 @@ pub(super) fn provisional_parts(
         }
     }
     Ok(parts)
+}
+
+/// An arrival did not happen, so that something of `tracking` is on its way on the line again: that is
+/// what was received elsewhere before anybody had reported its shipment.
+///
+/// # Errors
+///
+/// As for carrying goods.
+pub(crate) fn settle_freed(
+    posting: &mut Posting<'_, '_>,
+    (no, line, tracking): (&DocumentNo, u32, TrackingId),
+) -> Result<(), Stop> {
+    let mut free = posting.on_the_way(no, line, tracking);
+    // A serial is on its way or arrived: its own history says which.
+    if !free.is_positive() || serial::of(posting.draft, tracking).is_some() {
+        return Ok(());
+    }
+    let prefix = (no.clone(), line, tracking);
+    let rows = posting.draft.list::<ProvisionalShipments>(&KeyRange::prefix(&prefix));
+    let reference =
+        DocumentRef { kind: DocumentKind::TransferOrder, no: no.clone(), line: Some(line) };
+    let Ok(order) = order_named(posting, reference) else { return Ok(()) };
+    for ((_no, line, _tracking, at), row) in rows {
+        let quantity = row.quantity.min(free);
+        if !quantity.is_positive() {
+            break;
+        }
+        provisional_handled(posting, &order, line, quantity.negated())?;
+        take_place_of(posting, &order, &Part { line, at, row: *row, quantity })?;
+        free = subtract(free, quantity)?;
+    }
+    Ok(())
 }
 
 /// The provisional shipment gives way: what it took is brought back at its own instant, so that a
