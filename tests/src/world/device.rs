@@ -53,11 +53,32 @@ pub struct DeviceHost {
     /// What it said that a person has to look at.
     pub troubles: Vec<String>,
     image: Option<Image>,
-    answers: Vec<(OperationId, Decision)>,
+    answers: Vec<Answer>,
 }
 
 /// What came of recording something.
 pub type Done<E> = Result<(OperationId, Vec<Action>), E>;
+
+/// What it was told of one of its operations.
+#[derive(Debug, Clone, Copy)]
+pub struct Answer {
+    /// The operation. A store from an old copy uses numbers twice: the name alone does not say which act
+    /// is meant.
+    pub operation: OperationId,
+    /// What was decided.
+    pub decision: Decision,
+    /// When it was done, as the server knows it.
+    pub tau_us: i64,
+    /// Half the width of what is known of that, and a second.
+    pub reach_us: i64,
+}
+
+impl Answer {
+    /// Whether it may be about what was done at `at_us`.
+    pub fn is_of(&self, at_us: i64) -> bool {
+        (self.tau_us - at_us).abs() <= self.reach_us
+    }
+}
 
 /// A copy of everything that a device keeps, as a backup of its platform takes it.
 struct Image {
@@ -231,7 +252,7 @@ impl DeviceHost {
     }
 
     /// The outcomes that it was told of since somebody looked.
-    pub fn take_answers(&mut self) -> Vec<(OperationId, Decision)> {
+    pub fn take_answers(&mut self) -> Vec<Answer> {
         std::mem::take(&mut self.answers)
     }
 
@@ -384,9 +405,14 @@ impl DeviceHost {
         match news {
             News::Trouble(text) => self.troubles.push(text.clone()),
             News::RecorderStopped(why) => self.troubles.push(format!("recorder: {why}")),
-            News::Outcomes(outcomes) => self
-                .answers
-                .extend(outcomes.iter().map(|outcome| (outcome.operation, outcome.decision))),
+            News::Outcomes(outcomes) => {
+                self.answers.extend(outcomes.iter().map(|outcome| Answer {
+                    operation: outcome.operation,
+                    decision: outcome.decision,
+                    tau_us: outcome.tau.0,
+                    reach_us: i64::try_from(outcome.epsilon_us).unwrap_or(i64::MAX / 4) + 1_000_000,
+                }));
+            }
             News::OperationsLost(n) => self.troubles.push(format!("{n} operations lost")),
             _ => {}
         }

@@ -16,8 +16,13 @@ impl World {
         let mut lines = Vec::new();
         for (no, intake) in store.list::<Intakes>(&KeyRange::all()) {
             let name = intake.identity(no);
-            let outcome = store.row::<Outcomes>(&name).map_or_else(
-                || "not judged".to_owned(),
+            let sent_as =
+                if let Origin::Device { sent_as, .. } = &intake.origin { *sent_as } else { name };
+            // A number that was used twice is the name of the fact that came first.
+            let names = [name, sent_as].into_iter();
+            let mut rows = names.filter_map(|name| store.row::<Outcomes>(&name));
+            let outcome = rows.find(|row| row.intake == no).map_or_else(
+                || "known already".to_owned(),
                 |row| {
                     let codes = row.outcome.reasons.iter().map(|reason| reason.code.as_str());
                     let codes = codes.collect::<Vec<_>>().join(" ");

@@ -47,8 +47,8 @@ pub(super) struct About {
 #[derive(Debug, Clone, Default)]
 pub(super) struct Left {
     mistakes: Vec<Mistake>,
-    /// Claims that may be refused, until their outcome is seen.
-    claims: BTreeMap<OperationId, About>,
+    /// Claims that may be refused, with when they were made, until their outcome is seen.
+    claims: BTreeMap<OperationId, (i64, About)>,
     /// Bins to be counted, because something was refused or cannot be known.
     recounts: BTreeSet<&'static str>,
 }
@@ -136,7 +136,7 @@ impl World {
         }
         let Some(name) = self.record(place, work) else { return };
         if let Some(about) = claim {
-            self.left[place].claims.insert(name, about);
+            self.left[place].claims.insert(name, (self.now_us, about));
         }
         if let Some(bin) = changed {
             self.others_look(place, bin, name);
@@ -177,7 +177,7 @@ impl World {
         match self.devices[place].undo(self.now_us, mistake.name) {
             Ok((name, actions)) => {
                 self.confirm(place, name, "undo");
-                self.left[place].claims.insert(name, mistake.about);
+                self.left[place].claims.insert(name, (self.now_us, mistake.about));
                 self.device_actions(place, actions);
             }
             Err(_not_here) => self.count_again(place, mistake.about),
@@ -196,7 +196,7 @@ impl World {
     pub(super) fn forgets(&mut self, place: usize) {
         let left = std::mem::take(&mut self.left[place]);
         let unsure = left.mistakes.into_iter().map(|mistake| mistake.about);
-        for about in unsure.chain(left.claims.into_values()) {
+        for about in unsure.chain(left.claims.into_values().map(|(_at_us, about)| about)) {
             self.count_again(place, about);
         }
         self.left[place].recounts.extend(left.recounts);
@@ -204,9 +204,13 @@ impl World {
 
     /// Looks at what the device was told of claims.
     pub(super) fn see_answers(&mut self, place: usize) {
-        for (name, decision) in self.devices[place].take_answers() {
-            if let Some(about) = self.left[place].claims.remove(&name)
-                && decision == Decision::Refused
+        for answer in self.devices[place].take_answers() {
+            let claims = &mut self.left[place].claims;
+            if !claims.get(&answer.operation).is_some_and(|(at_us, _about)| answer.is_of(*at_us)) {
+                continue;
+            }
+            if let Some((_at_us, about)) = claims.remove(&answer.operation)
+                && answer.decision == Decision::Refused
             {
                 self.did("claim refused");
                 self.count_again(place, about);
@@ -220,7 +224,7 @@ impl World {
             self.see_answers(place);
             // What was never answered under the name that it has here is not known to anybody.
             if self.devices[place].n_unanswered() == 0 {
-                for about in std::mem::take(&mut self.left[place].claims).into_values() {
+                for (_at_us, about) in std::mem::take(&mut self.left[place].claims).into_values() {
                     self.count_again(place, about);
                 }
             }
