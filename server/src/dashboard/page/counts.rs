@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use ledger::key::KeyRange;
+use ledger::key::{Key as _, KeyRange};
 use ledger::schema::book::{OperationsByTime, Outcomes};
 use ledger::schema::case::{Cases, OpenCases};
 use ledger::schema::count::{CountRow, CountState, Counts, CountsByOperation, CountsDue};
@@ -17,7 +17,7 @@ use protocol::identity::{CaseId, DeviceId, OperationId, ServerTime};
 use protocol::outcome::{Argument, Reason};
 use protocol::quantity::Quantity;
 
-use super::register::rows_wanted;
+use super::register::{Cursor, cursor_of, next_rows, rows_wanted};
 use super::{Page, PageResult, Section};
 use crate::dashboard::context::PageContext;
 use crate::dashboard::format;
@@ -29,7 +29,7 @@ use crate::dashboard::query::Query;
 const EXAMINED_MAX: usize = 20_000;
 
 /// A count on the time line.
-struct Counted {
+pub struct Counted {
     key: StockKey,
     order: OrderKey,
     row: Arc<CountRow>,
@@ -91,7 +91,7 @@ pub fn page(view: &dyn Tables, context: &PageContext, query: &Query) -> PageResu
     let state = query.get("state").unwrap_or("provisional");
     let list = match state {
         "decide" => to_decide(view, context, query),
-        "settled" => settled(view, context, query),
+        "settled" => settled(view, context, query, EXAMINED_MAX),
         _ => provisional(view, context, query),
     };
     let tab = |value: &str, key: &str| {
@@ -247,34 +247,61 @@ fn counts_of(view: &dyn Tables, operation: OperationId) -> Vec<Counted> {
     counts
 }
 
-fn settled(view: &dyn Tables, context: &PageContext, query: &Query) -> Markup {
+/// Counts that were judged, the latest act first, and where the search for more goes on.
+#[derive(Default)]
+pub struct Judged {
+    /// They.
+    pub rows: Vec<Counted>,
+    /// Where the search stopped, when there may be more.
+    pub next: Option<Cursor>,
+    /// Whether it stopped because it had looked at enough.
+    pub exhausted: bool,
+}
+
+/// Looks at no more than `examined_max` operations: in a busy hall days may lie between two counts.
+pub fn judged(view: &dyn Tables, query: &Query, (wanted, examined_max): (usize, usize)) -> Judged {
+    let (mut found, mut examined) = (Judged::default(), 0);
+    let mut range = KeyRange::all();
+    if let Some(before) = query.get("before").and_then(cursor_of) {
+        range.to = before.to_bytes();
+    }
+    let mut all = true;
+    each_of::<OperationsByTime>(view, &range, true, &mut |key: Cursor, _row| {
+        if found.rows.len() >= wanted || examined == examined_max {
+            all = false;
+            return ControlFlow::Break(());
+        }
+        examined += 1;
+        found.next = Some(key);
+        let (_tau, operation) = key;
+        let is_count =
+            view.row::<Outcomes>(&operation).is_some_and(|row| row.kind.contains("count"));
+        if is_count {
+            let counts = counts_of(view, operation).into_iter();
+            found.rows.extend(counts.filter(|count| count.row.state != CountState::Provisional));
+        }
+        ControlFlow::Continue(())
+    });
+    found.next = found.next.filter(|_next| !all);
+    found.exhausted = !all && found.rows.len() < wanted;
+    found
+}
+
+/// The counts that were judged, as far as `examined_max` operations go.
+pub fn settled(
+    view: &dyn Tables,
+    context: &PageContext,
+    query: &Query,
+    examined_max: usize,
+) -> Markup {
     let wanted = rows_wanted(query);
-    let (mut rows, mut examined, mut has_more) = (Vec::new(), 0, false);
-    each_of::<OperationsByTime>(
-        view,
-        &KeyRange::all(),
-        true,
-        &mut |(_tau, operation): (ServerTime, OperationId), _row| {
-            examined += 1;
-            if rows.len() >= wanted || examined > EXAMINED_MAX {
-                has_more = rows.len() >= wanted;
-                return ControlFlow::Break(());
-            }
-            let is_count =
-                view.row::<Outcomes>(&operation).is_some_and(|row| row.kind.contains("count"));
-            if is_count {
-                let counts = counts_of(view, operation).into_iter();
-                rows.extend(counts.filter(|counted| counted.row.state != CountState::Provisional));
-            }
-            ControlFlow::Continue(())
-        },
-    );
+    let Judged { rows, next, exhausted } = judged(view, query, (wanted, examined_max));
     html! {
-        @if rows.is_empty() { (part::empty(context, "counts-none-settled")) }
-        @else {
+        @if rows.is_empty() && !exhausted { (part::empty(context, "counts-none-settled")) }
+        @if !rows.is_empty() {
             (table(view, context, rows.iter().map(|counted| (counted, state(context, &counted.row)))))
         }
-        @if has_more { (more_rows(context, query, wanted)) }
+        (next_rows(context, query, (next, exhausted), (wanted, "/counts")))
     }
 }
 

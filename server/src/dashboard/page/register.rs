@@ -38,7 +38,7 @@ pub struct Found {
     /// Operations, latest act first.
     pub rows: Vec<Told>,
     /// Where the search stopped, when there may be more: everything before it was not looked at.
-    pub next: Option<(ServerTime, OperationId)>,
+    pub next: Option<Cursor>,
     /// Whether it stopped because it had looked at enough, not because it had found enough.
     pub exhausted: bool,
 }
@@ -128,11 +128,14 @@ fn range(context: &PageContext, query: &Query) -> KeyRange {
     range
 }
 
-fn cursor_text((time, operation): (ServerTime, OperationId)) -> String {
+/// An act: everything before it was not looked at.
+pub type Cursor = (ServerTime, OperationId);
+
+fn cursor_text((time, operation): Cursor) -> String {
     format!("{}_{operation}", time.0)
 }
 
-fn cursor_of(text: &str) -> Option<(ServerTime, OperationId)> {
+pub(super) fn cursor_of(text: &str) -> Option<Cursor> {
     let (time, operation) = text.split_once('_')?;
     Some((ServerTime(time.parse().ok()?), names::operation_of(operation)?))
 }
@@ -182,24 +185,31 @@ pub fn page(view: &dyn Tables, context: &PageContext, query: &Query) -> PageResu
         } @else {
             (table(view, context, &found.rows))
         }
-        (next_rows(context, query, &found, wanted))
+        (next_rows(context, query, (found.next, found.exhausted), (wanted, "/movements")))
     };
     Ok(Page::new(Section::Movements, context.t("register-title"))
         .with("filters", filters(view, context, query))
         .with("list", list))
 }
 
-fn next_rows(context: &PageContext, query: &Query, found: &Found, wanted: usize) -> Markup {
-    let Some(next) = found.next else { return html! {} };
-    let older = query.without("rows").with("before", &cursor_text(next)).address("/movements");
+/// How a list in order of the acts goes on behind `next`: with more rows, or, where the search was
+/// `exhausted`, by searching further.
+pub(super) fn next_rows(
+    context: &PageContext,
+    query: &Query,
+    (next, exhausted): (Option<Cursor>, bool),
+    (wanted, page): (usize, &str),
+) -> Markup {
+    let Some(next) = next else { return html! {} };
+    let older = query.without("rows").with("before", &cursor_text(next)).address(page);
     html! {
-        @if found.exhausted {
+        @if exhausted {
             p class="muted" {
                 (context.t("searched-to")) " " (format::instant(context, next.0)) " "
                 a href=(older) { (context.t("search-further")) }
             }
         } @else if wanted < ROWS_MAX {
-            (part::more(context, &query.with("rows", &(wanted + part::ROWS).to_string()).address("/movements")))
+            (part::more(context, &query.with("rows", &(wanted + part::ROWS).to_string()).address(page)))
         } @else {
             p class="more" { a class="button" href=(older) { (context.t("older")) } }
         }

@@ -9,15 +9,19 @@ use ledger::command::Command;
 use ledger::command::stock::Decide;
 use ledger::key::KeyRange;
 use ledger::schema::SiteId;
-use ledger::schema::book::{Intake, Intakes, Origin, Outcomes};
+use ledger::schema::book::{
+    Change, Intake, Intakes, Origin, OutcomeRevisions, OutcomeRow, Outcomes,
+};
 use ledger::schema::case::{Case, CaseState, Cases, Choice, OpenCases};
 use ledger::tables::{Read as _, Tables, each_of};
 use maud::{Markup, html};
-use protocol::identity::CaseId;
+use protocol::code::Code;
+use protocol::identity::{CaseId, OperationId};
 use protocol::operation::{Body, DocumentRef, Recorded};
-use protocol::outcome::Reason;
+use protocol::outcome::{Argument, Reason};
 use protocol::quantity::Quantity;
 use protocol::text::{next_step, sentence};
+use protocol::words::OperatorId;
 
 use super::register::rows_wanted;
 use super::{Missing, Page, PageResult, Section, counts, operation};
@@ -310,14 +314,88 @@ fn choices(
     query: &Query,
 ) -> Markup {
     html! {
+        (earlier(view, context, case))
         p class="muted" { (context.t("choices-text")) }
-        @for (n, choice) in (1..).zip(&case.choices) {
+        @for (n, choice) in (1..).zip(&offered(case)) {
             @match choice {
                 Choice::Correct => (correct((view, whole), context, (id, case), (n, query))),
                 _ => (plain_choice((view, whole), context, (id, case), (n, *choice))),
             }
         }
     }
+}
+
+/// What may be chosen: first what had been, before a new fact opened the case again.
+fn offered(case: &Case) -> Vec<Choice> {
+    let mut choices = case.choices.clone();
+    choices.sort_by_key(|choice| Some(*choice) != case.earlier);
+    choices
+}
+
+/// Outcomes of a decided case say so with these, and by whom.
+const DECIDED: [Code; 4] =
+    [Code::CaseAccepted, Code::CaseCorrected, Code::CaseRecount, Code::CaseDismissed];
+
+/// The decision that stood before a new fact opened the case again (SYNC 4.3, CONFLICTS 48): who took
+/// it, when, and with which figure before the eyes.
+fn earlier(view: &dyn Tables, context: &PageContext, case: &Case) -> Markup {
+    let Some(choice) = case.earlier else { return html! {} };
+    let decided = decided_in(view, case.operation);
+    let choice = context.word("choice", choice_word(choice));
+    let person = decided.as_ref().map(|(_row, by)| names::person(view, by));
+    let person = person.unwrap_or_else(|| context.t("none"));
+    let at = decided.as_ref().and_then(|(row, _by)| Change::time_of(view, row.outcome.lsn));
+    let figure = decided.as_ref().and_then(|(row, _by)| difference_told(view, case, row));
+    html! {
+        p class="note info" id="earlier" {
+            (part::sign(Tone::Info)) " "
+            (context.say("decided-before", &[("choice", &choice), ("person", &person)])) " "
+            @if let Some(at) = at { (format::instant(context, at)) " " }
+            @if let Some(figure) = figure {
+                (context.say("difference-then", &[("difference", &format::signed(context, figure))]))
+            }
+        }
+    }
+}
+
+/// The revision in which the outcome of `operation` began to say that somebody had decided, the last
+/// time, and who: later ones repeat it with figures of their own.
+fn decided_in(view: &dyn Tables, operation: OperationId) -> Option<(Arc<OutcomeRow>, OperatorId)> {
+    let (mut last, mut before): (_, Option<Reason>) = (None, None);
+    for (_key, row) in view.list::<OutcomeRevisions>(&KeyRange::prefix(&operation)) {
+        let said = row.outcome.reasons.iter().find(|reason| DECIDED.contains(&reason.code));
+        let said = said.cloned();
+        if let Some(said) = said.as_ref().filter(|said| before.as_ref() != Some(*said)) {
+            let by = word(said, "operator").and_then(|by| by.parse::<OperatorId>().ok());
+            last = by.map(|by| (row, by)).or(last);
+        }
+        before = said;
+    }
+    last
+}
+
+/// The difference that an outcome told of the stock that the case is about.
+fn difference_told(view: &dyn Tables, case: &Case, row: &OutcomeRow) -> Option<Quantity> {
+    let key = case.stock?;
+    let item = names::item_no(view, key.item);
+    let bin = names::bin_code(view, key.bin);
+    let about = |reason: &&Reason| {
+        reason.code == Code::CountVariance
+            && word(reason, "item") == Some(item.as_str())
+            && word(reason, "bin") == Some(bin.as_str())
+    };
+    let reason = row.outcome.reasons.iter().find(about)?;
+    reason.arguments.iter().find_map(|(name, argument)| match argument {
+        Argument::Quantity(quantity) if name == "difference" => Some(*quantity),
+        _ => None,
+    })
+}
+
+fn word<'r>(reason: &'r Reason, name: &str) -> Option<&'r str> {
+    reason.arguments.iter().find_map(|(known, argument)| match argument {
+        Argument::Word(word) if known == name => Some(word.as_str()),
+        _ => None,
+    })
 }
 
 /// What a decision says, before it is given.

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use chrono_tz::Tz;
 use ledger::command::Command;
+use ledger::command::stock::Settle;
+use ledger::count::SiteWatermark;
 use ledger::draft::Draft;
 use ledger::memory::MemoryTables;
 use ledger::operation::{Request, judge};
@@ -256,6 +258,14 @@ impl House {
         let (_operation, row) = self.command(Origin::System, &command);
         let granted = row.outcome.decision == protocol::outcome::Decision::Accepted;
         assert!(granted, "{command:?}: {:?}", row.outcome);
+    }
+
+    /// Everything at the hall is here: what was counted is judged.
+    pub(super) fn settle(&mut self) {
+        let site = SiteWatermark { site: SiteId(1), until: NOW, devices: Vec::new() };
+        let settle = Command::Settle(Settle { sites: vec![site] });
+        let (_operation, row) = self.command(Origin::System, &settle);
+        assert_eq!(row.outcome.decision, protocol::outcome::Decision::Accepted);
     }
 
     /// A person at a desk asks for something.

@@ -1,12 +1,13 @@
 //! Cases: both sides of the story, and previews that are what is posted.
 
+use ledger::schema::book::Outcomes;
 use ledger::schema::case::{Case, CaseState, Cases, Choice};
 use ledger::schema::entry::{PostedBy, WarehouseLedger};
 use ledger::tables::Read as _;
 use protocol::identity::CaseId;
 use protocol::outcome::Decision;
 
-use super::house::{House, NOW, operator, unidentified};
+use super::house::{House, NOW, count, moved, operator, unidentified};
 use super::html;
 use crate::dashboard::correction::{Editable, corrected};
 use crate::dashboard::page::workbench::{CHOICES, choice_of, choice_word, decide, original};
@@ -148,4 +149,39 @@ fn a_whole_bin_count_is_counted_again_instead() {
         task: None,
     });
     assert_eq!(Editable::of(&body), None);
+}
+
+#[test]
+fn an_approval_that_was_given_is_shown_with_the_new_figures() {
+    let mut house = House::furnished();
+    // Book 10, counted 5, tolerance 1.
+    let (counted, _row) = house.device(1, &count("A-01", "5"), (20, 19), None);
+    house.settle();
+    let find = |house: &House| {
+        let row = house.tables.row::<Outcomes>(&counted).unwrap();
+        let id = row.outcome.case.expect("a case");
+        (id, case(house, id).version)
+    };
+    let (id, version) = find(&house);
+    let before = house.document(&house.context(), &format!("/workbench/{id}"));
+    assert!(!before.contains("id=\"earlier\""), "nobody has decided yet");
+    let command = decide((id, version), Choice::Accept, None, "");
+    let (_operation, row) = house.desk("mette", &command);
+    assert_eq!(row.outcome.decision, Decision::Accepted, "{:?}", row.outcome);
+    // A move from before the count comes in late: 4 are missing, not 5.
+    house.device(2, &moved("A-01", "A-02", "1"), (30, 1), None);
+    house.settle();
+    let (_id, version) = find(&house);
+    assert!(version > 1 && case(&house, id).state == CaseState::Open, "{:?}", case(&house, id));
+    let document = house.document(&house.context(), &format!("/workbench/{id}"));
+    html::check(&document);
+    let text = html::text(&document);
+    assert!(text.contains("Decided before: Accept, by Mette"), "{text}");
+    assert!(text.contains("The difference was -5 then"), "{text}");
+    // Whatever it was is offered first.
+    let row = Case { earlier: Some(Choice::Recount), ..case(&house, id) };
+    house.write(|draft| draft.put::<Cases>(&id, row));
+    let document = house.document(&house.context(), &format!("/workbench/{id}"));
+    let (recount, accept) = (document.find("value=\"recount\""), document.find("value=\"accept\""));
+    assert!(recount.is_some() && recount < accept, "what was chosen before comes first");
 }
