@@ -66,16 +66,14 @@ pub(super) fn of_command(tables: &impl Tables, command: &Command) -> LocationId 
 /// The location where a device did `operation`; of an undo, where that was done which it takes back. 0
 /// where that is not known.
 pub(crate) fn of_captured(tables: &impl Tables, operation: OperationId) -> LocationId {
-    let Some(body) = captured(tables, operation) else { return LocationId(0) };
-    let code = if let Body::Undo(undo) = body {
-        taken_back(tables, operation, undo)
-            .and_then(|target| captured(tables, target))
-            .and_then(|body| of_body(&body).cloned())
+    let Some(own) = captured(tables, operation) else { return LocationId(0) };
+    let body = if let Body::Undo(undo) = own {
+        taken_back(tables, operation, undo).and_then(|target| captured(tables, target))
     } else {
-        of_body(&body).cloned()
+        Some(own)
     };
-    code.and_then(|code| lookup::location(tables, &code).ok())
-        .map_or(LocationId(0), |(id, _row)| id)
+    let code = body.as_ref().and_then(of_body);
+    code.and_then(|code| lookup::location(tables, code).ok()).map_or(LocationId(0), |(id, _row)| id)
 }
 
 /// What the undo `operation` takes back.

@@ -16,7 +16,7 @@ use ledger::schema::case::{Case, CaseState, Cases, Choice, OpenCases};
 use ledger::tables::{Read as _, Tables, each_of};
 use maud::{Markup, html};
 use protocol::code::Code;
-use protocol::identity::CaseId;
+use protocol::identity::{CaseId, OperationId};
 use protocol::operation::{Body, DocumentRef, Recorded};
 use protocol::outcome::{Argument, Reason};
 use protocol::quantity::Quantity;
@@ -340,11 +340,7 @@ const DECIDED: [Code; 4] =
 /// it, when, and with which figure before the eyes.
 fn earlier(view: &dyn Tables, context: &PageContext, case: &Case) -> Markup {
     let Some(choice) = case.earlier else { return html! {} };
-    let revisions = view.list::<OutcomeRevisions>(&KeyRange::prefix(&case.operation));
-    let decided = revisions.iter().rev().find_map(|(_key, row)| {
-        let reason = row.outcome.reasons.iter().find(|reason| DECIDED.contains(&reason.code))?;
-        Some((row, word(reason, "operator")?.parse::<OperatorId>().ok()?))
-    });
+    let decided = decided_in(view, case.operation);
     let choice = context.word("choice", choice_word(choice));
     let person = decided.as_ref().map(|(_row, by)| names::person(view, by));
     let person = person.unwrap_or_else(|| context.t("none"));
@@ -360,6 +356,22 @@ fn earlier(view: &dyn Tables, context: &PageContext, case: &Case) -> Markup {
             }
         }
     }
+}
+
+/// The revision in which the outcome of `operation` began to say that somebody had decided, the last
+/// time, and who: later ones repeat it with figures of their own.
+fn decided_in(view: &dyn Tables, operation: OperationId) -> Option<(Arc<OutcomeRow>, OperatorId)> {
+    let (mut last, mut before): (_, Option<Reason>) = (None, None);
+    for (_key, row) in view.list::<OutcomeRevisions>(&KeyRange::prefix(&operation)) {
+        let said = row.outcome.reasons.iter().find(|reason| DECIDED.contains(&reason.code));
+        let said = said.cloned();
+        if let Some(said) = said.as_ref().filter(|said| before.as_ref() != Some(*said)) {
+            let by = word(said, "operator").and_then(|by| by.parse::<OperatorId>().ok());
+            last = by.map(|by| (row, by)).or(last);
+        }
+        before = said;
+    }
+    last
 }
 
 /// The difference that an outcome told of the stock that the case is about.
