@@ -143,7 +143,7 @@ impl Admission<'_> {
             session.compression = Compression::Zstd;
         }
         if let Some(gap) = self.missing(&known) {
-            note_gap(core, store, gap);
+            note_gaps(core, store, &[gap]);
         }
         if let Some(why) = self.stale_because(&known) {
             return stale(core, store, (connection, session), (sender, why));
@@ -317,13 +317,17 @@ impl Admission<'_> {
     }
 }
 
-/// Notes operations that are nowhere any more: a person is told at once, and the book keeps it.
-pub(super) fn note_gap(core: &mut Core, store: &dyn Store, gap: GapKey) {
-    let GapKey { device, incarnation, from, to } = gap;
-    let n_operations = to.0.saturating_sub(from.0).saturating_add(1);
+/// Notes operations of one device that are nowhere any more: a person is told at once, and the book
+/// keeps it.
+pub(super) fn note_gaps(core: &mut Core, store: &dyn Store, gaps: &[GapKey]) {
+    let Some(device) = gaps.first().map(|gap| gap.device) else { return };
+    let missing = |gap: &GapKey| gap.to.0.saturating_sub(gap.from.0).saturating_add(1);
+    let n_operations = gaps.iter().map(missing).fold(0, u64::saturating_add);
     core.alarm(Alarm::OperationsMissing { device, n_operations });
-    let command = MachineCommand::NoteGap { device, incarnation, from, to };
-    core.machine_command(store, &command);
+    for gap in gaps {
+        let GapKey { device, incarnation, from, to } = *gap;
+        core.machine_command(store, &MachineCommand::NoteGap { device, incarnation, from, to });
+    }
 }
 
 /// Lets a device in whose next lease is durable.

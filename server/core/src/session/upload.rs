@@ -56,16 +56,15 @@ pub(super) fn push(
         let complaint = Complaint::new(FaultCode::RATE, "this device sends more than it may");
         return refuse(core, connection, session, complaint.retry_after(wait.0));
     }
-    let gaps = core.view(store, |view| push.left_out(view, sender));
     match core.take_push(store, (sender, &open.learnt), push) {
         Ok(taken) if taken.n_operations == 0 => {
             open.ack_due = true;
             acknowledge(core, connection, session);
         }
         Ok(taken) => {
-            for gap in gaps {
-                super::hello::note_gap(core, store, gap);
-            }
+            let n_fresh = taken.n_operations;
+            let gaps = core.view(store, |view| push.left_out(view, sender, n_fresh));
+            super::hello::note_gaps(core, store, &gaps);
             let Some(open) = session.open() else { return };
             open.learnt.clear();
             let after = After::Ack { connection, stream: taken.stream };

@@ -1,0 +1,183 @@
+//! A device that was taken over asks for more than its share: it costs what it sends, and no more.
+
+use std::cell::Cell;
+use std::ops::ControlFlow;
+
+use ledger::key::KeyRange;
+use ledger::record::Record;
+use ledger::tables::{Read as _, TableId, Tables, Visit};
+use protocol::frame::{Frame, OriginOf, codec};
+use protocol::identity::{Incarnation, Seq};
+use serde_bytes::ByteBuf;
+
+use super::world::{Device, World};
+use crate::identity::gap::gaps;
+use crate::machine::{Action, Alarm, Event};
+use crate::schema::Gaps;
+use crate::session::wire::Incoming;
+use crate::store::{Cut, MemoryStore, Store};
+
+/// A store that counts what is read: look-ups, seeks, and the rows that a scan shows.
+struct Counting<'a> {
+    store: &'a MemoryStore,
+    n: Cell<u64>,
+}
+
+impl Tables for Counting<'_> {
+    fn get(&self, table: TableId, key: &[u8]) -> Option<Record> {
+        self.n.set(self.n.get() + 1);
+        self.store.get(table, key)
+    }
+
+    fn scan(&self, table: TableId, range: &KeyRange, reverse: bool, visit: Visit<'_>) {
+        self.n.set(self.n.get() + 1);
+        self.store.scan(table, range, reverse, &mut |key, row| -> ControlFlow<()> {
+            self.n.set(self.n.get() + 1);
+            visit(key, row)
+        });
+    }
+}
+
+impl Store for Counting<'_> {
+    fn cut(&self) -> Cut {
+        self.store.cut()
+    }
+}
+
+/// Reads of the store that one message costs; what the machine answers is put to the world's.
+fn reads_of(world: &mut World, device: &Device, frame: &Frame) -> u64 {
+    let incoming = Incoming::read(&codec::encode(frame, true), &world.config.limits);
+    let event = Event::Received { connection: device.connection, incoming };
+    let counting = Counting { store: &world.store, n: Cell::new(0) };
+    let actions = world.machine.step(&counting, world.now, event);
+    let n = counting.n.get();
+    for action in actions {
+        match action {
+            Action::Persist(batch) => world.store.begin(batch),
+            Action::Send { connection, message, .. } => {
+                world.sent.push((connection, message.frame().into_owned()));
+            }
+            Action::Close { connection } => world.closed.push(connection),
+            other => world.said.push(other),
+        }
+    }
+    n
+}
+
+/// A device in its second incarnation, which may name origins of its first.
+fn second_of_its_name(world: &mut World) -> Device {
+    let mut device = world.enrolled(7);
+    let lease = device.lease.clone();
+    device.lease.proof = ByteBuf::from(vec![0; 16]);
+    let frames = device.connect(world);
+    let [Frame::StaleStore(stale)] = frames.as_slice() else { panic!("{frames:?}") };
+    device.lease = lease;
+    device.reincarnate(stale);
+    device.come_in(world);
+    assert_eq!(device.incarnation, Incarnation(2));
+    world.said.clear();
+    device
+}
+
+/// Records `n` operations whose origins lie `step` numbers apart.
+fn record_apart(world: &mut World, device: &mut Device, n: u64, step: u64, of: Incarnation) {
+    for n in 1..=n {
+        device.record(world, 1, "A-01");
+        let (recorded, hash, _origin) = device.recorder.pop().unwrap();
+        let origin = OriginOf { incarnation: of, seq: Seq(n * step), hash };
+        device.append(recorded, Some(origin));
+    }
+}
+
+fn n_missing(world: &World) -> Vec<u64> {
+    let missing = |said: &Action| match said {
+        Action::Alarm(Alarm::OperationsMissing { n_operations, .. }) => Some(*n_operations),
+        _ => None,
+    };
+    world.said.iter().filter_map(missing).collect()
+}
+
+#[test]
+fn origins_far_apart_cost_a_few_seeks_one_alarm_and_a_few_gaps() {
+    let mut world = World::new();
+    let mut device = second_of_its_name(&mut world);
+    record_apart(&mut world, &mut device, 100, 10_002, Incarnation(1));
+    let push = Frame::Push(device.push_from(1));
+    let n_reads = reads_of(&mut world, &device, &push);
+    assert!(n_reads < 3_000, "{n_reads} reads for 100 operations");
+    world.settle();
+    assert_eq!(world.on_hand(1), 100, "all of them are facts");
+    assert_eq!(n_missing(&world).len(), 1, "one alarm for one message");
+    let noted = gaps(world.tables());
+    assert!((1..=8).contains(&noted.len()), "{}", noted.len());
+    // Whatever is missing lies in one of them.
+    for n in 1..100 {
+        let seq = Seq(n * 10_002 + 1);
+        assert!(noted.iter().any(|(gap, _row)| gap.from <= seq && seq <= gap.to), "{seq}");
+    }
+}
+
+#[test]
+fn gaps_are_noted_for_what_is_taken_and_only_once() {
+    let mut world = World::new();
+    let mut device = second_of_its_name(&mut world);
+    record_apart(&mut world, &mut device, 4, 3, Incarnation(1));
+    device.push(&mut world, 1);
+    world.settle();
+    assert_eq!(n_missing(&world), [6], "two numbers are left out between each");
+    let n_gaps = gaps(world.tables()).len();
+    let n_records = world.machine.head().intake;
+    // The same again, as after an acknowledgement that was lost.
+    device.push(&mut world, 1);
+    world.settle();
+    assert_eq!(n_missing(&world).len(), 1);
+    assert_eq!(world.machine.head().intake, n_records, "nothing new is in the book");
+    // Numbers that do not go on from what is known leave nothing behind.
+    record_apart(&mut world, &mut device, 9, 50, Incarnation(1));
+    let mut push = device.push_from(8);
+    push.previous_hash = device.recorder[2].1;
+    world.receive(device.connection, Frame::Push(push));
+    world.settle();
+    assert_eq!((n_missing(&world).len(), gaps(world.tables()).len()), (1, n_gaps));
+}
+
+#[test]
+fn nobody_leaves_gaps_in_incarnations_that_were_never_given() {
+    let mut world = World::new();
+    let mut device = second_of_its_name(&mut world);
+    record_apart(&mut world, &mut device, 3, 9, Incarnation(70));
+    device.push(&mut world, 1);
+    world.settle();
+    assert_eq!(world.on_hand(1), 3, "what was done is taken all the same");
+    assert!(world.tables().list::<Gaps>(&KeyRange::all()).is_empty());
+    assert!(n_missing(&world).is_empty());
+}
+
+#[test]
+fn a_replay_costs_what_it_sends_and_not_what_was_ever_sent() {
+    let mut world = World::new();
+    let mut device = world.enrolled(7);
+    device.come_in(&mut world);
+    for n in 0..8 {
+        for _scan in 0..100 {
+            device.record(&mut world, 1, "A-01");
+        }
+        device.push(&mut world, 1 + n * 100);
+        world.settle();
+    }
+    // The caches of the machine must not help.
+    world.crash(0);
+    device.come_in(&mut world);
+    let mut first = device.clone();
+    first.recorder.truncate(2);
+    let push = Frame::Push(first.push_from(1));
+    let n_reads = reads_of(&mut world, &device, &push);
+    assert!(n_reads < 30, "{n_reads} reads to compare two operations");
+    // And it is compared.
+    first.recorder.truncate(1);
+    first.record(&mut world, 7, "A-02");
+    first.push(&mut world, 1);
+    world.settle();
+    let frames = world.take(device.connection);
+    assert!(frames.iter().any(|frame| matches!(frame, Frame::StaleStore(_))), "{frames:?}");
+}
