@@ -20,6 +20,7 @@ use super::{IntakeHead, local_date, seen_at};
 use crate::clock::{Boots, OperationEvidence};
 use crate::identity::gap::{self, GapKey};
 use crate::schema::{Link as ChainLink, Links, Stream, Streams};
+use crate::session::budget::Asked;
 
 /// A PUSH, read and hashed: pure work that connections do side by side.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -75,9 +76,10 @@ fn within(n: usize, max: u32) -> bool {
 
 impl PreparedPush {
     /// Operations and bytes.
-    pub(crate) fn cost(&self) -> (u64, u64) {
+    pub(crate) fn cost(&self) -> Asked {
         let count = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
-        (count(self.operations.len()), count(self.bytes))
+        let (operations, bytes) = (count(self.operations.len()), count(self.bytes));
+        Asked { operations, bytes, ..Asked::default() }
     }
 
     /// Reads `push`, whose body had `bytes` bytes, and hashes its operations.

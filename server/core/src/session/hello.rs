@@ -150,7 +150,7 @@ impl Admission<'_> {
         }
         // After a restore every device has seen more than the restored store: that is expected.
         if known.lease == Shown::Newer && hello.epoch >= known.epoch {
-            core.alarm(Alarm::ServerIsOldCopy { device: hello.device });
+            core.alarm(hello.device, Alarm::ServerIsOldCopy { device: hello.device });
         }
         let shown = hello.lease.counter;
         // The same offer again, until it was seen: the last WELCOME may have been lost.
@@ -323,7 +323,7 @@ pub(super) fn note_gaps(core: &mut Core, store: &dyn Store, gaps: &[GapKey]) {
     let Some(device) = gaps.first().map(|gap| gap.device) else { return };
     let missing = |gap: &GapKey| gap.to.0.saturating_sub(gap.from.0).saturating_add(1);
     let n_operations = gaps.iter().map(missing).fold(0, u64::saturating_add);
-    core.alarm(Alarm::OperationsMissing { device, n_operations });
+    core.alarm(device, Alarm::OperationsMissing { device, n_operations });
     for gap in gaps {
         let GapKey { device, incarnation, from, to } = *gap;
         core.machine_command(store, &MachineCommand::NoteGap { device, incarnation, from, to });

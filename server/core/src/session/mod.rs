@@ -318,6 +318,15 @@ fn take_frame(
     (frame, body): (Frame, Vec<u8>),
 ) {
     let name = frame.name();
+    if let Stage::Open(open) = &session.stage
+        && let Err(wait) = core.spend(open.sender.device, budget::Asked::frame(&frame))
+    {
+        // A question may stay without an answer; whatever else it wants, it asks when it is back.
+        if !matches!(frame, Frame::Query(_)) {
+            refuse(core, connection, session, upload::over_budget(wait));
+        }
+        return;
+    }
     match (&session.stage, frame) {
         (_stage, Frame::Bye(_)) => session.close(core, connection),
         (Stage::Ordered { device }, Frame::CommandResult(said)) => {
@@ -434,7 +443,8 @@ fn stale(
         device: sender.device,
         above: sender.incarnation,
     };
-    core.alarm(Alarm::StaleStore { device: sender.device, why: why.to_owned() });
+    let device = sender.device;
+    core.alarm(device, Alarm::StaleStore { device, why: why.to_owned() });
     if let Some(no) = core.machine_command(store, &command) {
         core.incarnating.insert(no, connection);
     }

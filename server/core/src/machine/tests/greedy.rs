@@ -6,14 +6,17 @@ use std::ops::ControlFlow;
 use ledger::key::KeyRange;
 use ledger::record::Record;
 use ledger::tables::{Read as _, TableId, Tables, Visit};
-use protocol::frame::{Frame, OriginOf, codec};
-use protocol::identity::{Incarnation, Seq};
+use protocol::frame::beside::Query;
+use protocol::frame::order::Witness;
+use protocol::frame::{Fault, FaultCode, Frame, OriginOf, Subscribe, codec};
+use protocol::identity::{DeviceId, Hash16, Incarnation, IntakeNo, Seq, ServerEpoch};
 use serde_bytes::ByteBuf;
 
-use super::world::{Device, World};
+use super::world::{Device, World, config, small_company};
 use crate::identity::gap::gaps;
-use crate::machine::{Action, Alarm, Event};
+use crate::machine::{Action, Alarm, Config, Event};
 use crate::schema::Gaps;
+use crate::session::budget::Allowance;
 use crate::session::wire::Incoming;
 use crate::store::{Cut, MemoryStore, Store};
 
@@ -180,4 +183,132 @@ fn a_replay_costs_what_it_sends_and_not_what_was_ever_sent() {
     world.settle();
     let frames = world.take(device.connection);
     assert!(frames.iter().any(|frame| matches!(frame, Frame::StaleStore(_))), "{frames:?}");
+}
+
+/// A world in which a device has `requests` at once, and then one each second.
+fn world_with(requests: u64) -> World {
+    let allowance = Allowance { requests, requests_per_s: 1, ..Allowance::DEFAULT };
+    World::over(small_company(), Config { allowance, ..config() })
+}
+
+#[test]
+fn questions_beyond_the_budget_are_not_answered_and_operations_are_taken() {
+    let mut world = world_with(40);
+    let mut device = world.enrolled(7);
+    device.come_in(&mut world);
+    let ask = |world: &mut World, id| {
+        let query = Query { id, deadline_ms: 1_000, item: None, code: Some("1".into()) };
+        world.receive(device.connection, Frame::Query(query));
+    };
+    for id in 0..100 {
+        ask(&mut world, id);
+    }
+    let answers =
+        |frames: &[Frame]| frames.iter().filter(|frame| matches!(frame, Frame::Answer(_))).count();
+    assert_eq!(answers(&world.take(device.connection)), 3);
+    world.wait_us(20_000_000);
+    ask(&mut world, 100);
+    assert_eq!(answers(&world.take(device.connection)), 1, "time gives some back");
+    assert!(!world.closed.contains(&device.connection), "its operations are welcome");
+    let mut device = device;
+    device.record(&mut world, 4, "A-01");
+    device.push(&mut world, 1);
+    world.settle();
+    assert_eq!(world.on_hand(1), 4);
+}
+
+#[test]
+fn a_device_that_asks_for_anything_else_too_often_is_sent_away_for_a_while() {
+    let mut world = world_with(20);
+    let mut device = world.enrolled(7);
+    device.come_in(&mut world);
+    for _time in 0..30 {
+        world.receive(device.connection, Frame::Subscribe(Subscribe { cursor: None }));
+    }
+    let frames = world.take(device.connection);
+    let fault = frames.iter().find_map(|frame| match frame {
+        Frame::Fault(fault) => Some((fault.code, fault.retryable)),
+        _ => None,
+    });
+    assert_eq!(fault, Some((FaultCode::RATE, true)));
+    assert!(world.closed.contains(&device.connection));
+    world.wait_us(5_000_000);
+    device.come_in(&mut world);
+    device.record(&mut world, 4, "A-01");
+    device.push(&mut world, 1);
+    world.settle();
+    assert_eq!(world.on_hand(1), 4, "and loses nothing by it");
+}
+
+#[test]
+fn keys_that_change_again_and_again_do_not_fill_the_book() {
+    let mut world = World::new();
+    let mut device = world.enrolled(7);
+    device.takes_orders = true;
+    device.connect(&mut world);
+    let before = world.machine.head().intake.0;
+    let mut present = device.key.clone();
+    for n in 0..100_u8 {
+        let next = ed25519_dalek::SigningKey::from_bytes(&[100 + n % 2; 32]);
+        let asked = super::orders::rotation_to(&device, &present, &next);
+        world.receive(device.connection, Frame::RotateKey(asked));
+        world.settle();
+        if world.closed.contains(&device.connection) {
+            break;
+        }
+        present = next;
+    }
+    assert!(world.closed.contains(&device.connection), "it is told to wait");
+    let n_records = world.machine.head().intake.0 - before;
+    assert!((1..=10).contains(&n_records), "{n_records} records");
+    // A disk that is nearly full takes no key at all.
+    device.key = present.clone();
+    world.wait_us(60_000_000);
+    device.connect(&mut world);
+    world.step(Event::Room { has_room: false });
+    let before = world.machine.head().intake.0;
+    let next = ed25519_dalek::SigningKey::from_bytes(&[9; 32]);
+    let asked = super::orders::rotation_to(&device, &present, &next);
+    world.receive(device.connection, Frame::RotateKey(asked));
+    world.settle();
+    let frames = world.take(device.connection);
+    let full = |frame: &Frame| matches!(frame, Frame::Fault(f) if f.code == FaultCode::STORAGE);
+    assert!(frames.iter().any(full), "{frames:?}");
+    assert_eq!(world.machine.head().intake.0, before);
+}
+
+#[test]
+fn what_a_device_says_again_and_again_does_not_drown_the_alarms_of_others() {
+    let mut world = World::new();
+    let (mut liar, mut other) = (world.enrolled(7), world.enrolled(8));
+    liar.come_in(&mut world);
+    other.come_in(&mut world);
+    let epoch = ServerEpoch(1);
+    for n in 0..300_u64 {
+        let witness = Witness { epoch, chain_no: IntakeNo(1), chain_head: Hash16([9; 16]) };
+        world.receive(liar.connection, Frame::Witness(witness));
+        let fault = Fault {
+            code: FaultCode::APPLY,
+            retryable: false,
+            retry_after_ms: None,
+            detail: format!("row {n}"),
+        };
+        world.receive(liar.connection, Frame::Fault(fault));
+    }
+    let alarms = |world: &World, id: DeviceId| {
+        let of = |said: &Action| match said {
+            Action::Alarm(
+                Alarm::ServerIsOldCopy { device } | Alarm::FeedRejected { device, .. },
+            ) => *device == id,
+            _ => false,
+        };
+        world.said.iter().filter(|said| of(said)).count()
+    };
+    assert_eq!(alarms(&world, liar.id), 2, "one of each kind");
+    let witness = Witness { epoch, chain_no: IntakeNo(1), chain_head: Hash16([9; 16]) };
+    world.receive(other.connection, Frame::Witness(witness));
+    assert_eq!(alarms(&world, other.id), 1, "that of another is told at once");
+    world.wait_us(61_000_000);
+    world.wait_us(61_000_000);
+    assert_eq!(alarms(&world, liar.id), 4, "what was held back is told, once");
 }
