@@ -120,7 +120,7 @@ pub(crate) fn left_out(
     for origin in origins {
         if let Some(last) = last
             && last.incarnation == origin.incarnation
-            && origin.incarnation < present
+            && (Incarnation(1)..present).contains(&origin.incarnation)
             && origin.seq > last.seq.next()
         {
             let to = Seq(origin.seq.0.saturating_sub(1));

@@ -147,12 +147,11 @@ impl PreparedPush {
         if fresh.iter().all(|operation| operation.first.is_none()) {
             return Vec::new();
         }
-        let before = match known.last() {
-            Some(operation) => operation.first,
-            None => {
-                let before = Seq(self.base_seq.0.saturating_sub(1));
-                gap::origin_before(tables, sender.device, self.incarnation, before)
-            }
+        let before = if let Some(operation) = known.last() {
+            operation.first
+        } else {
+            let before = Seq(self.base_seq.0.saturating_sub(1));
+            gap::origin_before(tables, sender.device, self.incarnation, before)
         };
         let origins = fresh.iter().filter_map(|operation| operation.first);
         gap::left_out(tables, (sender.device, self.incarnation), before, origins)

@@ -149,9 +149,11 @@ fn nobody_leaves_gaps_in_incarnations_that_were_never_given() {
     let mut world = World::new();
     let mut device = second_of_its_name(&mut world);
     record_apart(&mut world, &mut device, 3, 9, Incarnation(70));
+    record_apart(&mut world, &mut device, 3, 9, Incarnation(0));
+    record_apart(&mut world, &mut device, 3, 99, Incarnation(2));
     device.push(&mut world, 1);
     world.settle();
-    assert_eq!(world.on_hand(1), 3, "what was done is taken all the same");
+    assert_eq!(world.on_hand(1), 9, "what was done is taken all the same");
     assert!(world.tables().list::<Gaps>(&KeyRange::all()).is_empty());
     assert!(n_missing(&world).is_empty());
 }
