@@ -7,6 +7,7 @@
 //! 3. Only the holder of the present key can name a new one, and only for itself.
 
 use ed25519_dalek::{Signer as _, SigningKey};
+use ledger::key::KeyRange;
 use ledger::schema::book::Intakes;
 use ledger::schema::identity::Device;
 use ledger::tables::{Read as _, Tables};
@@ -198,18 +199,21 @@ pub(super) fn witness(core: &mut Core, store: &dyn Store, (device, seen): (Devic
 
 /// How far the log went that a restore has lost.
 fn note_lost_log(core: &mut Core, store: &dyn Store, (device, seen): (DeviceId, Witness)) {
-    let epoch: ServerEpoch = seen.epoch.next();
-    let is_news = core.view(store, |view| {
-        let restored = view.row::<Restorations>(&epoch)?;
+    let news = core.view(store, |view| {
+        let later = KeyRange::between(&seen.epoch.next(), &ServerEpoch(u32::MAX));
+        let (epoch, restored) = view.first::<Restorations>(&later)?;
         // A log that agrees up to the fork was not lost there.
         let is_beyond = seen.chain_no >= restored.intake
             || view
                 .row::<Intakes>(&seen.chain_no)
                 .is_none_or(|record| record.hash != seen.chain_head);
-        Some(is_beyond && restored.lost_to.is_none_or(|known| known < seen.chain_no))
+        let is_news = is_beyond && restored.lost_to.is_none_or(|known| known < seen.chain_no);
+        is_news.then_some(epoch)
     });
     // Where it may not cause a record now, it says the same when it connects again.
-    if is_news == Some(true) && core.spend(device, Asked::requests(RECORD)).is_ok() {
+    if let Some(epoch) = news
+        && core.spend(device, Asked::requests(RECORD)).is_ok()
+    {
         let command = MachineCommand::NoteLostLog { epoch, to: seen.chain_no };
         core.machine_command(store, &command);
     }

@@ -14,7 +14,7 @@ use serde_bytes::ByteBuf;
 use super::world::{Device, World};
 use crate::identity::command::MachineCommand;
 use crate::identity::gap::{self, GapKey};
-use crate::intake::IntakeHead;
+use crate::intake::{IntakeHead, server_epoch};
 use crate::machine::{Action, Alarm, Event};
 use crate::schema::{Gaps, Orders, PreviousKeys, Restorations};
 
@@ -346,8 +346,10 @@ fn after_a_restore_devices_say_how_far_the_lost_log_went() {
     let seen = Witness { epoch: ServerEpoch(1), chain_no: head.no, chain_head: head.hash };
     world.receive(device.connection, Frame::Witness(seen));
     world.settle();
-    let lost_to =
-        |world: &World| world.tables().row::<Restorations>(&ServerEpoch(2)).unwrap().lost_to;
+    let lost_to = |world: &World| {
+        let epoch = server_epoch(world.tables());
+        world.tables().row::<Restorations>(&epoch).unwrap().lost_to
+    };
     assert_eq!(lost_to(&world), Some(head.no));
     let less = Witness { chain_no: IntakeNo(head.no.0 - 1), chain_head: Hash16([1; 16]), ..seen };
     world.receive(device.connection, Frame::Witness(less));
