@@ -34,6 +34,8 @@ struct Ring {
     /// restart a whole house comes back with cursors from before it.
     before: BTreeMap<Lsn, Arc<Span>>,
     before_bytes: usize,
+    /// Where those begin, the oldest first.
+    before_order: VecDeque<Lsn>,
 }
 
 /// The rings of all sites that devices listen to.
@@ -206,12 +208,59 @@ impl Ring {
             span = read(tables, site, Extent { from, up_to, head, mentions_max });
         }
         let span = Arc::new(span);
-        self.before_bytes = self.before_bytes.saturating_add(span.weight());
-        if self.before_bytes > RING_BYTES_MAX || self.before.len() >= RING_SPANS_MAX {
-            self.before.clear();
-            self.before_bytes = span.weight();
-        }
-        self.before.insert(span.from, Arc::clone(&span));
+        self.keep_block(&span);
         span
+    }
+
+    /// Keeps a block, and forgets as many of the oldest as it takes the place of: those that were
+    /// read lately are being asked for.
+    fn keep_block(&mut self, span: &Arc<Span>) {
+        if let Some(known) = self.before.insert(span.from, Arc::clone(span)) {
+            self.before_bytes = self.before_bytes.saturating_sub(known.weight());
+            self.before_order.retain(|from| *from != span.from);
+        }
+        self.before_order.push_back(span.from);
+        self.before_bytes = self.before_bytes.saturating_add(span.weight());
+        while self.before_order.len() > 1
+            && (self.before_bytes > RING_BYTES_MAX || self.before.len() > RING_SPANS_MAX)
+        {
+            let oldest = self.before_order.pop_front();
+            if let Some(oldest) = oldest.and_then(|from| self.before.remove(&from)) {
+                self.before_bytes = self.before_bytes.saturating_sub(oldest.weight());
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn block(no: u64, bytes: usize) -> Arc<Span> {
+        let from = Lsn(no * BLOCK);
+        Arc::new(Span { from, to: Lsn(from.0 + BLOCK), decisions: Vec::new(), bytes })
+    }
+
+    #[test]
+    fn a_block_beyond_the_bound_takes_the_place_of_the_oldest_and_of_no_other() {
+        let mut ring = Ring::default();
+        let quarter = RING_BYTES_MAX / 4;
+        for no in [5, 2, 9, 4] {
+            ring.keep_block(&block(no, quarter));
+        }
+        assert_eq!((ring.before.len(), ring.before_bytes), (4, RING_BYTES_MAX));
+        ring.keep_block(&block(1, quarter));
+        let kept = |ring: &Ring| ring.before.keys().map(|from| from.0 / BLOCK).collect::<Vec<_>>();
+        assert_eq!(kept(&ring), [1, 2, 4, 9]);
+        // Read again, it is the newest; and weighed once.
+        ring.keep_block(&block(2, quarter));
+        ring.keep_block(&block(3, quarter));
+        assert_eq!((kept(&ring), ring.before_bytes), (vec![1, 2, 3, 4], RING_BYTES_MAX));
+        ring.keep_block(&block(7, 2 * RING_BYTES_MAX));
+        assert_eq!((kept(&ring), ring.before_order.len()), (vec![7], 1), "what is asked for stays");
+        for no in 0..2_000 {
+            ring.keep_block(&block(no, 0));
+        }
+        assert_eq!((ring.before.len(), ring.before_order.len()), (RING_SPANS_MAX, RING_SPANS_MAX));
     }
 }
