@@ -168,7 +168,7 @@ mod unix {
                     user,
                     idempotency: None,
                 });
-                new_code(app, origin, (site, false)).await.map(Answer::Code)
+                new_code(app, origin, (site, false), None).await.map(Answer::Code)
             }
         }
     }

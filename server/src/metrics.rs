@@ -221,6 +221,19 @@ fn book(page: &mut Page, app: &AppState) {
     page.gauge("safe_operations", "Operations up to here are in a verified backup.", safe_intake);
     page.gauge("backup_age_seconds", "Time since the last verified backup.", age);
     page.counter("alarms_total", "Alarms.", metrics.alarms.get());
+    let replicas = company.replicas();
+    for (name, help, n) in [
+        ("replicas_agreed_total", "Replicas that were what they should be.", replicas.n_agreed),
+        (
+            "replicas_differed_total",
+            "Replicas that were not: zero is the aim.",
+            replicas.n_differed,
+        ),
+        ("replicas_unknown_total", "Replicas that could not be compared.", replicas.n_unknown),
+        ("replica_rows_mended_total", "Rows sent to put replicas right.", replicas.n_rows_sent),
+    ] {
+        page.counter(name, help, n);
+    }
     page.histogram("commit_seconds", "Time to make a batch durable.", &metrics.commits);
 }
 

@@ -107,12 +107,12 @@ impl Server {
         let listen_error = |source| StartError::Listen { listen: config.listen, source };
         let identity = tls::identity(config)?;
         let addr = listener.local_addr().map_err(listen_error)?;
-        let url = config.public_url.clone().unwrap_or_else(|| {
-            format!("{}://{addr}", if identity.is_some() { "https" } else { "http" })
-        });
+        let scheme = if identity.is_some() { "https" } else { "http" };
+        let own = || Address::of_listener(scheme, addr);
+        let (url, is_guess) = config.public_url.clone().map_or_else(own, |url| (url, false));
         let pin = identity.as_ref().map(|identity| identity.pin);
         let tls = url.starts_with("https://");
-        let address = Address { url: url.clone(), server: opened.server, pin };
+        let address = Address { url: url.clone(), server: opened.server, pin, is_guess };
         let (first, first_link) = first_link(&opened.runtime, &url);
         let storage = Storage::default();
         let (backups, backing_up) = Backups::start(Source {

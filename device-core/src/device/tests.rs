@@ -1,5 +1,7 @@
 //! The whole device over real sockets, against the small server.
 
+mod golden;
+
 use std::sync::PoisonError;
 use std::time::Duration;
 

@@ -48,6 +48,8 @@ pub struct CodeView {
     pub text: String,
     /// The same as a QR, in SVG.
     pub svg: String,
+    /// Where the device will look for the server.
+    pub url: String,
     /// The site that the device will work in.
     pub site: String,
     /// Until when it may be used.
@@ -229,8 +231,18 @@ async fn declare_gap_lost(
     Ok(StatusCode::NO_CONTENT)
 }
 
+/// The server listens on all addresses of its machine, and has found none of them.
+const NO_ADDRESS: &str = "devices would not find this server: say public_url in its settings, or \
+                          listen on an address of this machine that is not loopback";
+
+/// The host that a request has asked for.
+pub fn host_of(headers: &HeaderMap) -> Option<&str> {
+    headers.get(axum::http::header::HOST).and_then(|host| host.to_str().ok())
+}
+
 /// Makes an enrolment code for `site`, as `origin`; returns when a device may use it. With `compare`
-/// the device is suspended until its digits are compared.
+/// the device is suspended until its digits are compared. `host` is where somebody has found this
+/// server, if it was asked by HTTP.
 ///
 /// # Errors
 ///
@@ -239,11 +251,16 @@ pub async fn new_code(
     app: &AppState,
     origin: CommandOrigin,
     (site, compare): (SiteCode, bool),
+    host: Option<&str>,
 ) -> Result<CodeView, Problem> {
     let company = app.company();
     let id = company.snapshot().row::<SitesByCode>(&site);
     let id = id.ok_or_else(|| Problem::not_found(&site))?;
-    let made = enrolment::make(app.address(), site, company.now());
+    let address = app.address().asked_by(host);
+    if !address.is_usable() {
+        return Err(Problem::malformed(NO_ADDRESS));
+    }
+    let made = enrolment::make(&address, site, company.now());
     let command = MachineCommand::AllowEnrolment {
         code_hash: ByteBuf::from(made.hash),
         site: id.0,
@@ -255,6 +272,7 @@ pub async fn new_code(
     Ok(CodeView {
         text,
         svg,
+        url: address.url,
         site: made.invitation.site.to_string(),
         expires: made.invitation.expires,
         pin: app.address().pin.as_ref().map(crate::tls::pin_text),
@@ -264,10 +282,11 @@ pub async fn new_code(
 async fn enrolment_code(
     State(app): State<AppState>,
     signed_in: SignedIn,
+    headers: HeaderMap,
     Body(asked): Body<NewCode>,
 ) -> Result<(StatusCode, Json<CodeView>), Problem> {
     signed_in.demand(Role::Supervisor, None)?;
     let origin = desk_origin(&signed_in, &HeaderMap::new())?;
-    let code = new_code(&app, origin, (asked.site, asked.compare)).await?;
+    let code = new_code(&app, origin, (asked.site, asked.compare), host_of(&headers)).await?;
     Ok((StatusCode::CREATED, Json(code)))
 }

@@ -95,6 +95,7 @@ pub struct DeskOperation {
 #[derive(Debug, Serialize, Deserialize)]
 struct Begin {
     fork: u64,
+    /// The generation is at least this one when it has begun.
     epoch: u32,
     backup_at_us: i64,
 }
@@ -130,8 +131,10 @@ pub async fn restore(from: &Path, config: &Config, rebuild: bool) -> Result<Reco
     std::fs::rename(&part, &target).map_err(|source| BackupError::file(&target, source))?;
     sync_folder(&config.folder)?;
     let opened = crate::open::open(config).await?;
+    let company = opened.runtime.company().snapshot().row::<Companies>(&());
+    let epoch = company.map_or(recovery.epoch, |company| company.epoch.0);
     opened.runtime.stop().await;
-    Ok(recovery)
+    Ok(Recovery { epoch, ..recovery })
 }
 
 /// Begins the generation that a restored store must begin, if it has not begun it.

@@ -29,7 +29,7 @@ use super::query::Query;
 use super::request::{Asked, Preferences, to_sign_in};
 use super::routes::{Visitor, answer, problem_page, with_page};
 use super::{correction, shell};
-use crate::api::devices::{new_code, order_expires};
+use crate::api::devices::{host_of, new_code, order_expires};
 use crate::api::problem::Problem;
 use crate::desk::session::SignedIn;
 use crate::secret;
@@ -148,7 +148,8 @@ pub(super) async fn enrol(
             Ok(()) => {
                 let user = actor.signed_in.user.clone();
                 let origin = CommandOrigin::Desk { user, idempotency: None };
-                new_code(&app, origin, (site, form.text("compare") == "yes")).await
+                let asked = (site, form.text("compare") == "yes");
+                new_code(&app, origin, asked, host_of(&headers)).await
             }
             Err(problem) => Err(problem),
         },

@@ -10,6 +10,7 @@ use protocol::health::StorageReport;
 use protocol::identity::{DeviceId, Lsn, ServerTime};
 use protocol::text::Language;
 use protocol::words::OperatorId;
+use server_core::check::ReplicaHealth;
 
 use super::scope::Scope;
 use super::text;
@@ -138,6 +139,8 @@ pub struct PageContext {
     pub devices: DevicesNow,
     /// The backups.
     pub backup: BackupStatus,
+    /// How replicas were found when they were compared.
+    pub replicas: ReplicaHealth,
     /// Bytes free on the disk of the store, when new work is refused for it.
     pub no_room: Option<u64>,
 }

@@ -109,6 +109,7 @@ impl Preferences {
             person: None,
             devices: super::context::DevicesNow::new(),
             backup: app.backups().status(),
+            replicas: app.company().replicas(),
             no_room: app.storage().is_refusing().then(|| app.storage().free_bytes()),
         }
     }

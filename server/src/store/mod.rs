@@ -36,6 +36,7 @@ use ledger::tables::{Table as _, TableId, Tables, Visit};
 pub const STORE_FORMAT: u32 = 2;
 
 const FORMAT_FILE: &str = "format";
+const ROWS_FOLDER: &str = "rows";
 /// The feed's index is kept apart, so that its low end can be dropped cheaply.
 const FEED_TABLES: std::ops::RangeInclusive<u8> = 120..=127;
 const JOURNAL_BYTES: u64 = 256 << 20;
@@ -187,7 +188,7 @@ impl Store {
             fjall::Error::Locked => StoreError::InUse { path: path.to_owned() },
             source => StoreError::Engine { path: path.to_owned(), source },
         };
-        let database = Database::builder(path.join("rows"))
+        let database = Database::builder(path.join(ROWS_FOLDER))
             .cache_size(share.cache_bytes)
             .max_journaling_size(JOURNAL_BYTES)
             .max_cached_files(Some(FILES_MAX))
@@ -348,6 +349,11 @@ fn check_format(path: &Path) -> Result<u32, StoreError> {
             }
         },
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            // The file is written before the first row: rows without it are of an unknown format.
+            if path.join(ROWS_FOLDER).exists() {
+                let found = "nothing".to_owned();
+                return Err(StoreError::Format { path: path.to_owned(), found });
+            }
             migrate::write_format(path).map_err(folder)?;
             Ok(STORE_FORMAT)
         }

@@ -86,6 +86,22 @@ fn a_store_of_a_later_release_is_refused_with_a_sentence() {
 }
 
 #[test]
+fn rows_without_a_format_are_refused_and_stay_as_they_are() {
+    let folder = tempfile::tempdir().unwrap();
+    drop(Store::open(folder.path()).unwrap());
+    let format = folder.path().join("format");
+    let written = std::fs::read(&format).unwrap();
+    std::fs::remove_file(&format).unwrap();
+    for _again in 0..2 {
+        let Err(error) = Store::open(folder.path()) else { panic!("it was opened") };
+        assert!(matches!(error, StoreError::Format { .. }), "{error}");
+        assert!(!format.exists(), "nothing claims a format that nobody knows");
+    }
+    std::fs::write(&format, written).unwrap();
+    drop(Store::open(folder.path()).unwrap());
+}
+
+#[test]
 fn a_store_that_somebody_has_open_says_what_to_do() {
     let folder = tempfile::tempdir().unwrap();
     let _open = Store::open(folder.path()).unwrap();

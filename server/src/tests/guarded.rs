@@ -201,6 +201,9 @@ async fn a_scraper_sees_what_is_counted_and_nobody_else_does() {
     }
     assert!(shown.body.contains("\ntallyman_up 1\n"), "{}", shown.body);
     assert!(shown.body.contains("tallyman_commit_seconds_count "));
+    for replicas in ["agreed_total", "differed_total", "unknown_total"] {
+        assert!(shown.body.contains(&format!("\ntallyman_replicas_{replicas} 0\n")), "{replicas}");
+    }
     // Through a proxy it comes from elsewhere.
     let carried = client.with("x-forwarded-for", "198.51.100.7");
     assert_eq!(carried.get("/metrics").await.status, 401);

@@ -66,6 +66,10 @@ fn show(code: &CodeView) {
     println!("Scan this with the new device, or type it:");
     println!("{}", code.text);
     println!();
+    println!(
+        "The device will look for the server at {}: where that is wrong, set public_url.",
+        code.url
+    );
     println!("Site {}. For one device; it may be used for ten minutes.", code.site);
     if let Some(pin) = &code.pin {
         println!("The server's certificate: {pin}");

@@ -238,6 +238,8 @@ impl Read {
             heartbeat_s: Some(config.heartbeat_s),
             connections_max: Some(config.connections_max),
             admissions_per_s: Some(config.admissions_per_s),
+            backup: config.backup.as_ref().map(|schedule| schedule.folder.clone()),
+            backup_minutes: config.backup.as_ref().map(|schedule| schedule.every_s.div_euclid(60)),
             log: Some(log),
             log_level: Some(log_level),
             ..self.settings.clone()

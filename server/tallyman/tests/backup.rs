@@ -118,9 +118,11 @@ fn a_company_is_backed_up_beside_its_server_and_after_it_and_put_back() {
     assert!(occupied.contains("holds a company already"), "{occupied}");
     let report = path(folder.path(), "report.json");
     let told = done(&["restore", "--from", &second, "--data", &again, "--report", &report]);
-    assert!(told.contains("Acme is restored, as generation 2"), "{told}");
+    assert!(told.contains("Acme is restored, as generation "), "{told}");
     let report: Value = serde_json::from_slice(&std::fs::read(report).unwrap()).unwrap();
-    assert_eq!((&report["company"], &report["epoch"]), (&"Acme".into(), &2.into()));
+    assert_eq!(report["company"], "Acme");
+    let epoch = report["epoch"].as_u64().unwrap();
+    assert!(epoch > 1 && told.contains(&format!("as generation {epoch}")), "{told}");
     done(&["verify", "--data", &again]);
     // The chain of the restored company goes through what was written down before.
     done(&["verify", "--chain", "--data", &again, "--witness", &head]);

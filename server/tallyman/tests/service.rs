@@ -248,7 +248,6 @@ fn the_unit_names_what_the_package_brings() {
         "ExecStart=/usr/bin/tallyman serve --config /etc/tallyman/tallyman.toml",
         "Environment=TALLYMAN_DATA=/var/lib/tallyman",
         "DynamicUser=yes",
-        "StateDirectory=tallyman",
         "ProtectSystem=strict",
         "Restart=on-failure",
     ] {
@@ -266,5 +265,51 @@ fn the_unit_names_what_the_package_brings() {
     let docker = std::fs::read_to_string(packaging.join("Dockerfile")).unwrap();
     for line in ["USER nonroot", "ENTRYPOINT [\"/usr/bin/tallyman\"]", "CMD [\"serve\"]"] {
         assert!(docker.lines().any(|own| own == line), "{line}");
+    }
+}
+
+/// The folders in which a server that was told nothing but `data` keeps what it has: those that
+/// `config print` shows.
+fn default_folders(data: &str) -> Vec<String> {
+    let output = Command::new(TALLYMAN).args(["config", "print", "--data", data]).output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    let shown = text(&output.stdout);
+    let folder = |key: &str| {
+        let line = shown.lines().find(|line| line.trim_start().starts_with(&format!("{key} = ")));
+        let line = line.unwrap_or_else(|| panic!("{key} in {shown}"));
+        line.split('"').nth(1).unwrap().to_owned()
+    };
+    vec![folder("data"), folder("backup")]
+}
+
+#[test]
+fn the_default_folders_are_those_that_the_unit_and_the_image_make_writable() {
+    let packaging = Path::new(env!("CARGO_MANIFEST_DIR")).join("packaging");
+    let unit = std::fs::read_to_string(packaging.join("tallyman.service")).unwrap();
+    let of = |text: &str, key: &str| -> String {
+        let line = text.lines().find_map(|line| line.strip_prefix(key));
+        line.unwrap_or_else(|| panic!("no {key}")).to_owned()
+    };
+    let data = of(&unit, "Environment=TALLYMAN_DATA=");
+    let folders = default_folders(&data);
+    assert_eq!(folders.len(), 2);
+    // systemd makes these below /var/lib, for the service's own user; all else is read-only.
+    let state = of(&unit, "StateDirectory=");
+    let made: Vec<String> =
+        state.split_whitespace().map(|name| format!("/var/lib/{name}")).collect();
+    let docker = std::fs::read_to_string(packaging.join("Dockerfile")).unwrap();
+    let env = of(&docker, "ENV ");
+    let of_image = env.split_whitespace().find_map(|pair| pair.strip_prefix("TALLYMAN_DATA="));
+    assert_eq!(of_image, Some(data.as_str()));
+    let volumes = of(&docker, "VOLUME ");
+    let volumes: Vec<&str> = volumes.split_whitespace().collect();
+    for folder in &folders {
+        assert!(made.contains(folder), "{folder} is not in {state}");
+        assert!(volumes.contains(&folder.as_str()), "{folder} is in no volume");
+        let copied = docker.lines().any(|line| {
+            line.starts_with("COPY --from=build --chown=nonroot:nonroot ")
+                && line.ends_with(&format!(" {folder}"))
+        });
+        assert!(copied, "{folder} is not made for the user of the image");
     }
 }

@@ -135,6 +135,27 @@ fn a_photo_goes_on_where_the_connection_broke() {
 }
 
 #[test]
+fn a_photo_for_which_the_server_has_no_room_waits_and_operations_go_on() {
+    let mut world = World::online();
+    let name = world.record(&receive("A-01", "BOLT", 1));
+    let photo = picture(40_000);
+    world.attach(name, &photo);
+    world.settle();
+    world.server.takes_no_parts = true;
+    for n in 0..12 {
+        world.record(&receive("A-01", "BOLT", 1));
+        world.settle();
+        assert_eq!(world.core.n_blobs(), 1, "it is kept");
+        assert!(world.ring(), "round {n}");
+    }
+    let n_parts = world.server.blob_parts.len();
+    assert!((2..=12).contains(&n_parts), "offered again, and not all the time: {n_parts}");
+    world.server.takes_no_parts = false;
+    world.deliver_pictures();
+    assert!(world.has_picture(&photo));
+}
+
+#[test]
 fn a_photo_that_no_operation_names_is_forgotten_once_everything_is_judged() {
     let mut world = World::online();
     world.record(&receive("A-01", "BOLT", 1));

@@ -100,6 +100,8 @@ pub(crate) struct Server {
     pub(crate) heartbeats: Vec<Heartbeat>,
     /// Photos, as far as they have come.
     pub(crate) blobs: BTreeMap<Vec<u8>, Vec<u8>>,
+    /// Parts with bytes are not answered, as by a server whose disk is full.
+    pub(crate) takes_no_parts: bool,
     /// Whether what arrives is in a proved backup at once.
     pub(crate) keeps_backups: bool,
     /// Operations that were taken in before each part of a photo that had bytes.
@@ -160,6 +162,7 @@ impl Server {
             heartbeats: Vec::new(),
             blobs: BTreeMap::new(),
             blob_parts: Vec::new(),
+            takes_no_parts: false,
             keeps_backups: true,
             requests: Vec::new(),
             others: 0,
@@ -264,6 +267,9 @@ impl Server {
         let bytes = self.blobs.entry(put.hash.to_vec()).or_default();
         if !put.bytes.is_empty() {
             self.blob_parts.push(self.book.intake.len());
+            if self.takes_no_parts {
+                return Vec::new();
+            }
         }
         if is_known && bytes.len() == usize::try_from(put.offset).unwrap() {
             bytes.extend_from_slice(&put.bytes);

@@ -23,6 +23,7 @@ use serde_bytes::ByteBuf;
 
 use crate::identity::gap::{self, GapKey};
 use crate::identity::rights_at;
+use crate::intake::next_epoch;
 use crate::poster::judge::{Poison, Request, write_outcome};
 use crate::schema::{
     ApiToken, ApiTokens, Declared, Epochs, OrderRow, Orders, PreviousKey, PreviousKeys,
@@ -627,7 +628,7 @@ fn begin_epoch(
 ) -> Result<(), Refusal> {
     let company =
         draft.row::<Companies>(&()).ok_or_else(|| Refusal::new(Code::NotFound, "company"))?;
-    let epoch = company.epoch.next();
+    let epoch = next_epoch(company.epoch, request.intake.received);
     draft.put::<Companies>(&(), Company { epoch, ..(*company).clone() });
     draft.put::<Epochs>(&epoch, fork);
     let restoration = Restoration {

@@ -69,7 +69,7 @@ struct Link {
 
 /// The generation of this server.
 pub fn server_epoch(tables: &dyn Tables) -> ServerEpoch {
-    tables.row::<Companies>(&()).map_or(ServerEpoch(1), |company| company.epoch)
+    tables.row::<Companies>(&()).map_or(FIRST_EPOCH, |company| company.epoch)
 }
 
 /// Whether a cursor of `epoch` means the same decision here: it is of this generation, or lies
@@ -79,10 +79,27 @@ pub fn is_of_this_log(tables: &dyn Tables, cursor: Lsn, epoch: ServerEpoch) -> b
     if epoch >= ours {
         return epoch == ours;
     }
+    // Not every number is a generation of this log: the others are those of other copies.
+    let is_known = epoch == FIRST_EPOCH || tables.has::<Epochs>(&epoch);
     let later = KeyRange::between(&epoch.next(), &ours.next());
-    let forks = tables.list::<Epochs>(&later);
-    u64::try_from(forks.len()).is_ok_and(|n| n == u64::from(ours.0.abs_diff(epoch.0)))
-        && forks.iter().all(|(_epoch, fork)| cursor <= **fork)
+    is_known && tables.list::<Epochs>(&later).iter().all(|(_epoch, fork)| cursor <= **fork)
+}
+
+/// The generation of a server that was never restored.
+const FIRST_EPOCH: ServerEpoch = ServerEpoch(1);
+/// 2026-01-01T00:00:00Z: the numbers of generations are seconds since then.
+const EPOCHS_SINCE: ServerTime = ServerTime(1_767_225_600_000_000);
+
+/// The generation that begins with a record received at `received` over a store of generation
+/// `present`.
+///
+/// Who restores the same copy twice must not get the same number twice, or what devices have seen of
+/// the first would be taken for decisions of the second. The copy cannot know: so it is the second in
+/// which it begins, and in any case more than the copy's own.
+pub(crate) fn next_epoch(present: ServerEpoch, received: ServerTime) -> ServerEpoch {
+    let seconds = received.us_since(EPOCHS_SINCE).div_euclid(1_000_000);
+    let seconds = u32::try_from(seconds.max(0)).unwrap_or(u32::MAX);
+    present.next().max(ServerEpoch(seconds))
 }
 
 /// When the decision was taken that an operator had seen, where that is known here.

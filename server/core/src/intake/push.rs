@@ -20,6 +20,7 @@ use super::{IntakeHead, local_date, seen_at};
 use crate::clock::{Boots, OperationEvidence};
 use crate::identity::gap::{self, GapKey};
 use crate::schema::{Link as ChainLink, Links, Stream, Streams};
+use crate::session::budget::Asked;
 
 /// A PUSH, read and hashed: pure work that connections do side by side.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -75,9 +76,10 @@ fn within(n: usize, max: u32) -> bool {
 
 impl PreparedPush {
     /// Operations and bytes.
-    pub(crate) fn cost(&self) -> (u64, u64) {
+    pub(crate) fn cost(&self) -> Asked {
         let count = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
-        (count(self.operations.len()), count(self.bytes))
+        let (operations, bytes) = (count(self.operations.len()), count(self.bytes));
+        Asked { operations, bytes, ..Asked::default() }
     }
 
     /// Reads `push`, whose body had `bytes` bytes, and hashes its operations.
@@ -132,17 +134,27 @@ impl PreparedPush {
 }
 
 impl PreparedPush {
-    /// Numbers of former incarnations that its re-labelled operations leave out and that are not
-    /// known here: they are nowhere any more.
-    pub(crate) fn left_out(&self, tables: &dyn Tables, sender: Sender) -> Vec<GapKey> {
-        let origins: Vec<OriginOf> =
-            self.operations.iter().filter_map(|operation| operation.first).collect();
-        if origins.is_empty() {
+    /// Numbers of former incarnations that its last `n_fresh` operations, which are new, leave out
+    /// and that are not known here: they are nowhere any more.
+    pub(crate) fn left_out(
+        &self,
+        tables: &dyn Tables,
+        sender: Sender,
+        n_fresh: usize,
+    ) -> Vec<GapKey> {
+        let n_known = self.operations.len().saturating_sub(n_fresh);
+        let (known, fresh) = self.operations.split_at(n_known);
+        if fresh.iter().all(|operation| operation.first.is_none()) {
             return Vec::new();
         }
-        let before = Seq(self.base_seq.0.saturating_sub(1));
-        let before = gap::origin_before(tables, sender.device, self.incarnation, before);
-        gap::left_out(tables, sender.device, before, &origins)
+        let before = if let Some(operation) = known.last() {
+            operation.first
+        } else {
+            let before = Seq(self.base_seq.0.saturating_sub(1));
+            gap::origin_before(tables, sender.device, self.incarnation, before)
+        };
+        let origins = fresh.iter().filter_map(|operation| operation.first);
+        gap::left_out(tables, (sender.device, self.incarnation), before, origins)
     }
 }
 
@@ -288,11 +300,12 @@ fn verify_chain(
         let fork = push.previous_hash != stream.hash;
         return if fork { Err(PushFault::Fork { at: before }) } else { Ok(()) };
     }
-    // Operations that are known: those whose links were dropped by age cannot be compared.
-    let range = KeyRange::between(
-        &(device, incarnation, before),
-        &(device, incarnation, stream.accepted.next()),
-    );
+    // Operations that are known: those whose links were dropped by age cannot be compared. A replay
+    // costs what it sends, not what its sender has ever sent.
+    let n_operations = u64::try_from(push.operations.len()).unwrap_or(u64::MAX);
+    let last = Seq(before.0.saturating_add(n_operations)).min(stream.accepted);
+    let range =
+        KeyRange::between(&(device, incarnation, before), &(device, incarnation, last.next()));
     for ((_device, _incarnation, seq), link) in tables.list::<Links>(&range) {
         let position = seq.0.checked_sub(push.base_seq.0);
         let offered = match position {

@@ -13,6 +13,7 @@ use protocol::frame::beside::BlobAck;
 use protocol::identity::{DeviceId, IntakeNo, OperationId, Seq, ServerTime};
 use serde_bytes::ByteBuf;
 
+use super::alarms::Alarms;
 use super::event::{Action, Alarm, Token};
 use super::pipeline::Pipeline;
 use super::{Bug, Config, bug};
@@ -23,13 +24,22 @@ use crate::intake::push::{PreparedPush, PushFault, Sender, Taken, take_push};
 use crate::poster::Decided;
 use crate::poster::judge::Judge;
 use crate::schema::{BlobRow, Blobs, SafePoint, SafePoints, Stream};
-use crate::session::budget::Budgets;
+use crate::session::budget::{Asked, Budgets, WaitMs};
 use crate::session::check::Compared;
 use crate::session::turns::Turns;
 use crate::session::wire::ConnectionNo;
 use crate::store::{BatchNo, Cut, Store};
 use crate::watermark::Watch;
 use protocol::evidence::BootEvidence;
+
+/// Why nothing more is taken at present.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Busy {
+    /// The disk is nearly full.
+    NoRoom,
+    /// The disk is behind.
+    Behind,
+}
 
 /// What is done when the rows it belongs to are durable.
 #[derive(Debug, Clone)]
@@ -83,7 +93,9 @@ pub(crate) struct Core {
     /// What devices have found when they compared their replica.
     pub(crate) compared: Vec<Compared>,
     /// What is left to each device.
-    pub(crate) budgets: Budgets,
+    budgets: Budgets,
+    /// Alarms of devices that were told lately.
+    alarms: Alarms,
     /// Who may be sent a snapshot.
     pub(crate) turns: Turns,
     pub(crate) watch: Watch,
@@ -127,6 +139,7 @@ impl Core {
             scopes: BTreeMap::new(),
             compared: Vec::new(),
             budgets: Budgets::default(),
+            alarms: Alarms::default(),
             turns: Turns::default(),
             housekeeping_due: now,
             imports_due: now,
@@ -185,8 +198,32 @@ impl Core {
         self.actions.push(action);
     }
 
-    pub(crate) fn alarm(&mut self, alarm: Alarm) {
-        self.act(Action::Alarm(alarm));
+    /// Tells people something that `device` has caused; what it causes again and again waits.
+    pub(crate) fn alarm(&mut self, device: DeviceId, alarm: Alarm) {
+        let told = self.alarms.take((device, self.now), alarm);
+        self.actions.extend(told.map(Action::Alarm));
+    }
+
+    /// Tells what was held back for long enough.
+    pub(super) fn tell_late_alarms(&mut self) {
+        let due = self.alarms.due(self.now);
+        self.actions.extend(due.into_iter().map(Action::Alarm));
+    }
+
+    /// Takes what `device` asks for from its budget: all of it or nothing.
+    pub(crate) fn spend(&mut self, device: DeviceId, asked: Asked) -> Result<(), WaitMs> {
+        self.budgets.take((device, self.now), &self.config.allowance, asked)
+    }
+
+    /// Whether there is room and time for more of what devices send.
+    pub(crate) fn takes_bytes(&self) -> Result<(), Busy> {
+        if !self.has_room {
+            Err(Busy::NoRoom)
+        } else if self.pipeline.bytes_waiting() > self.config.bytes_waiting_max {
+            Err(Busy::Behind)
+        } else {
+            Ok(())
+        }
     }
 
     /// The actions of this step. The disk gets its work first.
@@ -352,7 +389,11 @@ impl Core {
     pub(super) fn decided(&mut self, decisions: &[Decided]) {
         for decided in decisions {
             if let Some(why) = &decided.poison {
-                self.alarm(Alarm::Poison { intake: decided.intake, why: why.clone() });
+                let alarm = Alarm::Poison { intake: decided.intake, why: why.clone() };
+                match decided.told.first() {
+                    Some(device) => self.alarm(*device, alarm),
+                    None => self.act(Action::Alarm(alarm)),
+                }
             }
         }
         if let Some(last) = decisions.last() {

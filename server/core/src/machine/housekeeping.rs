@@ -85,6 +85,7 @@ impl Machine {
             for (connection, session) in &mut self.sessions {
                 session::check_silence(&mut self.core, *connection, session);
             }
+            self.core.tell_late_alarms();
             self.core.extend_sign_in(store);
             self.core.drop_old_imports(store);
             watermark::flush(&mut self.core, store);

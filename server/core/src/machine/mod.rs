@@ -35,6 +35,7 @@
 //! Everything that decides anything is in the tables; a machine that is dropped and opened again
 //! goes on where the store is. What it keeps in memory are conversations and caches.
 
+mod alarms;
 mod bug;
 pub(crate) mod core;
 mod event;
@@ -101,6 +102,8 @@ pub struct Config {
     pub sign_in_offline_us: u64,
     /// A replica is compared with what it should be once in so many microseconds.
     pub check_interval_us: u64,
+    /// Bytes of operations and photos, of all devices, that may wait for the disk.
+    pub bytes_waiting_max: usize,
     /// How much one device may send.
     pub allowance: Allowance,
     /// Rows of a snapshot that are read in one slice of work.
@@ -125,6 +128,7 @@ impl Config {
             settle_interval_us: 5 * SECOND_US,
             sign_in_offline_us: 72 * HOUR_US,
             check_interval_us: HOUR_US,
+            bytes_waiting_max: 64 << 20,
             allowance: Allowance::DEFAULT,
             snapshot_slice_rows: 1_000,
             bug: None,

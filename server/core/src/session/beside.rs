@@ -2,7 +2,9 @@
 //!
 //! 1. A photo is taken only when an operation that was judged names its hash.
 //! 2. BLOB_ACK says what is durable, never more.
-//! 3. An answer is read from the durable rows, within a bound, and writes nothing.
+//! 3. A part for which there is no room, no time or no budget is not answered, and nothing of it is
+//!    kept: the device has all of it and asks again.
+//! 4. An answer is read from the durable rows, within a bound, and writes nothing.
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
@@ -23,6 +25,7 @@ use protocol::quantity::Quantity;
 use serde_bytes::ByteBuf;
 use sha2::{Digest as _, Sha256};
 
+use super::budget::Asked;
 use super::wire::ConnectionNo;
 use super::{Complaint, Session, complain};
 use crate::feed::project::SiteView;
@@ -52,11 +55,18 @@ pub(super) fn put(
         let complaint = Complaint::new(FaultCode::DECODE, "a hash has 32 bytes");
         return complain(core, connection, session, complaint);
     };
+    let Some(device) = session.open().map(|open| open.sender.device) else { return };
+    // A part that cannot be taken now is not answered: the device goes on with its operations, and
+    // asks again after a few heartbeats.
+    if core.spend(device, Asked::part(put.bytes.len())).is_err() {
+        return;
+    }
     let ack = |offset, state| BlobAck { hash: put.hash.clone(), offset, state };
     match core.view(store, |view| judge(view, &hash, put)) {
         Taken::Known(state, offset) => {
             session.send_frame(core, connection, Frame::BlobAck(ack(offset, state)));
         }
+        Taken::Part(_row) if core.takes_bytes().is_err() => {}
         Taken::Part(row) => {
             let is_whole = row.received == row.length;
             let is_right = !is_whole || core.view(store, |view| is_right(view, &hash, put));
@@ -80,6 +90,7 @@ pub(super) fn put(
                     }
                 }
             });
+            core.pipeline.add_waiting(put.bytes.len());
         }
     }
 }

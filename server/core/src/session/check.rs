@@ -168,7 +168,7 @@ pub(crate) fn compared(core: &mut Core, checks: &mut Checks, compared: Compared)
             checks.search(&cut, head, wanted);
         }
     }
-    core.alarm(Alarm::ReplicaDiffers { device, n_buckets });
+    core.alarm(device, Alarm::ReplicaDiffers { device, n_buckets });
 }
 
 /// Sends the rows of some buckets, when the replica is up to date. Says whether it did.

@@ -145,7 +145,7 @@ pub(super) fn device_fault(
         open.feed.state = State::Silent;
         core.turns.leave(connection);
         let device = open.sender.device;
-        core.alarm(Alarm::FeedRejected { device, detail: fault.detail.clone() });
+        core.alarm(device, Alarm::FeedRejected { device, detail: fault.detail.clone() });
     }
 }
 

@@ -143,14 +143,14 @@ impl Admission<'_> {
             session.compression = Compression::Zstd;
         }
         if let Some(gap) = self.missing(&known) {
-            note_gap(core, store, gap);
+            note_gaps(core, store, &[gap]);
         }
         if let Some(why) = self.stale_because(&known) {
             return stale(core, store, (connection, session), (sender, why));
         }
         // After a restore every device has seen more than the restored store: that is expected.
         if known.lease == Shown::Newer && hello.epoch >= known.epoch {
-            core.alarm(Alarm::ServerIsOldCopy { device: hello.device });
+            core.alarm(hello.device, Alarm::ServerIsOldCopy { device: hello.device });
         }
         let shown = hello.lease.counter;
         // The same offer again, until it was seen: the last WELCOME may have been lost.
@@ -317,13 +317,17 @@ impl Admission<'_> {
     }
 }
 
-/// Notes operations that are nowhere any more: a person is told at once, and the book keeps it.
-pub(super) fn note_gap(core: &mut Core, store: &dyn Store, gap: GapKey) {
-    let GapKey { device, incarnation, from, to } = gap;
-    let n_operations = to.0.saturating_sub(from.0).saturating_add(1);
-    core.alarm(Alarm::OperationsMissing { device, n_operations });
-    let command = MachineCommand::NoteGap { device, incarnation, from, to };
-    core.machine_command(store, &command);
+/// Notes operations of one device that are nowhere any more: a person is told at once, and the book
+/// keeps it.
+pub(super) fn note_gaps(core: &mut Core, store: &dyn Store, gaps: &[GapKey]) {
+    let Some(device) = gaps.first().map(|gap| gap.device) else { return };
+    let missing = |gap: &GapKey| gap.to.0.saturating_sub(gap.from.0).saturating_add(1);
+    let n_operations = gaps.iter().map(missing).fold(0, u64::saturating_add);
+    core.alarm(device, Alarm::OperationsMissing { device, n_operations });
+    for gap in gaps {
+        let GapKey { device, incarnation, from, to } = *gap;
+        core.machine_command(store, &MachineCommand::NoteGap { device, incarnation, from, to });
+    }
 }
 
 /// Lets a device in whose next lease is durable.

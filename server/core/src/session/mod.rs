@@ -311,6 +311,23 @@ fn out_of_place(core: &mut Core, connection: ConnectionNo, session: &mut Session
     refuse(core, connection, session, Complaint::new(FaultCode::PROTOCOL, detail));
 }
 
+/// Takes what `frame` costs from the budget of a device that is in; whether it is answered.
+fn may_ask(
+    core: &mut Core,
+    (connection, session): (ConnectionNo, &mut Session),
+    frame: &Frame,
+) -> bool {
+    let Stage::Open(open) = &session.stage else { return true };
+    let Err(wait) = core.spend(open.sender.device, budget::Asked::frame(frame)) else {
+        return true;
+    };
+    // A question may stay without an answer; whatever else it wants, it asks when it is back.
+    if !matches!(frame, Frame::Query(_)) {
+        refuse(core, connection, session, upload::over_budget(wait));
+    }
+    false
+}
+
 fn take_frame(
     core: &mut Core,
     store: &dyn Store,
@@ -318,6 +335,9 @@ fn take_frame(
     (frame, body): (Frame, Vec<u8>),
 ) {
     let name = frame.name();
+    if !may_ask(core, (connection, session), &frame) {
+        return;
+    }
     match (&session.stage, frame) {
         (_stage, Frame::Bye(_)) => session.close(core, connection),
         (Stage::Ordered { device }, Frame::CommandResult(said)) => {
@@ -434,7 +454,8 @@ fn stale(
         device: sender.device,
         above: sender.incarnation,
     };
-    core.alarm(Alarm::StaleStore { device: sender.device, why: why.to_owned() });
+    let device = sender.device;
+    core.alarm(device, Alarm::StaleStore { device, why: why.to_owned() });
     if let Some(no) = core.machine_command(store, &command) {
         core.incarnating.insert(no, connection);
     }

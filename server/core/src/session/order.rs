@@ -7,6 +7,7 @@
 //! 3. Only the holder of the present key can name a new one, and only for itself.
 
 use ed25519_dalek::{Signer as _, SigningKey};
+use ledger::key::KeyRange;
 use ledger::schema::book::Intakes;
 use ledger::schema::identity::Device;
 use ledger::tables::{Read as _, Tables};
@@ -17,11 +18,13 @@ use protocol::frame::{FaultCode, Frame, capability};
 use protocol::identity::{DeviceId, ServerEpoch, ServerTime};
 use serde_bytes::ByteBuf;
 
+use super::budget::{Asked, RECORD};
+use super::upload::{busy_complaint, over_budget};
 use super::wire::ConnectionNo;
 use super::{Complaint, Session, Stage, proof, refuse};
 use crate::identity::command::MachineCommand;
 use crate::machine::Alarm;
-use crate::machine::core::Core;
+use crate::machine::core::{Busy, Core};
 use crate::schema::{OrderRow, Orders, PreviousKeys, Restorations};
 use crate::store::Store;
 
@@ -125,7 +128,7 @@ pub(super) fn result(
         core.machine_command(store, &command);
     } else {
         let detail = said.detail.chars().take(200).collect();
-        core.alarm(Alarm::OrderRefused { device, detail });
+        core.alarm(device, Alarm::OrderRefused { device, detail });
     }
 }
 
@@ -149,6 +152,13 @@ pub(super) fn rotate(
     if !is_mine {
         let complaint = Complaint::new(FaultCode::AUTH, "the new key is not signed by the old one");
         return refuse(core, connection, session, complaint);
+    }
+    // A device that is sent away keeps both keys, and asks again.
+    if !core.has_room {
+        return refuse(core, connection, session, busy_complaint(Busy::NoRoom));
+    }
+    if let Err(wait) = core.spend(device, Asked::requests(RECORD)) {
+        return refuse(core, connection, session, over_budget(wait));
     }
     let command = MachineCommand::RotateKey {
         device,
@@ -180,26 +190,30 @@ pub(super) fn witness(core: &mut Core, store: &dyn Store, (device, seen): (Devic
     if seen.epoch == ours {
         let record = core.view(store, |view| view.row::<Intakes>(&seen.chain_no));
         if record.is_none_or(|record| record.hash != seen.chain_head) {
-            core.alarm(Alarm::ServerIsOldCopy { device });
+            core.alarm(device, Alarm::ServerIsOldCopy { device });
         }
     } else if seen.epoch < ours {
-        note_lost_log(core, store, seen);
+        note_lost_log(core, store, (device, seen));
     }
 }
 
 /// How far the log went that a restore has lost.
-fn note_lost_log(core: &mut Core, store: &dyn Store, seen: Witness) {
-    let epoch: ServerEpoch = seen.epoch.next();
-    let is_news = core.view(store, |view| {
-        let restored = view.row::<Restorations>(&epoch)?;
+fn note_lost_log(core: &mut Core, store: &dyn Store, (device, seen): (DeviceId, Witness)) {
+    let news = core.view(store, |view| {
+        let later = KeyRange::between(&seen.epoch.next(), &ServerEpoch(u32::MAX));
+        let (epoch, restored) = view.first::<Restorations>(&later)?;
         // A log that agrees up to the fork was not lost there.
         let is_beyond = seen.chain_no >= restored.intake
             || view
                 .row::<Intakes>(&seen.chain_no)
                 .is_none_or(|record| record.hash != seen.chain_head);
-        Some(is_beyond && restored.lost_to.is_none_or(|known| known < seen.chain_no))
+        let is_news = is_beyond && restored.lost_to.is_none_or(|known| known < seen.chain_no);
+        is_news.then_some(epoch)
     });
-    if is_news == Some(true) {
+    // Where it may not cause a record now, it says the same when it connects again.
+    if let Some(epoch) = news
+        && core.spend(device, Asked::requests(RECORD)).is_ok()
+    {
         let command = MachineCommand::NoteLostLog { epoch, to: seen.chain_no };
         core.machine_command(store, &command);
     }

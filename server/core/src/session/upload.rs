@@ -7,12 +7,13 @@ use protocol::frame::{Ack, FaultCode, Frame, Heartbeat, HeartbeatAck, Nack};
 use protocol::health::StorageReport;
 use protocol::identity::{DeviceId, Incarnation, Seq, ServerTime};
 
+use super::budget::{Asked, NOTE, WaitMs};
 use super::wire::ConnectionNo;
 use super::{Complaint, Open, Session, UNREAD_BEFORE_ACKS_WAIT, feed, refuse, stale};
 use crate::clock::{estimate, keep_best};
 use crate::intake::push::{PreparedPush, PushFault};
 use crate::machine::Alarm;
-use crate::machine::core::{After, Core};
+use crate::machine::core::{After, Busy, Core};
 use crate::schema::{DeviceStorage, DeviceStorages, LeaseRow, Leases, Links, Statement, Stream};
 use crate::store::Store;
 
@@ -20,8 +21,6 @@ use crate::store::Store;
 const WINDOWS_MAX: u32 = 4;
 /// A device comes back after so many milliseconds to a server whose disk was full.
 const NO_ROOM_MS: u32 = 30_000;
-/// Bytes of operations, of all devices, that may wait for the disk.
-const BYTES_WAITING_MAX: usize = 64 << 20;
 
 pub(super) fn push(
     core: &mut Core,
@@ -41,31 +40,22 @@ pub(super) fn push(
         let complaint = Complaint::new(FaultCode::RATE, "wait for acknowledgements");
         return refuse(core, connection, session, complaint.retry_after(5_000));
     }
-    if !core.has_room {
-        let complaint = Complaint::new(FaultCode::STORAGE, "the disk of the server is nearly full");
-        return refuse(core, connection, session, complaint.retry_after(NO_ROOM_MS));
-    }
-    if core.pipeline.bytes_waiting() > BYTES_WAITING_MAX {
-        let complaint = Complaint::new(FaultCode::BUSY, "the disk is behind");
-        return refuse(core, connection, session, complaint.retry_after(2_000));
-    }
     let sender = open.sender;
-    let allowance = core.config.allowance;
-    let asked = push.cost();
-    if let Err(wait) = core.budgets.take((sender.device, core.now()), &allowance, asked) {
-        let complaint = Complaint::new(FaultCode::RATE, "this device sends more than it may");
-        return refuse(core, connection, session, complaint.retry_after(wait.0));
+    if let Err(busy) = core.takes_bytes() {
+        return refuse(core, connection, session, busy_complaint(busy));
     }
-    let gaps = core.view(store, |view| push.left_out(view, sender));
+    if let Err(wait) = core.spend(sender.device, push.cost()) {
+        return refuse(core, connection, session, over_budget(wait));
+    }
     match core.take_push(store, (sender, &open.learnt), push) {
         Ok(taken) if taken.n_operations == 0 => {
             open.ack_due = true;
             acknowledge(core, connection, session);
         }
         Ok(taken) => {
-            for gap in gaps {
-                super::hello::note_gap(core, store, gap);
-            }
+            let n_fresh = taken.n_operations;
+            let gaps = core.view(store, |view| push.left_out(view, sender, n_fresh));
+            super::hello::note_gaps(core, store, &gaps);
             let Some(open) = session.open() else { return };
             open.learnt.clear();
             let after = After::Ack { connection, stream: taken.stream };
@@ -88,6 +78,22 @@ pub(super) fn push(
             refuse(core, connection, session, complaint);
         }
     }
+}
+
+/// What a device is told when there is no room, or no time, for what it sends.
+pub(super) fn busy_complaint(busy: Busy) -> Complaint {
+    match busy {
+        Busy::NoRoom => {
+            let detail = "the disk of the server is nearly full";
+            Complaint::new(FaultCode::STORAGE, detail).retry_after(NO_ROOM_MS)
+        }
+        Busy::Behind => Complaint::new(FaultCode::BUSY, "the disk is behind").retry_after(2_000),
+    }
+}
+
+/// What a device is told that sends more than it may.
+pub(super) fn over_budget(wait: WaitMs) -> Complaint {
+    Complaint::new(FaultCode::RATE, "this device sends more than it may").retry_after(wait.0)
 }
 
 /// Sends the ACK that is owed, when the peer reads.
@@ -193,11 +199,12 @@ pub(super) fn note(core: &mut Core, open: &Open, said: &Said) {
 fn note_storage(core: &mut Core, store: &dyn Store, device: DeviceId, report: StorageReport) {
     let before = core.view(store, |view| view.row::<DeviceStorages>(&device));
     let known = before.map_or_else(StorageReport::default, |row| row.report);
-    if known == report {
+    // Told again with the next heartbeat, where it may not be noted now.
+    if known == report || core.spend(device, Asked::requests(NOTE)).is_err() {
         return;
     }
     if report.is_worse_than(&known) {
-        core.alarm(Alarm::DeviceStorage { device, report });
+        core.alarm(device, Alarm::DeviceStorage { device, report });
     }
     let at = core.now();
     core.write(store, None, |draft| {

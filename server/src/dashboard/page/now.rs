@@ -172,6 +172,7 @@ fn tiles(view: &dyn Tables, context: &PageContext) -> Markup {
             }))
             (tile("/tasks", &context.t("tile-tasks"), &html! { (counted(n_tasks)) }, &html! {}))
             (backup_tile(context))
+            (replica_tile(context))
         }
         @let n_waiting = n_waiting(view);
         @if n_waiting > 0 {
@@ -247,6 +248,23 @@ fn backup_tile(context: &PageContext) -> Markup {
     };
     let (tone, word) = backup::standing(context);
     tile("/backup", &context.t("tile-backup"), &value, &part::badge(tone, &context.t(word)))
+}
+
+/// Replicas that were not what they should be, since the server was started: zero is the aim.
+fn replica_tile(context: &PageContext) -> Markup {
+    let health = context.replicas;
+    let differed = health.n_differed.to_string();
+    let beside = html! {
+        @if health.n_differed > 0 {
+            (part::badge(Tone::Warn, &context.say("replicas-mended", &[("n", &health.n_rows_sent.to_string())])))
+        } @else if health.n_agreed > 0 {
+            (part::badge(Tone::Ok, &context.say("replicas-agreed", &[("n", &health.n_agreed.to_string())])))
+        } @else { (context.t("replicas-none")) }
+        @if health.n_unknown > 0 {
+            " " (context.say("replicas-unknown", &[("n", &health.n_unknown.to_string())]))
+        }
+    };
+    tile("/devices", &context.t("tile-replicas"), &html! { (differed) }, &beside)
 }
 
 /// Backups that fail, are late or are not made at all.

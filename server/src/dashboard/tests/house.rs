@@ -80,6 +80,7 @@ pub(crate) fn context() -> PageContext {
         }),
         devices: BTreeMap::new(),
         backup: proved_a_minute_ago(),
+        replicas: server_core::check::ReplicaHealth::default(),
         no_room: None,
     }
 }

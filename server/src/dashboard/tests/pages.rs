@@ -165,6 +165,22 @@ fn every_link_on_every_page_leads_to_a_page() {
 }
 
 #[test]
+fn now_says_how_replicas_were_found() {
+    use server_core::check::ReplicaHealth;
+    let house = House::furnished();
+    let now = |n_agreed, n_differed| {
+        let replicas = ReplicaHealth { n_agreed, n_differed, n_unknown: 0, n_rows_sent: 17 };
+        let context = PageContext { replicas, ..house.context() };
+        html::text(&house.document(&context, "/now"))
+    };
+    assert!(now(0, 0).contains("none compared yet"));
+    assert!(now(40, 0).contains("40 compared, all right"));
+    let differed = now(40, 3);
+    assert!(differed.contains("17 rows sent again"), "{differed}");
+    assert!(!differed.contains("all right"));
+}
+
+#[test]
 fn now_ranks_what_needs_somebody() {
     let house = lived_in();
     let now = html::text(&house.document(&house.context(), "/now"));

@@ -575,6 +575,11 @@ barcode = Stregkode
 # Sikkerhedskopi og gendannelse
 backup-title = Sikkerhedskopi og gendannelse
 tile-backup = Sidste sikkerhedskopi
+tile-replicas = Kopier der afveg
+replicas-agreed = { $n } sammenlignet, alle i orden
+replicas-mended = { $n } rækker sendt igen
+replicas-none = ingen sammenlignet endnu
+replicas-unknown = { $n } kunne ikke sammenlignes
 backup-never = Ingen sikkerhedskopi endnu
 backup-off = Der laves ingen sikkerhedskopier
 backup-failed = Sidste kørsel mislykkedes

@@ -575,6 +575,11 @@ barcode = Barcode
 # Backup and recovery
 backup-title = Backup and recovery
 tile-backup = Last backup
+tile-replicas = Replicas that differed
+replicas-agreed = { $n } compared, all right
+replicas-mended = { $n } rows sent again
+replicas-none = none compared yet
+replicas-unknown = { $n } could not be compared
 backup-never = No backup yet
 backup-off = No backups are made
 backup-failed = The last run failed

@@ -32,15 +32,29 @@ pub(crate) struct Arguments {
     /// Operations of the day.
     #[arg(long, default_value_t = 5_000)]
     operations: u32,
-    /// The network in Mbit/s, in each direction; 0 is no limit.
-    #[arg(long, default_value_t = 5)]
-    mbit: u64,
+    /// The network, in each direction: 5mbit, 800kbit; 0 is no limit.
+    #[arg(long, alias = "mbit", default_value = "5mbit", value_parser = link_of)]
+    link: u64,
     /// Seconds after which the server should have answered.
     #[arg(long, default_value_t = 120)]
     patience_s: u64,
     /// The same seed draws the same day.
     #[arg(long, default_value_t = 1)]
     seed: u64,
+}
+
+/// Bits each second of a link such as `5mbit`; a bare number counts Mbit/s.
+fn link_of(text: &str) -> Result<u64, String> {
+    let text = text.to_ascii_lowercase();
+    let digits = text.trim_end_matches(|sign: char| !sign.is_ascii_digit());
+    let unit = match &text[digits.len()..] {
+        "" | "mbit" => 1_000_000,
+        "kbit" => 1_000,
+        "gbit" => 1_000_000_000,
+        other => return Err(format!("{other:?} is none of kbit, mbit, gbit")),
+    };
+    let number: u64 = digits.parse().map_err(|error| format!("{digits:?}: {error}"))?;
+    number.checked_mul(unit).ok_or_else(|| format!("{text} is too fast"))
 }
 
 /// A device with disks of its own.
@@ -65,7 +79,7 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<Value, Problem> {
     let running = Server::start(Config::local(&folder.path().join("server"))).await?;
     let app = running.app();
     company::set_up(app.company(), 1, N_ITEMS).await?;
-    let relay = Relay::to(running.addr(), arguments.mbit * 1_000_000).await?;
+    let relay = Relay::to(running.addr(), arguments.link).await?;
     let invitation = company::invite(app.company(), app.address(), (1, 1)).await?.remove(0);
     let invitation = Invitation { url: format!("http://{}", relay.address), ..invitation };
     let mut client = Client::open(on_disk(&folder.path().join("handheld"))?)?;
@@ -124,9 +138,9 @@ async fn drain(
     let per_operation = |bytes: f64| round(bytes / n as f64);
     let tally = &client.tally;
     println!(
-        "{n} operations at {} Mbit/s: acknowledged after {:.2} s, answered after {:.2} s, {cpu_s:.2} s \
+        "{n} operations at {:.1} Mbit/s: acknowledged after {:.2} s, answered after {:.2} s, {cpu_s:.2} s \
          of CPU on both sides",
-        arguments.mbit,
+        arguments.link as f64 / 1e6,
         acked.as_secs_f64(),
         answered.as_secs_f64()
     );
@@ -139,7 +153,7 @@ async fn drain(
     Ok(json!({
         "load": "drain",
         "operations": n,
-        "mbit": arguments.mbit,
+        "mbit": arguments.link as f64 / 1e6,
         "acked_s": round(acked.as_secs_f64()),
         "answered_s": round(answered.as_secs_f64()),
         "cpu_s": round(cpu_s),
@@ -151,4 +165,32 @@ async fn drain(
         "pushes": tally.n_pushes,
         "not_accepted": tally.n_otherwise,
     }))
+}
+
+#[cfg(test)]
+mod checks {
+    use clap::Parser as _;
+
+    #[derive(clap::Parser)]
+    struct Command {
+        #[command(flatten)]
+        arguments: super::Arguments,
+    }
+
+    fn link(of: &[&str]) -> Option<u64> {
+        let command = Command::try_parse_from(["drain"].iter().chain(of));
+        command.ok().map(|command| command.arguments.link)
+    }
+
+    #[test]
+    fn a_link_is_written_as_people_say_it() {
+        assert_eq!(link(&["--operations", "5000", "--link", "5mbit"]), Some(5_000_000));
+        assert_eq!(link(&[]), Some(5_000_000));
+        assert_eq!(link(&["--link", "800kbit"]), Some(800_000));
+        assert_eq!(link(&["--link", "1Gbit"]), Some(1_000_000_000));
+        assert_eq!(link(&["--mbit", "20"]), Some(20_000_000), "as it was written before");
+        assert_eq!(link(&["--link", "0"]), Some(0), "no limit");
+        assert_eq!(link(&["--link", "5 parsecs"]), None);
+        assert_eq!(link(&["--link", "99999999999gbit"]), None);
+    }
 }

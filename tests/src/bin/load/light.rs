@@ -1,5 +1,6 @@
 //! The smallest device: a key, a lease, a chain. Thousands of them fit beside the server.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
@@ -7,9 +8,10 @@ use device_core::engine::Address;
 use device_core::transport::{PlainText, Socket, connect};
 use ed25519_dalek::{Signer as _, SigningKey};
 use futures_util::{SinkExt as _, StreamExt as _};
+use protocol::frame::order::{RotateKey, rotation_message};
 use protocol::frame::{
-    Auth, Frame, Heartbeat, Hello, Lease, LeaseOk, Push, Resume, Subscribe, auth_digest,
-    capability, codec, push,
+    Auth, Frame, Heartbeat, Hello, KeyAlgorithm, Lease, LeaseOk, OriginOf, Push, Resume,
+    StaleStore, Subscribe, auth_digest, capability, codec, push,
 };
 use protocol::identity::{
     Boot, DeviceId, Hash16, Incarnation, Lsn, Seq, ServerEpoch, operation_hash,
@@ -52,6 +54,9 @@ pub(crate) struct Light {
     /// Its operations that the server has.
     pub(crate) accepted: Seq,
     recorded: Vec<(Recorded, Hash16)>,
+    incarnation: Incarnation,
+    /// By position, where it says that an operation was recorded first.
+    origins: BTreeMap<usize, OriginOf>,
 }
 
 /// Why it is not in.
@@ -131,6 +136,8 @@ impl Light {
             scope_version: 0,
             accepted: Seq(0),
             recorded: Vec::new(),
+            incarnation: Incarnation(1),
+            origins: BTreeMap::new(),
         }
     }
 
@@ -151,7 +158,7 @@ impl Light {
             app_version: "load".to_owned(),
             capabilities: capability::ALL,
             device: DeviceId(self.n),
-            incarnation: Incarnation(1),
+            incarnation: self.incarnation,
             lease: self.lease.clone(),
             epoch: ServerEpoch(1),
             next_seq: Seq(n + 1),
@@ -181,6 +188,10 @@ impl Light {
         let received_us = self.mono_us();
         line.say(&Frame::Auth(Auth { signature: ByteBuf::from(signature), received_us })).await?;
         let (welcome, _body) = line.hear().await?;
+        if let Frame::StaleStore(stale) = welcome {
+            self.begin_anew(stale);
+            return Err(Refused::Broken("it was given a new incarnation".to_owned()));
+        }
         let Frame::Welcome(welcome) = welcome else {
             return Err(Refused::Broken(format!("{} for a welcome", welcome.name())));
         };
@@ -195,6 +206,22 @@ impl Light {
         Ok((line, welcome.resume))
     }
 
+    /// Takes what it has recorded under the numbers of a new incarnation.
+    fn begin_anew(&mut self, stale: StaleStore) {
+        (self.incarnation, self.lease) = (stale.incarnation, stale.lease);
+        self.accepted = Seq(0);
+        let mut before = Hash16::default();
+        for (seq, (recorded, hash)) in (1..).zip(&mut self.recorded) {
+            *hash = operation_hash(before, Seq(seq), &recorded.to_content());
+            before = *hash;
+        }
+    }
+
+    /// Shows a lease that nobody gave: it is given a new incarnation when it comes in.
+    pub(crate) fn forge_lease(&mut self) {
+        self.lease.proof = ByteBuf::from(vec![0; 16]);
+    }
+
     /// Follows the feed from its cursor on.
     pub(crate) async fn follow(&self, line: &mut Line) -> Result<(), Refused> {
         line.say(&Frame::Subscribe(Subscribe { cursor: Some(self.cursor) })).await.map(|_body| ())
@@ -202,6 +229,22 @@ impl Light {
 
     /// Records a sign-in: an operation that moves nothing.
     pub(crate) fn record(&mut self) {
+        self.record_body(&Body::SignIn(SignIn {
+            method: SignInMethod::BadgeAndPin,
+            online: false,
+        }));
+    }
+
+    /// Records a sign-in that it claims to have recorded first in incarnation 1, under `seq`.
+    pub(crate) fn record_of(&mut self, seq: Seq) {
+        self.record();
+        let hash = self.recorded.last().map(|last| last.1).unwrap_or_default();
+        let origin = OriginOf { incarnation: Incarnation(1), seq, hash };
+        self.origins.insert(self.recorded.len() - 1, origin);
+    }
+
+    /// Records `body`.
+    pub(crate) fn record_body(&mut self, body: &Body) {
         let envelope = Envelope {
             boot: Boot(1),
             mono_us: self.mono_us(),
@@ -210,8 +253,7 @@ impl Light {
             operator: Some(crate::company::word(crate::company::CLERK)),
             document: None,
         };
-        let body = Body::SignIn(SignIn { method: SignInMethod::BadgeAndPin, online: false });
-        let recorded = Recorded::new(envelope, &body);
+        let recorded = Recorded::new(envelope, body);
         let before = self.recorded.last().map(|last| last.1).unwrap_or_default();
         let seq = Seq(self.recorded.len() as u64 + 1);
         let hash = operation_hash(before, seq, &recorded.to_content());
@@ -249,15 +291,41 @@ impl Light {
         let (columns, bodies) = push::pack(&operations);
         let previous = skip.checked_sub(1).and_then(|last| self.recorded.get(last));
         Frame::Push(Push {
-            incarnation: Incarnation(1),
+            incarnation: self.incarnation,
             base_seq: Seq(skip as u64 + 1),
             previous_hash: previous.map(|one| one.1).unwrap_or_default(),
             epoch: ServerEpoch(1),
             boots: Vec::new(),
             columns,
             bodies,
-            origins: Vec::new(),
+            origins: self
+                .origins
+                .range(skip..skip.saturating_add(operations.len()))
+                .filter_map(|(at, origin)| Some((u32::try_from(at - skip).ok()?, *origin)))
+                .collect(),
         })
+    }
+
+    /// A change from its key `from` to its key `to`, named as it should be.
+    pub(crate) fn change_of_key(&self, (from, to): (&SigningKey, &SigningKey)) -> Frame {
+        let public_key = to.verifying_key().to_bytes().to_vec();
+        let message = rotation_message(DeviceId(self.n), &public_key);
+        Frame::RotateKey(RotateKey {
+            algorithm: KeyAlgorithm::Ed25519,
+            public_key: ByteBuf::from(public_key),
+            by_present: ByteBuf::from(from.sign(&message).to_bytes()),
+            by_new: ByteBuf::from(to.sign(&message).to_bytes()),
+        })
+    }
+
+    /// Whether it proves itself by `key`.
+    pub(crate) fn proves_by(&self, key: &SigningKey) -> bool {
+        self.key.verifying_key() == key.verifying_key()
+    }
+
+    /// Proves itself by another key from now on.
+    pub(crate) fn use_key(&mut self, key: SigningKey) {
+        self.key = key;
     }
 
     /// Sends what the server does not have, and returns when it is acknowledged.

@@ -1,5 +1,6 @@
 //! Photos arrive in parts and whole or not at all; questions are answered from what is durable.
 
+use ledger::key::KeyRange;
 use ledger::schema::place::SitesByCode;
 use ledger::tables::Read as _;
 use protocol::frame::Frame;
@@ -12,7 +13,10 @@ use sha2::{Digest as _, Sha256};
 use super::company::{put_location, put_site};
 use super::replica::{Follower, receive};
 use super::world::{World, config};
+use crate::machine::{Config, Event};
+use crate::schema::BlobParts;
 use crate::session::beside::blob;
+use crate::session::budget::Allowance;
 
 fn photo(bytes: usize) -> Vec<u8> {
     (0..bytes).map(|n| u8::try_from(n % 250).unwrap()).collect()
@@ -35,6 +39,16 @@ fn attach(target: OperationId, bytes: &[u8]) -> Body {
 
 /// Sends a part, and gives the answer that follows when it is durable.
 fn put(world: &mut World, here: &Follower, bytes: &[u8], part: std::ops::Range<usize>) -> BlobAck {
+    offer(world, here, bytes, part).expect("it is answered")
+}
+
+/// The same for a part that may be put off.
+fn offer(
+    world: &mut World,
+    here: &Follower,
+    bytes: &[u8],
+    part: std::ops::Range<usize>,
+) -> Option<BlobAck> {
     let connection = here.device.connection;
     world.take(connection);
     let put = BlobPut {
@@ -45,12 +59,11 @@ fn put(world: &mut World, here: &Follower, bytes: &[u8], part: std::ops::Range<u
     };
     world.receive(connection, Frame::BlobPut(put));
     world.settle();
-    let frames = world.take(connection);
-    let ack = frames.into_iter().find_map(|frame| match frame {
+    assert!(!world.closed.contains(&connection), "operations go on");
+    world.take(connection).into_iter().find_map(|frame| match frame {
         Frame::BlobAck(ack) => Some(ack),
         _ => None,
-    });
-    ack.expect("it is answered")
+    })
 }
 
 fn state(ack: &BlobAck) -> (BlobState, u32) {
@@ -143,6 +156,76 @@ fn an_operation_with_a_malformed_photo_is_parked_and_nothing_is_lost() {
     let id = here.does(&mut world, &Body::Attach(body));
     world.settle();
     assert_eq!(world.decision(id), Some(protocol::outcome::Decision::Parked));
+}
+
+#[test]
+fn a_full_disk_puts_photos_off_and_nothing_of_them_is_lost() {
+    let mut world = World::with_ledger(config());
+    let mut here = Follower::new(&mut world, 1);
+    let bytes = photo(50_000);
+    let target = here.does(&mut world, &receive("A-01", "BOLT", 5));
+    here.does(&mut world, &attach(target, &bytes));
+    world.settle();
+    put(&mut world, &here, &bytes, 0..20_000);
+    world.step(Event::Room { has_room: false });
+    let part = 20_000..40_000;
+    assert_eq!(offer(&mut world, &here, &bytes, part.clone()), None, "not now");
+    assert_eq!(state(&put(&mut world, &here, &bytes, 0..0)), (BlobState::Wanted, 20_000));
+    world.step(Event::Room { has_room: true });
+    assert_eq!(state(&put(&mut world, &here, &bytes, part)), (BlobState::Wanted, 40_000));
+    let whole = put(&mut world, &here, &bytes, 40_000..50_000);
+    assert_eq!(state(&whole), (BlobState::Complete, 50_000));
+    assert_eq!(blob(world.tables(), &hash(&bytes)), Some(bytes));
+}
+
+#[test]
+fn a_photo_waits_when_its_device_sends_more_than_it_may_and_operations_do_not() {
+    let allowance =
+        Allowance { photo_bytes: 64 << 10, photo_bytes_per_s: 16 << 10, ..Allowance::DEFAULT };
+    let mut world = World::with_ledger(Config { allowance, ..config() });
+    let mut here = Follower::new(&mut world, 1);
+    let bytes = photo(100_000);
+    let target = here.does(&mut world, &receive("A-01", "BOLT", 5));
+    here.does(&mut world, &attach(target, &bytes));
+    world.settle();
+    assert_eq!(state(&put(&mut world, &here, &bytes, 0..60_000)), (BlobState::Wanted, 60_000));
+    assert_eq!(offer(&mut world, &here, &bytes, 60_000..100_000), None);
+    assert_eq!(offer(&mut world, &here, &bytes, 0..0), None, "asking is not free");
+    let other = here.does(&mut world, &receive("A-01", "BOLT", 2));
+    world.settle();
+    assert!(world.decision(other).is_some(), "an operation does not wait for photos");
+    world.wait_us(4_000_000);
+    let whole = put(&mut world, &here, &bytes, 60_000..100_000);
+    assert_eq!(state(&whole), (BlobState::Complete, 100_000));
+}
+
+#[test]
+fn parts_wait_for_the_disk_as_operations_do() {
+    let most = 1 << 20;
+    let mut world = World::with_ledger(Config { bytes_waiting_max: most, ..config() });
+    let mut here = Follower::new(&mut world, 1);
+    let bytes = photo(3 << 20);
+    let target = here.does(&mut world, &receive("A-01", "BOLT", 1));
+    here.does(&mut world, &attach(target, &bytes));
+    world.settle();
+    // The disk stands: nothing of it is durable, so nothing is acknowledged.
+    for offset in (0..bytes.len()).step_by(64 << 10) {
+        let part = BlobPut {
+            hash: ByteBuf::from(hash(&bytes).to_vec()),
+            length: 3 << 20,
+            offset: u32::try_from(offset).unwrap(),
+            bytes: ByteBuf::from(bytes[offset..offset + (64 << 10)].to_vec()),
+        };
+        world.receive(here.device.connection, Frame::BlobPut(part));
+    }
+    assert!(!world.closed.contains(&here.device.connection));
+    world.settle();
+    let parts = world.tables().list::<BlobParts>(&KeyRange::all());
+    let kept: usize = parts.iter().map(|(_key, part)| part.len()).sum();
+    assert!((most..most + (128 << 10)).contains(&kept), "{kept} bytes waited for the disk");
+    let from = bytes.len().min(kept);
+    let next = put(&mut world, &here, &bytes, from..from + (64 << 10));
+    assert_eq!(next.state, BlobState::Wanted, "when it is behind no more, it goes on");
 }
 
 fn asked(world: &mut World, here: &Follower, query: Query) -> Answer {

@@ -227,6 +227,8 @@ fn a_poisoned_operation_is_parked_and_the_next_goes_on() {
     let after = device.record(&mut world, 2, "A-01");
     device.push(&mut world, 1);
     world.settle();
+    // The second one in a minute is told when the minute is over.
+    world.wait_us(61_000_000);
     let decisions = [before, panics, greedy, after].map(|id| world.decision(id).unwrap());
     assert_eq!(
         decisions,
@@ -423,8 +425,7 @@ fn a_device_that_pushes_faster_than_the_disk_is_told_to_wait() {
 
 #[test]
 fn a_device_that_sends_more_than_it_may_is_told_to_wait_and_loses_nothing() {
-    let allowance =
-        Allowance { operations: 3, operations_per_s: 1, bytes: 1 << 20, bytes_per_s: 1 << 10 };
+    let allowance = Allowance { operations: 3, operations_per_s: 1, ..Allowance::DEFAULT };
     let config = Config { allowance, ..super::world::config() };
     let mut world = World::over(super::world::small_company(), config);
     let (mut greedy, mut other) = (world.enrolled(7), world.enrolled(8));

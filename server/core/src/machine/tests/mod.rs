@@ -6,6 +6,7 @@ mod crash;
 mod day;
 mod desk;
 mod fault;
+mod greedy;
 mod orders;
 mod replica;
 mod restore;

@@ -14,7 +14,7 @@ use serde_bytes::ByteBuf;
 use super::world::{Device, World};
 use crate::identity::command::MachineCommand;
 use crate::identity::gap::{self, GapKey};
-use crate::intake::IntakeHead;
+use crate::intake::{IntakeHead, server_epoch};
 use crate::machine::{Action, Alarm, Event};
 use crate::schema::{Gaps, Orders, PreviousKeys, Restorations};
 
@@ -151,7 +151,14 @@ fn an_older_app_is_only_refused_and_a_wrong_answer_changes_nothing() {
 }
 
 fn rotation(device: &Device, present: &ed25519_dalek::SigningKey, seed: u8) -> RotateKey {
-    let new = ed25519_dalek::SigningKey::from_bytes(&[seed; 32]);
+    rotation_to(device, present, &ed25519_dalek::SigningKey::from_bytes(&[seed; 32]))
+}
+
+pub(super) fn rotation_to(
+    device: &Device,
+    present: &ed25519_dalek::SigningKey,
+    new: &ed25519_dalek::SigningKey,
+) -> RotateKey {
     let public = new.verifying_key().to_bytes().to_vec();
     let message = rotation_message(device.id, &public);
     RotateKey {
@@ -311,6 +318,7 @@ fn a_device_is_a_witness_against_a_log_that_was_put_back_or_changed() {
     let longer = Witness { chain_no: IntakeNo(head.no.0 + 100), ..seen };
     world.receive(device.connection, Frame::Witness(longer));
     assert!(alarmed(&world), "something was cut off");
+    world.wait_us(61_000_000);
     world.said.clear();
     let other = Witness { chain_head: Hash16([9; 16]), ..seen };
     world.receive(device.connection, Frame::Witness(other));
@@ -338,8 +346,10 @@ fn after_a_restore_devices_say_how_far_the_lost_log_went() {
     let seen = Witness { epoch: ServerEpoch(1), chain_no: head.no, chain_head: head.hash };
     world.receive(device.connection, Frame::Witness(seen));
     world.settle();
-    let lost_to =
-        |world: &World| world.tables().row::<Restorations>(&ServerEpoch(2)).unwrap().lost_to;
+    let lost_to = |world: &World| {
+        let epoch = server_epoch(world.tables());
+        world.tables().row::<Restorations>(&epoch).unwrap().lost_to
+    };
     assert_eq!(lost_to(&world), Some(head.no));
     let less = Witness { chain_no: IntakeNo(head.no.0 - 1), chain_head: Hash16([1; 16]), ..seen };
     world.receive(device.connection, Frame::Witness(less));

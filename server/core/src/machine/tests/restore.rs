@@ -1,13 +1,17 @@
 //! A server restored from yesterday loses nothing: devices know what it forgot.
 
+use ledger::schema::book::{Bound, Intakes};
+use ledger::tables::Read as _;
+use protocol::frame::order::Witness;
 use protocol::frame::{Frame, Resume, Subscribe};
 use protocol::identity::{Incarnation, Lsn, Seq, ServerEpoch};
 
 use super::world::World;
 use crate::identity::command::MachineCommand;
 use crate::intake::command::{Command, CommandOrigin};
-use crate::intake::is_of_this_log;
+use crate::intake::{IntakeHead, is_of_this_log, server_epoch};
 use crate::machine::{Action, Alarm, Event, Token};
+use crate::schema::Restorations;
 
 /// Puts an older store back, and begins a new generation over it.
 fn restore(world: &mut World, backup: crate::store::MemoryStore) {
@@ -73,7 +77,7 @@ fn a_cursor_from_before_the_fork_goes_on() {
     assert_eq!(welcome.resume, Resume::Delta);
     let cursor = Some(device.cursor);
     world.receive(device.connection, Frame::Subscribe(Subscribe { cursor }));
-    device.epoch = ServerEpoch(2);
+    device.epoch = server_epoch(world.tables());
     device.record(&mut world, 1, "A-01");
     device.push(&mut world, 2);
     world.settle();
@@ -154,7 +158,7 @@ fn numbers_of_incarnations_that_a_lost_log_gave_are_not_given_again() {
     let frames = copy.connect(&mut world);
     let [Frame::StaleStore(stale)] = frames.as_slice() else { panic!("{frames:?}") };
     assert_eq!(stale.incarnation, Incarnation(3));
-    assert_eq!(stale.epoch, ServerEpoch(2));
+    assert_eq!(stale.epoch, server_epoch(world.tables()));
 }
 
 #[test]
@@ -166,6 +170,64 @@ fn the_second_generation_is_not_the_first() {
     let fork = world.machine.head().lsn.0 - 1;
     assert!(is_of_this_log(world.tables(), Lsn(fork), ServerEpoch(1)));
     assert!(!is_of_this_log(world.tables(), Lsn(fork + 1), ServerEpoch(1)));
-    assert!(is_of_this_log(world.tables(), Lsn(fork + 1), ServerEpoch(2)));
-    assert!(!is_of_this_log(world.tables(), Lsn(1), ServerEpoch(3)), "a generation to come");
+    let second = server_epoch(world.tables());
+    assert!(second > ServerEpoch(1));
+    assert!(is_of_this_log(world.tables(), Lsn(fork + 1), second));
+    assert!(!is_of_this_log(world.tables(), Lsn(1), second.next()), "a generation to come");
+    assert!(!is_of_this_log(world.tables(), Lsn(1), ServerEpoch(2)), "one of another copy");
+}
+
+#[test]
+fn the_same_copy_restored_twice_begins_two_generations() {
+    let mut world = World::new();
+    let (mut device, mut other) = (world.enrolled(7), world.enrolled(8));
+    device.come_in(&mut world);
+    other.come_in(&mut world);
+    device.record(&mut world, 1, "A-01");
+    device.push(&mut world, 1);
+    world.settle();
+    let backup = world.store.clone();
+    // A day of work over the copy, and its log is lost as well.
+    restore(&mut world, backup.clone());
+    let first = server_epoch(world.tables());
+    device.come_in(&mut world);
+    device.epoch = first;
+    for n in 2..=4 {
+        device.record(&mut world, 1, "A-01");
+        device.push(&mut world, n);
+        world.settle();
+    }
+    device.cursor = world.machine.head().lsn;
+    device.record(&mut world, 1, "A-01");
+    device.push(&mut world, 5);
+    world.settle();
+    let seen = IntakeHead::of(world.tables());
+    assert_eq!(world.on_hand(1), 5);
+
+    restore(&mut world, backup);
+    let second = server_epoch(world.tables());
+    assert!(second > first, "{second} after {first}");
+    // The new log goes on beyond what was seen of the lost one, with other decisions.
+    other.come_in(&mut world);
+    for n in 1..=9 {
+        other.record(&mut world, 1, "A-02");
+        other.push(&mut world, n);
+        world.settle();
+    }
+    assert!(world.machine.head().lsn > device.cursor);
+    let welcome = device.come_in(&mut world);
+    assert_eq!(welcome.resume, Resume::Snapshot, "its cursor names decisions of the lost log");
+    assert_eq!(welcome.accepted_seq, Seq(1));
+    device.push(&mut world, 2);
+    world.settle();
+    assert_eq!((world.on_hand(1), world.on_hand(2)), (5, 9), "nothing is lost");
+    let last = IntakeHead::of(world.tables()).no;
+    let intake = world.tables().row::<Intakes>(&last).unwrap();
+    assert_ne!(intake.timing.lower, Bound::Causality, "what it had seen is no evidence here");
+    // What the first generation lost is counted with the second restore.
+    let witness = Witness { epoch: first, chain_no: seen.no, chain_head: seen.hash };
+    world.receive(device.connection, Frame::Witness(witness));
+    world.settle();
+    let restored = world.tables().row::<Restorations>(&second).unwrap();
+    assert_eq!(restored.lost_to, Some(seen.no));
 }
