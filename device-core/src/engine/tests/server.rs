@@ -77,6 +77,7 @@ struct Snapshot {
 }
 
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each test sets what it is about")]
 pub(crate) struct Server {
     pub(crate) book: Book,
     pub(crate) epoch: ServerEpoch,
