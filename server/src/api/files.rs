@@ -13,7 +13,7 @@
 use std::collections::BTreeMap;
 
 use axum::extract::{DefaultBodyLimit, State};
-use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
@@ -236,8 +236,8 @@ async fn one_file(
     Ok(response)
 }
 
-/// How many rows a file leaves out.
-const LEFT_OUT_HEADER: HeaderName = HeaderName::from_static("x-left-out");
+/// The header that says how many rows a file leaves out.
+const LEFT_OUT_HEADER: &str = "x-left-out";
 
 fn attachment(file: &str, content_type: &str, bytes: Vec<u8>) -> Response {
     let headers = [

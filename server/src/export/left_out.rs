@@ -61,7 +61,7 @@ fn prefix(file: &str) -> String {
 
 /// One line for everything that was left out.
 pub fn list(left_out: &[LeftOut]) -> String {
-    left_out.iter().map(|left| format!("{left}\n")).collect()
+    left_out.iter().flat_map(|left| [left.to_string(), "\n".to_owned()]).collect()
 }
 
 /// How much of each file was left out for each reason, a sentence each.

@@ -8,7 +8,7 @@ use super::plan::Planned;
 use crate::exchange::{RowFault, column_names};
 
 /// The fault of the row that `planned` comes from, refused for `reason`.
-pub fn of(planned: &Planned, reason: &Reason) -> RowFault {
+pub(super) fn of(planned: &Planned, reason: &Reason) -> RowFault {
     RowFault {
         column: column_of(planned.file, reason).to_owned(),
         reason: text::sentence(reason, Language::English).trim_end_matches('.').to_owned(),
@@ -62,8 +62,10 @@ const fn column_of_code(code: &Code) -> Option<&'static str> {
             "quantity"
         }
         Code::CostingMethodLocked => "costing_method",
-        Code::TrackingRequired | Code::TrackingIncomplete | Code::TrackingBlocked => "lot",
-        Code::LotUnknown => "lot",
+        Code::TrackingRequired
+        | Code::TrackingIncomplete
+        | Code::TrackingBlocked
+        | Code::LotUnknown => "lot",
         Code::ExpirationMismatch | Code::ExpirationRequired => "expiry",
         Code::SerialAlreadyInStock | Code::SerialElsewhere | Code::SerialShipped => "serial",
         Code::PlateElsewhere | Code::PlateVoid | Code::PlateClosed | Code::PlateLoop => "plate",

@@ -264,8 +264,7 @@ fn unchanged(posting: &Posting<'_, '_>) -> Result<(), Stop> {
         return Ok(());
     }
     let reason = posting.decision.reasons.last().cloned();
-    let told = |reason| Stop::Refuse(reason);
-    Err(reason.map_or_else(|| Stop::refuse(Code::MalformedRequest), told))
+    Err(reason.map_or_else(|| Stop::refuse(Code::MalformedRequest), Stop::Refuse))
 }
 
 /// Forgets what was staged. Once is enough: again changes nothing.
