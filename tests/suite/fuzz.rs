@@ -40,3 +40,23 @@ fn a_broken_promise_is_noticed_and_its_input_is_kept() {
     std::fs::remove_dir_all(failure.path.parent().expect("a folder")).expect("it can go again");
     assert!(kept.contains(&0xff));
 }
+
+/// All kept inputs together, in bytes: they are for playing, not for looking at.
+const CORPUS_BYTES_MAX: usize = 256 << 10;
+
+#[test]
+fn inputs_of_every_decoder_are_kept_and_played() {
+    let mut n_bytes = 0;
+    for target in TARGETS {
+        let kept = tests::fuzz::corpus(&target).expect("the corpus can be read");
+        assert!(!kept.is_empty(), "nothing is kept of {}: run `fuzz --keep 12`", target.name);
+        n_bytes += kept.iter().map(Vec::len).sum::<usize>();
+        let n_samples = (target.samples)().len();
+        let fuzzer = Fuzzer::open(target, 1).unwrap_or_else(|failure| {
+            panic!("{}: {} ({})", target.name, failure.why, failure.path.display())
+        });
+        let n_played = usize::try_from(fuzzer.played().n_inputs).expect("they are few");
+        assert_eq!(n_played, n_samples + kept.len(), "each of {} is played", target.name);
+    }
+    assert!(n_bytes <= CORPUS_BYTES_MAX, "{n_bytes} bytes are kept");
+}
