@@ -11,7 +11,7 @@ use crate::command::journal::JournalTracking;
 use crate::command::post_document::{PostDocument, PostLine, UndoPosted};
 use crate::dimension::Dimensions;
 use crate::schema::EntryNo;
-use crate::world::{World, codes, count, in_any_order, moved, q, receive, serial, ship};
+use crate::world::{World, codes, count, in_any_order, moved, q, receive, serial, ship, undo};
 
 #[test]
 fn case_30_a_serial_received_twice_belongs_to_the_first_whichever_arrived_first() {
@@ -40,6 +40,24 @@ fn case_30_a_serial_received_twice_belongs_to_the_first_whichever_arrived_first(
     let order = crate::world::order(PO, "PO1");
     assert_eq!(late.line(&order, 10_000).handled, q("1"));
     assert_eq!(late.open_cases().len(), 1);
+}
+
+#[test]
+fn case_30_a_receipt_that_was_parked_again_and_again_is_booked_when_the_others_are_taken_back() {
+    let mut world = World::new();
+    let order = world.document(PO, "PO1", &[("DRILL", "10")]);
+    let (last, outcome) = world.scan(2, 62, Some(&order), receive("B", serial("S1")));
+    assert_eq!(outcome.decision, Decision::Accepted);
+    for (device, at, bin) in [(1, 60, "A"), (3, 61, "C"), (4, 59, "A")] {
+        let (first, _outcome) = world.scan(device, at, Some(&order), receive(bin, serial("S1")));
+        let parked = world.outcome(last);
+        assert_eq!(parked.decision, Decision::Parked, "{at}");
+        assert_eq!(codes(&parked), [Code::SerialAlreadyInStock]);
+        world.scan(device, 70 + at, None, undo(first));
+        assert_eq!(world.outcome(last).decision, Decision::Accepted, "{at}");
+        let there: Vec<_> = world.stocks().into_keys().collect();
+        assert_eq!(there, ["MAIN/B DRILL S1"]);
+    }
 }
 
 /// A document with one line of the drill `S1`, posted at the desk.

@@ -94,6 +94,7 @@ pub(super) fn forget_parked(posting: &mut Posting<'_, '_>, unit: &Unit, operatio
         .collect();
     for key in parked {
         posting.draft.delete::<SerialActs>(&key);
+        posting.posted.serials.retain(|known| *known != key);
     }
 }
 
