@@ -41,13 +41,13 @@ pub(crate) const NUT: &str = "4006381333931";
 /// The bins that people work in.
 pub(crate) const BINS: [&str; 5] = ["A", "B", "C", "DOCK", "SHIP"];
 /// How long anything may take before a test gives up, in looks of [`LOOK`].
-const LOOKS: u32 = 2_400;
+const LOOKS: u32 = 7_200;
 const LOOK: Duration = Duration::from_millis(25);
 
 /// Quantities by bin and item, in units of the book; nothing that is zero.
 pub(crate) type Stock = BTreeMap<(String, String), i128>;
 
-/// Looks until there is something to see; gives up after a minute.
+/// Looks until there is something to see; gives up after three minutes: other tests run beside.
 pub(crate) fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
     for _ in 0..LOOKS {
         if let Some(seen) = look() {
