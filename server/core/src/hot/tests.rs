@@ -158,6 +158,25 @@ fn what_was_received_is_in_hand_when_it_is_shipped() {
 }
 
 #[test]
+fn photos_are_not_kept_in_hand() {
+    use crate::schema::BlobParts;
+    use ledger::tables::Table as _;
+
+    let mut tables = MemoryTables::new();
+    let part = Some(Record::from_bytes(vec![7; 64 << 10]));
+    tables.apply([((BlobParts::ID, vec![7; 36]), part)].into());
+    let hot = RefCell::new(Hot::default());
+    let below = Counted(&tables, RefCell::new(0));
+    let reading = Reading { hot: &hot, below: &below };
+    let all = KeyRange { from: vec![0], to: vec![255] };
+    for _time in 0..2 {
+        assert!(reading.get(BlobParts::ID, &[7; 36]).is_some());
+        assert_eq!(scanned(&reading, (BlobParts::ID, &all, false), 9).len(), 1);
+    }
+    assert_eq!(below.1.take(), 6, "each time a look, a scan, and the row that the test looks at");
+}
+
+#[test]
 fn more_rows_than_there_is_room_for_are_still_read_right() {
     let mut tables = MemoryTables::new();
     let n_rows = 400_000;
