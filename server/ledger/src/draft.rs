@@ -7,7 +7,6 @@ use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::collections::btree_map::Range;
 use std::ops::{Bound, ControlFlow};
-use std::sync::Arc;
 
 use crate::key::{Key, KeyRange};
 use crate::record::Record;
@@ -220,21 +219,7 @@ impl<'a> Draft<'a> {
     /// Writes `row` under `key`.
     pub fn put<T: Table>(&mut self, key: &T::Key, row: T::Row) {
         self.spend();
-        let record = Record::from_row(Arc::new(row));
-        self.change((T::ID, key.to_bytes()), Some(record));
-    }
-
-    /// Writes `row` in two tables. It is kept and encoded once.
-    pub fn put_in_both<A: Table, B: Table<Row = A::Row>>(
-        &mut self,
-        (a, b): (&A::Key, &B::Key),
-        row: A::Row,
-    ) {
-        self.spend();
-        self.spend();
-        let record = Record::from_row(Arc::new(row));
-        self.change((A::ID, a.to_bytes()), Some(record.clone()));
-        self.change((B::ID, b.to_bytes()), Some(record));
+        self.change((T::ID, key.to_bytes()), Some(Record::from_row(row)));
     }
 
     /// Takes the row under `key` away.

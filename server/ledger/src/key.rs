@@ -6,6 +6,9 @@
 
 use chrono::{Datelike as _, NaiveDate};
 
+/// Room for most keys: those that hold a stock key are longer.
+const KEY_BYTES: usize = 40;
+
 /// A value that can be part of a key.
 pub trait Key: Sized {
     /// Appends the value to `bytes`.
@@ -15,7 +18,7 @@ pub trait Key: Sized {
 
     /// The bytes of this key.
     fn to_bytes(&self) -> Vec<u8> {
-        let mut bytes = Vec::with_capacity(80);
+        let mut bytes = Vec::with_capacity(KEY_BYTES);
         self.write(&mut bytes);
         bytes
     }

@@ -1,6 +1,6 @@
 //! Records: the bytes of a row, shared, decoded once.
 
-use std::any::Any;
+use std::any::{Any, TypeId};
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
@@ -45,8 +45,16 @@ impl Record {
         Self(Arc::new(Inner { bytes, decoded: OnceLock::new(), encode: None }))
     }
 
-    /// Keeps `row`, decoded.
-    pub(crate) fn from_row<R: Serialize + Send + Sync + 'static>(row: Arc<R>) -> Self {
+    /// Keeps `row`, decoded. Rows that say nothing but that they are there share one record.
+    pub(crate) fn from_row<R: Serialize + Send + Sync + 'static>(row: R) -> Self {
+        static BARE: OnceLock<Record> = OnceLock::new();
+        if TypeId::of::<R>() == TypeId::of::<()>() {
+            return BARE.get_or_init(|| Self::of(Arc::new(()))).clone();
+        }
+        Self::of(Arc::new(row))
+    }
+
+    fn of<R: Serialize + Send + Sync + 'static>(row: Arc<R>) -> Self {
         let row: Shared = row;
         let decoded = OnceLock::from(row);
         Self(Arc::new(Inner { bytes: OnceLock::new(), decoded, encode: Some(encode_shared::<R>) }))
@@ -63,6 +71,15 @@ impl Record {
             let (row, encode) = row.expect("a record has bytes, or a row and its encoding");
             encode(row)
         })
+    }
+
+    /// Keeps the bytes alone, where nobody else has this record: who asks for the row again has it
+    /// decoded again.
+    pub fn forget_row(&mut self) {
+        let _encoded = self.bytes();
+        if let Some(inner) = Arc::get_mut(&mut self.0) {
+            inner.decoded = OnceLock::new();
+        }
     }
 
     /// The bytes without the version that they were written in: what two stores are compared by.
@@ -89,7 +106,15 @@ impl Record {
 /// The bytes of a row that is kept as a record keeps it.
 fn encode_shared<R: Serialize + 'static>(row: &Shared) -> Box<[u8]> {
     let row: &R = row.downcast_ref().expect("a record was made from a row of this type");
-    encode_row(row).into_boxed_slice()
+    let mut room = [0_u8; ROW_BYTES];
+    let used = room.split_first_mut().and_then(|(version, rest)| {
+        *version = RECORD_VERSION;
+        postcard::to_slice(row, rest).ok().map(|row| row.len().saturating_add(1))
+    });
+    match used.and_then(|n_bytes| room.get(..n_bytes)) {
+        Some(bytes) => bytes.into(),
+        None => encode_row(row).into_boxed_slice(),
+    }
 }
 
 impl fmt::Debug for Record {
@@ -175,5 +200,30 @@ pub mod packed {
     ) -> Result<T, D::Error> {
         let bytes = ByteBuf::deserialize(from)?;
         rmp_serde::from_slice(&bytes).map_err(D::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_is_the_same_before_and_after_its_row_was_forgotten() {
+        let row = (7_u32, "x".repeat(2 * ROW_BYTES), Some(true));
+        let mut record = Record::from_row(row.clone());
+        let shared = record.clone();
+        record.forget_row();
+        assert_eq!(record.bytes(), encode_row(&row));
+        assert_eq!(*record.row::<(u32, String, Option<bool>)>(), row);
+        drop(shared);
+        record.forget_row();
+        assert_eq!(*record.row::<(u32, String, Option<bool>)>(), row);
+    }
+
+    #[test]
+    fn rows_that_say_nothing_share_one_record() {
+        let (one, other) = (Record::from_row(()), Record::from_row(()));
+        assert_eq!(one.bytes(), encode_row(&()));
+        assert!(Arc::ptr_eq(&one.0, &other.0));
     }
 }

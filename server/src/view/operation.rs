@@ -2,10 +2,9 @@
 
 use std::sync::Arc;
 
+use ledger::conflict::revisions;
 use ledger::key::{Key as _, KeyRange};
-use ledger::schema::book::{
-    Intake, Intakes, OperationsByTime, Origin, OutcomeRevisions, OutcomeRow, Outcomes,
-};
+use ledger::schema::book::{Intake, Intakes, OperationsByTime, Origin, OutcomeRow, Outcomes};
 use ledger::schema::identity::Devices;
 use ledger::tables::{Read as _, Tables};
 use protocol::identity::{DeviceId, Lsn, OperationId, ServerTime};
@@ -177,8 +176,8 @@ pub fn with_revisions(
     id: OperationId,
     language: Language,
 ) -> Vec<OperationView> {
-    let rows = tables.list::<OutcomeRevisions>(&KeyRange::prefix(&(id,)));
-    rows.into_iter().map(|(_key, row)| view(tables, id, &row, language)).collect()
+    let rows = revisions(tables, id);
+    rows.into_iter().map(|row| view(tables, id, &row, language)).collect()
 }
 
 /// An operation as the register shows it.

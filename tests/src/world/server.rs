@@ -3,9 +3,8 @@
 use std::collections::BTreeMap;
 
 use device_core::engine::Connection;
+use ledger::conflict::first_outcome;
 use ledger::draft::Changes;
-use ledger::schema::book::OutcomeRevisions;
-use ledger::tables::Read as _;
 use protocol::frame::Limits;
 use protocol::identity::{Lsn, OperationId, ServerTime};
 use server_core::intake::command::Command;
@@ -94,7 +93,7 @@ impl ServerHost {
 
     /// The decision by which an operation was first answered.
     pub fn first_decided(&self, operation: OperationId) -> Option<Lsn> {
-        self.store.row::<OutcomeRevisions>(&(operation, 1)).map(|row| row.outcome.lsn)
+        first_outcome(&self.store, operation).map(|row| row.outcome.lsn)
     }
 
     /// The durable rows.

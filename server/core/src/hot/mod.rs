@@ -5,6 +5,8 @@
 //! 2. Everything that is written passes here ([`Hot::absorb`]): what is known is never old.
 //! 3. Its size is bounded, and what it forgets follows from what was asked: nothing depends on
 //!    where rows lie in memory, and nothing is read from here in an order that could.
+//! 4. It holds what is open, not what has been: a posting costs the same behind a long history, and
+//!    rows that nobody asks for any more would push those that are asked for out of the processor.
 //!
 //! Order of reading: this file, [`rows`] (by name), [`runs`] (parts of tables).
 
@@ -17,8 +19,8 @@ use std::ops::ControlFlow;
 use ledger::draft::Changes;
 use ledger::key::KeyRange;
 use ledger::record::Record;
-use ledger::schema::book::{ChangesTable, Intakes};
-use ledger::schema::entry::{ItemLedger, ItemLedgerStates};
+use ledger::schema::book::{ChangesTable, Intakes, Outcomes};
+use ledger::schema::entry::{ItemLedger, ItemLedgerState, ItemLedgerStates};
 use ledger::tables::{Table as _, TableId, Tables, Visit};
 
 use self::rows::{Known, Rows};
@@ -36,6 +38,30 @@ const ROWS_AHEAD: usize = 16;
 pub(crate) struct Hot {
     rows: Rows,
     runs: Runs,
+    /// Tables of which somebody has asked for anything: of the others nothing is here.
+    asked: TableSet,
+}
+
+/// A set of tables, a bit for each.
+#[derive(Default)]
+struct TableSet([u64; 4]);
+
+impl TableSet {
+    fn place(table: TableId) -> (usize, u64) {
+        (usize::from(table.0 >> 6), 1 << (table.0 & 63))
+    }
+
+    fn has(&self, table: TableId) -> bool {
+        let (word, bit) = Self::place(table);
+        self.0.get(word).is_some_and(|word| word & bit != 0)
+    }
+
+    fn add(&mut self, table: TableId) {
+        let (word, bit) = Self::place(table);
+        if let Some(word) = self.0.get_mut(word) {
+            *word |= bit;
+        }
+    }
 }
 
 /// Whether rows of `table` are kept here. Change records and the feed are written once, and read by
@@ -44,10 +70,27 @@ fn is_kept(table: TableId) -> bool {
     table != ChangesTable::ID && table != FeedIndex::ID && table != BlobParts::ID
 }
 
+/// Whether a row that was read will be asked for again. An intake record is not, nor that an operation
+/// has no outcome yet, nor the state of an entry that is closed.
+fn is_asked_again(table: TableId, row: Option<&Record>) -> bool {
+    match table {
+        Intakes::ID => false,
+        Outcomes::ID => row.is_some(),
+        ItemLedgerStates::ID => !is_closed(row),
+        _other => true,
+    }
+}
+
 /// Whether a row that is written will be asked for: an intake record is judged, and what was received
 /// is shipped.
 fn is_wanted(table: TableId) -> bool {
     table == Intakes::ID || table == ItemLedger::ID || table == ItemLedgerStates::ID
+}
+
+/// Whether the state of an item ledger entry has nothing left to give or to be given: what comes
+/// later takes from others.
+fn is_closed(row: Option<&Record>) -> bool {
+    row.is_none_or(|row| row.row::<ItemLedgerState>().remaining.is_zero())
 }
 
 impl Hot {
@@ -55,13 +98,23 @@ impl Hot {
     /// has asked for them: most are written once.
     pub(crate) fn absorb(&mut self, changes: &Changes) {
         for ((table, key), row) in changes {
-            if is_wanted(*table) {
+            if *table == ItemLedgerStates::ID && is_closed(row.as_ref()) {
+                self.rows.take(ItemLedger::ID, key);
+                self.rows.take(*table, key);
+                self.runs.overwrite(*table, key, row.as_ref());
+            } else if is_wanted(*table) {
                 self.rows.put(*table, key, row.clone());
-            } else if is_kept(*table) {
+                self.runs.overwrite(*table, key, row.as_ref());
+            } else if self.asked.has(*table) {
                 self.rows.overwrite(*table, key, row.as_ref());
                 self.runs.overwrite(*table, key, row.as_ref());
             }
         }
+    }
+
+    /// Whether rows of `table` may be here.
+    pub(crate) fn has_any_of(&self, table: TableId) -> bool {
+        is_wanted(table) || self.asked.has(table)
     }
 
     /// What is known here of a row, if anything.
@@ -92,8 +145,10 @@ impl Tables for Reading<'_> {
             Some(Known::Absent) => None,
             None => {
                 let row = self.below.get(table, key);
-                if table != Intakes::ID {
-                    self.hot.borrow_mut().rows.put(table, key, row.clone());
+                if is_asked_again(table, row.as_ref()) {
+                    let hot = &mut *self.hot.borrow_mut();
+                    hot.asked.add(table);
+                    hot.rows.put(table, key, row.clone());
                 }
                 row
             }
@@ -164,7 +219,9 @@ impl Reading<'_> {
         if reverse {
             fresh.reverse();
         }
-        self.hot.borrow_mut().runs.learn(table, part, fresh, before);
+        let hot = &mut *self.hot.borrow_mut();
+        hot.asked.add(table);
+        hot.runs.learn(table, part, fresh, before);
     }
 }
 

@@ -11,10 +11,10 @@ use ledger::tables::{TableId, Visit};
 
 use super::rows::Known;
 
-/// A part that has grown beyond so many rows is forgotten, and not joined with another.
-const ROWS_PER_RUN: usize = 512;
+/// A part that has grown beyond so many rows is cut, and not joined with another.
+const ROWS_PER_RUN: usize = 64;
 /// Runs and their rows together, before all of them are forgotten.
-const ROWS_MAX: usize = 400_000;
+const ROWS_MAX: usize = 200_000;
 
 /// Rows in order of their keys.
 pub(super) type RowList = Vec<(Box<[u8]>, Record)>;
@@ -116,7 +116,11 @@ impl Runs {
         if run.to.as_slice() <= key {
             return;
         }
-        let place = run.rows.binary_search_by(|(known, _row)| known.as_ref().cmp(key));
+        let is_last = run.rows.last().is_none_or(|(last, _row)| last.as_ref() < key);
+        let place = match is_last {
+            true => Err(run.rows.len()),
+            false => run.rows.binary_search_by(|(known, _row)| known.as_ref().cmp(key)),
+        };
         let rows = Arc::make_mut(&mut run.rows);
         match (place, row) {
             (Ok(at), Some(row)) => {
@@ -131,12 +135,34 @@ impl Runs {
             (Err(at), Some(row)) => {
                 rows.insert(at, (key.into(), row.clone()));
                 self.n_rows = self.n_rows.saturating_add(1);
+                if rows.len() > ROWS_PER_RUN {
+                    let from = from.clone();
+                    self.cut(table, from, at);
+                }
             }
             (Err(_at), None) => {}
         }
-        if rows.len() > ROWS_PER_RUN {
-            let from = from.clone();
-            self.forget(table, &from);
+    }
+
+    /// Keeps the half of a part that has grown too long in which row `at` lies: what grows at one end
+    /// is asked for at that end.
+    fn cut(&mut self, table: TableId, from: Vec<u8>, at: usize) {
+        let Some(runs) = self.tables.get_mut(&table) else { return };
+        let Some(mut run) = runs.remove(&from) else { return };
+        let rows = Arc::make_mut(&mut run.rows);
+        let n_before = rows.len();
+        let half = n_before >> 1;
+        let upper = rows.split_off(half);
+        let Some((edge, _row)) = upper.first() else { return };
+        let edge = edge.to_vec();
+        if at >= half {
+            *rows = upper;
+            self.n_rows = self.n_rows.saturating_sub(half);
+            runs.insert(edge, run);
+        } else {
+            run.to = edge;
+            self.n_rows = self.n_rows.saturating_sub(n_before.saturating_sub(half));
+            runs.insert(from, run);
         }
     }
 

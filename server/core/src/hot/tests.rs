@@ -4,9 +4,12 @@ use std::ops::ControlFlow;
 use ledger::draft::Changes;
 use ledger::key::KeyRange;
 use ledger::memory::MemoryTables;
-use ledger::record::Record;
-use ledger::tables::{TableId, Tables};
+use ledger::record::{Record, encode_row};
+use ledger::schema::entry::{ItemLedger, ItemLedgerState, ItemLedgerStates};
+use ledger::schema::money::CostSums;
+use ledger::tables::{Table as _, TableId, Tables};
 use proptest::prelude::*;
+use protocol::quantity::Quantity;
 
 use super::{Hot, Reading};
 
@@ -22,12 +25,17 @@ fn key() -> impl Strategy<Value = Vec<u8>> {
     prop::collection::vec(0..4_u8, 0..4)
 }
 
+/// Tables of no special kind, and one whose rows are kept when they are written.
+fn table() -> impl Strategy<Value = u8> {
+    prop_oneof![1..4_u8, Just(ItemLedger::ID.0)]
+}
+
 fn step() -> impl Strategy<Value = Step> {
-    let row = (1..4_u8, key(), prop::option::of(any::<u8>()));
+    let row = (table(), key(), prop::option::of(any::<u8>()));
     prop_oneof![
         prop::collection::vec(row, 1..6).prop_map(Step::Write),
-        (1..4_u8, key()).prop_map(|(table, key)| Step::Get(table, key)),
-        (1..4_u8, key(), key(), any::<bool>(), 1..20_usize).prop_map(
+        (table(), key()).prop_map(|(table, key)| Step::Get(table, key)),
+        (table(), key(), key(), any::<bool>(), 1..20_usize).prop_map(
             |(table, from, to, reverse, rows_max)| Step::Scan {
                 table,
                 from,
@@ -142,25 +150,67 @@ fn a_queue_is_read_on_from_where_it_was_consumed_to() {
     assert!(n_read <= 2 * (1_000 / 16 + 1), "{n_read} reads: the next are read with the first");
 }
 
-#[test]
-fn what_was_received_is_in_hand_when_it_is_shipped() {
-    use ledger::schema::entry::{ItemLedger, ItemLedgerStates};
-    use ledger::tables::Table as _;
+/// An item ledger entry and its state with `remaining` pieces.
+fn entry(remaining: i32) -> Changes {
+    let day = chrono::NaiveDate::default();
+    let state = ItemLedgerState {
+        remaining: Quantity::whole(remaining),
+        invoiced: Quantity::ZERO,
+        applied_to_adjust: false,
+        has_cost_edge: false,
+        valuation_date: day,
+        latest_valuation: day,
+        cost: CostSums::default(),
+    };
+    let state = Record::from_bytes(encode_row(&state));
+    let names = [(ItemLedger::ID, Record::from_bytes([1])), (ItemLedgerStates::ID, state)];
+    names.into_iter().map(|(table, row)| ((table, vec![7]), Some(row))).collect()
+}
 
-    let (tables, hot) = (MemoryTables::new(), RefCell::new(Hot::default()));
-    let row = |table| ((table, vec![7]), Some(Record::from_bytes([1])));
-    hot.borrow_mut().absorb(&[row(ItemLedger::ID), row(ItemLedgerStates::ID)].into());
-    let below = Counted(&tables, RefCell::new(0));
-    let reading = Reading { hot: &hot, below: &below };
-    assert!(reading.get(ItemLedger::ID, &[7]).is_some());
-    assert!(reading.get(ItemLedgerStates::ID, &[7]).is_some());
-    assert_eq!(below.1.take(), 0);
+/// How often an entry and its state are read below.
+fn n_read_below(hot: &RefCell<Hot>, tables: &MemoryTables) -> u32 {
+    let below = Counted(tables, RefCell::new(0));
+    let reading = Reading { hot, below: &below };
+    for table in [ItemLedger::ID, ItemLedgerStates::ID] {
+        assert_eq!(reading.get(table, &[7]), tables.get(table, &[7]));
+    }
+    below.1.take()
+}
+
+#[test]
+fn what_was_received_is_in_hand_until_all_of_it_is_shipped() {
+    let (mut tables, hot) = (MemoryTables::new(), RefCell::new(Hot::default()));
+    for (remaining, wanted) in [(5, 0), (2, 0), (0, 2)] {
+        let changes = entry(remaining);
+        hot.borrow_mut().absorb(&changes);
+        tables.apply(changes);
+        assert_eq!(n_read_below(&hot, &tables), wanted, "{remaining} remain");
+    }
+}
+
+#[test]
+fn what_grows_at_one_end_is_read_once_at_that_end() {
+    let mut tables = MemoryTables::new();
+    tables.apply(numbered(0, 10));
+    let hot = RefCell::new(Hot::default());
+    let all = KeyRange { from: vec![0; 4], to: vec![255; 4] };
+    let mut n_read = 0;
+    for n in 10..5_000_u32 {
+        let changes = numbered(n, n + 1);
+        hot.borrow_mut().absorb(&changes);
+        tables.apply(changes);
+        let below = Counted(&tables, RefCell::new(0));
+        let reading = Reading { hot: &hot, below: &below };
+        let last = scanned(&reading, (TableId(1), &all, true), 1);
+        assert_eq!(last.first().map(|(key, _row)| key.clone()), Some(n.to_be_bytes().to_vec()));
+        n_read += below.1.take();
+    }
+    assert!(n_read <= 3, "{n_read} reads: the end is known from the first on");
 }
 
 #[test]
 fn photos_are_not_kept_in_hand() {
     use crate::schema::BlobParts;
-    use ledger::tables::Table as _;
 
     let mut tables = MemoryTables::new();
     let part = Some(Record::from_bytes(vec![7; 64 << 10]));

@@ -81,9 +81,21 @@ impl Tables for Gathering<'_> {
 
 impl Ground for Gathering<'_> {
     fn absorb(&mut self, changes: Changes) {
-        self.hot.borrow_mut().absorb(&changes);
-        self.open.extend(changes);
+        take_note(self.hot, changes, self.open);
     }
+}
+
+/// Adds `changes` to what gathers. Rows that nobody is expected to ask for are kept as their bytes
+/// alone until they are durable: the memory of the others is at hand for the next judgement.
+fn take_note(hot: &RefCell<Hot>, mut changes: Changes, open: &mut Changes) {
+    let mut hot = hot.borrow_mut();
+    hot.absorb(&changes);
+    for ((table, _key), change) in &mut changes {
+        if let Some(record) = change.as_mut().filter(|_record| !hot.has_any_of(*table)) {
+            record.forget_row();
+        }
+    }
+    open.extend(changes);
 }
 
 /// Reads through `hot`, the batch under way and the one that gathers.
@@ -128,8 +140,7 @@ impl Pipeline {
 
     /// Adds rows to what gathers; `after` is done when they are durable.
     pub(crate) fn write(&mut self, changes: Changes, after: Option<After>) {
-        self.hot.borrow_mut().absorb(&changes);
-        self.open.extend(changes);
+        take_note(&self.hot, changes, &mut self.open);
         self.open_after.extend(after);
     }
 

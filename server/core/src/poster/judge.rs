@@ -1,9 +1,7 @@
 //! The judgement as the poster sees it: one call, and what is done when it fails.
 
 use ledger::draft::Draft;
-use ledger::schema::book::{
-    Intake, OperationsByTime, Origin, OutcomeRevisions, OutcomeRow, Outcomes,
-};
+use ledger::schema::book::{Intake, OperationsByTime, Origin, OutcomeRow, Outcomes};
 use ledger::schema::{SiteId, Written};
 use protocol::code::Code;
 use protocol::identity::{Hash16, IntakeNo, Lsn, OperationId, ServerTime};
@@ -108,12 +106,11 @@ pub(crate) fn write_outcome(
     put_outcome(draft, id, row);
 }
 
-/// Writes `row` as the current outcome of `id`, as a revision, and in the register.
+/// Writes `row` as the first outcome of `id`, and in the register.
 pub(crate) fn put_outcome(draft: &mut Draft<'_>, id: OperationId, row: OutcomeRow) {
     let written = Written { lsn: row.outcome.lsn, operation: id };
     draft.put::<OperationsByTime>(&(row.outcome.tau, id), written);
-    let revision = (id, row.outcome.revision);
-    draft.put_in_both::<OutcomeRevisions, Outcomes>((&revision, &id), row);
+    draft.put::<Outcomes>(&id, row);
 }
 
 /// Parks without a case: what is left when even parking fails.

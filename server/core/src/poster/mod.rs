@@ -127,7 +127,9 @@ fn post_one(
     let time = now.max(head.time.plus_us(1)).max(intake.received.plus_us(1));
     let lsn = head.lsn.next();
     let request = Request { intake_no: no, intake, lsn, time };
-    let (changes, poison) = judged(&*ground, judge, &request);
+    let (mut changes, poison) = judged(&*ground, judge, &request);
+    // What came and went within the decision is no change.
+    changes.retain(|(table, key), change| change.is_some() || ground.get(*table, key).is_some());
     let devices = changes
         .keys()
         .filter(|(table, _key)| *table == Devices::ID)

@@ -50,20 +50,25 @@ fn check_task(tables: &(impl Tables + ?Sized), id: TaskId, task: &Task, findings
     });
 }
 
-/// An operation has one current outcome: the last of revisions that count up from 1.
+/// An operation has one current outcome; the earlier ones count up from 1 to it.
 fn check_outcome(tables: &(impl Tables + ?Sized), id: OperationId, findings: &mut Findings) {
     let Some(current) = tables.row::<Outcomes>(&id) else { return };
-    let revisions = tables.list::<OutcomeRevisions>(&KeyRange::prefix(&(id,)));
-    let mut expected: u32 = 1;
-    for ((_id, revision), _row) in &revisions {
-        findings.unless(*revision == expected, "I5", || {
-            format!("{id}: revision {revision} where {expected} is due")
+    let mut due: u32 = 1;
+    for ((_id, revision), row) in tables.list::<OutcomeRevisions>(&KeyRange::prefix(&(id,))) {
+        findings.unless(revision == due && row.outcome.revision == due, "I5", || {
+            format!("{id}: revision {revision} where {due} is due")
         });
-        expected = revision.saturating_add(1);
+        // Earlier releases kept the current one twice.
+        if revision == current.outcome.revision {
+            findings.unless(*row == *current, "I5", || {
+                format!("{id}: the current outcome is not the last revision")
+            });
+        } else {
+            due = due.saturating_add(1);
+        }
     }
-    let last = revisions.last().map(|(_key, row)| row);
-    findings.unless(last.is_some_and(|row| **row == *current), "I5", || {
-        format!("{id}: the current outcome is not the last revision")
+    findings.unless(due == current.outcome.revision, "I5", || {
+        format!("{id}: revision {} is the current one where {due} is due", current.outcome.revision)
     });
     findings.unless(current.intake != IntakeNo(0), "I5", || format!("{id}: no intake is named"));
 }

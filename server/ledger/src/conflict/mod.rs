@@ -21,5 +21,5 @@ pub mod task;
 pub use case::{CaseDraft, depends_on, open_case, open_dependency};
 pub use decision::decide;
 pub use preview::{PreviewLine, preview};
-pub use restate::restate;
+pub use restate::{first_outcome, restate, revisions};
 pub use task::{TaskDraft, request_task};

@@ -8,10 +8,11 @@ use protocol::identity::{Lsn, OperationId, ServerTime};
 use protocol::operation::Recorded;
 use protocol::quantity::Quantity;
 
+use crate::conflict::first_outcome;
 use crate::count::timeline::{self, Counted, Moved, signed};
 use crate::key::KeyRange;
 use crate::posting::{Posting, Stop, add};
-use crate::schema::book::{Companies, Intakes, Origin, OutcomeRevisions, Outcomes};
+use crate::schema::book::{Companies, Intakes, Origin, Outcomes};
 use crate::schema::count::{
     BinCounts, CountRow, CountState, Counts, MovementRow, Movements, WideMovements,
 };
@@ -113,7 +114,7 @@ fn touches(movement: OrderKey, epsilon_us: u64, (count, row): (OrderKey, &CountR
 /// Whether the actor of one operation had seen the outcome of the other.
 fn is_causal(tables: &impl Tables, one: OperationId, other: OperationId) -> bool {
     let saw = |actor: OperationId, act: OperationId| {
-        let first = tables.row::<OutcomeRevisions>(&(act, 1)).map(|row| row.outcome.lsn);
+        let first = first_outcome(tables, act).map(|row| row.outcome.lsn);
         first.is_some_and(|lsn| cursor_of(tables, actor).is_some_and(|cursor| lsn <= cursor))
     };
     saw(one, other) || saw(other, one)

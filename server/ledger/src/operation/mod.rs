@@ -14,6 +14,8 @@ pub mod again;
 pub mod desk;
 pub(crate) mod place;
 
+use std::sync::Arc;
+
 use chrono::NaiveDate;
 use protocol::code::Code;
 use protocol::identity::{
@@ -40,9 +42,7 @@ use crate::place::plate;
 use crate::posting::{Act, Posting, Stop};
 use crate::right;
 use crate::schema::OrderKey;
-use crate::schema::book::{
-    Forks, Intake, OperationsByTime, Origin, OutcomeRevisions, OutcomeRow, Outcomes,
-};
+use crate::schema::book::{Forks, Intake, OperationsByTime, Origin, OutcomeRow, Outcomes};
 use crate::schema::case::Choice;
 use crate::schema::entry::PostedBy;
 use crate::schema::identity::{DeviceState, Devices};
@@ -82,9 +82,9 @@ type Judged = Result<(), Stop>;
 ///
 /// [`Poison`]: the caller throws the draft away and calls [`park_poison`] on an empty one.
 pub fn judge(draft: &mut Draft<'_>, request: &Request<'_>) -> Result<(), Poison> {
-    let identified = identify(draft, request);
+    let (identified, known) = identify(draft, request);
     let Identified { operation, hash, .. } = identified;
-    if let Some(known) = draft.row::<Outcomes>(&operation).filter(|known| known.hash == hash) {
+    if let Some(known) = known.filter(|known| known.hash == hash) {
         // The same fact, sent again. Written once more, so that its outcome is in the feed again.
         draft.put::<Outcomes>(&operation, (*known).clone());
         return Ok(());
@@ -116,21 +116,24 @@ struct Fork {
 }
 
 /// The identity under which the operation was recorded first. Where that was used for other content,
-/// it is another fact under the number by which it was sent (CONFLICTS 41).
-fn identify(draft: &Draft<'_>, request: &Request<'_>) -> Identified {
+/// it is another fact under the number by which it was sent (CONFLICTS 41). And the outcome that it has
+/// already.
+fn identify(draft: &Draft<'_>, request: &Request<'_>) -> (Identified, Option<Arc<OutcomeRow>>) {
     let operation = request.intake.identity(request.intake_no);
+    let known = draft.row::<Outcomes>(&operation);
     let Origin::Device { sent_as, hash, first } = &request.intake.origin else {
-        return Identified { operation, hash: request.intake.hash, fork: None };
+        return (Identified { operation, hash: request.intake.hash, fork: None }, known);
     };
     let first_hash = first.map_or(*hash, |first| first.hash);
-    let other = draft.row::<Outcomes>(&operation).is_some_and(|known| known.hash != first_hash);
+    let other = known.as_ref().is_some_and(|known| known.hash != first_hash);
     if other && operation != *sent_as {
         let first = (operation, first_hash.0);
         let known_as = draft.row::<Forks>(&first).map(|known_as| *known_as);
         let fork = Some(Fork { first, known_as });
-        return Identified { operation: *sent_as, hash: *hash, fork };
+        let known = draft.row::<Outcomes>(sent_as);
+        return (Identified { operation: *sent_as, hash: *hash, fork }, known);
     }
-    Identified { operation, hash: first_hash, fork: None }
+    (Identified { operation, hash: first_hash, fork: None }, known)
 }
 
 /// The operation that the device of `posting` calls (`incarnation`, `seq`). A store that an old copy took
@@ -447,7 +450,7 @@ fn finish(
         kind,
         operator: act.operator,
     };
-    draft.put_in_both::<OutcomeRevisions, Outcomes>((&(act.operation, 1), &act.operation), row);
+    draft.put::<Outcomes>(&act.operation, row);
     draft.put::<OperationsByTime>(&(act.timing.tau, act.operation), written);
     if posted != crate::schema::entry::Posted::default() {
         draft.put::<PostedBy>(&act.operation, posted);
@@ -458,7 +461,7 @@ fn finish(
 /// Parks an operation that could not be judged (a panic, a figure out of range, an exhausted
 /// budget), with its bytes; the next goes on. `draft` is empty.
 pub fn park_poison(draft: &mut Draft<'_>, request: &Request<'_>, why: &str) {
-    let Identified { operation, hash, fork } = identify(draft, request);
+    let (Identified { operation, hash, fork }, _known) = identify(draft, request);
     if let Some(fork) = fork {
         draft.put::<Forks>(&fork.first, operation);
     }

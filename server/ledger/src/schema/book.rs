@@ -261,7 +261,8 @@ crate::tables! {
     ChangesTable = 4, "change", Lsn => Change;
     /// Current outcome of each operation.
     Outcomes = 5, "outcome", OperationId => OutcomeRow;
-    /// Every revision of an outcome.
+    /// Outcomes that were restated, under the revision that they were. A store of an earlier release
+    /// has the current one here too.
     OutcomeRevisions = 6, "outcome_revision", (OperationId, u32) => OutcomeRow;
     /// Operations by the time of the act, newest last: the register of operations.
     OperationsByTime = 7, "operation_by_time", (ServerTime, OperationId) => Written;

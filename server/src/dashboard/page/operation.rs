@@ -1,9 +1,10 @@
 //! One operation, link by link: scan, evidence, acceptance, what became of it, what it posted.
 
+use ledger::conflict::revisions;
 use ledger::key::KeyRange;
 use ledger::schema::EntryNo;
 use ledger::schema::attachment::{Attachment, Attachments};
-use ledger::schema::book::{Bound, Origin, OutcomeRevisions, Timing};
+use ledger::schema::book::{Bound, Origin, Timing};
 use ledger::schema::case::CasesByOperation;
 use ledger::schema::entry::{ItemLedger, Posted, PostedBy, WarehouseLedger};
 use ledger::tables::{Read as _, Tables};
@@ -185,17 +186,17 @@ fn origin(view: &dyn Tables, context: &PageContext, told: &Told) -> Markup {
 
 /// Every outcome that it has had, the newest first, and its cases.
 fn outcomes(view: &dyn Tables, context: &PageContext, operation: OperationId) -> Markup {
-    let mut revisions = view.list::<OutcomeRevisions>(&KeyRange::prefix(&operation));
+    let mut revisions = revisions(view, operation);
     revisions.reverse();
     let cases = view.list::<CasesByOperation>(&KeyRange::prefix(&operation));
     html! {
         h2 { (context.t("chain-outcome")) }
         @if revisions.is_empty() { (part::empty(context, "outcome-empty")) }
         ol class="revisions" reversed {
-            @for ((_operation, revision), row) in &revisions {
-                li value=(revision) {
+            @for row in &revisions {
+                li value=(row.outcome.revision) {
                     (part::decision_badge(context, row.outcome.decision)) " "
-                    @if *revision > 1 { (part::badge(part::Tone::Info, &context.t("restated"))) " " }
+                    @if row.outcome.revision > 1 { (part::badge(part::Tone::Info, &context.t("restated"))) " " }
                     span class="muted" {
                         (context.say("decision-n", &[("n", &row.outcome.lsn.to_string())]))
                     }

@@ -7,11 +7,10 @@ use std::sync::Arc;
 
 use ledger::command::Command;
 use ledger::command::stock::Decide;
+use ledger::conflict::revisions;
 use ledger::key::KeyRange;
 use ledger::schema::SiteId;
-use ledger::schema::book::{
-    Change, Intake, Intakes, Origin, OutcomeRevisions, OutcomeRow, Outcomes,
-};
+use ledger::schema::book::{Change, Intake, Intakes, Origin, OutcomeRow, Outcomes};
 use ledger::schema::case::{Case, CaseState, Cases, Choice, OpenCases};
 use ledger::tables::{Read as _, Tables, each_of};
 use maud::{Markup, html};
@@ -362,7 +361,7 @@ fn earlier(view: &dyn Tables, context: &PageContext, case: &Case) -> Markup {
 /// time, and who: later ones repeat it with figures of their own.
 fn decided_in(view: &dyn Tables, operation: OperationId) -> Option<(Arc<OutcomeRow>, OperatorId)> {
     let (mut last, mut before): (_, Option<Reason>) = (None, None);
-    for (_key, row) in view.list::<OutcomeRevisions>(&KeyRange::prefix(&operation)) {
+    for row in revisions(view, operation) {
         let said = row.outcome.reasons.iter().find(|reason| DECIDED.contains(&reason.code));
         let said = said.cloned();
         if let Some(said) = said.as_ref().filter(|said| before.as_ref() != Some(*said)) {

@@ -7,8 +7,7 @@ use std::time::Duration;
 
 use device_core::boot::{Monotonic, SystemMonotonic};
 use device_core::session::LinkState;
-use ledger::schema::book::OutcomeRevisions;
-use ledger::tables::Read as _;
+use ledger::conflict::first_outcome;
 use protocol::identity::{Lsn, OperationId};
 use server::server::Running;
 
@@ -156,7 +155,7 @@ async fn lose_power(
 /// The decision by which the server first answered `name`.
 fn decided(server: &Running, name: OperationId) -> Option<Lsn> {
     let snapshot = server.app().company().snapshot();
-    snapshot.row::<OutcomeRevisions>(&(name, 1)).map(|row| row.outcome.lsn)
+    first_outcome(&snapshot, name).map(|row| row.outcome.lsn)
 }
 
 /// One changes the battery of the device and is back on a network that is slow at first. The other
