@@ -31,6 +31,18 @@ const ROWS_PER_SCAN: usize = 64;
 /// the next one will be wanted, and to find the place in the store costs more than a few rows there.
 const ROWS_AHEAD: usize = 16;
 
+/// Bytes of single rows, and as many of parts of tables. A busy company has a few megabytes in hand; who
+/// makes rows that are as large as they may be gets no more.
+const BYTES_MAX: usize = 32 << 20;
+
+/// About how many bytes a row takes in hand: twice its own, because it is kept as it was read and as it was
+/// written, and what surrounds it.
+fn weight(key: &[u8], row: Option<&Record>) -> usize {
+    const AROUND: usize = 160;
+    let bytes = row.map_or(0, |row| row.bytes().len().saturating_mul(2));
+    key.len().saturating_add(bytes).saturating_add(AROUND)
+}
+
 /// Rows and parts of tables.
 #[derive(Default)]
 pub(crate) struct Hot {

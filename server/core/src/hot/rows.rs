@@ -3,6 +3,8 @@
 use ledger::record::Record;
 use ledger::tables::TableId;
 
+use super::{BYTES_MAX, weight};
+
 /// Rows of one set. A row lies in the set that its name's hash says: no choice of names makes a
 /// look-up longer than this.
 const ROWS_PER_SET: usize = 8;
@@ -18,6 +20,8 @@ struct Slot {
     row: Option<Record>,
     /// When it was asked for or written last, by [`Rows::clock`].
     used: u64,
+    /// What it weighs.
+    bytes: usize,
 }
 
 impl Slot {
@@ -44,12 +48,15 @@ impl From<Option<Record>> for Known {
 pub(super) struct Rows {
     sets: Vec<Vec<Slot>>,
     n_rows: usize,
+    n_bytes: usize,
+    /// The set that makes room next, where there are too many bytes.
+    hand: usize,
     clock: u64,
 }
 
 impl Default for Rows {
     fn default() -> Self {
-        Self { sets: empty(SETS_AT_FIRST), n_rows: 0, clock: 0 }
+        Self { sets: empty(SETS_AT_FIRST), n_rows: 0, n_bytes: 0, hand: 0, clock: 0 }
     }
 }
 
@@ -73,6 +80,7 @@ impl Rows {
         let place = set.iter().position(|slot| slot.is(hash, table, key))?;
         let slot = set.swap_remove(place);
         self.n_rows = self.n_rows.saturating_sub(1);
+        self.n_bytes = self.n_bytes.saturating_sub(slot.bytes);
         Some(slot.row.into())
     }
 
@@ -81,7 +89,28 @@ impl Rows {
         let hash = hash_of(table, key);
         let slot = self.set(hash).iter_mut().find(|slot| slot.is(hash, table, key));
         if let Some(slot) = slot {
+            let before = std::mem::replace(&mut slot.bytes, weight(key, row));
+            let now = slot.bytes;
             slot.row = row.cloned();
+            self.weigh(before, now);
+        }
+    }
+
+    /// What weighed `before` weighs `now`; rows that were used long ago make room for it.
+    fn weigh(&mut self, before: usize, now: usize) {
+        self.n_bytes = self.n_bytes.saturating_sub(before).saturating_add(now);
+        while self.n_bytes > BYTES_MAX {
+            let n_sets = self.sets.len();
+            self.hand = self.hand.saturating_add(1);
+            if self.hand >= n_sets {
+                self.hand = 0;
+            }
+            let Some(set) = self.sets.get_mut(self.hand) else { return };
+            let oldest = set.iter().enumerate().min_by_key(|(_place, slot)| slot.used);
+            let Some((place, _slot)) = oldest else { continue };
+            let slot = set.swap_remove(place);
+            self.n_rows = self.n_rows.saturating_sub(1);
+            self.n_bytes = self.n_bytes.saturating_sub(slot.bytes);
         }
     }
 
@@ -89,18 +118,23 @@ impl Rows {
     pub(super) fn put(&mut self, table: TableId, key: &[u8], row: Option<Record>) {
         self.clock = self.clock.wrapping_add(1);
         let (hash, used) = (hash_of(table, key), self.clock);
+        let bytes = weight(key, row.as_ref());
         let set = self.set(hash);
         if let Some(slot) = set.iter_mut().find(|slot| slot.is(hash, table, key)) {
+            let before = std::mem::replace(&mut slot.bytes, bytes);
             (slot.row, slot.used) = (row, used);
-            return;
+            return self.weigh(before, bytes);
         }
-        let slot = Slot { hash, table, key: key.into(), row, used };
+        let slot = Slot { hash, table, key: key.into(), row, used, bytes };
+        let mut before = 0;
         if set.len() < ROWS_PER_SET {
             set.push(slot);
             self.n_rows = self.n_rows.saturating_add(1);
         } else if let Some(oldest) = set.iter_mut().min_by_key(|slot| slot.used) {
+            before = oldest.bytes;
             *oldest = slot;
         }
+        self.weigh(before, bytes);
         self.grow_when_half_full();
     }
 
@@ -137,4 +171,33 @@ fn hash_of(table: TableId, key: &[u8]) -> u64 {
     });
     let hash = (hash ^ (hash >> 29)).wrapping_mul(ODD);
     hash ^ (hash >> 32)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TABLE: TableId = TableId(9);
+
+    fn row(bytes: usize) -> Option<Record> {
+        Some(Record::from_bytes(vec![1; bytes]))
+    }
+
+    #[test]
+    fn however_large_rows_are_there_is_no_more_of_them_in_hand_than_may_be() {
+        let mut rows = Rows::default();
+        for n in 0..1_000_u32 {
+            rows.put(TABLE, &n.to_be_bytes(), row(100 << 10));
+            assert!(rows.n_bytes <= BYTES_MAX, "{} bytes", rows.n_bytes);
+        }
+        assert!(rows.n_bytes > BYTES_MAX >> 1, "what there is room for stays");
+        let last = 999_u32.to_be_bytes();
+        assert!(matches!(rows.get(TABLE, &last), Some(Known::Row(_))), "the last one is there");
+        // A row that is written larger counts as it is now, and so does one that is taken out.
+        rows.overwrite(TABLE, &last, row(10).as_ref());
+        for n in 0..1_000_u32 {
+            drop(rows.take(TABLE, &n.to_be_bytes()));
+        }
+        assert_eq!((rows.n_rows, rows.n_bytes), (0, 0));
+    }
 }

@@ -10,6 +10,7 @@ use ledger::record::Record;
 use ledger::tables::{TableId, Visit};
 
 use super::rows::Known;
+use super::{BYTES_MAX, weight};
 
 /// A part that has grown beyond so many rows is forgotten, and not joined with another.
 const ROWS_PER_RUN: usize = 512;
@@ -24,6 +25,8 @@ struct Run {
     /// The first key beyond it.
     to: Vec<u8>,
     rows: Arc<RowList>,
+    /// What they weigh.
+    bytes: usize,
 }
 
 /// A part that was asked for.
@@ -37,6 +40,7 @@ pub(super) struct Found {
 pub(super) struct Runs {
     tables: BTreeMap<TableId, BTreeMap<Vec<u8>, Run>>,
     n_rows: usize,
+    n_bytes: usize,
 }
 
 impl Runs {
@@ -77,7 +81,7 @@ impl Runs {
         mut fresh: RowList,
         before: Option<Found>,
     ) {
-        if self.n_rows > ROWS_MAX {
+        if self.n_rows > ROWS_MAX || self.n_bytes > BYTES_MAX {
             *self = Self::default();
         }
         if let Some(before) = before
@@ -104,7 +108,10 @@ impl Runs {
             self.forget(table, &from);
         }
         self.n_rows = self.n_rows.saturating_add(fresh.len()).saturating_add(1);
-        let run = Run { to: part.to, rows: Arc::new(fresh) };
+        let bytes = fresh.iter().map(|(key, row)| weight(key, Some(row)));
+        let bytes = bytes.fold(weight(&part.from, None), usize::saturating_add);
+        self.n_bytes = self.n_bytes.saturating_add(bytes);
+        let run = Run { to: part.to, rows: Arc::new(fresh), bytes };
         self.tables.entry(table).or_default().insert(part.from, run);
     }
 
@@ -118,6 +125,10 @@ impl Runs {
         }
         let place = run.rows.binary_search_by(|(known, _row)| known.as_ref().cmp(key));
         let rows = Arc::make_mut(&mut run.rows);
+        let known = place.ok().and_then(|at| rows.get(at)).map(|(key, row)| weight(key, Some(row)));
+        let (before, now) = (known.unwrap_or(0), row.map_or(0, |row| weight(key, Some(row))));
+        run.bytes = run.bytes.saturating_sub(before).saturating_add(now);
+        self.n_bytes = self.n_bytes.saturating_sub(before).saturating_add(now);
         match (place, row) {
             (Ok(at), Some(row)) => {
                 if let Some((_key, known)) = rows.get_mut(at) {
@@ -144,6 +155,7 @@ impl Runs {
         let run = self.tables.get_mut(&table).and_then(|runs| runs.remove(from));
         if let Some(run) = run {
             self.n_rows = self.n_rows.saturating_sub(run.rows.len()).saturating_sub(1);
+            self.n_bytes = self.n_bytes.saturating_sub(run.bytes);
         }
     }
 }

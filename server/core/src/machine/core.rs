@@ -215,6 +215,11 @@ impl Core {
         self.budgets.take((device, self.now), &self.config.allowance, asked)
     }
 
+    /// Takes what is `asked` from what is left to `device`, for something that is done already.
+    pub(crate) fn fine(&mut self, device: DeviceId, asked: Asked) {
+        self.budgets.fine((device, self.now), &self.config.allowance, asked);
+    }
+
     /// Whether there is room and time for more of what devices send.
     pub(crate) fn takes_bytes(&self) -> Result<(), Busy> {
         if !self.has_room {

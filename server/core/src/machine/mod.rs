@@ -128,7 +128,7 @@ impl Config {
             settle_interval_us: 5 * SECOND_US,
             sign_in_offline_us: 72 * HOUR_US,
             check_interval_us: HOUR_US,
-            bytes_waiting_max: 64 << 20,
+            bytes_waiting_max: 16 << 20,
             allowance: Allowance::DEFAULT,
             snapshot_slice_rows: 1_000,
             bug: None,
