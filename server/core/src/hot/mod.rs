@@ -23,7 +23,7 @@ use ledger::tables::{Table as _, TableId, Tables, Visit};
 
 use self::rows::{Known, Rows};
 use self::runs::{Found, RowList, Runs, after, show};
-use crate::schema::{BlobParts, FeedIndex};
+use crate::schema::{BlobParts, FeedIndex, SnapshotChunks};
 
 /// Rows that one scan takes note of.
 const ROWS_PER_SCAN: usize = 64;
@@ -51,9 +51,9 @@ pub(crate) struct Hot {
 }
 
 /// Whether rows of `table` are kept here. Change records and the feed are written once, and read by
-/// others; parts of photos are large, and read once.
+/// others; parts of photos and of first replicas are large, and read once.
 fn is_kept(table: TableId) -> bool {
-    table != ChangesTable::ID && table != FeedIndex::ID && table != BlobParts::ID
+    ![ChangesTable::ID, FeedIndex::ID, BlobParts::ID, SnapshotChunks::ID].contains(&table)
 }
 
 /// Whether a row that is written will be asked for: an intake record is judged, and what was received

@@ -257,6 +257,16 @@ impl Core {
         self.pipeline.write(changes, after);
     }
 
+    /// The same for rows that are many, and that no operation asked for; nothing waits for them.
+    pub(crate) fn write_much(&mut self, store: &dyn Store, put: impl FnOnce(&mut Draft<'_>)) {
+        let changes = self.view(store, |view| {
+            let mut draft = Draft::with_budget(view, u64::MAX);
+            put(&mut draft);
+            draft.finish()
+        });
+        self.pipeline.write(changes, None);
+    }
+
     pub(crate) fn take_push(
         &mut self,
         store: &dyn Store,

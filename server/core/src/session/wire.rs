@@ -106,6 +106,15 @@ impl Message {
         }
     }
 
+    /// The same, of bytes that [`Message::encoded`] has made.
+    pub(crate) fn of_encoded(bytes: Vec<u8>) -> Self {
+        Self {
+            content: Content::Encoded,
+            compressed: OnceLock::from(bytes),
+            plain: OnceLock::new(),
+        }
+    }
+
     /// The frame.
     pub fn frame(&self) -> Cow<'_, Frame> {
         match &self.content {
