@@ -89,7 +89,10 @@ impl FusedFiles {
 
     /// The process has ended, and maybe the power with it.
     pub(super) fn end(&self, end: End) {
-        let Unsynced { mut namings, contents, .. } = std::mem::take(&mut *self.lock());
+        let mut unsynced = self.lock();
+        let mut namings = std::mem::take(&mut unsynced.namings);
+        let contents = std::mem::take(&mut unsynced.contents);
+        drop(unsynced);
         // Names become durable in order; of bytes, any beginning may be there.
         let (names_kept, share) = match end {
             End::Kill => return,
