@@ -23,6 +23,7 @@ use crate::engine::{
 };
 use crate::key::DeviceKey;
 use crate::recorder::{Disk, FolderDisk, RecorderError, release_ballast};
+use crate::root::RootFolder;
 use crate::store::{SledStore, Store, StoreError, StoreName};
 use crate::transport::PlainText;
 
@@ -79,7 +80,7 @@ pub(crate) struct Shared {
     news: broadcast::Sender<News>,
     is_closed: watch::Sender<bool>,
     plain: PlainText,
-    folder: PathBuf,
+    root: RootFolder,
 }
 
 /// News that a slow listener may be behind before it loses some.
@@ -132,7 +133,7 @@ impl Shared {
 
     /// Makes the key that is to take the place of the present one.
     pub(crate) fn make_key(&self) {
-        match DeviceKey::open_next(&key_path(&self.folder)) {
+        match DeviceKey::open_next(&self.root) {
             Ok(key) => self.handle(Event::NextKey(Box::new(key))),
             // The server asks again with the next connection.
             Err(error) => self.trouble("a new key cannot be made", &error),
@@ -141,14 +142,23 @@ impl Shared {
 
     /// The new key takes its place. If it cannot, both stay, and the server knows both.
     pub(crate) fn keep_key(&self) {
-        if let Err(error) = DeviceKey::keep_next(&key_path(&self.folder)) {
+        if let Err(error) = DeviceKey::keep_next(&self.root) {
             self.trouble("the new key cannot be kept", &error);
+        }
+    }
+
+    /// From here on everything is deleted, whatever happens.
+    pub(crate) fn begin_wipe(&self) {
+        if let Err(error) = crate::wipe::begin(&self.root) {
+            self.trouble("it cannot be kept that everything is to be deleted", &error);
         }
     }
 
     /// Deletes everything, and closes.
     pub(crate) fn wipe(&self) {
-        if let Err(error) = crate::wipe::begin(&self.folder) {
+        // Where it could not be begun, there may be room by now.
+        let wiped = crate::wipe::begin(&self.root).and_then(|()| crate::wipe::finish(&self.root));
+        if let Err(error) = wiped {
             // It is finished when the device is opened again.
             self.trouble("not everything could be deleted yet", &error);
         }
@@ -163,10 +173,6 @@ impl Shared {
 
 fn state_disk(folder: &Path) -> std::io::Result<Box<dyn Disk>> {
     Ok(Box::new(FolderDisk::open(&folder.join("device"))?))
-}
-
-fn key_path(folder: &Path) -> PathBuf {
-    folder.join("key")
 }
 
 /// Opens a store. Where the disk is too full for that, the reserve of the recorder is given up: a
@@ -195,7 +201,8 @@ fn open_store(
 fn parts(folder: &Path) -> Result<(Parts, Vec<News>), OpenError> {
     let mut news = Vec::new();
     std::fs::create_dir_all(folder).map_err(OpenError::Folder)?;
-    if crate::wipe::finish(folder).map_err(OpenError::Folder)? {
+    let root = RootFolder::at(folder);
+    if crate::wipe::finish(&root).map_err(OpenError::Folder)? {
         news.push(News::Wiped);
     }
     let state_disk = state_disk(folder).map_err(OpenError::Folder)?;
@@ -211,7 +218,7 @@ fn parts(folder: &Path) -> Result<(Parts, Vec<News>), OpenError> {
         queue,
         replica,
         blob_disk: Box::new(FolderDisk::open(&folder.join("photos")).map_err(OpenError::Folder)?),
-        key: DeviceKey::open(&key_path(folder)).map_err(OpenError::Folder)?,
+        key: DeviceKey::open(&root).map_err(OpenError::Folder)?,
         store_name,
     };
     Ok((parts, news))
@@ -254,7 +261,7 @@ impl Device {
             news: broadcast::Sender::new(NEWS_MAX),
             is_closed: watch::Sender::new(false),
             plain: settings.plain,
-            folder: folder.to_owned(),
+            root: RootFolder::at(folder),
         };
         Ok(Self { shared: Arc::new(shared) })
     }

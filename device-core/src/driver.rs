@@ -123,6 +123,7 @@ impl Driver {
             // Rare, short, and nothing else may go on meanwhile.
             Action::MakeKey => self.shared.make_key(),
             Action::KeepKey => self.shared.keep_key(),
+            Action::BeginWipe => self.shared.begin_wipe(),
             Action::Wipe => {
                 // What was sent before still leaves.
                 self.close();

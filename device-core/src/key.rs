@@ -1,12 +1,13 @@
 //! The key of the device: made here, kept here, never sent.
 
 use std::fmt;
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read, Write};
-use std::path::Path;
+use std::io;
 
 use ed25519_dalek::{Signer as _, SigningKey};
 use protocol::frame::KeyAlgorithm;
+
+use crate::recorder::read_all;
+use crate::root::Root;
 
 /// An Ed25519 key pair, and the one that is to take its place. `Debug` hides them.
 #[derive(Clone)]
@@ -33,6 +34,9 @@ impl fmt::Debug for DeviceKey {
 
 /// Bytes of the secret half.
 const SECRET_BYTES: usize = 32;
+const PRESENT: &str = "key";
+const NEXT: &str = "key.next";
+const NEW: &str = "key.new";
 
 impl DeviceKey {
     /// The key with this secret half: 32 bytes of good randomness.
@@ -40,49 +44,46 @@ impl DeviceKey {
         Self { present: SigningKey::from_bytes(&secret), next: None, is_swapped: false }
     }
 
-    /// Reads the key in `path`, or makes one and keeps it there, for this user only.
+    /// Reads the key of the device in `root`, or makes one and keeps it there.
     ///
     /// # Errors
     ///
     /// What the file system or the source of randomness says; [`io::ErrorKind::InvalidData`] when
     /// the file does not hold a key. Such a file is left as it is.
-    pub fn open(path: &Path) -> io::Result<Self> {
-        let mut key = match Self::read(path)? {
+    pub fn open(root: &dyn Root) -> io::Result<Self> {
+        let mut key = match Self::read(root, PRESENT)? {
             Some(key) => key,
-            None => Self::make(path)?,
+            None => Self::make(root, PRESENT)?,
         };
-        key.next = Self::read(&next_path(path))?.map(|next| next.present);
+        key.next = Self::read(root, NEXT)?.map(|next| next.present);
         Ok(key)
     }
 
-    /// Makes the key that is to take the place of the one in `path`, or reads the one that waits.
+    /// Makes the key that is to take the place of the present one, or reads the one that waits.
     ///
     /// # Errors
     ///
     /// As [`DeviceKey::open`].
-    pub fn open_next(path: &Path) -> io::Result<Self> {
-        let next = next_path(path);
-        match Self::read(&next)? {
+    pub fn open_next(root: &dyn Root) -> io::Result<Self> {
+        match Self::read(root, NEXT)? {
             Some(key) => Ok(key),
-            None => Self::make(&next),
+            None => Self::make(root, NEXT),
         }
     }
 
-    /// Puts the next key in the place of the one in `path`, for good.
+    /// Puts the next key in the place of the present one, for good.
     ///
     /// # Errors
     ///
     /// What the file system says: both keys are still there.
-    pub fn keep_next(path: &Path) -> io::Result<()> {
-        fs::rename(next_path(path), path)?;
-        sync_folder_of(path)
+    pub fn keep_next(root: &dyn Root) -> io::Result<()> {
+        root.rename(NEXT, PRESENT)?;
+        root.sync_folder()
     }
 
-    fn read(path: &Path) -> io::Result<Option<Self>> {
-        match File::open(path) {
-            Ok(mut file) => {
-                let mut secret = Vec::new();
-                file.read_to_end(&mut secret)?;
+    fn read(root: &dyn Root, name: &str) -> io::Result<Option<Self>> {
+        match read_all(root, name) {
+            Ok(secret) => {
                 let secret = secret.try_into().map_err(|_length| io::ErrorKind::InvalidData)?;
                 Ok(Some(Self::from_secret(secret)))
             }
@@ -91,15 +92,14 @@ impl DeviceKey {
         }
     }
 
-    fn make(path: &Path) -> io::Result<Self> {
+    fn make(root: &dyn Root, name: &str) -> io::Result<Self> {
         let mut secret = [0; SECRET_BYTES];
         getrandom::fill(&mut secret).map_err(io::Error::other)?;
-        let new = path.with_extension("new");
-        let mut file = private(&new)?;
-        file.write_all(&secret)?;
-        file.sync_all()?;
-        fs::rename(&new, path)?;
-        sync_folder_of(path)?;
+        let mut file = root.create(NEW)?;
+        file.write_at(0, &secret)?;
+        file.sync_data()?;
+        root.rename(NEW, name)?;
+        root.sync_folder()?;
         Ok(Self::from_secret(secret))
     }
 
@@ -164,61 +164,45 @@ impl DeviceKey {
     }
 }
 
-fn next_path(path: &Path) -> std::path::PathBuf {
-    path.with_extension("next")
-}
-
-fn sync_folder_of(path: &Path) -> io::Result<()> {
-    match path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-        Some(folder) if !cfg!(windows) => File::open(folder)?.sync_all(),
-        _ => Ok(()),
-    }
-}
-
-/// A new file that only this user may read.
-fn private(path: &Path) -> io::Result<File> {
-    let mut options = OpenOptions::new();
-    options.write(true).create(true).truncate(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path)
-}
-
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
+    use crate::root::RootFolder;
 
     #[test]
     fn the_key_is_made_once_and_only_its_user_may_read_it() {
         let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("key");
-        let made = DeviceKey::open(&path).unwrap();
-        assert_eq!(DeviceKey::open(&path).unwrap().public(), made.public());
+        let (path, root) = (folder.path().join("key"), RootFolder::at(folder.path()));
+        let made = DeviceKey::open(&root).unwrap();
+        assert_eq!(DeviceKey::open(&root).unwrap().public(), made.public());
         #[cfg(unix)]
         {
             use std::os::unix::fs::PermissionsExt as _;
             assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         }
-        let other = DeviceKey::open(&folder.path().join("other")).unwrap();
+        let other = tempfile::tempdir().unwrap();
+        let other = DeviceKey::open(&RootFolder::at(other.path())).unwrap();
         assert_ne!(other.public(), made.public());
     }
 
     #[test]
     fn a_next_key_waits_until_it_is_kept() {
         let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("key");
-        let old = DeviceKey::open(&path).unwrap();
-        let next = DeviceKey::open_next(&path).unwrap();
-        assert_eq!(DeviceKey::open_next(&path).unwrap(), next, "it is made once");
-        let mut both = DeviceKey::open(&path).unwrap();
+        let root = RootFolder::at(folder.path());
+        let old = DeviceKey::open(&root).unwrap();
+        let next = DeviceKey::open_next(&root).unwrap();
+        assert_eq!(DeviceKey::open_next(&root).unwrap(), next, "it is made once");
+        let mut both = DeviceKey::open(&root).unwrap();
         assert_eq!((both.public(), both.next_public()), (old.public(), Some(next.public())));
         assert!(!both.is_taken(), "the old one was taken");
         both.swap();
         assert_eq!((both.public(), both.next_public()), (next.public(), Some(old.public())));
         assert!(both.is_taken());
         assert_eq!((both.public(), both.has_next()), (next.public(), false));
-        DeviceKey::keep_next(&path).unwrap();
-        let kept = DeviceKey::open(&path).unwrap();
+        DeviceKey::keep_next(&root).unwrap();
+        let kept = DeviceKey::open(&root).unwrap();
         assert_eq!((kept.public(), kept.has_next()), (next.public(), false));
     }
 
@@ -227,7 +211,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("key");
         fs::write(&path, b"short").unwrap();
-        let error = DeviceKey::open(&path).unwrap_err();
+        let error = DeviceKey::open(&RootFolder::at(folder.path())).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::InvalidData);
         assert_eq!(fs::read(&path).unwrap(), b"short");
     }

@@ -33,10 +33,11 @@ pub mod key;
 pub mod outbox;
 pub mod recorder;
 pub mod replica;
+pub mod root;
 #[cfg(test)]
 mod sample;
 pub mod session;
 pub mod store;
 pub mod transport;
 pub mod view;
-mod wipe;
+pub mod wipe;

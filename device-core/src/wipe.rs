@@ -1,61 +1,59 @@
 //! Deleting everything that a device ever kept: a decision of the server that cannot be undone, and
 //! that a crash does not stop.
+//!
+//! 1. [`begin`] comes before anybody is told that it is done: from there on the next opening finishes it.
+//! 2. The marker is the last file to go.
 
-use std::fs::{self, File};
 use std::io;
-use std::path::Path;
 
-/// Says that everything is to be deleted; the last file to go.
+use crate::root::Root;
+
+/// Says that everything is to be deleted.
 const MARKER: &str = "wiped";
 const FOLDERS: [&str; 5] = ["recorder", "device", "queue", "replica", "photos"];
 const FILES: [&str; 4] = ["key", "key.next", "key.new", "key.next.new"];
 
-/// Deletes everything in the folder of a device.
+/// Decides that everything in the folder of a device is deleted, whatever happens from here on.
 ///
 /// # Errors
 ///
-/// What the file system says; [`finish`] goes on at the next opening.
-pub(crate) fn begin(folder: &Path) -> io::Result<()> {
-    File::create(folder.join(MARKER))?.sync_all()?;
-    sync(folder)?;
-    finish(folder).map(drop)
+/// What the file system says; it may be decided all the same.
+pub fn begin(root: &dyn Root) -> io::Result<()> {
+    root.create(MARKER)?.sync_data()?;
+    root.sync_folder()
 }
 
-/// Deletes what an interrupted wipe has left; whether there was one.
+/// Deletes everything, where that was decided; whether it was.
 ///
 /// # Errors
 ///
-/// What the file system says.
-pub(crate) fn finish(folder: &Path) -> io::Result<bool> {
-    let marker = folder.join(MARKER);
-    if !marker.exists() {
+/// What the file system says; the next call goes on.
+pub fn finish(root: &dyn Root) -> io::Result<bool> {
+    if !root.list()?.iter().any(|name| name == MARKER) {
         return Ok(false);
     }
-    for entry in fs::read_dir(folder)? {
-        let entry = entry?;
-        let name = entry.file_name();
-        let name = name.to_string_lossy();
+    for name in root.folders()? {
         // Stores that were set aside have the name of the store in front.
-        let is_store = FOLDERS.iter().any(|known| name.starts_with(known));
-        if is_store && entry.file_type()?.is_dir() {
-            fs::remove_dir_all(entry.path())?;
-        } else if FILES.contains(&name.as_ref()) {
-            fs::remove_file(entry.path())?;
+        if FOLDERS.iter().any(|known| name.starts_with(known)) {
+            root.remove_folder(&name)?;
         }
     }
-    sync(folder)?;
-    fs::remove_file(&marker)?;
-    sync(folder)?;
+    for name in root.list()?.iter().filter(|name| FILES.contains(&name.as_str())) {
+        root.remove(name)?;
+    }
+    root.sync_folder()?;
+    root.remove(MARKER)?;
+    root.sync_folder()?;
     Ok(true)
-}
-
-fn sync(folder: &Path) -> io::Result<()> {
-    if cfg!(windows) { Ok(()) } else { File::open(folder)?.sync_all() }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+    use std::path::Path;
+
     use super::*;
+    use crate::root::RootFolder;
 
     fn left(folder: &Path) -> Vec<String> {
         let mut names: Vec<_> = fs::read_dir(folder)
@@ -77,9 +75,12 @@ mod tests {
         for name in ["key", "key.next", "notes.txt"] {
             fs::write(path.join(name), "x").unwrap();
         }
-        begin(path).unwrap();
+        let root = RootFolder::at(path);
+        assert!(!finish(&root).unwrap(), "nobody has decided it");
+        begin(&root).unwrap();
+        assert!(finish(&root).unwrap());
         assert_eq!(left(path), ["music", "notes.txt"]);
-        assert!(!finish(path).unwrap(), "it is done");
+        assert!(!finish(&root).unwrap(), "it is done");
     }
 
     #[test]
@@ -88,7 +89,7 @@ mod tests {
         fs::write(folder.path().join(MARKER), "").unwrap();
         fs::write(folder.path().join("key"), "x").unwrap();
         fs::create_dir(folder.path().join("recorder")).unwrap();
-        assert!(finish(folder.path()).unwrap());
+        assert!(finish(&RootFolder::at(folder.path())).unwrap());
         assert!(left(folder.path()).is_empty());
     }
 }

@@ -219,6 +219,9 @@ codes! {
     AdjustmentOverLimit = "adjustment_over_limit",
     UndoNotOwn = "undo_not_own",
     RightNotHeld = "right_not_held",
+    IdentifierNamesNoItem = "identifier_names_no_item",
+    IdentifierLookedUpAs = "identifier_looked_up_as",
+    IdentifierMisread = "identifier_misread",
 }
 
 impl fmt::Display for Code {

@@ -206,6 +206,8 @@ fn book(page: &mut Page, app: &AppState) {
     page.gauge("operations_judged", "The last operation that was judged.", head.intake);
     let waiting = company.n_waiting();
     page.gauge("inbox_messages", "Messages that wait for the machine.", waiting);
+    let bytes = company.bytes_waiting();
+    page.gauge("inbox_bytes", "Bytes of the messages that wait for the machine.", bytes);
     page.gauge("cases_open", "Cases that wait for a person.", case::n_open(&snapshot));
     page.gauge("tasks_open", "Tasks that wait for a person.", task::n_open(&snapshot));
     if let Some(bytes) = company.store_bytes() {

@@ -18,6 +18,7 @@ use server_core::poster::rebuild::BookFault;
 use server_core::session::lease::LeaseSecret;
 use server_core::session::order::OrderKey;
 
+use crate::backup::files::{Files as _, System};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::runtime::{Commit, Company, Runtime, SubmitError};
@@ -152,7 +153,12 @@ fn kept_bytes<const N: usize>(folder: &Path, name: &str) -> Result<[u8; N], Open
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             let bytes = secret::random::<N>();
             let text = format!("{}\n", secret::hex(&bytes));
-            crate::tls::write_private(&path, text.as_bytes()).map_err(file)?;
+            // The whole file or none: half of one would keep the company closed for good.
+            let part = path.with_extension("part");
+            crate::tls::write_private(&part, text.as_bytes())
+                .and_then(|()| std::fs::rename(&part, &path))
+                .and_then(|()| System.sync_folder(folder))
+                .map_err(file)?;
             Ok(bytes)
         }
         Err(error) => Err(file(error)),

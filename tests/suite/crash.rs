@@ -31,6 +31,12 @@ fn no_durable_step_of_device_or_server_may_not_be_the_last_one() {
     assert!(names.len() >= 60, "the script does little to the disks: {}", names.len());
     let on_server = names.iter().filter(|name| name.starts_with("server")).count();
     assert!(on_server >= 10, "{on_server}");
+    for what in
+        ["device, a new key", "device, a wipe", "backup, first backup", "backup, putting back"]
+    {
+        let n = names.iter().filter(|name| name.starts_with(what)).count();
+        assert!(n >= 5, "{what}: {n}");
+    }
 }
 
 #[test]

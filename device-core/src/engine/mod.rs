@@ -190,6 +190,8 @@ pub enum Action {
     MakeKey,
     /// The new key takes the place of the old one: for good.
     KeepKey,
+    /// Keep, durably and before anything else is done, that everything here is to be deleted.
+    BeginWipe,
     /// Delete everything that this device keeps, after what was sent before has left.
     Wipe,
     /// Tell whoever listens.

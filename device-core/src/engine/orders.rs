@@ -130,8 +130,10 @@ impl DeviceCore {
         self.send(&Frame::CommandResult(result), actions);
     }
 
-    /// Says that it is done, and has everything deleted.
+    /// Has everything deleted, and says so: a device that was said to be wiped, and is not, would be let
+    /// in no more to hear of it again.
     fn wipe(&mut self, id: u64, actions: &mut Vec<Action>) {
+        actions.push(Action::BeginWipe);
         self.answer(id, (true, self.n_unsent()), "", actions);
         self.orders.is_wiped = true;
         self.news.push(News::Wiped);

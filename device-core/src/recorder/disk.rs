@@ -88,7 +88,7 @@ pub trait DiskFile: Debug + Send {
 }
 
 /// The whole content of a file.
-pub(super) fn read_all(disk: &dyn Disk, name: &str) -> io::Result<Vec<u8>> {
+pub(crate) fn read_all(disk: &dyn Disk, name: &str) -> io::Result<Vec<u8>> {
     let mut file = disk.open(name)?;
     let length = usize::try_from(file.length()?).map_err(io::Error::other)?;
     let mut bytes = vec![0; length];
@@ -137,7 +137,7 @@ impl FolderDisk {
     }
 }
 
-fn sync_folder(folder: &Path) -> io::Result<()> {
+pub(crate) fn sync_folder(folder: &Path) -> io::Result<()> {
     // Windows opens no folders as files; NTFS journals names by itself.
     if cfg!(windows) {
         return Ok(());
@@ -153,12 +153,12 @@ impl Disk for FolderDisk {
             .read(true)
             .write(true)
             .open(self.folder.join(name))?;
-        Ok(Box::new(FolderFile { file }))
+        Ok(Box::new(FolderFile::new(file)))
     }
 
     fn open(&self, name: &str) -> io::Result<Box<dyn DiskFile>> {
         let file = OpenOptions::new().read(true).write(true).open(self.folder.join(name))?;
-        Ok(Box::new(FolderFile { file }))
+        Ok(Box::new(FolderFile::new(file)))
     }
 
     fn list(&self) -> io::Result<Vec<String>> {
@@ -186,9 +186,16 @@ impl Disk for FolderDisk {
     }
 }
 
+/// A file of the real file system.
 #[derive(Debug)]
-struct FolderFile {
+pub(crate) struct FolderFile {
     file: File,
+}
+
+impl FolderFile {
+    pub(crate) const fn new(file: File) -> Self {
+        Self { file }
+    }
 }
 
 impl DiskFile for FolderFile {

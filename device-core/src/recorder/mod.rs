@@ -89,6 +89,7 @@ mod write;
 mod tests;
 
 pub use disk::{Disk, DiskFile, FolderDisk};
+pub(crate) use disk::{FolderFile, read_all, sync_folder};
 pub use error::RecorderError;
 pub use memory_disk::{Cut, MemoryDisk};
 pub use read::Operations;

@@ -182,6 +182,24 @@ pub struct OrderRow {
     pub n_lost: u64,
 }
 
+/// A first replica that is kept, so that a device goes on with it where it was, whatever became of the
+/// server meanwhile.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeptSnapshot {
+    /// The last operation that was judged at its cut.
+    pub intake: IntakeNo,
+    /// When that was.
+    pub time: ServerTime,
+    /// Version of the site's scope.
+    pub scope_version: u64,
+    /// Rows.
+    pub rows: u64,
+    /// A device can work after so many chunks.
+    pub ready_chunks: u32,
+    /// Chunks.
+    pub n_chunks: u32,
+}
+
 /// An object of a site's feed that a decision touched.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FeedIndexRow {
@@ -247,6 +265,10 @@ ledger::tables! {
     Blobs = 231, "blob", [u8; 32] => BlobRow;
     /// Their bytes, by offset.
     BlobParts = 232, "blob_part", ([u8; 32], u32) => ByteBuf;
+    /// First replicas that are kept.
+    KeptSnapshots = 233, "kept_snapshot", (SiteId, Lsn) => KeptSnapshot;
+    /// Their chunks, as they are sent.
+    SnapshotChunks = 234, "snapshot_chunk", (SiteId, Lsn, u32) => ByteBuf;
     /// What each site's feed shows, in order of decisions; site 0 stands for all sites.
     FeedIndex = 120, "feed_index", (SiteId, Lsn, u32) => FeedIndexRow;
 }
@@ -263,6 +285,8 @@ pub const APART: &[TableId] = &[
     DeviceStorages::ID,
     Blobs::ID,
     BlobParts::ID,
+    KeptSnapshots::ID,
+    SnapshotChunks::ID,
 ];
 
 /// Numbers and names of all tables of a company's store.

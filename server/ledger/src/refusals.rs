@@ -36,7 +36,7 @@ use crate::world::q;
 
 /// Codes behind the first of the money side that belong to other parts, and the one for averages of years
 /// that are all closed: behind a closed fiscal year another is always begun, whose averages may change.
-const ELSEWHERE: [Code; 18] = [
+const ELSEWHERE: [Code; 21] = [
     Code::AverageSetupLocked,
     Code::TransferNeedsLocation,
     Code::BinNotEditable,
@@ -55,6 +55,9 @@ const ELSEWHERE: [Code; 18] = [
     Code::AdjustmentOverLimit,
     Code::UndoNotOwn,
     Code::RightNotHeld,
+    Code::IdentifierNamesNoItem,
+    Code::IdentifierLookedUpAs,
+    Code::IdentifierMisread,
 ];
 
 /// Codes that the money side shares with the warehouse (COSTING 22).

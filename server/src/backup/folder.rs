@@ -2,13 +2,14 @@
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::files::{Files, System, make_folders, write_private};
 use super::segment::{Place, Segment};
 use super::{BACKUP_FORMAT, BackupError};
 use crate::secret;
-use crate::tls::write_private;
 use crate::verify::digest::Digests;
 
 const MANIFEST: &str = "backup.json";
@@ -59,6 +60,7 @@ pub struct Checkpoint {
 pub struct Folder {
     path: PathBuf,
     server: [u8; 16],
+    files: Arc<dyn Files>,
     _lock: File,
 }
 
@@ -68,10 +70,14 @@ impl Folder {
     /// # Errors
     ///
     /// [`BackupError`]; nothing in it was changed.
-    pub fn claim(path: &Path, server: [u8; 16]) -> Result<Self, BackupError> {
-        std::fs::create_dir_all(path).map_err(|source| BackupError::file(path, source))?;
+    pub fn claim(
+        path: &Path,
+        server: [u8; 16],
+        files: Arc<dyn Files>,
+    ) -> Result<Self, BackupError> {
+        make_folders(files.as_ref(), path).map_err(|source| BackupError::file(path, source))?;
         let lock = lock(path)?;
-        let folder = Self { path: path.to_owned(), server, _lock: lock };
+        let folder = Self { path: path.to_owned(), server, files, _lock: lock };
         match folder.manifest()? {
             Some(manifest) if manifest.server == secret::hex(&server) => {}
             Some(_other) => return Err(BackupError::OtherServer { path: path.to_owned() }),
@@ -89,11 +95,16 @@ impl Folder {
     ///
     /// [`BackupError`].
     pub fn find(path: &Path) -> Result<Self, BackupError> {
+        Self::find_with(path, System::shared())
+    }
+
+    /// The same on another file system.
+    pub(super) fn find_with(path: &Path, files: Arc<dyn Files>) -> Result<Self, BackupError> {
         let nothing = || BackupError::Nothing { path: path.to_owned() };
         if !path.join(MANIFEST).exists() {
             return Err(nothing());
         }
-        let mut folder = Self { path: path.to_owned(), server: [0; 16], _lock: lock(path)? };
+        let mut folder = Self { path: path.to_owned(), server: [0; 16], files, _lock: lock(path)? };
         let manifest = folder.manifest()?.ok_or_else(nothing)?;
         folder.server = secret::from_hex(&manifest.server)
             .ok_or_else(|| BackupError::damaged(&path.join(MANIFEST), "it names no server"))?;
@@ -113,6 +124,11 @@ impl Folder {
     /// Which server it is the backup of.
     pub fn server(&self) -> [u8; 16] {
         self.server
+    }
+
+    /// The file system that it lies on.
+    pub(super) fn files(&self) -> &dyn Files {
+        self.files.as_ref()
     }
 
     /// Where it is.
@@ -153,7 +169,7 @@ impl Folder {
             let Some(name) = name.to_str() else { continue };
             if name.ends_with(".part") {
                 let path = self.path.join(name);
-                std::fs::remove_file(&path).map_err(|source| BackupError::file(&path, source))?;
+                self.files.remove(&path).map_err(|source| BackupError::file(&path, source))?;
             }
             let number = name.strip_prefix("book-").and_then(|n| n.strip_suffix(".tallyman"));
             numbers.extend(number.and_then(|number| number.parse::<u64>().ok()));
@@ -217,12 +233,12 @@ impl Folder {
 
     /// Copies what devices know the server by, where it changed.
     pub(super) fn keep_secrets(&self, data: &Path) -> Result<(), BackupError> {
-        copy_secrets(data, &self.path.join("secrets"))
+        copy_secrets(self.files(), data, &self.path.join("secrets"))
     }
 
     /// Puts what devices know the server by into the folder `data`.
     pub(super) fn give_secrets(&self, data: &Path) -> Result<(), BackupError> {
-        copy_secrets(&self.path.join("secrets"), data)
+        copy_secrets(self.files(), &self.path.join("secrets"), data)
     }
 
     fn read_json<T: for<'de> Deserialize<'de>>(
@@ -237,14 +253,20 @@ impl Folder {
         let path = self.path.join(name);
         let part = self.path.join(format!("{name}.part"));
         let bytes = serde_json::to_vec_pretty(what).expect("plain words and numbers are JSON");
-        write_private(&part, &bytes).map_err(|source| BackupError::file(&part, source))?;
+        write_private(self.files(), &part, &bytes)
+            .map_err(|source| BackupError::file(&part, source))?;
         self.put_in_place(&part, &path)
     }
 
     /// Gives a finished file its name.
     pub(super) fn put_in_place(&self, part: &Path, path: &Path) -> Result<(), BackupError> {
-        std::fs::rename(part, path).map_err(|source| BackupError::file(path, source))?;
-        sync_folder(&self.path)
+        self.files.rename(part, path).map_err(|source| BackupError::file(path, source))?;
+        self.sync(&self.path)
+    }
+
+    /// Makes the names in `folder` durable.
+    pub(super) fn sync(&self, folder: &Path) -> Result<(), BackupError> {
+        self.files.sync_folder(folder).map_err(|source| BackupError::file(folder, source))
     }
 }
 
@@ -283,13 +305,8 @@ fn lock(path: &Path) -> Result<File, BackupError> {
     }
 }
 
-pub(super) fn sync_folder(path: &Path) -> Result<(), BackupError> {
-    File::open(path)
-        .and_then(|folder| folder.sync_all())
-        .map_err(|source| BackupError::file(path, source))
-}
-
-fn copy_secrets(from: &Path, to: &Path) -> Result<(), BackupError> {
+/// Each is the old one or the new one, never half of it.
+fn copy_secrets(files: &dyn Files, from: &Path, to: &Path) -> Result<(), BackupError> {
     for name in SECRETS {
         let (from, to) = (from.join(name), to.join(name));
         let bytes = match std::fs::read(&from) {
@@ -301,8 +318,12 @@ fn copy_secrets(from: &Path, to: &Path) -> Result<(), BackupError> {
             continue;
         }
         let folder = to.parent().unwrap_or(Path::new("."));
-        std::fs::create_dir_all(folder).map_err(|source| BackupError::file(folder, source))?;
-        write_private(&to, &bytes).map_err(|source| BackupError::file(&to, source))?;
+        let part = to.with_extension("part");
+        make_folders(files, folder)
+            .and_then(|()| write_private(files, &part, &bytes))
+            .and_then(|()| files.rename(&part, &to))
+            .and_then(|()| files.sync_folder(folder))
+            .map_err(|source| BackupError::file(&to, source))?;
     }
     Ok(())
 }

@@ -21,10 +21,11 @@
 //!    devices forget what is in it.
 //! 4. A folder belongs to one log. A store that does not continue it is refused, never mixed in.
 //!
-//! Order of reading: [`segment`], [`folder`], [`run`], [`photos`], [`check`] (without the live store),
+//! Order of reading: [`files`], [`segment`], [`folder`], [`run`], [`photos`], [`check`] (without the live store),
 //! [`restore`], [`schedule`], [`request`] (asked for by another process).
 
 pub mod check;
+pub mod files;
 pub mod folder;
 pub mod photos;
 pub mod request;

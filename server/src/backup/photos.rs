@@ -1,7 +1,6 @@
 //! Photos and signatures in a backup: one file each, named by the SHA-256 of its bytes, written once and
 //! never changed. They are no part of the book, so that they lie beside it.
 
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -16,7 +15,8 @@ use server_core::session::beside::blob;
 use sha2::{Digest as _, Sha256};
 
 use super::BackupError;
-use super::folder::{Folder, sync_folder};
+use super::files::{Files, Readers, make_folders};
+use super::folder::Folder;
 use crate::secret;
 use crate::store::{Snapshot, Store};
 use crate::verify::digest::Pace;
@@ -54,12 +54,12 @@ pub(super) fn keep(
     if wanted.is_empty() {
         return Ok(Vec::new());
     }
-    std::fs::create_dir_all(&place).map_err(|source| BackupError::file(&place, source))?;
+    make_folders(folder.files(), &place).map_err(|source| BackupError::file(&place, source))?;
     let mut proved = Vec::new();
     for (hash, is_safe) in wanted {
         pace.rest();
         let path = place.join(secret::hex(&hash));
-        if !is_right(&path, &hash) && !write(&path, &hash, live)? {
+        if !is_right(&path, &hash) && !write(folder.files(), &path, (&hash, live))? {
             tracing::error!(path = %path.display(), "a photo of the store is not what it was");
             continue;
         }
@@ -67,7 +67,7 @@ pub(super) fn keep(
             proved.push(hash);
         }
     }
-    sync_folder(&place)?;
+    folder.sync(&place)?;
     Ok(proved)
 }
 
@@ -76,19 +76,23 @@ fn is_right(path: &Path, hash: &PhotoHash) -> bool {
 }
 
 /// Says whether the file has what its name says, read back from the disk.
-fn write(path: &Path, hash: &PhotoHash, live: &Snapshot) -> Result<bool, BackupError> {
+fn write(
+    files: &dyn Files,
+    path: &Path,
+    (hash, live): (&PhotoHash, &Snapshot),
+) -> Result<bool, BackupError> {
     let Some(bytes) = blob(live, hash).filter(|bytes| hash_of(bytes) == *hash) else {
         return Ok(false);
     };
     let part = path.with_extension("part");
     let error = |source| BackupError::file(&part, source);
-    let mut file = std::fs::File::create(&part).map_err(error)?;
-    file.write_all(&bytes).and_then(|()| file.sync_all()).map_err(error)?;
+    let mut file = files.create(&part, Readers::Usual).map_err(error)?;
+    file.write_all(&bytes).and_then(|()| file.sync()).map_err(error)?;
     super::run::forget_cached(&part);
     if !is_right(&part, hash) {
         return Err(BackupError::damaged(&part, "it is not what was written"));
     }
-    std::fs::rename(&part, path).map_err(|source| BackupError::file(path, source))?;
+    files.rename(&part, path).map_err(|source| BackupError::file(path, source))?;
     Ok(true)
 }
 

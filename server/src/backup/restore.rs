@@ -9,6 +9,7 @@
 //!    devices are not given again.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use ledger::draft::Draft;
 use ledger::key::KeyRange;
@@ -25,12 +26,12 @@ use server_core::schema::{Links, SafePoint, SafePoints, Streams};
 
 use super::BackupError;
 use super::check::fold_file;
-use super::folder::{Folder, sync_folder};
+use super::files::{Files, System, make_folders, write_private};
+use super::folder::Folder;
 use super::segment::Segment;
 use crate::config::Config;
 use crate::runtime::{Company, Judged, SubmitError};
 use crate::store::Store;
-use crate::tls::write_private;
 
 /// The file that says that a new generation is to begin.
 const BEGIN: &str = "begin-generation.json";
@@ -108,15 +109,34 @@ struct Begin {
 ///
 /// [`BackupError`]; the data folder has no company then.
 pub async fn restore(from: &Path, config: &Config, rebuild: bool) -> Result<Recovery, BackupError> {
+    let recovery = put_back(from, config, (rebuild, System::shared()))?;
+    let opened = crate::open::open(config).await?;
+    let company = opened.runtime.company().snapshot().row::<Companies>(&());
+    let epoch = company.map_or(recovery.epoch, |company| company.epoch.0);
+    opened.runtime.stop().await;
+    Ok(Recovery { epoch, ..recovery })
+}
+
+/// The first half of [`restore`], on this file system: the company is in the data folder, and whoever
+/// opens it begins the new generation.
+///
+/// # Errors
+///
+/// As [`restore`].
+pub fn put_back(
+    from: &Path,
+    config: &Config,
+    (rebuild, files): (bool, Arc<dyn Files>),
+) -> Result<Recovery, BackupError> {
     let target = config.store_folder();
     if target.exists() {
         return Err(BackupError::Occupied { path: target });
     }
-    let folder = Folder::find(from)?;
-    std::fs::create_dir_all(&config.folder)
+    let folder = Folder::find_with(from, Arc::clone(&files))?;
+    make_folders(files.as_ref(), &config.folder)
         .map_err(|source| BackupError::file(&config.folder, source))?;
     let part = config.folder.join("store.part");
-    remove(&part)?;
+    remove(&folder, &part)?;
     let rebuilt = rebuild || !take_rows(&folder, &part)?;
     let store = Store::open(&part)?;
     fold_rest(&folder, &store)?;
@@ -127,14 +147,13 @@ pub async fn restore(from: &Path, config: &Config, rebuild: bool) -> Result<Reco
         Begin { fork: recovery.lsn, epoch: recovery.epoch, backup_at_us: recovery.received.0 };
     let file = config.folder.join(BEGIN);
     let bytes = serde_json::to_vec_pretty(&begin).expect("numbers are JSON");
-    write_private(&file, &bytes).map_err(|source| BackupError::file(&file, source))?;
-    std::fs::rename(&part, &target).map_err(|source| BackupError::file(&target, source))?;
-    sync_folder(&config.folder)?;
-    let opened = crate::open::open(config).await?;
-    let company = opened.runtime.company().snapshot().row::<Companies>(&());
-    let epoch = company.map_or(recovery.epoch, |company| company.epoch.0);
-    opened.runtime.stop().await;
-    Ok(Recovery { epoch, ..recovery })
+    write_private(files.as_ref(), &file, &bytes)
+        .map_err(|source| BackupError::file(&file, source))?;
+    // It is known that a generation is to begin before there is a store that could begin it.
+    folder.sync(&config.folder)?;
+    files.rename(&part, &target).map_err(|source| BackupError::file(&target, source))?;
+    folder.sync(&config.folder)?;
+    Ok(recovery)
 }
 
 /// Begins the generation that a restored store must begin, if it has not begun it.
@@ -164,9 +183,9 @@ fn read_begin(bytes: &[u8]) -> Option<Begin> {
     serde_json::from_slice(bytes).ok()
 }
 
-fn remove(path: &Path) -> Result<(), BackupError> {
+fn remove(folder: &Folder, path: &Path) -> Result<(), BackupError> {
     if path.exists() {
-        std::fs::remove_dir_all(path).map_err(|source| BackupError::file(path, source))?;
+        folder.files().remove_folder(path).map_err(|source| BackupError::file(path, source))?;
     }
     Ok(())
 }
@@ -177,7 +196,10 @@ fn take_rows(folder: &Folder, part: &Path) -> Result<bool, BackupError> {
     if !folder.rows().exists() {
         return Ok(false);
     }
-    copy_folder(&folder.rows(), part)?;
+    folder
+        .files()
+        .copy_folder(&folder.rows(), part)
+        .map_err(|source| BackupError::file(part, source))?;
     let is_whole = Store::open(part).is_ok_and(|store| {
         let fold = Fold::of(&store);
         let hash = |no: u64| store.row::<Intakes>(&IntakeNo(no)).map(|row| row.hash.to_string());
@@ -187,27 +209,9 @@ fn take_rows(folder: &Folder, part: &Path) -> Result<bool, BackupError> {
             && store.check().is_ok()
     });
     if !is_whole {
-        remove(part)?;
+        remove(folder, part)?;
     }
     Ok(is_whole)
-}
-
-fn copy_folder(from: &Path, to: &Path) -> Result<(), BackupError> {
-    let error = |path: &Path| {
-        let path = path.to_owned();
-        move |source| BackupError::file(&path, source)
-    };
-    std::fs::create_dir_all(to).map_err(error(to))?;
-    for entry in std::fs::read_dir(from).map_err(error(from))? {
-        let entry = entry.map_err(error(from))?;
-        let (from, to) = (entry.path(), to.join(entry.file_name()));
-        if entry.file_type().map_err(error(&from))?.is_dir() {
-            copy_folder(&from, &to)?;
-        } else {
-            std::fs::copy(&from, &to).map_err(error(&from))?;
-        }
-    }
-    Ok(())
 }
 
 fn fold_rest(folder: &Folder, store: &Store) -> Result<(), BackupError> {

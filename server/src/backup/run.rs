@@ -16,6 +16,7 @@ use server_core::poster::rebuild::Fold;
 use server_core::schema::{Leases, Statements};
 
 use super::BackupError;
+use super::files::Files;
 use super::folder::{Checkpoint, Folder, Verified};
 use super::photos::{self, PhotoHash};
 use super::segment::{self, Place, Writer};
@@ -39,6 +40,8 @@ pub struct Job {
     pub server: [u8; 16],
     /// The store as it is now.
     pub snapshot: Snapshot,
+    /// The file system that the folder lies on.
+    pub files: Arc<dyn Files>,
     /// Server time.
     pub at: ServerTime,
     /// Compare every table, not just the rows that this run adds.
@@ -75,7 +78,7 @@ impl Done {
 ///
 /// [`BackupError`]: nothing more than before may be relied on; what was verified before stays.
 pub fn run(job: &Job, pace: &mut Pace) -> Result<Done, BackupError> {
-    let folder = Folder::claim(&job.folder, job.server)?;
+    let folder = Folder::claim(&job.folder, job.server, Arc::clone(&job.files))?;
     folder.keep_secrets(&job.data)?;
     let end = End::of(&folder)?;
     end.check_continued(&folder, &job.snapshot)?;
@@ -151,7 +154,9 @@ impl End {
                 Err(BackupError::Damaged { why, .. }) => {
                     tracing::error!(path = %path.display(), why, "a damaged backup file is set aside");
                     let aside = path.with_extension("damaged");
-                    std::fs::rename(&path, &aside)
+                    folder
+                        .files()
+                        .rename(&path, &aside)
                         .map_err(|source| BackupError::file(&aside, source))?;
                     number -= 1;
                 }
@@ -216,7 +221,7 @@ fn write_book(
             store_format: STORE_FORMAT,
             from: end.to.clone(),
         };
-        let mut writer = Writer::begin(&part, &head)?;
+        let mut writer = Writer::begin(folder.files(), &part, &head)?;
         let taken = Taken::from(&end, live, last.intake);
         n_records += taken.write(&mut writer, live, pace)?;
         live.check()?;
@@ -337,7 +342,7 @@ fn write_conversation(folder: &Folder, live: &Snapshot) -> Result<(), BackupErro
         store_format: STORE_FORMAT,
         from: Place::default(),
     };
-    let mut writer = Writer::begin(&part, &head)?;
+    let mut writer = Writer::begin(folder.files(), &part, &head)?;
     for table in [Leases::ID, Statements::ID] {
         write_rows(&mut writer, live, (table, &KeyRange::all()), &mut Pace::full())?;
     }
@@ -348,7 +353,7 @@ fn write_conversation(folder: &Folder, live: &Snapshot) -> Result<(), BackupErro
 fn remove_rows(folder: &Folder) -> Result<(), BackupError> {
     let rows = folder.rows();
     if rows.exists() {
-        std::fs::remove_dir_all(&rows).map_err(|source| BackupError::file(&rows, source))?;
+        folder.files().remove_folder(&rows).map_err(|source| BackupError::file(&rows, source))?;
     }
     Ok(())
 }

@@ -9,6 +9,7 @@ use ledger::tables::Read as _;
 use protocol::identity::{IntakeNo, ServerTime};
 use tokio::sync::{mpsc, oneshot};
 
+use super::files::System;
 use super::folder::{Verified, verified_in};
 use super::run::{Done, Job, run};
 use super::{Schedule, request};
@@ -180,6 +181,7 @@ impl Task {
             data: self.source.data.clone(),
             server: self.source.server,
             snapshot: self.source.company.snapshot(),
+            files: System::shared(),
             at,
             full: full || (is_usual && self.full_is_due(at)),
         };

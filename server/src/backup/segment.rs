@@ -18,6 +18,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use super::BackupError;
+use super::files::{Files, Readers, Sink};
 use crate::secret;
 
 const NAME: &[u8; 8] = b"TLMYBK01";
@@ -70,15 +71,16 @@ pub struct Tail {
 /// A file that is being written.
 pub(super) struct Writer {
     path: PathBuf,
-    file: BufWriter<File>,
+    file: BufWriter<Box<dyn Sink>>,
     sha: Sha256,
     block: Vec<u8>,
     records: u64,
 }
 
 impl Writer {
-    pub(super) fn begin(path: &Path, head: &Head) -> Result<Self, BackupError> {
-        let file = File::create(path).map_err(|source| BackupError::file(path, source))?;
+    pub(super) fn begin(files: &dyn Files, path: &Path, head: &Head) -> Result<Self, BackupError> {
+        let file =
+            files.create(path, Readers::Usual).map_err(|source| BackupError::file(path, source))?;
         let mut writer = Self {
             path: path.to_owned(),
             file: BufWriter::new(file),
@@ -123,7 +125,7 @@ impl Writer {
         self.json(&tail)?;
         let path = self.path;
         let file = self.file.into_inner().map_err(|error| error.into_error());
-        file.and_then(|file| file.sync_all()).map_err(|source| BackupError::file(&path, source))?;
+        file.and_then(|mut file| file.sync()).map_err(|source| BackupError::file(&path, source))?;
         Ok(secret::hex(&<[u8; 32]>::from(self.sha.finalize())))
     }
 

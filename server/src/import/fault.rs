@@ -70,6 +70,9 @@ const fn column_of_code(code: &Code) -> Option<&'static str> {
         Code::SerialAlreadyInStock | Code::SerialElsewhere | Code::SerialShipped => "serial",
         Code::PlateElsewhere | Code::PlateVoid | Code::PlateClosed | Code::PlateLoop => "plate",
         Code::DocumentEnded => "document",
+        Code::IdentifierNamesNoItem | Code::IdentifierLookedUpAs | Code::IdentifierMisread => {
+            "code"
+        }
         Code::AlreadyExists => "item",
         _ => return None,
     })

@@ -235,9 +235,10 @@ impl Drive {
                 self.sockets.insert(connection, outgoing);
                 self.step(Event::Opened { connection, nonce: secret::random() });
             }
-            Input::Received { connection, incoming } => {
+            Input::Received { connection, incoming, place } => {
                 self.hearsay.hear(connection, &incoming);
                 self.step(Event::Received { connection, incoming });
+                drop(place);
             }
             Input::Sent { connection } => self.step(Event::Sent { connection }),
             Input::Closed { connection } => {

@@ -27,7 +27,7 @@ use server_core::check::ReplicaHealth;
 use server_core::intake::command::Command;
 use server_core::machine::{Alarm, Machine};
 use server_core::session::wire::{ConnectionNo, Incoming};
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 
 use crate::clock::Clock;
 use crate::metrics::Metrics;
@@ -40,6 +40,9 @@ pub use said::{Hearsay, Said};
 
 /// Messages that wait for the machine.
 const INBOX: usize = 4_096;
+/// Bytes of messages that wait for the machine: most of them are small, and a peer may send them as large
+/// as a mebibyte.
+const INBOX_BYTES: usize = 16 << 20;
 /// How long a desk waits for a place in the inbox before it is told that the server is busy.
 const BUSY_AFTER: Duration = Duration::from_secs(5);
 /// When devices should come back after a planned stop, in milliseconds, where nobody says.
@@ -52,7 +55,12 @@ pub(crate) enum Input {
     /// A peer connected; what is for it goes to `outgoing`.
     Opened { connection: ConnectionNo, outgoing: OutgoingQueue },
     /// A message arrived.
-    Received { connection: ConnectionNo, incoming: Incoming },
+    Received {
+        connection: ConnectionNo,
+        incoming: Incoming,
+        /// What it takes of the inbox, until it has been taken out.
+        place: OwnedSemaphorePermit,
+    },
     /// A message was written to the socket.
     Sent { connection: ConnectionNo },
     /// A connection is gone.
@@ -135,6 +143,8 @@ struct Inner {
     store: Store,
     clock: Clock,
     inbox: mpsc::Sender<Input>,
+    /// Bytes that the inbox has room for.
+    room: Arc<Semaphore>,
     head: watch::Receiver<Lsn>,
     health: watch::Receiver<Health>,
     online: Arc<Mutex<Vec<DeviceId>>>,
@@ -164,6 +174,11 @@ impl Company {
     /// Whether so much waits for the machine that nobody new should come.
     pub fn is_behind(&self) -> bool {
         self.n_waiting() > INBOX / 4 * 3
+    }
+
+    /// Bytes of messages that wait for the machine.
+    pub fn bytes_waiting(&self) -> usize {
+        INBOX_BYTES.saturating_sub(self.0.room.available_permits())
     }
 
     /// The server's clock.
@@ -288,6 +303,21 @@ impl Company {
         }
     }
 
+    /// Hands a message of a peer to the machine; waits until the inbox has room for it.
+    pub(crate) async fn hear(
+        &self,
+        connection: ConnectionNo,
+        incoming: Incoming,
+    ) -> Result<(), SubmitError> {
+        let bytes = u32::try_from(incoming.bytes().min(INBOX_BYTES)).unwrap_or(u32::MAX);
+        let room = Arc::clone(&self.0.room).acquire_many_owned(bytes);
+        // Nobody closes it.
+        let place = tokio::time::timeout(BUSY_AFTER, room).await;
+        let place =
+            place.map_err(|_late| SubmitError::Busy)?.map_err(|_end| SubmitError::Stopped)?;
+        self.tell(Input::Received { connection, incoming, place }).await
+    }
+
     /// A number for a new connection.
     pub(crate) fn next_connection(&self) -> ConnectionNo {
         ConnectionNo(self.0.connections.fetch_add(1, Ordering::Relaxed).saturating_add(1))
@@ -344,6 +374,7 @@ impl Runtime {
             store,
             clock,
             inbox,
+            room: Arc::new(Semaphore::new(INBOX_BYTES)),
             head,
             health,
             online,
@@ -376,5 +407,52 @@ impl Runtime {
             return Health::Failed("the machine's thread ended in a panic".to_owned());
         }
         self.company.0.health.borrow().clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt as _;
+    use protocol::frame::Frame;
+    use protocol::frame::beside::BlobPut;
+    use serde_bytes::ByteBuf;
+
+    use super::*;
+    use crate::config::Config;
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn messages_that_wait_take_no_more_than_the_inbox_has_room_for() {
+        const BYTES: usize = 64 << 10;
+        let folder = tempfile::tempdir().unwrap();
+        let opened = crate::open::open(&Config::local(folder.path())).await.unwrap();
+        let company = opened.runtime.company().clone();
+        // The machine stands: it cannot say who is connected.
+        let stands = company.0.online.lock().unwrap();
+        let connection = company.next_connection();
+        let gone = tokio::task::unconstrained(company.tell(Input::Closed { connection }));
+        gone.now_or_never().expect("there is a place").unwrap();
+        let part = BlobPut {
+            hash: ByteBuf::from(vec![7; 32]),
+            length: 4 << 20,
+            offset: 0,
+            bytes: ByteBuf::from(vec![7; BYTES]),
+        };
+        let mut n_taken = 0;
+        loop {
+            let incoming = Incoming::frame(Frame::BlobPut(part.clone()));
+            let heard = tokio::task::unconstrained(company.hear(connection, incoming));
+            match heard.now_or_never() {
+                Some(heard) => heard.unwrap(),
+                None => break,
+            }
+            n_taken += 1;
+        }
+        let room = INBOX_BYTES / BYTES;
+        assert!((room / 3..=room).contains(&n_taken), "{n_taken} parts of {BYTES} bytes");
+        drop(stands);
+        while company.bytes_waiting() > 0 {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(opened.runtime.stop().await, Health::Stopped);
     }
 }

@@ -193,7 +193,7 @@ async fn serve(
     let is_too_much =
         matches!(&first, Incoming::Broken { fault, .. } if *fault == FaultCode::TOO_LARGE);
     let reader = async {
-        if company.tell(Input::Received { connection, incoming: first }).await.is_err() {
+        if company.hear(connection, first).await.is_err() {
             return "the server does not take it";
         }
         if is_too_much {
@@ -254,7 +254,7 @@ async fn read(
             }
             Some(Ok(WsMessage::Text(_))) => {
                 let incoming = text_is_no_frame();
-                if company.tell(Input::Received { connection, incoming }).await.is_err() {
+                if company.hear(connection, incoming).await.is_err() {
                     return "the server stopped";
                 }
                 continue;
@@ -282,7 +282,7 @@ async fn read(
         let incoming = Incoming::read(&bytes, &Limits::DEFAULT);
         let pause = pace.count(bytes.len(), company.now());
         drop(bytes);
-        if company.tell(Input::Received { connection, incoming }).await.is_err() {
+        if company.hear(connection, incoming).await.is_err() {
             return "the server does not take it";
         }
         if !pause.is_zero() {
@@ -303,7 +303,7 @@ fn is_too_large(error: &axum::Error) -> bool {
 /// Reads nothing more, and waits until the peer was told why and the writer has closed.
 async fn refused(company: &Company, connection: ConnectionNo, bytes_max: u32) -> Why {
     let incoming = too_large(bytes_max);
-    if company.tell(Input::Received { connection, incoming }).await.is_ok() {
+    if company.hear(connection, incoming).await.is_ok() {
         tokio::time::sleep(STRANGER).await;
     }
     "the peer sent too much"

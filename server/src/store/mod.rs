@@ -18,6 +18,7 @@ mod migrate;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use fjall::compaction::Leveled;
 use fjall::{Database, Keyspace, KeyspaceCreateOptions, PersistMode, Readable as _};
@@ -48,17 +49,31 @@ const TABLE_BYTES: u64 = 16 << 20;
 /// Files that stay open. Sockets need theirs too, and a system may give a process 1,024 of both.
 const FILES_MAX: usize = 256;
 
+/// How often it is looked whether files were written, where who writes waits for them.
+const LOOK: Duration = Duration::from_millis(2);
+/// So many looks without a change are enough: a file of the size of a buffer takes less. A store that is
+/// slow goes on, one that stands says so itself.
+const IDLE_LOOKS_MAX: u32 = 1_000;
+
 /// What a store may hold in memory.
 #[derive(Debug, Clone, Copy)]
 struct Share {
     /// Blocks of files.
     cache_bytes: u64,
-    /// Keys and values of one keyspace that wait for their file; there they take twice their bytes. A
-    /// keyspace keeps the figure that it was made with.
+    /// Keys and values of the keyspace with the state that wait for their file; there they take twice their
+    /// bytes. Those that only grow at one end have half of it: nothing is merged with them, so that a
+    /// larger file spares nothing. A keyspace keeps the figure that it was made with.
     buffer_bytes: u64,
 }
 
 impl Share {
+    /// Keys and values that may wait for their file in all keyspaces together before who writes waits for
+    /// it. The engine itself stops a keyspace whose fifth buffer is full, and lets the one that fills up
+    /// grow while its thread merges files.
+    const fn held_max(self) -> u64 {
+        self.buffer_bytes * 4
+    }
+
     /// Of the store that works. At the engine's own 64 MiB, memory rises for hours before it is level.
     const HOUSE: Self = Self { cache_bytes: 128 << 20, buffer_bytes: 32 << 20 };
     /// Of one that is open for a while beside it.
@@ -131,6 +146,7 @@ pub enum StoreError {
 struct Inner {
     path: PathBuf,
     database: Database,
+    held_max: u64,
     intake: Keyspace,
     change: Keyspace,
     feed: Keyspace,
@@ -197,17 +213,21 @@ impl Store {
             .map_err(engine)?;
         let merging: Arc<Leveled> =
             Arc::new(Leveled::default().with_table_target_size(TABLE_BYTES));
-        let options = || {
-            KeyspaceCreateOptions::default()
-                .max_memtable_size(share.buffer_bytes)
-                .compaction_strategy(Arc::clone(&merging) as Arc<_>)
+        let keyspace = |name: &str, buffer_bytes| {
+            let options = || {
+                KeyspaceCreateOptions::default()
+                    .max_memtable_size(buffer_bytes)
+                    .compaction_strategy(Arc::clone(&merging) as Arc<_>)
+            };
+            database.keyspace(name, options).map_err(engine)
         };
-        let keyspace = |name: &str| database.keyspace(name, options).map_err(engine);
-        let (intake, change) = (keyspace("intake")?, keyspace("change")?);
-        let (feed, state) = (keyspace("feed")?, keyspace("state")?);
+        let at_one_end = share.buffer_bytes / 2;
+        let (intake, change) = (keyspace("intake", at_one_end)?, keyspace("change", at_one_end)?);
+        let (feed, state) = (keyspace("feed", at_one_end)?, keyspace("state", share.buffer_bytes)?);
         Ok(Self(Arc::new(Inner {
             path: path.to_owned(),
             database,
+            held_max: share.held_max(),
             intake,
             change,
             feed,
@@ -277,7 +297,21 @@ impl Store {
                 None => batch.remove(keyspace, name.as_slice()),
             }
         }
-        batch.commit().map_err(|source| self.stop(source))
+        batch.commit().map_err(|source| self.stop(source))?;
+        self.wait_for_files();
+        Ok(())
+    }
+
+    /// Waits while too much is in memory only, for as long as its files get written.
+    fn wait_for_files(&self) {
+        let mut least = u64::MAX;
+        let mut n_idle = 0;
+        while self.memory().buffered > self.0.held_max && n_idle < IDLE_LOOKS_MAX {
+            std::thread::sleep(LOOK);
+            let buffered = self.memory().buffered;
+            n_idle = if buffered < least { 0 } else { n_idle + 1 };
+            least = least.min(buffered);
+        }
     }
 
     /// The store as it is now, for readers that must not wait for the writer.

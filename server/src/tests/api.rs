@@ -54,6 +54,25 @@ async fn guessing_a_password_is_slowed_down() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_code_that_no_scan_is_looked_up_by_is_refused_at_the_desk_as_in_a_file() {
+    let house = House::furnished().await;
+    let put = |code: &str| json!({"put_identifier": {"code": code, "item": "BOLT"}});
+    for (code, refusal, next) in [
+        ("4006381333932", "identifier_misread", "another length"),
+        ("B:A-01", "identifier_names_no_item", "the label of the item"),
+        ("(01)09506000134352", "identifier_looked_up_as", "Write 09506000134352."),
+        ("]C0BOLT", "identifier_looked_up_as", "Write BOLT."),
+    ] {
+        let answer = house.boss.post("/api/v1/commands", &put(code)).await;
+        assert_eq!((answer.status, answer.code().as_str()), (422, refusal), "{answer:?}");
+        let step = answer.json()["next_step"].as_str().unwrap_or_default().to_owned();
+        assert!(step.contains(next), "{step}");
+    }
+    let taken = house.boss.post("/api/v1/commands", &put("4006381333931")).await;
+    assert_eq!(taken.status, 200, "{taken:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_page_of_another_site_changes_nothing() {
     let house = House::furnished().await;
     let bin = json!({"put_bin": {"location": "MAIN", "bin": "EVIL"}});

@@ -23,6 +23,7 @@ use super::device::{invitation, receive};
 use super::house::{House, PASSWORD, all_is_judged, files, sign_in};
 use super::socket::{Socket, TestDevice};
 use crate::backup::check::check;
+use crate::backup::files::System;
 use crate::backup::folder::verified_in;
 use crate::backup::request::{Asked, ask};
 use crate::backup::restore::restore;
@@ -69,6 +70,7 @@ impl Still {
             data: self.folder.path().to_owned(),
             server: [5; 16],
             snapshot: store.snapshot(),
+            files: System::shared(),
             at: NOW,
             full,
         }

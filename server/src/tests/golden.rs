@@ -18,6 +18,7 @@ use super::device::{invitation, receive};
 use super::house::{House, PASSWORD, all_is_judged, sign_in};
 use super::socket::TestDevice;
 use crate::backup::check::check;
+use crate::backup::files::System;
 use crate::backup::restore::restore;
 use crate::backup::run::{Job, run};
 use crate::config::Config;
@@ -112,6 +113,7 @@ async fn make(folder: &Path, backup: &Path) -> Facts {
         data: data.path().to_owned(),
         server: [5; 16],
         snapshot: store.snapshot(),
+        files: System::shared(),
         at: ServerTime(1_795_435_450_000_000),
         full: true,
     };

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use protocol::identity::ServerTime;
+use server::backup::files::System;
 use server::backup::request::{Answer, Asked, ask};
 use server::backup::restore::{Recovery, restore as put_back};
 use server::backup::run::{Done, Job, run};
@@ -91,6 +92,7 @@ fn by_itself(arguments: &BackupArguments, store: &Store) -> Result<Done, Problem
         data: arguments.data.clone(),
         server,
         snapshot: store.snapshot(),
+        files: System::shared(),
         at: Clock::after(ServerTime(0)).now(),
         full: arguments.full,
     };

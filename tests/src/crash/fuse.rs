@@ -7,7 +7,8 @@ use std::io;
 use std::panic::panic_any;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use device_core::recorder::{Disk, DiskFile, MemoryDisk};
+use device_core::recorder::{Cut, Disk, DiskFile, MemoryDisk};
+use device_core::root::Root;
 use device_core::store::{Batch, MemoryStore, Pair, Store, StoreError};
 
 /// What a process dies of.
@@ -70,8 +71,13 @@ impl Fuse {
 
     /// A durable step of the device: the process may die here.
     fn step(&self, what: &str) {
+        self.step_of("device", what);
+    }
+
+    /// A durable step of `whom`: the process may die here.
+    pub(super) fn step_of(&self, whom: &str, what: &str) {
         let mut inner = self.lock();
-        let name = format!("device, {}: {what}", inner.phase);
+        let name = format!("{whom}, {}: {what}", inner.phase);
         let strikes = inner.at == Some(inner.names.len());
         inner.names.push(name);
         drop(inner);
@@ -89,6 +95,10 @@ fn kind(name: &str) -> &str {
         ("next", "new") => "the next segment",
         ("CURRENT", "new") => "the new CURRENT",
         ("state", "new") => "the new state file",
+        ("key", "new") => "a new key",
+        ("key", "next") => "the next key",
+        ("key", "") => "the key",
+        ("wiped", "") => "the mark of a wipe",
         (_, "new") => "a new photo",
         _ if name.len() == 64 => "a photo",
         _ => name,
@@ -173,6 +183,105 @@ impl DiskFile for FusedFile {
     fn sync_data(&mut self) -> io::Result<()> {
         self.disk.step("sync", &self.name);
         self.file.sync_data()
+    }
+}
+
+/// The folder of a device, with a fuse. What lies in its folders is kept by others.
+#[derive(Debug, Clone)]
+pub struct FusedRoot {
+    files: FusedDisk,
+    removed: Removed,
+}
+
+/// Folders that were deleted.
+#[derive(Debug, Clone, Default)]
+pub struct Removed(Arc<Mutex<RemovedFolders>>);
+
+#[derive(Debug, Default)]
+struct RemovedFolders {
+    /// Deleted, and not durably so.
+    unsynced: Vec<String>,
+    /// Gone.
+    gone: Vec<String>,
+}
+
+impl Removed {
+    fn lock(&self) -> MutexGuard<'_, RemovedFolders> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn sync(&self) {
+        let mut removed = self.lock();
+        let unsynced = std::mem::take(&mut removed.unsynced);
+        removed.gone.extend(unsynced);
+    }
+
+    /// The power goes, or the process: of what was deleted last, some may be back.
+    pub fn cut(&self, cut: Cut) {
+        let kept = match cut {
+            Cut::KeepUnsynced => usize::MAX,
+            Cut::DropUnsynced => 0,
+            Cut::Torn { seed } => usize::try_from(seed).unwrap_or(usize::MAX),
+        };
+        self.lock().unsynced.truncate(kept);
+        self.sync();
+    }
+
+    /// What is gone since the last look.
+    pub fn take(&self) -> Vec<String> {
+        std::mem::take(&mut self.lock().gone)
+    }
+}
+
+/// The folders that a device keeps.
+pub const FOLDERS: [&str; 5] = ["recorder", "device", "queue", "replica", "photos"];
+
+impl FusedRoot {
+    /// The files on `disk`; what is deleted beside them is told to `removed`.
+    pub fn new(disk: MemoryDisk, fuse: Fuse, removed: Removed) -> Self {
+        Self { files: FusedDisk::new(disk, fuse, "root"), removed }
+    }
+}
+
+impl Disk for FusedRoot {
+    fn create(&self, name: &str) -> io::Result<Box<dyn DiskFile>> {
+        self.files.create(name)
+    }
+
+    fn open(&self, name: &str) -> io::Result<Box<dyn DiskFile>> {
+        self.files.open(name)
+    }
+
+    fn list(&self) -> io::Result<Vec<String>> {
+        self.files.list()
+    }
+
+    fn rename(&self, from: &str, to: &str) -> io::Result<()> {
+        self.files.rename(from, to)
+    }
+
+    fn remove(&self, name: &str) -> io::Result<()> {
+        self.files.remove(name)
+    }
+
+    fn sync_folder(&self) -> io::Result<()> {
+        self.files.sync_folder()?;
+        self.removed.sync();
+        Ok(())
+    }
+}
+
+impl Root for FusedRoot {
+    fn folders(&self) -> io::Result<Vec<String>> {
+        let removed = self.removed.lock();
+        let is_there = |name: &&str| !removed.unsynced.iter().any(|gone| gone == name);
+        Ok(FOLDERS.iter().filter(is_there).map(|name| (*name).to_owned()).collect())
+    }
+
+    fn remove_folder(&self, name: &str) -> io::Result<()> {
+        self.files.step("delete", name);
+        self.removed.lock().unsynced.push(name.to_owned());
+        Ok(())
     }
 }
 

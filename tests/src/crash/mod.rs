@@ -2,11 +2,14 @@
 //!
 //! One script takes a device and a server through all that they do to their disks: enrolment, first
 //! replica, scans, photos, a long time without a network, draining, trimming, an old image of the
-//! device, a restored server, damaged storage, lost rows. Each step has a name; [`enumerate`] ends the
-//! process before each of them, in every way that [`End`] knows, lets it begin again and finishes the
-//! script. Then nothing confirmed may be missing, nothing may be there twice, and both sides must
-//! agree.
+//! device, a new key, a restored server, damaged storage, lost rows, a wipe. Another script takes a company
+//! through the file steps of its backups and of being put back ([`backups`]). Each step has a name;
+//! [`enumerate`] ends the process before each of them, in every way that [`End`] knows, lets it begin again
+//! and finishes the script. Then nothing confirmed may be missing, nothing may be there twice, and both
+//! sides must agree.
 
+mod backups;
+mod files;
 mod fuse;
 mod hall;
 mod live;
@@ -15,16 +18,18 @@ pub mod tape;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use device_core::engine::Event as DeviceEvent;
 use device_core::engine::Work;
 use ledger::key::KeyRange;
 use ledger::schema::book::{Heads, Intake, Intakes, Origin, Outcomes};
+use ledger::schema::identity::Devices;
 use ledger::schema::stock::Stocks;
 use ledger::tables::Read as _;
 use protocol::digest::Sums;
-use protocol::identity::{Hash16, OperationId};
+use protocol::frame::order::Order;
+use protocol::identity::{DeviceId, Hash16, OperationId, ServerTime};
 use protocol::operation::{Body, Goods, Move, Place, Recorded};
 use protocol::outcome::Decision;
 use protocol::quantity::Quantity;
@@ -32,6 +37,7 @@ use server_core::feed::OBJECTS;
 use server_core::feed::project::SiteView;
 use server_core::identity::command::MachineCommand;
 use server_core::machine::Event;
+use server_core::schema::Orders;
 use server_core::session::beside::blob;
 
 use fuse::Fuse;
@@ -112,10 +118,10 @@ fn play(hall: &mut Hall) -> Result<(), String> {
     hall.phase("draining");
     hall.set_offline(false);
     come_to_rest(hall)?;
+    hall.phase("a new key");
+    change_key(hall)?;
     hall.phase("a verified backup");
-    let judged = hall.store.row::<Heads>(&()).map(|head| head.intake).unwrap_or_default();
-    let photos = hall.whole_photos();
-    hall.step(Event::Safe { intake: judged, photos });
+    prove_a_backup(hall);
     let late_backup = hall.store.clone();
     records(hall, 1);
     come_to_rest(hall)?;
@@ -150,6 +156,12 @@ fn play(hall: &mut Hall) -> Result<(), String> {
     come_to_rest(hall)?;
     hall.run_until(1_200, |_hall| false);
     come_to_rest(hall)?;
+    hall.phase("a wipe");
+    wipe(hall)?;
+    hall.phase("enrolment after a wipe");
+    enrol_again(hall)?;
+    records(hall, 2);
+    come_to_rest(hall)?;
     // Rows are counted page by page after a start.
     let is_counted = |hall: &Hall| {
         let replica = hall.device().map(device_core::engine::DeviceCore::replica);
@@ -160,6 +172,91 @@ fn play(hall: &mut Hall) -> Result<(), String> {
     } else {
         Err("its rows are not counted".to_owned())
     }
+}
+
+/// A backup has everything that was judged, and was read back.
+fn prove_a_backup(hall: &mut Hall) {
+    let judged = hall.store.row::<Heads>(&()).map(|head| head.intake).unwrap_or_default();
+    let photos = hall.whole_photos();
+    hall.step(Event::Safe { intake: judged, photos });
+}
+
+/// Has the device do what is ordered. A server that dies before it has the order in its book is told
+/// again.
+fn order(hall: &mut Hall, device: DeviceId, order: Order) {
+    let is_ordered = |hall: &Hall| {
+        let row = hall.store.row::<Orders>(&device);
+        row.is_some_and(|row| row.order == order && row.done.is_none())
+    };
+    for _attempt in 0..2 {
+        if !is_ordered(hall) {
+            let expires = ServerTime(hall.now_us() + 86_400_000_000);
+            hall.system(MachineCommand::Order { device, order, expires }.encode());
+            hall.run_until(1, is_ordered);
+        }
+    }
+}
+
+fn identity(hall: &Hall) -> Result<DeviceId, String> {
+    let identity = hall.device().and_then(device_core::engine::DeviceCore::identity);
+    identity.map(|(device, _incarnation)| device).ok_or_else(|| "it is no device".to_owned())
+}
+
+/// The device makes a new key, and only that is left.
+fn change_key(hall: &mut Hall) -> Result<(), String> {
+    let device = identity(hall)?;
+    let old = hall.store.row::<Devices>(&device).map(|row| row.public_key.to_vec());
+    let old = old.ok_or("the server does not know it")?;
+    order(hall, device, Order::RotateKey);
+    if hall.run_until(3_600, |hall| hall.has_other_key(device, &old)) {
+        come_to_rest(hall)
+    } else {
+        Err("an hour later the key is not another".to_owned())
+    }
+}
+
+/// The device is drained, and wiped when a backup has everything.
+fn wipe(hall: &mut Hall) -> Result<(), String> {
+    let device = identity(hall)?;
+    let key = hall.folders.only_key();
+    let is_wiped = |hall: &Hall| hall.device().is_some_and(|device| device.identity().is_none());
+    for _attempt in 0..3 {
+        order(hall, device, Order::DrainThenWipe);
+        prove_a_backup(hall);
+        if hall.run_until(1_200, is_wiped) {
+            return is_blank(hall, key);
+        }
+    }
+    Err("an hour later it is not wiped".to_owned())
+}
+
+/// Whether nothing is left of what the device was, whose key was `key`.
+fn is_blank(hall: &Hall, key: Option<[u8; 32]>) -> Result<(), String> {
+    let device = hall.device().ok_or("the device is gone")?;
+    let n_recorded = device.recorder().map_or(0, |recorder| recorder.head().seq);
+    let (cursor, n_photos) = (device.replica().cursor(), device.n_blobs_kept());
+    if n_recorded == 0 && cursor.0 == 0 && n_photos == 0 && hall.folders.only_key() != key {
+        Ok(())
+    } else {
+        Err(format!(
+            "it was wiped, and has {n_recorded} operations, rows of {cursor}, {n_photos} photos"
+        ))
+    }
+}
+
+/// What was wiped is enrolled as another device.
+fn enrol_again(hall: &mut Hall) -> Result<(), String> {
+    let is_enrolled = |hall: &Hall| hall.device().is_some_and(|device| device.status(0).is_ready);
+    for _attempt in 0..3 {
+        // A server that has died may have let it in, and taken the code with that.
+        hall.system(company::let_in(1, ServerTime(hall.now_us() + 3_600_000_000)).encode());
+        hall.run_until(1, |_hall| false);
+        hall.device_event(DeviceEvent::Enrol(company::invitation(1)));
+        if hall.run_until(1_200, is_enrolled) {
+            return Ok(());
+        }
+    }
+    Err("it cannot be enrolled again".to_owned())
 }
 
 /// One bit of the recorder is wrong: it is put right, and everything is written anew.
@@ -430,8 +527,20 @@ pub struct Trial {
     pub of: usize,
 }
 
+/// Which script.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Script {
+    /// A device and a server.
+    Hall,
+    /// Backups.
+    Office,
+}
+
 /// Plays the script once, ending a process before step `at`.
-fn trial(at: Option<usize>, end: End) -> (Fuse, Result<(), String>) {
+fn trial(script: Script, at: Option<usize>, end: End) -> (Fuse, Result<(), String>) {
+    if script == Script::Office {
+        return backups::trial(at, end);
+    }
     let fuse = Fuse::new(at);
     let mut hall = Hall::new(fuse.clone(), end);
     let played = play(&mut hall).and_then(|()| judge(&hall));
@@ -440,15 +549,27 @@ fn trial(at: Option<usize>, end: End) -> (Fuse, Result<(), String>) {
     (fuse, done)
 }
 
-/// The names of all steps of the script, in order.
+fn steps_of(script: Script) -> Vec<String> {
+    let (fuse, done) = trial(script, None, End::Kill);
+    done.expect("without a crash everything holds");
+    fuse.names()
+}
+
+/// The steps of the first script.
+fn hall_steps() -> &'static [String] {
+    static STEPS: OnceLock<Vec<String>> = OnceLock::new();
+    STEPS.get_or_init(|| steps_of(Script::Hall))
+}
+
+/// The names of all steps of both scripts, in order.
 ///
 /// # Panics
 ///
-/// The script itself breaks something, without any crash.
+/// A script itself breaks something, without any crash.
 pub fn steps() -> Vec<String> {
-    let (fuse, done) = trial(None, End::Kill);
-    done.expect("without a crash everything holds");
-    fuse.names()
+    let mut steps = hall_steps().to_vec();
+    steps.extend(steps_of(Script::Office));
+    steps
 }
 
 /// Ends the process before one step.
@@ -457,7 +578,10 @@ pub fn steps() -> Vec<String> {
 ///
 /// What broke.
 pub fn end_at(step: usize, end: End) -> Result<(), String> {
-    caught(|| trial(Some(step), end).1)
+    caught(|| match step.checked_sub(hall_steps().len()) {
+        None => trial(Script::Hall, Some(step), end).1,
+        Some(step) => trial(Script::Office, Some(step), end).1,
+    })
 }
 
 /// What `play` says, or what it said when it panicked.

@@ -69,16 +69,21 @@ pub fn commands(floor: &Floor, n_devices: usize) -> Vec<Command> {
         })
     });
     commands.push(set_up(LedgerCommand::Batch(Batch { commands: stock.collect() }).encode()));
-    commands.extend((0..n_devices).map(|place| {
-        let allow = MachineCommand::AllowEnrolment {
-            code_hash: ByteBuf::from(sha256(&code(place))),
-            site: 1,
-            expires: ServerTime(BEGIN_US + 3_600_000_000),
-            compare: false,
-        };
-        set_up(allow.encode())
-    }));
+    commands.extend(
+        (0..n_devices)
+            .map(|place| set_up(let_in(place, ServerTime(BEGIN_US + 3_600_000_000)).encode())),
+    );
     commands
+}
+
+/// Lets the device at a place in by its one-time code.
+pub fn let_in(place: usize, expires: ServerTime) -> MachineCommand {
+    MachineCommand::AllowEnrolment {
+        code_hash: ByteBuf::from(sha256(&code(place))),
+        site: 1,
+        expires,
+        compare: false,
+    }
 }
 
 fn sha256(bytes: &[u8]) -> [u8; 32] {

@@ -423,7 +423,7 @@ impl World {
                     self.devices[place].arm(timer);
                 }
                 // Nobody gives orders in this world.
-                Action::MakeKey | Action::KeepKey | Action::Wipe => {}
+                Action::MakeKey | Action::KeepKey | Action::BeginWipe | Action::Wipe => {}
                 Action::Tell(news) => self.devices[place].heard(&news),
             }
         }

@@ -50,6 +50,8 @@ pub struct ServerHost {
 
 fn config(bug: Option<Bug>) -> Config {
     let mut config = Config::new(LeaseSecret::new([7; 32]), OrderKey::new([8; 32]));
+    // The halls of `crash` keep them; here they would only be more bytes.
+    config.keeps_snapshots = false;
     config.bug = bug.map(|bug| match bug {
         Bug::AckBeforeSync => server_core::machine::Bug::AckBeforeSync,
         Bug::NoDedupe => server_core::machine::Bug::NoDedupe,

@@ -182,7 +182,7 @@ impl World {
                 Action::Disarm(timer) => {
                     self.timers.remove(&timer);
                 }
-                Action::MakeKey => {}
+                Action::MakeKey | Action::BeginWipe => {}
                 Action::KeepKey => self.kept_key = true,
                 Action::Wipe => self.is_wiped = true,
                 Action::Tell(news) => self.news.push(news),

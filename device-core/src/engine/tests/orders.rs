@@ -40,7 +40,12 @@ impl World {
 }
 
 fn is_wiped(actions: &[Action]) -> bool {
-    actions.contains(&Action::Wipe)
+    let place = |wanted: fn(&Action) -> bool| actions.iter().position(wanted);
+    let begun = place(|action| matches!(action, Action::BeginWipe));
+    let told = place(|action| matches!(action, Action::Send(..)));
+    let is_wiped = actions.contains(&Action::Wipe);
+    assert!(!is_wiped || begun.is_some_and(|at| told.is_none_or(|told| at < told)), "{actions:?}");
+    is_wiped
 }
 
 fn try_to_record(world: &mut World) -> Result<(), RecordError> {

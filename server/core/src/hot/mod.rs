@@ -25,13 +25,25 @@ use ledger::tables::{Table as _, TableId, Tables, Visit};
 
 use self::rows::{Known, Rows};
 use self::runs::{Found, RowList, Runs, after, show};
-use crate::schema::{BlobParts, FeedIndex};
+use crate::schema::{BlobParts, FeedIndex, SnapshotChunks};
 
 /// Rows that one scan takes note of.
 const ROWS_PER_SCAN: usize = 64;
 /// Rows that are read behind the last one that somebody wanted to see. Goods are used up from one end:
 /// the next one will be wanted, and to find the place in the store costs more than a few rows there.
 const ROWS_AHEAD: usize = 16;
+
+/// Bytes of single rows, and as many of parts of tables. A busy company has a few megabytes in hand; who
+/// makes rows that are as large as they may be gets no more.
+const BYTES_MAX: usize = 32 << 20;
+
+/// About how many bytes a row takes in hand: twice its own, because it is kept as it was read and as it was
+/// written, and what surrounds it.
+fn weight(key: &[u8], row: Option<&Record>) -> usize {
+    const AROUND: usize = 160;
+    let bytes = row.map_or(0, |row| row.bytes().len().saturating_mul(2));
+    key.len().saturating_add(bytes).saturating_add(AROUND)
+}
 
 /// Rows and parts of tables.
 #[derive(Default)]
@@ -65,9 +77,9 @@ impl TableSet {
 }
 
 /// Whether rows of `table` are kept here. Change records and the feed are written once, and read by
-/// others; parts of photos are large, and read once.
+/// others; parts of photos and of first replicas are large, and read once.
 fn is_kept(table: TableId) -> bool {
-    table != ChangesTable::ID && table != FeedIndex::ID && table != BlobParts::ID
+    ![ChangesTable::ID, FeedIndex::ID, BlobParts::ID, SnapshotChunks::ID].contains(&table)
 }
 
 /// Whether a row that was read will be asked for again. An intake record is not, nor that an operation

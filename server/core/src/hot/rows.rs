@@ -3,6 +3,8 @@
 use ledger::record::Record;
 use ledger::tables::TableId;
 
+use super::{BYTES_MAX, weight};
+
 /// Rows of one set. A row lies in the set that its name's hash says: no choice of names makes a
 /// look-up longer than this.
 const ROWS_PER_SET: usize = 8;
@@ -46,6 +48,8 @@ struct Slot {
     row: Option<Record>,
     /// When it was asked for or written last, by [`Rows::clock`].
     used: u64,
+    /// What it weighs.
+    bytes: usize,
 }
 
 /// Rows whose names have hashes that end alike.
@@ -69,28 +73,31 @@ impl Set {
 
     fn take(&mut self, hash: u64, table: TableId, key: &[u8]) -> Option<Slot> {
         let place = self.place(hash, table, key)?;
-        let slot = self.slots.swap_remove(place);
-        self.hashes.swap(place, self.slots.len());
-        Some(slot)
+        Some(self.take_at(place))
     }
 
-    /// Takes a row in, in the place of the one that was used longest ago where there is no other;
-    /// whether there was.
-    fn put(&mut self, hash: u64, slot: Slot) -> bool {
-        let is_full = self.slots.len() >= ROWS_PER_SET;
+    fn take_at(&mut self, place: usize) -> Slot {
+        let slot = self.slots.swap_remove(place);
+        self.hashes.swap(place, self.slots.len());
+        slot
+    }
+
+    /// Gives the row away that was used longest ago.
+    fn take_oldest(&mut self) -> Option<Slot> {
         let oldest = self.slots.iter().enumerate().min_by_key(|(_place, slot)| slot.used);
-        let place = match oldest {
-            Some((place, _slot)) if is_full => place,
-            Some(_) | None => self.slots.len(),
-        };
-        if let Some(known) = self.hashes.get_mut(place) {
+        let (place, _slot) = oldest?;
+        Some(self.take_at(place))
+    }
+
+    /// Takes a row in; gives the one away that was used longest ago where there is no room for both.
+    fn put(&mut self, hash: u64, slot: Slot) -> Option<Slot> {
+        let is_full = self.slots.len() >= ROWS_PER_SET;
+        let oldest = if is_full { self.take_oldest() } else { None };
+        if let Some(known) = self.hashes.get_mut(self.slots.len()) {
             *known = hash;
         }
-        match self.slots.get_mut(place) {
-            Some(oldest) => *oldest = slot,
-            None => self.slots.push(slot),
-        }
-        !is_full
+        self.slots.push(slot);
+        oldest
     }
 }
 
@@ -112,12 +119,15 @@ impl From<Option<Record>> for Known {
 pub(super) struct Rows {
     sets: Vec<Set>,
     n_rows: usize,
+    n_bytes: usize,
+    /// The set that makes room next, where there are too many bytes.
+    hand: usize,
     clock: u64,
 }
 
 impl Default for Rows {
     fn default() -> Self {
-        Self { sets: empty(SETS_AT_FIRST), n_rows: 0, clock: 0 }
+        Self { sets: empty(SETS_AT_FIRST), n_rows: 0, n_bytes: 0, hand: 0, clock: 0 }
     }
 }
 
@@ -138,7 +148,7 @@ impl Rows {
     pub(super) fn take(&mut self, table: TableId, key: &[u8]) -> Option<Known> {
         let hash = hash_of(table, key);
         let slot = self.set(hash).take(hash, table, key)?;
-        self.n_rows = self.n_rows.saturating_sub(1);
+        self.gave(&slot);
         Some(slot.row.into())
     }
 
@@ -146,7 +156,32 @@ impl Rows {
     pub(super) fn overwrite(&mut self, table: TableId, key: &[u8], row: Option<&Record>) {
         let hash = hash_of(table, key);
         if let Some(slot) = self.set(hash).find(hash, table, key) {
+            let before = std::mem::replace(&mut slot.bytes, weight(key, row));
+            let now = slot.bytes;
             slot.row = row.cloned();
+            self.weigh(before, now);
+        }
+    }
+
+    /// Takes note that a row is here no more.
+    fn gave(&mut self, slot: &Slot) {
+        self.n_rows = self.n_rows.saturating_sub(1);
+        self.n_bytes = self.n_bytes.saturating_sub(slot.bytes);
+    }
+
+    /// What weighed `before` weighs `now`; rows that were used long ago make room for it.
+    fn weigh(&mut self, before: usize, now: usize) {
+        self.n_bytes = self.n_bytes.saturating_sub(before).saturating_add(now);
+        while self.n_bytes > BYTES_MAX {
+            let n_sets = self.sets.len();
+            self.hand = self.hand.saturating_add(1);
+            if self.hand >= n_sets {
+                self.hand = 0;
+            }
+            let Some(set) = self.sets.get_mut(self.hand) else { return };
+            if let Some(slot) = set.take_oldest() {
+                self.gave(&slot);
+            }
         }
     }
 
@@ -154,13 +189,20 @@ impl Rows {
     pub(super) fn put(&mut self, table: TableId, key: &[u8], row: Option<Record>) {
         self.clock = self.clock.wrapping_add(1);
         let (hash, used) = (hash_of(table, key), self.clock);
+        let bytes = weight(key, row.as_ref());
         let set = self.set(hash);
         if let Some(slot) = set.find(hash, table, key) {
+            let before = std::mem::replace(&mut slot.bytes, bytes);
             (slot.row, slot.used) = (row, used);
-        } else if set.put(hash, Slot { table, name: Name::of(key), row, used }) {
-            self.n_rows = self.n_rows.saturating_add(1);
-            self.grow_when_half_full();
+            return self.weigh(before, bytes);
         }
+        let oldest = set.put(hash, Slot { table, name: Name::of(key), row, used, bytes });
+        if let Some(oldest) = oldest {
+            self.gave(&oldest);
+        }
+        self.n_rows = self.n_rows.saturating_add(1);
+        self.weigh(0, bytes);
+        self.grow_when_half_full();
     }
 
     fn grow_when_half_full(&mut self) {
@@ -197,4 +239,33 @@ fn hash_of(table: TableId, key: &[u8]) -> u64 {
     });
     let hash = (hash ^ (hash >> 29)).wrapping_mul(ODD);
     hash ^ (hash >> 32)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TABLE: TableId = TableId(9);
+
+    fn row(bytes: usize) -> Option<Record> {
+        Some(Record::from_bytes(vec![1; bytes]))
+    }
+
+    #[test]
+    fn however_large_rows_are_there_is_no_more_of_them_in_hand_than_may_be() {
+        let mut rows = Rows::default();
+        for n in 0..1_000_u32 {
+            rows.put(TABLE, &n.to_be_bytes(), row(100 << 10));
+            assert!(rows.n_bytes <= BYTES_MAX, "{} bytes", rows.n_bytes);
+        }
+        assert!(rows.n_bytes > BYTES_MAX >> 1, "what there is room for stays");
+        let last = 999_u32.to_be_bytes();
+        assert!(matches!(rows.get(TABLE, &last), Some(Known::Row(_))), "the last one is there");
+        // A row that is written larger counts as it is now, and so does one that is taken out.
+        rows.overwrite(TABLE, &last, row(10).as_ref());
+        for n in 0..1_000_u32 {
+            drop(rows.take(TABLE, &n.to_be_bytes()));
+        }
+        assert_eq!((rows.n_rows, rows.n_bytes), (0, 0));
+    }
 }

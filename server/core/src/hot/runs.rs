@@ -10,6 +10,7 @@ use ledger::record::Record;
 use ledger::tables::{TableId, Visit};
 
 use super::rows::Known;
+use super::{BYTES_MAX, weight};
 
 /// A part that has grown beyond so many rows is cut, and not joined with another.
 const ROWS_PER_RUN: usize = 64;
@@ -24,6 +25,8 @@ struct Run {
     /// The first key beyond it.
     to: Vec<u8>,
     rows: Arc<RowList>,
+    /// What they weigh.
+    bytes: usize,
 }
 
 /// A part that was asked for.
@@ -37,6 +40,7 @@ pub(super) struct Found {
 pub(super) struct Runs {
     tables: BTreeMap<TableId, BTreeMap<Vec<u8>, Run>>,
     n_rows: usize,
+    n_bytes: usize,
 }
 
 impl Runs {
@@ -77,7 +81,7 @@ impl Runs {
         mut fresh: RowList,
         before: Option<Found>,
     ) {
-        if self.n_rows > ROWS_MAX {
+        if self.n_rows > ROWS_MAX || self.n_bytes > BYTES_MAX {
             *self = Self::default();
         }
         if let Some(before) = before
@@ -104,7 +108,10 @@ impl Runs {
             self.forget(table, &from);
         }
         self.n_rows = self.n_rows.saturating_add(fresh.len()).saturating_add(1);
-        let run = Run { to: part.to, rows: Arc::new(fresh) };
+        let bytes = fresh.iter().map(|(key, row)| weight(key, Some(row)));
+        let bytes = bytes.fold(weight(&part.from, None), usize::saturating_add);
+        self.n_bytes = self.n_bytes.saturating_add(bytes);
+        let run = Run { to: part.to, rows: Arc::new(fresh), bytes };
         self.tables.entry(table).or_default().insert(part.from, run);
     }
 
@@ -122,6 +129,10 @@ impl Runs {
             false => run.rows.binary_search_by(|(known, _row)| known.as_ref().cmp(key)),
         };
         let rows = Arc::make_mut(&mut run.rows);
+        let known = place.ok().and_then(|at| rows.get(at)).map(|(key, row)| weight(key, Some(row)));
+        let (before, now) = (known.unwrap_or(0), row.map_or(0, |row| weight(key, Some(row))));
+        run.bytes = run.bytes.saturating_sub(before).saturating_add(now);
+        self.n_bytes = self.n_bytes.saturating_sub(before).saturating_add(now);
         match (place, row) {
             (Ok(at), Some(row)) => {
                 if let Some((_key, known)) = rows.get_mut(at) {
@@ -150,18 +161,20 @@ impl Runs {
         let Some(runs) = self.tables.get_mut(&table) else { return };
         let Some(mut run) = runs.remove(&from) else { return };
         let rows = Arc::make_mut(&mut run.rows);
-        let n_before = rows.len();
-        let half = n_before >> 1;
+        let half = rows.len() >> 1;
         let upper = rows.split_off(half);
         let Some((edge, _row)) = upper.first() else { return };
         let edge = edge.to_vec();
+        let gone = if at >= half { std::mem::replace(rows, upper) } else { upper };
+        let bytes = gone.iter().map(|(key, row)| weight(key, Some(row)));
+        let bytes = bytes.fold(0, usize::saturating_add);
+        run.bytes = run.bytes.saturating_sub(bytes);
+        self.n_bytes = self.n_bytes.saturating_sub(bytes);
+        self.n_rows = self.n_rows.saturating_sub(gone.len());
         if at >= half {
-            *rows = upper;
-            self.n_rows = self.n_rows.saturating_sub(half);
             runs.insert(edge, run);
         } else {
             run.to = edge;
-            self.n_rows = self.n_rows.saturating_sub(n_before.saturating_sub(half));
             runs.insert(from, run);
         }
     }
@@ -170,6 +183,7 @@ impl Runs {
         let run = self.tables.get_mut(&table).and_then(|runs| runs.remove(from));
         if let Some(run) = run {
             self.n_rows = self.n_rows.saturating_sub(run.rows.len()).saturating_sub(1);
+            self.n_bytes = self.n_bytes.saturating_sub(run.bytes);
         }
     }
 }

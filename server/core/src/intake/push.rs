@@ -75,6 +75,12 @@ fn within(n: usize, max: u32) -> bool {
 }
 
 impl PreparedPush {
+    /// About how many bytes of memory it takes.
+    pub(crate) fn memory_bytes(&self) -> usize {
+        let each = size_of::<PreparedOperation>();
+        self.operations.len().saturating_mul(each).saturating_add(self.bytes)
+    }
+
     /// Operations and bytes.
     pub(crate) fn cost(&self) -> Asked {
         let count = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);

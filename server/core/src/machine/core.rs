@@ -215,6 +215,11 @@ impl Core {
         self.budgets.take((device, self.now), &self.config.allowance, asked)
     }
 
+    /// Takes what is `asked` from what is left to `device`, for something that is done already.
+    pub(crate) fn fine(&mut self, device: DeviceId, asked: Asked) {
+        self.budgets.fine((device, self.now), &self.config.allowance, asked);
+    }
+
     /// Whether there is room and time for more of what devices send.
     pub(crate) fn takes_bytes(&self) -> Result<(), Busy> {
         if !self.has_room {
@@ -250,6 +255,16 @@ impl Core {
             draft.finish()
         });
         self.pipeline.write(changes, after);
+    }
+
+    /// The same for rows that are many, and that no operation asked for; nothing waits for them.
+    pub(crate) fn write_much(&mut self, store: &dyn Store, put: impl FnOnce(&mut Draft<'_>)) {
+        let changes = self.view(store, |view| {
+            let mut draft = Draft::with_budget(view, u64::MAX);
+            put(&mut draft);
+            draft.finish()
+        });
+        self.pipeline.write(changes, None);
     }
 
     pub(crate) fn take_push(

@@ -96,6 +96,7 @@ impl Machine {
             let cut = self.core.pipeline.cut().clone();
             floor::aim(&mut self.core.floor, cut.as_ref(), before);
             self.snapshots.forget_old(now);
+            self.keep_snapshots(store);
             let heard: BTreeSet<SiteId> =
                 self.sessions.values().filter_map(session::Session::site).collect();
             self.rings.keep_only(|site| heard.contains(&site));

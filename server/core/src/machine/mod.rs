@@ -106,6 +106,8 @@ pub struct Config {
     pub bytes_waiting_max: usize,
     /// How much one device may send.
     pub allowance: Allowance,
+    /// Whether snapshots are in the store too, so that they outlive the process.
+    pub keeps_snapshots: bool,
     /// Rows of a snapshot that are read in one slice of work.
     pub snapshot_slice_rows: usize,
     /// A deliberate mistake, for the proof that it would be noticed. None in every server.
@@ -128,8 +130,9 @@ impl Config {
             settle_interval_us: 5 * SECOND_US,
             sign_in_offline_us: 72 * HOUR_US,
             check_interval_us: HOUR_US,
-            bytes_waiting_max: 64 << 20,
+            bytes_waiting_max: 16 << 20,
             allowance: Allowance::DEFAULT,
+            keeps_snapshots: true,
             snapshot_slice_rows: 1_000,
             bug: None,
         }
@@ -168,7 +171,7 @@ impl Machine {
             judge,
             sessions: BTreeMap::new(),
             rings: Rings::default(),
-            snapshots: Snapshots::default(),
+            snapshots: Snapshots::kept_in(store),
             checks: Checks::default(),
             expecting: BTreeSet::new(),
             n_slices: 0,
@@ -432,6 +435,7 @@ impl Machine {
             self.core.ask_for_work(store, self.judge.as_ref());
         } else if self.snapshots.is_building() && !for_check {
             let waiting = self.snapshots.build(self.core.config.snapshot_slice_rows);
+            self.keep_snapshots(store);
             for connection in waiting {
                 self.feed(connection);
             }
@@ -439,6 +443,15 @@ impl Machine {
             self.check();
         } else if self.core.floor_lags() {
             self.core.drop_old_feed(store);
+        }
+    }
+
+    /// What is kept of snapshots goes to the store. Nobody waits for it: a device that comes back before it
+    /// is there begins again.
+    fn keep_snapshots(&mut self, store: &dyn Store) {
+        if self.core.config.keeps_snapshots && self.snapshots.has_unwritten() {
+            let snapshots = &mut self.snapshots;
+            self.core.write_much(store, |draft| snapshots.write(draft));
         }
     }
 

@@ -70,6 +70,9 @@ pub(super) fn put(
         Taken::Part(row) => {
             let is_whole = row.received == row.length;
             let is_right = !is_whole || core.view(store, |view| is_right(view, &hash, put));
+            if !is_right {
+                core.fine(device, Asked::wrong_photo(row.length));
+            }
             let received = if is_right { row.received } else { 0 };
             let state = match (is_whole, is_right) {
                 (_any, false) => BlobState::Refused,

@@ -22,6 +22,10 @@ pub(super) const NOTE: u64 = 10;
 /// Bytes that a part of a photo costs at least.
 const PART_BYTES_MIN: u64 = 16 << 10;
 
+/// So many photos a whole one costs that is not what its operation says: it was written for nothing, and a
+/// device whose disk has turned a bit over has one of them in a year.
+const WRONG_PHOTOS: u64 = 8;
+
 /// How much one device may send.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Allowance {
@@ -74,6 +78,11 @@ impl Asked {
         Self { photo_bytes, ..Self::default() }
     }
 
+    /// A photo that was all wrong.
+    pub(super) fn wrong_photo(length: u32) -> Self {
+        Self { photo_bytes: u64::from(length).saturating_mul(WRONG_PHOTOS), ..Self::default() }
+    }
+
     /// So many requests.
     pub(super) fn requests(requests: u64) -> Self {
         Self { requests, ..Self::default() }
@@ -124,9 +133,7 @@ impl Budgets {
         allowance: &Allowance,
         asked: Asked,
     ) -> Result<(), WaitMs> {
-        let full = Left { left: allowance.full(), filled: now };
-        let left = self.0.entry(device).or_insert(full);
-        left.fill(allowance, now);
+        let left = self.of((device, now), allowance);
         let per_s = allowance.per_s();
         let missing = |wanted: u64, left: u64, per_s: u64| {
             let missing_us = u128::from(wanted.saturating_sub(left)) * u128::from(SECOND_US);
@@ -142,6 +149,24 @@ impl Budgets {
         }
         left.left = has.each(asked, u64::saturating_sub);
         Ok(())
+    }
+
+    /// Takes what is `asked` for something that is done already, as far as there is any.
+    pub(crate) fn fine(
+        &mut self,
+        whom: (DeviceId, ServerTime),
+        allowance: &Allowance,
+        asked: Asked,
+    ) {
+        let left = self.of(whom, allowance);
+        left.left = left.left.each(asked, u64::saturating_sub);
+    }
+
+    fn of(&mut self, (device, now): (DeviceId, ServerTime), allowance: &Allowance) -> &mut Left {
+        let full = Left { left: allowance.full(), filled: now };
+        let left = self.0.entry(device).or_insert(full);
+        left.fill(allowance, now);
+        left
     }
 }
 

@@ -51,6 +51,16 @@ impl Incoming {
         }
     }
 
+    /// About how many bytes of memory it takes.
+    pub fn bytes(&self) -> usize {
+        match self {
+            // The body is kept beside what was read from it.
+            Self::Frame(read) => read.1.len().saturating_mul(2),
+            Self::Push(push) => push.memory_bytes(),
+            Self::Broken { detail, .. } => detail.len(),
+        }
+    }
+
     /// A frame that is handed over unencoded, as a world in one thread does.
     pub fn frame(frame: Frame) -> Self {
         let body = codec::body(&frame);
@@ -92,6 +102,15 @@ impl Message {
         Self {
             content: Content::Encoded,
             compressed: OnceLock::from(codec::encode(frame, true)),
+            plain: OnceLock::new(),
+        }
+    }
+
+    /// The same, of bytes that [`Message::encoded`] has made.
+    pub(crate) fn of_encoded(bytes: Vec<u8>) -> Self {
+        Self {
+            content: Content::Encoded,
+            compressed: OnceLock::from(bytes),
             plain: OnceLock::new(),
         }
     }

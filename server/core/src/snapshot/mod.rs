@@ -6,8 +6,11 @@
 //!    in them; the items and identifiers of all that; everything else. After `ready_chunks` a
 //!    device can work.
 //! 4. The same site, decision and rows give the same chunks.
+//! 5. A finished snapshot is in the store as long as it is kept: a device goes on with it where it was when
+//!    the server has begun again.
 
 mod build;
+mod keep;
 
 use std::sync::Arc;
 
@@ -70,6 +73,8 @@ fn number(site: SiteId, lsn: Lsn) -> u64 {
 #[derive(Default)]
 pub struct Snapshots {
     ready: Vec<Arc<Snapshot>>,
+    /// What the store does not know yet.
+    unwritten: Vec<keep::Change>,
     builds: Vec<(Build, Vec<ConnectionNo>)>,
 }
 
@@ -122,15 +127,22 @@ impl Snapshots {
             return Vec::new();
         }
         let (build, waiting) = self.builds.remove(0);
-        self.ready.push(Arc::new(build.finish()));
+        let snapshot = Arc::new(build.finish());
+        self.unwritten.push(keep::Change::Keep(Arc::clone(&snapshot)));
+        self.ready.push(snapshot);
         if self.ready.len() > KEPT_MAX {
-            self.ready.remove(0);
+            let oldest = self.ready.remove(0);
+            self.unwritten.push(keep::Change::forget(&oldest));
         }
         waiting
     }
 
     /// Forgets the snapshots that nobody will come back for.
     pub fn forget_old(&mut self, now: ServerTime) {
-        self.ready.retain(|snapshot| now.us_since(snapshot.time) <= KEPT_US);
+        let (kept, old): (Vec<_>, Vec<_>) = std::mem::take(&mut self.ready)
+            .into_iter()
+            .partition(|snapshot| now.us_since(snapshot.time) <= KEPT_US);
+        self.ready = kept;
+        self.unwritten.extend(old.iter().map(|old| keep::Change::forget(old)));
     }
 }

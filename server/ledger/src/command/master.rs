@@ -1,6 +1,7 @@
 //! Items and what belongs to them.
 
 use chrono::NaiveDate;
+use protocol::barcode::{NotLookedUp, check_looked_up};
 use protocol::code::Code;
 use protocol::feed::TrackingRule;
 use protocol::outcome::Reason;
@@ -303,6 +304,30 @@ fn meaning(posting: &mut Posting<'_, '_>, put: &PutIdentifier) -> Result<Meaning
 }
 
 pub(crate) fn put_identifier(
+    posting: &mut Posting<'_, '_>,
+    put: &PutIdentifier,
+) -> Result<(), Stop> {
+    check_looked_up(put.code.as_str()).map_err(|why| Stop::Refuse(no_lookup(&put.code, &why)))?;
+    bind_identifier(posting, put)
+}
+
+fn no_lookup(text: &IdentifierCode, why: &NotLookedUp) -> Reason {
+    let code = match why {
+        NotLookedUp::LooksLikeGtin => Code::IdentifierMisread,
+        NotLookedUp::Prefixed(_) | NotLookedUp::Label(Some(_)) => Code::IdentifierLookedUpAs,
+        NotLookedUp::Unreadable(_) | NotLookedUp::Label(None) | NotLookedUp::Other(_) => {
+            Code::IdentifierNamesNoItem
+        }
+    };
+    let reason = Reason::new(code).word("code", text);
+    match why.instead() {
+        Some(instead) => reason.word("instead", instead),
+        None => reason,
+    }
+}
+
+/// Binds a code that somebody has scanned: whatever it is, it is looked up as it was scanned.
+pub(crate) fn bind_identifier(
     posting: &mut Posting<'_, '_>,
     put: &PutIdentifier,
 ) -> Result<(), Stop> {

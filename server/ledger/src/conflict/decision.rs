@@ -220,7 +220,7 @@ fn bind_identifier(
         variant: goods.variant.clone(),
         unit: Some(goods.unit.clone()),
     };
-    master::put_identifier(posting, &put)
+    master::bind_identifier(posting, &put)
 }
 
 fn recorded(tables: &impl Tables, operation: OperationId) -> Option<Recorded> {

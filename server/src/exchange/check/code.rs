@@ -1,6 +1,6 @@
 //! Barcodes: whether a scan of the code can ever be looked up under it.
 
-use protocol::barcode::{self, Elements, Meaning, Reading, ScanProfile, Warning};
+use protocol::barcode::{Meaning, NotLookedUp, check_looked_up};
 
 use super::Faults;
 use crate::exchange::At;
@@ -8,61 +8,43 @@ use crate::exchange::line::IdentifierLine;
 
 /// Tells of a code that no scan is looked up by.
 pub(super) fn check(at: &At<IdentifierLine>, faults: &mut Faults) {
-    let code = at.row.code.as_str();
-    // The year is of no account: no date is looked up.
-    let reading = barcode::read(code, &ScanProfile::tested(2000));
-    if let Some((reason, remedy)) = problem(code, &reading) {
+    if let Err(why) = check_looked_up(at.row.code.as_str()) {
+        let (reason, remedy) = told(&why);
         faults.add(at, "code", (reason, &remedy));
     }
 }
 
-fn problem(code: &str, reading: &Reading) -> Option<(String, String)> {
-    if let Some(error) = &reading.error {
-        return Some((
-            format!("a scan of it cannot be read: {error}"),
-            "Write the code that the label carries.".to_owned(),
-        ));
-    }
-    if reading.warnings.contains(&Warning::LooksLikeGtin) {
-        let remedy = "Scan the label again and correct the digits; a number of your own needs \
-                      another length, or a letter.";
-        let reason = "it is as long as an item number, and its check digit is wrong".to_owned();
-        return Some((reason, remedy.to_owned()));
-    }
-    let looked_up = |meaning: &Meaning| match meaning {
-        Meaning::Plain(text) => Some(text.clone()),
-        Meaning::Gtin(gtin) => Some(gtin.as_str().to_owned()),
-        _ => None,
-    };
-    let texts: Vec<String> = reading.meanings.iter().filter_map(looked_up).collect();
-    if texts.iter().any(|text| text == code) {
-        return None;
-    }
-    if let Some(text) = texts.last() {
-        return Some((
-            "a scanner puts that in front, and it is taken off again".to_owned(),
-            format!("Write {text}."),
-        ));
-    }
-    let first = reading.meanings.first()?;
-    if let Some(elements) = first.elements() {
-        return Some(of_elements(elements));
-    }
-    Some((
-        format!("a scan of it is read as {}", read_as(first)),
-        "Labels of our own name no item: write the code of the item's own label.".to_owned(),
-    ))
-}
-
-/// A label whose item number is looked up.
-fn of_elements(elements: &Elements) -> (String, String) {
-    match elements.gtin() {
-        Some(gtin) => (
-            "a scan of it is looked up by the item number that is in it".to_owned(),
+fn told(why: &NotLookedUp) -> (String, String) {
+    let (reason, remedy) = match why {
+        NotLookedUp::Unreadable(error) => {
+            return (
+                format!("a scan of it cannot be read: {error}"),
+                "Write the code that the label carries.".to_owned(),
+            );
+        }
+        NotLookedUp::LooksLikeGtin => (
+            "it is as long as an item number, and its check digit is wrong",
+            "Scan the label again and correct the digits; a number of your own needs another \
+             length, or a letter."
+                .to_owned(),
+        ),
+        NotLookedUp::Prefixed(text) => {
+            ("a scanner puts that in front, and it is taken off again", format!("Write {text}."))
+        }
+        NotLookedUp::Label(Some(gtin)) => (
+            "a scan of it is looked up by the item number that is in it",
             format!("Write that number: {gtin}."),
         ),
-        None => ("a scan of it names no item".to_owned(), "Leave the row out.".to_owned()),
-    }
+        NotLookedUp::Label(None) => ("a scan of it names no item", "Leave the row out.".to_owned()),
+        NotLookedUp::Other(meaning) => {
+            return (
+                format!("a scan of it is read as {}", read_as(meaning)),
+                "Labels of our own name no item: write the code of the item's own label."
+                    .to_owned(),
+            );
+        }
+    };
+    (reason.to_owned(), remedy)
 }
 
 const fn read_as(meaning: &Meaning) -> &'static str {

@@ -206,7 +206,7 @@ impl Client {
                     self.timers.remove(&timer);
                 }
                 // Nobody gives orders to a load.
-                Action::MakeKey | Action::KeepKey | Action::Wipe => {}
+                Action::MakeKey | Action::KeepKey | Action::BeginWipe | Action::Wipe => {}
                 Action::Tell(news) => self.heard(news),
             }
         }

@@ -47,6 +47,10 @@ pub(crate) struct Arguments {
     /// The seed of what is sent.
     #[arg(long, default_value_t = 1)]
     seed: u64,
+    /// Only this kind of misuse of a device that was taken over, and no strangers: to see which of them
+    /// takes what.
+    #[arg(long, value_parser = clap::value_parser!(u32).range(0..i64::from(betray::KINDS)))]
+    only: Option<u32>,
 }
 
 /// What attackers share.
@@ -77,13 +81,14 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<Value, Problem> {
         workers.spawn(work(n, Arc::clone(&field)));
     }
     let mut attackers = JoinSet::new();
-    for n in 0..arguments.attackers {
+    for n in 0..arguments.only.map_or(arguments.attackers, |_kind| 0) {
         for kind in 0..KINDS {
             let seed = arguments.seed + u64::from(n) * u64::from(KINDS) + u64::from(kind);
             attackers.spawn(attack(kind, seed, Arc::clone(&field)));
         }
     }
-    for n in WORKERS + 1..=WORKERS + STOLEN {
+    let is_sent = |n: &u32| arguments.only.is_none_or(|kind| betray::kind_of(*n) == kind);
+    for n in (WORKERS + 1..=WORKERS + STOLEN).filter(is_sent) {
         attackers.spawn(betray::betray(n, Arc::clone(&field)));
     }
     tokio::time::sleep_until(begin + FIRST_LOOK).await;

@@ -9,11 +9,12 @@ use device_core::engine::{
 use device_core::key::DeviceKey;
 use device_core::recorder::{Disk, MemoryDisk, Options};
 use device_core::store::MemoryStore as DeviceStore;
+use device_core::wipe;
 use server_core::machine::Event;
 use server_core::session::wire::ConnectionNo;
 
 use super::{End, Folders, Hall};
-use crate::crash::fuse::{Died, FusedDisk, FusedStore};
+use crate::crash::fuse::{Died, FusedDisk, FusedRoot, FusedStore};
 use crate::crash::mutant::Mutant;
 use crate::crash::tape::line_of;
 
@@ -32,6 +33,13 @@ impl Hall {
 
     fn moment(&self) -> Moment {
         Moment { mono_us: self.mono_us(), jitter: 1 << 31 }
+    }
+
+    /// Lets the process of the device do something beside its core; when it dies at it, it begins again.
+    fn in_process<T>(&mut self, act: impl FnOnce(&FusedRoot) -> std::io::Result<T>) -> Option<T> {
+        let root = self.root();
+        let done = self.with_device(|_device, _at| act(&root))?;
+        Some(done.expect("no disk of the hall fails"))
     }
 
     /// Lets the device do something; when its process dies at it, it begins again.
@@ -69,19 +77,10 @@ impl Hall {
     /// The process of the device begins. It may die at that, too.
     pub fn start_device(&mut self) {
         for _attempt in 0..3 {
-            let parts = self.parts();
-            let opening = Opening {
-                boot_id: format!("boot {}", self.boot),
-                mono_us: self.mono_us(),
-                wall_us: None,
-            };
-            self.note(&format!("open {}", opening.boot_id));
-            let opened = catch_unwind(AssertUnwindSafe(|| {
-                DeviceCore::open(device_config(), parts, opening)
-            }));
+            let opened = catch_unwind(AssertUnwindSafe(|| self.open_device()));
             match opened {
                 Ok(opened) => {
-                    self.device = Some(opened.expect("whatever a crash leaves, it opens").core);
+                    self.device = Some(opened);
                     return self.device_event(DeviceEvent::NetworkUp);
                 }
                 Err(payload) if payload.is::<Died>() => {
@@ -97,7 +96,27 @@ impl Hall {
         panic!("a process that dies once begins again");
     }
 
-    fn parts(&self) -> Parts {
+    fn root(&self) -> FusedRoot {
+        let Folders { root, removed, .. } = &self.folders;
+        FusedRoot::new(root.clone(), self.fuse.clone(), removed.clone())
+    }
+
+    fn open_device(&mut self) -> DeviceCore {
+        let root = self.root();
+        wipe::finish(&root).expect("no disk of the hall fails");
+        self.folders.drop_removed();
+        let key = DeviceKey::open(&root).expect("whatever a crash leaves, it is a key or none");
+        let opening = Opening {
+            boot_id: format!("boot {}", self.boot),
+            mono_us: self.mono_us(),
+            wall_us: None,
+        };
+        self.note(&format!("open {}", opening.boot_id));
+        let opened = DeviceCore::open(device_config(), self.parts(key), opening);
+        opened.expect("whatever a crash leaves, it opens").core
+    }
+
+    fn parts(&self, key: DeviceKey) -> Parts {
         let disk =
             |disk: &MemoryDisk, folder| FusedDisk::new(disk.clone(), self.fuse.clone(), folder);
         let store =
@@ -109,7 +128,7 @@ impl Hall {
             blob_disk: Box::new(disk(&self.folders.blobs, "photos")),
             queue: Box::new(store(&self.folders.queue, "queue")),
             replica: Box::new(store(&self.folders.replica, "replica")),
-            key: DeviceKey::from_secret([1; 32]),
+            key,
             store_name: [1; 16],
         }
     }
@@ -165,10 +184,38 @@ impl Hall {
                     self.timers.remove(&timer);
                 }
                 DeviceAction::Tell(_news) => {}
-                // The script orders nothing.
-                DeviceAction::MakeKey | DeviceAction::KeepKey | DeviceAction::Wipe => {}
+                DeviceAction::MakeKey => {
+                    let Some(key) = self.in_process(|root| DeviceKey::open_next(root)) else {
+                        return;
+                    };
+                    self.device_event(DeviceEvent::NextKey(Box::new(key)));
+                }
+                DeviceAction::KeepKey => {
+                    if self.in_process(|root| DeviceKey::keep_next(root)).is_none() {
+                        return;
+                    }
+                }
+                DeviceAction::BeginWipe => {
+                    if self.in_process(|root| wipe::begin(root)).is_none() {
+                        return;
+                    }
+                }
+                DeviceAction::Wipe => return self.wipe_device(),
             }
         }
+    }
+
+    /// Everything is deleted, after what was sent before has left; then somebody opens it again.
+    fn wipe_device(&mut self) {
+        // Its process hears nothing more.
+        let core = self.device.take();
+        self.let_leave();
+        self.device = core;
+        if self.in_process(|root| wipe::finish(root)).is_none() {
+            return;
+        }
+        let folders = self.folders.clone();
+        self.replace_device(folders, false);
     }
 
     fn connect(&mut self, connection: Connection) {

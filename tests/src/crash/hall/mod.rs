@@ -7,12 +7,14 @@ pub(in crate::crash) use device::device_config;
 use std::collections::{BTreeMap, VecDeque};
 
 use device_core::engine::{Connection, DeviceCore, Event as DeviceEvent};
+use device_core::key::DeviceKey;
 use device_core::recorder::{Cut, MemoryDisk};
 use device_core::session::Timer;
 use device_core::store::MemoryStore as DeviceStore;
+use ledger::schema::identity::Devices;
 use ledger::tables::Read as _;
 use protocol::frame::{Frame, Limits};
-use protocol::identity::{OperationId, Seq, ServerTime};
+use protocol::identity::{DeviceId, OperationId, Seq, ServerTime};
 use server_core::intake::command::{Command, CommandOrigin};
 use server_core::ledger_judge::LedgerJudge;
 use server_core::machine::{Action, Config, Event, Machine, Token};
@@ -23,7 +25,7 @@ use server_core::store::{Batch, MemoryStore};
 
 use server_core::schema::Streams;
 
-use super::fuse::Fuse;
+use super::fuse::{Fuse, Removed};
 use super::live::Trigger;
 use super::mutant::Mutant;
 use crate::world::BEGIN_US;
@@ -69,6 +71,9 @@ pub struct Folders {
     pub(in crate::crash) recorder: MemoryDisk,
     state: MemoryDisk,
     blobs: MemoryDisk,
+    /// What lies beside these: the keys, and the mark of a wipe.
+    root: MemoryDisk,
+    removed: Removed,
     pub(in crate::crash) queue: DeviceStore,
     pub(in crate::crash) replica: DeviceStore,
 }
@@ -79,6 +84,8 @@ impl Folders {
             recorder: MemoryDisk::new(),
             state: MemoryDisk::new(),
             blobs: MemoryDisk::new(),
+            root: MemoryDisk::new(),
+            removed: Removed::default(),
             queue: DeviceStore::new(),
             replica: DeviceStore::new(),
         }
@@ -91,15 +98,38 @@ impl Folders {
             recorder: self.recorder.image(),
             state: self.state.image(),
             blobs: self.blobs.image(),
+            root: self.root.image(),
+            removed: Removed::default(),
             queue: self.queue.image(),
             replica: self.replica.image(),
         }
     }
 
+    /// Empties the folders that were deleted.
+    fn drop_removed(&mut self) {
+        for name in self.removed.take() {
+            match name.as_str() {
+                "recorder" => self.recorder = MemoryDisk::new(),
+                "device" => self.state = MemoryDisk::new(),
+                "photos" => self.blobs = MemoryDisk::new(),
+                "queue" => self.queue.destroy(),
+                _replica => self.replica.destroy(),
+            }
+        }
+    }
+
+    /// The public half of the key that lies here, where no other waits to take its place.
+    pub(in crate::crash) fn only_key(&self) -> Option<[u8; 32]> {
+        let key = |name: &str| -> Option<[u8; 32]> { self.root.bytes_of(name)?.try_into().ok() };
+        let waits = key("key.next").is_some();
+        key("key").filter(|_key| !waits).map(|key| DeviceKey::from_secret(key).public())
+    }
+
     fn end(&self, end: End) {
-        for disk in [&self.recorder, &self.state, &self.blobs] {
+        for disk in [&self.recorder, &self.state, &self.blobs, &self.root] {
             disk.cut_power(end.cut());
         }
+        self.removed.cut(end.cut());
         for store in [&self.queue, &self.replica] {
             let n = store.n_unsynced();
             store.cut_power(match end {
@@ -337,13 +367,26 @@ impl Hall {
                 }
                 continue;
             };
-            self.now_us += 500;
-            let bytes = match self.mutant {
-                None => bytes,
-                Some(mutant) => mutant.up(bytes),
-            };
-            let incoming = Incoming::read(&bytes, &Limits::DEFAULT);
-            self.step(Event::Received { connection: no, incoming });
+            self.arrive(no, bytes);
+        }
+    }
+
+    /// A message of the device reaches the server.
+    fn arrive(&mut self, no: ConnectionNo, bytes: Vec<u8>) {
+        self.now_us += 500;
+        let bytes = match self.mutant {
+            None => bytes,
+            Some(mutant) => mutant.up(bytes),
+        };
+        let incoming = Incoming::read(&bytes, &Limits::DEFAULT);
+        self.step(Event::Received { connection: no, incoming });
+    }
+
+    /// What the device has sent still arrives; nothing is heard any more.
+    fn let_leave(&mut self) {
+        while let (Some((_own, no)), Some(bytes)) = (self.wire, self.up.pop_front()) {
+            self.arrive(no, bytes);
+            self.settle_server();
         }
     }
 
@@ -435,6 +478,13 @@ impl Hall {
             .filter(|(_hash, row)| row.received == row.length)
             .map(|(hash, _row)| hash)
             .collect()
+    }
+
+    /// Whether the only key that the device has is the one in the server's book, and is not `old`.
+    pub fn has_other_key(&self, device: DeviceId, old: &[u8]) -> bool {
+        let known = self.store.row::<Devices>(&device).map(|row| row.public_key.to_vec());
+        let own = self.folders.only_key().map(|key| key.to_vec());
+        own.is_some() && own == known && own.as_deref() != Some(old)
     }
 
     /// How the device's replica was found when it was compared.

@@ -200,6 +200,46 @@ fn a_photo_waits_when_its_device_sends_more_than_it_may_and_operations_do_not() 
 }
 
 #[test]
+fn a_device_whose_photos_are_wrong_again_and_again_writes_few_of_them() {
+    let allowance =
+        Allowance { photo_bytes: 10 << 20, photo_bytes_per_s: 64 << 10, ..Allowance::DEFAULT };
+    let mut world = World::with_ledger(Config { allowance, ..config() });
+    let mut here = Follower::new(&mut world, 1);
+    let bytes = photo(1 << 20);
+    let target = here.does(&mut world, &receive("A-01", "BOLT", 5));
+    here.does(&mut world, &attach(target, &bytes));
+    world.settle();
+    let mut wrong = bytes.clone();
+    wrong[0] ^= 1;
+    let parts = || (0..1 << 20).step_by(64 << 10).map(|from| from..from + (64 << 10));
+    let mut n_wrong = 0;
+    for _photo in 0..10 {
+        for part in parts() {
+            // The hash is that of the right one.
+            let frame = BlobPut {
+                hash: ByteBuf::from(hash(&bytes).to_vec()),
+                length: 1 << 20,
+                offset: u32::try_from(part.start).unwrap(),
+                bytes: ByteBuf::from(wrong[part].to_vec()),
+            };
+            world.take(here.device.connection);
+            world.receive(here.device.connection, Frame::BlobPut(frame));
+            world.settle();
+            let is_refused = |frame: &Frame| matches!(frame, Frame::BlobAck(ack) if ack.state == BlobState::Refused);
+            n_wrong +=
+                world.take(here.device.connection).iter().filter(|frame| is_refused(frame)).count();
+        }
+    }
+    assert_eq!(n_wrong, 2, "ten would have fitted");
+    // What it has to send all the same comes, later.
+    world.wait_us(60_000_000);
+    for part in parts() {
+        put(&mut world, &here, &bytes, part);
+    }
+    assert_eq!(blob(world.tables(), &hash(&bytes)), Some(bytes));
+}
+
+#[test]
 fn parts_wait_for_the_disk_as_operations_do() {
     let most = 1 << 20;
     let mut world = World::with_ledger(Config { bytes_waiting_max: most, ..config() });

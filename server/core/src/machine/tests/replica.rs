@@ -533,6 +533,41 @@ fn quantities_of_a_bin_that_is_counted_blind_are_withheld_until_the_count_is_in(
 
 #[test]
 fn a_snapshot_can_be_resumed_at_a_chunk_and_comes_in_the_order_of_need() {
+    resumed(|_world| {});
+}
+
+#[test]
+fn a_snapshot_is_resumed_at_its_chunk_by_a_server_that_has_begun_again() {
+    resumed(|world| world.crash(0));
+    resumed(|world| {
+        // It is kept for a day, however often the server begins again.
+        world.crash(0);
+        world.wait_us(23 * 3_600_000_000);
+        world.crash(0);
+    });
+}
+
+#[test]
+fn a_snapshot_that_nobody_comes_back_for_leaves_nothing_in_the_store() {
+    use crate::schema::{KeptSnapshots, SnapshotChunks};
+    let mut world = World::with_ledger(patient());
+    put_items(&mut world, 1_000);
+    let mut here = Follower::new(&mut world, 1);
+    here.look(&mut world);
+    let n_rows = |world: &World| {
+        let all = KeyRange::all();
+        let kept = world.tables().list::<KeptSnapshots>(&all).len();
+        (kept, world.tables().list::<SnapshotChunks>(&all).len())
+    };
+    let (kept, chunks) = n_rows(&world);
+    assert!(kept > 0 && chunks >= kept, "{kept} snapshots, {chunks} chunks");
+    world.crash(0);
+    world.wait_us(25 * 3_600_000_000);
+    assert_eq!(n_rows(&world), (0, 0));
+}
+
+/// A device is cut off in the middle of its first replica; `meanwhile` happens, and it goes on.
+fn resumed(meanwhile: impl FnOnce(&mut World)) {
     let mut world = World::with_ledger(patient());
     put_items(&mut world, 4_000);
     let mut here = Follower::new(&mut world, 1);
@@ -572,6 +607,7 @@ fn a_snapshot_can_be_resumed_at_a_chunk_and_comes_in_the_order_of_need() {
     here.does(&mut world, &receive("A-02", "ITEM-0500", 7));
     world.settle();
     here.look(&mut world);
+    meanwhile(&mut world);
     away.device.come_in(&mut world);
     let resume = SnapResume { snapshot: begin.snapshot, next_index: next };
     world.receive(away.device.connection, Frame::SnapResume(resume));

@@ -25,10 +25,15 @@ const HISTORY: usize = 8 * PER_PUSH;
 /// Numbers between two origins: wider than anything that was ever looked for one by one.
 const APART: u64 = 10_002;
 
+/// How the device `n` is misused.
+pub(super) fn kind_of(n: u32) -> u32 {
+    n % KINDS
+}
+
 /// A device that does its worst, and comes back when it is sent away.
 pub(super) async fn betray(n: u32, field: Arc<Field>) {
     let mut device = Light::new(n, &field.secret);
-    let kind = n % KINDS;
+    let kind = kind_of(n);
     match kind {
         1 => {
             // Origins are believed of incarnations that came before.
