@@ -25,19 +25,18 @@ use crate::costing::work::AdjustCost;
 use crate::costing::worksheet::{ApplyEntry, UnapplyEntries};
 use crate::dimension::Dimensions;
 use crate::memory::MemoryTables;
+use crate::period::accounting::{CreateFiscalYear, LengthUnit};
 use crate::period::inventory::{InventoryPeriodOf, PutInventoryPeriod};
 use crate::posting::Stop;
 use crate::schema::entry::{Applications, ItemLedger};
 use crate::schema::item::CostingMethod;
-use crate::schema::money::OrderKind;
+use crate::schema::money::{AveragePeriod, OrderKind};
 use crate::schema::{EntryNo, all_tables};
 use crate::tables::{Read as _, TableId};
 use crate::world::q;
 
-/// Codes behind the first of the money side that belong to other parts, and the one for averages of years
-/// that are all closed: behind a closed fiscal year another is always begun, whose averages may change.
-const ELSEWHERE: [Code; 21] = [
-    Code::AverageSetupLocked,
+/// Codes behind the first of the money side that belong to other parts.
+const ELSEWHERE: [Code; 20] = [
     Code::TransferNeedsLocation,
     Code::BinNotEditable,
     Code::ReservationLocked,
@@ -155,6 +154,7 @@ fn post_line(handle: &str, invoice: &str) -> PostLine {
         handle: q(handle),
         invoice: q(invoice),
         unit_amount: Some("2".parse().unwrap()),
+        discount_percent: None,
         tracking: Vec::new(),
         applies_to: EntryNo(0),
         applies_from: EntryNo(0),
@@ -298,6 +298,16 @@ const DATES: &[(Code, Prepare)] = &[
         since_february(books);
         let applies_to = EntryNo(1);
         Ask::Do(journal(JournalLine { applies_to, ..sale("2020-02-05", "BOLT", "1") }))
+    }),
+    (Code::AverageSetupLocked, |books| {
+        books.ok(&Command::CreateFiscalYear(CreateFiscalYear {
+            start_date: day("2020-01-01"),
+            periods: 12,
+            length: 1,
+            unit: LengthUnit::Month,
+        }));
+        since_february(books);
+        Ask::Setup(Box::new(|setup| setup.average_period = AveragePeriod::Month))
     }),
     (Code::UnadjustedEntriesBeforeDate, |books| {
         bought(books);

@@ -211,6 +211,7 @@ fn document_line(
         handle,
         invoice: optional(form, "invoice")?.unwrap_or(Quantity::ZERO),
         unit_amount: optional(form, "unit_amount")?,
+        discount_percent: optional(form, "discount_percent")?,
         applies_to: entry(form, "applies_to")?,
         applies_from: entry(form, "applies_from")?,
         dimensions: Dimensions::NONE,

@@ -85,7 +85,7 @@ pub const fn name_of(fact: &Fact) -> &'static str {
 pub fn play(history: &History, when: When) -> Result<Said, String> {
     let mut player = Player::new(history, when);
     for (fact, posted) in &history.facts {
-        if matches!(fact, Fact::RevalueItem { .. }) && *posted {
+        if *posted && needs_adjusted(history, fact) {
             player.adjust()?;
         }
         let before = player.company.digest();
@@ -102,6 +102,16 @@ pub fn play(history: &History, when: When) -> Result<Said, String> {
         player.between()?;
     }
     player.end()
+}
+
+/// Whether costs are adjusted before something is posted: what is calculated counts all that is known, and the
+/// output of a finished order is invoiced when it is adjusted (COSTING 11.1, 15).
+fn needs_adjusted(history: &History, fact: &Fact) -> bool {
+    match fact {
+        Fact::RevalueItem { .. } => true,
+        Fact::Revalue { entry, .. } => history.books.entry(*entry).kind == Kind::Output,
+        _ => false,
+    }
 }
 
 struct Player {

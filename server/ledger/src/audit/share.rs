@@ -1,14 +1,18 @@
-//! What a decrease must cost, worked out anew from the value entries of its sources (COSTING 3.6, 8.3, 11.4).
+//! What a decrease must cost, worked out anew from the value entries of its sources (COSTING 3.6, 8.3, 11.4),
+//! or, where its correction closed it without cost (12.7), from the unit cost that it was given until then.
 //!
 //! Nothing of the engine's is used: no row that carries a share, no sum that a state keeps, and fractions of
 //! its own instead of `mul_div`. What both get wrong they get wrong for different reasons.
+
+use protocol::quantity::Quantity;
+use rust_decimal::Decimal;
 
 use crate::costing::setup;
 use crate::key::KeyRange;
 use crate::money::Money;
 use crate::schema::EntryNo;
 use crate::schema::entry::{
-    Applications, ApplicationsByOutbound, EntryType, ItemLedger, ItemLedgerEntry,
+    Applications, ApplicationsByOutbound, EntryType, ItemLedger, ItemLedgerEntry, ItemLedgerStates,
 };
 use crate::schema::money::{ValueEntry, ValueLedger, ValueType, ValuesByEntry};
 use crate::tables::{Read as _, Tables};
@@ -64,7 +68,10 @@ impl Fraction {
 
 /// An amount in hundred-thousandths.
 fn units(amount: Money) -> Option<i128> {
-    let amount = amount.decimal();
+    units_of(amount.decimal())
+}
+
+fn units_of(amount: Decimal) -> Option<i128> {
     let missing = DIGITS.checked_sub(amount.scale())?;
     amount.mantissa().checked_mul(10_i128.checked_pow(missing)?)
 }
@@ -78,15 +85,27 @@ pub(crate) fn of_decrease(tables: &(impl Tables + ?Sized), decrease: EntryNo) ->
     let pairs = tables.list::<ApplicationsByOutbound>(&KeyRange::prefix(&(decrease,)));
     for ((_decrease, increase, no), _row) in pairs {
         let row = tables.row::<Applications>(&no)?;
-        if row.entry != decrease || row.cost_application || row.without_cost {
+        if row.entry != decrease || row.cost_application {
+            continue;
+        }
+        let part = row.quantity.units().checked_abs()?;
+        if row.without_cost {
+            // A difference and its correction close each other: it stays at what it was held to cost.
+            let kept = provisional(tables, decrease, part)?;
+            sum = sum.checked_add(kept.nearest(step)?)?;
             continue;
         }
         let source = tables.row::<ItemLedger>(&increase)?;
-        let part = row.quantity.units().checked_abs()?;
         let share = share(tables, (increase, &source), (decrease, &entry), part)?;
         sum = sum.checked_add(share.nearest(step)?)?;
     }
     Some(sum)
+}
+
+/// `part` of a decrease at the unit cost that it was given while nothing supplied it.
+fn provisional(tables: &(impl Tables + ?Sized), decrease: EntryNo, part: i128) -> Option<Fraction> {
+    let unit = tables.row::<ItemLedgerStates>(&decrease)?.cost.provisional;
+    Fraction::of(units_of(unit.decimal())?, (part, Quantity::ONE.units()))
 }
 
 /// The cost of a decrease, in hundred-thousandths: the sum of its value entries.

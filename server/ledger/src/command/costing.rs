@@ -266,6 +266,7 @@ pub(crate) fn invoice_entries(
             quantity: line.quantity,
             posting_date: put.date,
             direct,
+            discount: Money::ZERO,
             sales: line.sales,
             document_no: put.document_no.clone(),
             business_group: put.business_group.clone(),

@@ -329,6 +329,7 @@ impl Amounts {
             value: LineValue {
                 invoicing: if line.not_invoiced { Invoicing::Later } else { Invoicing::Now },
                 cost,
+                discount: Money::ZERO,
                 sales: Some(sales),
                 business_group: line.business_group.clone(),
                 dimensions: line.dimensions.clone(),

@@ -1,12 +1,14 @@
 //! What is left out of the average of its own pool and period (COSTING 9.2, 9.4): an increase that only
 //! brings back what a decrease took at that average, and a fixed decrease that takes it along again.
 //!
-//! Counted, they would make the average depend on itself. What reached them from elsewhere does count: a
+//! Counted, they would make the average depend on itself, also where the goods were in another pool meanwhile:
+//! sent there at the average, and those very goods sent back. What reached them from elsewhere does count: a
 //! charge on the increase, a revaluation of it, and the share of these that a fixed decrease takes along; and
 //! the cents by which rounded shares of a decrease differ from what it took for them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use chrono::NaiveDate;
 use protocol::quantity::Quantity;
 
 use crate::costing::average::{self, pool_of};
@@ -17,7 +19,7 @@ use crate::posting::{Posting, Stop};
 use crate::schema::EntryNo;
 use crate::schema::entry::ItemLedgerEntry;
 use crate::schema::item::CostingMethod;
-use crate::schema::money::{AverageDecrease, AverageDecreases, ValueEntry, ValueType};
+use crate::schema::money::{AverageDecrease, AverageDecreases, AveragePool, ValueEntry, ValueType};
 use crate::tables::Read as _;
 
 /// What an entry is to the average of its pool.
@@ -39,24 +41,56 @@ pub(crate) fn class_of(posting: &Posting<'_, '_>, no: EntryNo) -> Class {
     if outbound && entry.applies_to.0 == 0 {
         return Class::ByAverage;
     }
+    match root_of(posting, &entry) {
+        Some(root) if period_of(posting, root) == period_of(posting, no) => Class::Aside(root),
+        Some(_) | None if outbound => Class::Fixed,
+        Some(_) | None => Class::Increase,
+    }
+}
+
+/// The pool and the end of the period in which an entry counts.
+fn period_of(posting: &Posting<'_, '_>, no: EntryNo) -> (AveragePool, NaiveDate) {
+    let entry = posting.entry(no);
     let setup = setup(&*posting.draft);
-    let place = |no: EntryNo, entry: &ItemLedgerEntry| {
-        let pool = pool_of(&setup, (entry.item, entry.variant, entry.location));
-        (pool, date::period_end(&*posting.draft, &setup, posting.state(no).valuation_date))
-    };
-    let own = place(no, &entry);
-    let mut source = source_of_cost(&entry);
+    let pool = pool_of(&setup, (entry.item, entry.variant, entry.location));
+    (pool, date::period_end(&*posting.draft, &setup, posting.state(no).valuation_date))
+}
+
+/// The decrease valued by average, in whatever pool, that the cost of an entry is fixed to come from.
+fn root_of(posting: &Posting<'_, '_>, entry: &ItemLedgerEntry) -> Option<EntryNo> {
+    let mut source = source_of_cost(entry);
     while source.0 != 0 {
         let from = posting.entry(source);
-        if place(source, &from) != own {
-            break;
-        }
         if from.quantity.is_negative() && from.applies_to.0 == 0 {
-            return Class::Aside(source);
+            return Some(source);
         }
         source = source_of_cost(&from);
     }
-    if outbound { Class::Fixed } else { Class::Increase }
+    None
+}
+
+/// What a value entry changes for those that are left out: it is written on one of them, or reaches them from
+/// what they take their cost from.
+///
+/// # Errors
+///
+/// [`Stop::Overflow`].
+pub(crate) fn value_written(
+    posting: &mut Posting<'_, '_>,
+    (no, class): (EntryNo, Class),
+    value: &ValueEntry,
+) -> Result<(), Stop> {
+    match class {
+        Class::Aside(decrease) => restate(posting, decrease),
+        Class::Increase | Class::Fixed if is_from_elsewhere(value) => {
+            let entry = posting.entry(no);
+            match root_of(posting, &entry) {
+                Some(root) => restate(posting, root),
+                None => Ok(()),
+            }
+        }
+        Class::Increase | Class::Fixed | Class::ByAverage => Ok(()),
+    }
 }
 
 /// The entry that an entry is fixed to get its cost from; 0 for none.
@@ -116,13 +150,14 @@ fn comes_along(
     Ok(fits(taken)?.negated())
 }
 
-/// The entries that are left out because of a decrease, in their order.
-fn members(posting: &Posting<'_, '_>, decrease: EntryNo) -> BTreeSet<EntryNo> {
+/// The entries whose cost is fixed to come from a decrease in the period in which it counts, in their order.
+fn fixed_to(posting: &Posting<'_, '_>, decrease: EntryNo) -> BTreeSet<EntryNo> {
+    let (_pool, end) = period_of(posting, decrease);
     let mut found = BTreeSet::new();
     let mut waiting = followers(posting, decrease);
     while let Some(no) = waiting.pop() {
         let is_in = posting.is_valued(no) && !rebuild::waits(posting, posting.entry(no).item, no);
-        if is_in && class_of(posting, no) == Class::Aside(decrease) && found.insert(no) {
+        if is_in && period_of(posting, no).1 == end && found.insert(no) {
             waiting.extend(followers(posting, no));
         }
     }
@@ -137,15 +172,20 @@ fn members(posting: &Posting<'_, '_>, decrease: EntryNo) -> BTreeSet<EntryNo> {
 ///
 /// [`Stop::Overflow`].
 pub(crate) fn restate(posting: &mut Posting<'_, '_>, decrease: EntryNo) -> Result<(), Stop> {
-    let members = members(posting, decrease);
+    let fixed = fixed_to(posting, decrease);
+    let is_member = |no: &EntryNo| class_of(posting, *no) == Class::Aside(decrease);
+    let members: BTreeSet<EntryNo> = fixed.iter().copied().filter(is_member).collect();
     let Some(last) = members.last().copied() else { return Ok(()) };
     let taken = posting.entry(decrease).quantity;
     let cost = posting.cost_of(decrease)?;
     let mut elsewhere = BTreeMap::new();
     let (mut quantity, mut brought, mut differed) = (Quantity::ZERO, Money::ZERO, Money::ZERO);
-    for no in members {
+    for no in fixed {
         let own = comes_along(posting, no, &elsewhere)?;
         elsewhere.insert(no, own);
+        if !members.contains(&no) {
+            continue;
+        }
         quantity = crate::posting::add(quantity, posting.entry(no).quantity)?;
         brought = plus(brought, minus(posting.passed_on(no)?, own)?)?;
         let share = if no == last {
@@ -228,7 +268,7 @@ mod tests {
     use crate::command::journal::JournalType;
     use crate::command::{Command, SetCompany};
     use crate::schema::EntryNo;
-    use crate::schema::money::AveragePeriod;
+    use crate::schema::money::{AveragePeriod, AverageType};
 
     fn by_month() -> Books {
         Books::new(|setup| setup.average_period = AveragePeriod::Month)
@@ -307,6 +347,63 @@ mod tests {
         books.adjust();
         // Three shares of 3.33 come back of 10.00; sold out, no cent is left.
         assert_eq!(costs(&books, 6), ["20", "-10", "3.33", "3.33", "3.33", "-19.99"]);
+    }
+
+    /// Averages by location and month, at the blank location and in the yard.
+    fn by_location() -> Books {
+        let mut books = Books::new(|setup| {
+            setup.average_period = AveragePeriod::Month;
+            setup.average_type = AverageType::ItemLocationVariant;
+        });
+        books.inventory_accounts(Some("YARD"), "");
+        books
+    }
+
+    /// Goods go from one location to another; `to` names the very increase that goes, 0 none.
+    fn moves(books: &mut Books, (date, quantity): (&str, &str), to: u64, back: bool) {
+        let mut line = line(JournalType::Transfer, date, "AVG", quantity, None);
+        let yard = Some("YARD".try_into().unwrap());
+        (line.location, line.new_location) = if back { (yard, None) } else { (None, yard) };
+        line.applies_to = EntryNo(to);
+        books.post(line);
+    }
+
+    #[test]
+    fn what_was_sent_away_at_an_average_and_comes_back_leaves_that_average_alone() {
+        let costs = |adjusts_meanwhile: bool| {
+            let mut books = by_location();
+            books.post(purchase("2026-01-02", "AVG", "322", "5568"));
+            if adjusts_meanwhile {
+                books.charge(1, "2026-01-02", "100");
+                books.adjust();
+                books.charge(1, "2026-01-02", "-100");
+            }
+            moves(&mut books, ("2026-01-03", "300"), 0, false);
+            moves(&mut books, ("2026-01-04", "200"), 3, true);
+            if adjusts_meanwhile {
+                books.adjust();
+            }
+            books.post(line(JournalType::NegativeAdjustment, "2026-01-05", "AVG", "222", None));
+            books.adjust();
+            costs(&books, 6)
+        };
+        // 17.29 each, whatever of it comes back: nothing of the average depends on itself.
+        let at_once = costs(true);
+        assert_eq!(at_once, ["5568", "-5187.58", "5187.58", "-3458.39", "3458.39", "-3838.81"]);
+        assert_eq!(at_once, costs(false));
+    }
+
+    #[test]
+    fn a_charge_that_goods_got_where_they_were_comes_back_with_them() {
+        let mut books = by_location();
+        books.post(purchase("2026-01-02", "AVG", "4", "40"));
+        moves(&mut books, ("2026-01-03", "2"), 0, false);
+        moves(&mut books, ("2026-01-04", "2"), 3, true);
+        books.charge(3, "2026-01-05", "6");
+        books.post(line(JournalType::NegativeAdjustment, "2026-01-06", "AVG", "4", None));
+        books.adjust();
+        // 20.00 go and come back with 6.00: 46.00 over 4 pieces, sold out.
+        assert_eq!(costs(&books, 6), ["40", "-20", "26", "-26", "26", "-46"]);
     }
 
     #[test]

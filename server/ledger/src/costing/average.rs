@@ -71,10 +71,7 @@ pub(crate) fn value_written(
     } else {
         value_enters(posting, (value.entry, class), value, (value.valuation_date, total))?;
     }
-    match class {
-        Class::Aside(decrease) => aside::restate(posting, decrease),
-        Class::Increase | Class::Fixed | Class::ByAverage => Ok(()),
-    }
+    aside::value_written(posting, (value.entry, class), value)
 }
 
 /// Whether a revaluation counts among what its period values: that of an increase does.

@@ -236,7 +236,8 @@ impl Posting<'_, '_> {
         self.write_value(value)?;
         self.write_overhead(no, (&entry, line), parts)?;
         if invoiced && supply == Supply::Own {
-            self.learn_cost(no, (parts.direct, entry.quantity))?;
+            let direct = plus(parts.direct, line.value.discount)?;
+            self.learn_cost(no, (direct, entry.quantity))?;
         }
         Ok(())
     }
@@ -362,7 +363,8 @@ impl Posting<'_, '_> {
         let Some(line) = self.draft.row::<DocumentLines>(key) else { return Ok(None) };
         let amount =
             terms.unit_amount.times_per(entry.quantity, line.factor.quantity(), self.cents());
-        self.with_vat(fits(amount)?).map(Some)
+        let amount = fits(terms.less_discount(fits(amount)?, self.cents()))?;
+        self.with_vat(amount).map(Some)
     }
 
     /// The line with what it does not say itself of business group and sales amount: a device names neither.
@@ -396,7 +398,8 @@ impl Posting<'_, '_> {
             }
             if line.entry_type == EntryType::Sale {
                 let (sold, factor) = (line.delta.negated(), row.factor.quantity());
-                value.sales = Some(fits(terms.unit_amount.times_per(sold, factor, self.cents()))?);
+                let amount = fits(terms.unit_amount.times_per(sold, factor, self.cents()))?;
+                value.sales = Some(fits(terms.less_discount(amount, self.cents()))?);
             }
         } else if is_found_difference(line) && value.business_group.is_empty() {
             let groups = self.draft.row::<ReasonGroupsOf>(&()).unwrap_or_default();

@@ -30,6 +30,8 @@ pub struct InvoiceOf {
     /// What was paid for that quantity, before overhead; of an increase only. None: what was expected of
     /// it, which is also what a return costs whatever is said.
     pub direct: Option<Money>,
+    /// What a discount took off that: the card learns the cost without it.
+    pub discount: Money,
     /// What it was sold for; negative for a return.
     pub sales: Money,
     /// The number that the value entries show.
@@ -96,7 +98,8 @@ impl Posting<'_, '_> {
         }
         self.list_uninvoiced(invoice.entry);
         if inbound {
-            self.learn_cost(invoice.entry, (parts.direct, quantity))?;
+            let direct = plus(parts.direct, invoice.discount)?;
+            self.learn_cost(invoice.entry, (direct, quantity))?;
         } else if completes {
             self.check_sources_of(invoice.entry)?;
         }

@@ -84,6 +84,8 @@ pub struct LineValue {
     pub invoicing: Invoicing,
     /// What an increase costs. A decrease costs what it takes along.
     pub cost: LineCost,
+    /// What a discount took off that: the card learns the cost without it (COSTING 20.2).
+    pub discount: Money,
     /// The sales amount of the entry's quantity; positive for what is sold, negative for a return. None:
     /// what the line of its document says.
     pub sales: Option<Money>,

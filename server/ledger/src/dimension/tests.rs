@@ -184,6 +184,7 @@ fn post_line(handle: &str, invoice: &str) -> PostLine {
         handle: q(handle),
         invoice: q(invoice),
         unit_amount: Some("2".parse::<UnitAmount>().unwrap()),
+        discount_percent: None,
         tracking: Vec::new(),
         applies_to: EntryNo(0),
         applies_from: EntryNo(0),

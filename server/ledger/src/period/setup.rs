@@ -8,7 +8,7 @@ use protocol::words::DocumentNo;
 use crate::assembly;
 use crate::costing::rebuild;
 use crate::key::KeyRange;
-use crate::period::accounting::{fiscal_years, kept_before};
+use crate::period::accounting::{FiscalYear, fiscal_years, kept_before};
 use crate::posting::{Posting, Stop};
 use crate::schema::gl::{OrderDate, OrderDates};
 use crate::schema::money::{
@@ -46,7 +46,7 @@ pub(crate) fn put(
     };
     if averages_change {
         if checked {
-            check_averages(&*posting.draft).map_err(Stop::Refuse)?;
+            check_averages(&*posting.draft, earliest).map_err(Stop::Refuse)?;
         }
         row.averages_kept_before = kept_before(&*posting.draft);
         if row.averages_kept_before != before.averages_kept_before {
@@ -81,20 +81,27 @@ pub fn check_earliest(tables: &(impl Tables + ?Sized), earliest: NaiveDate) -> R
     Ok(())
 }
 
-/// Whether averages may get other periods or pools: as long as a fiscal year is open. Years that are closed
-/// keep the costs that they have; a closed inventory period only moves the date of what is adjusted in it.
+/// Whether averages may get other periods or pools: all of an open fiscal year is made anew then, so nothing of
+/// it may lie before the earliest allowed valuation date, where costs stay as they are (COSTING 9.1, 19.2).
+/// Years that are closed keep the costs that they have, and behind them one is always open; a closed inventory
+/// period only moves the date of what is adjusted in it.
 ///
 /// # Errors
 ///
 /// `average_setup_locked`.
-pub fn check_averages(tables: &(impl Tables + ?Sized)) -> Result<(), Reason> {
-    let years = fiscal_years(tables);
-    match years.last() {
-        Some(last) if years.iter().all(|year| year.closed) => {
-            Err(Reason::new(Code::AverageSetupLocked).word("date", last.start))
-        }
-        _ => Ok(()),
+pub fn check_averages(
+    tables: &(impl Tables + ?Sized),
+    earliest: Option<NaiveDate>,
+) -> Result<(), Reason> {
+    let Some(earliest) = earliest else { return Ok(()) };
+    let in_it = |year: &FiscalYear| {
+        !year.closed && year.start < earliest && year.next.is_none_or(|next| earliest < next)
+    };
+    if fiscal_years(tables).iter().any(in_it) {
+        let last = earliest.pred_opt().unwrap_or(earliest);
+        return Err(Reason::new(Code::AverageSetupLocked).word("date", last));
     }
+    Ok(())
 }
 
 /// Finished orders whose output is not adjusted, of those whose dates `wanted` takes.

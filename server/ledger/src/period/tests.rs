@@ -295,6 +295,32 @@ fn averages_change_in_an_open_year_and_closed_years_keep_their_costs() {
     assert_eq!(books.cost(6), "-40");
 }
 
+#[test]
+fn averages_keep_their_kind_in_a_year_of_which_a_part_may_not_be_valued_again() {
+    let mut books = Books::new(|_setup| {});
+    decreases(&mut books);
+    books.ok(&year("2020-01-01"));
+    books.ok(&year("2021-01-01"));
+    let by_month = |books: &mut Books, earliest: Option<&str>| {
+        let outcome = books.try_set(|setup| {
+            setup.earliest_valuation_date = earliest.map(day);
+            setup.average_period = AveragePeriod::Month;
+        });
+        books.drain();
+        codes(&outcome)
+    };
+    // Half of 2020 would have averages by day and half by month.
+    assert_eq!(by_month(&mut books, Some("2020-07-01")), [Code::AverageSetupLocked]);
+    let costs = |books: &Books| (books.cost(2), books.cost(4));
+    assert_eq!(costs(&books), ("-10".to_owned(), "-20".to_owned()), "nothing is made anew");
+    // From its first day on, and without a lock, a year has one kind.
+    assert_eq!(by_month(&mut books, Some("2021-01-01")), []);
+    assert_eq!(costs(&books), ("-10".to_owned(), "-20".to_owned()));
+    books.set(|setup| setup.average_period = AveragePeriod::Day);
+    assert_eq!(by_month(&mut books, None), []);
+    assert_eq!(costs(&books), ("-15".to_owned(), "-15".to_owned()));
+}
+
 /// Random numbers that are the same in each run.
 struct Dice(u64);
 

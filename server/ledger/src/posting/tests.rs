@@ -261,6 +261,32 @@ fn what_a_corrected_difference_gives_back_closes_what_was_shipped_without_stock(
 }
 
 #[test]
+fn a_difference_without_supply_keeps_its_cost_when_its_correction_closes_it() {
+    let mut books = crate::books::Books::new(|_setup| {});
+    books.card("BOLT", |card| card.unit_cost = Some("0.95".parse().unwrap()));
+    let mut world = books.world;
+    let order = world.document(SO, "SO1", &[("BOLT", "10")]);
+    // Shipped from a bin that was thought to be empty, and received into another: the book holds none.
+    world.scan(3, 50, Some(&order), ship("C", goods("BOLT", "7")));
+    world.opening("A", goods("BOLT", "7"));
+    let late = world.done(1, 60, None, moved("A", "C", goods("BOLT", "7")));
+    world.scan(2, 70, None, count("A", goods("BOLT", "0")));
+    assert_eq!(world.remaining("BOLT"), figures(&[("-7", "0"), ("7", "0"), ("-7", "-7")]));
+    world.send(&late);
+    assert_eq!(
+        world.remaining("BOLT"),
+        figures(&[("-7", "0"), ("7", "0"), ("-7", "0"), ("7", "0")])
+    );
+    let costs = |world: &World| -> Vec<String> {
+        let entries = world.entries("BOLT");
+        entries.iter().map(|(_entry, state)| state.cost.actual.to_string()).collect()
+    };
+    assert_eq!(costs(&world)[2..], ["-6.65", "6.65"], "timing noise leaves no value behind");
+    let violations = crate::audit::audit(&world.tables);
+    assert!(violations.is_empty(), "{violations:?}");
+}
+
+#[test]
 fn a_long_chain_of_undone_shipments_is_not_walked_to_its_end() {
     let mut world = World::new();
     let order = world.document(SO, "SO1", &[("BOLT", "1000")]);

@@ -6,7 +6,7 @@ use protocol::quantity::Quantity;
 use protocol::words::DocumentNo;
 use serde::{Deserialize, Serialize};
 
-use crate::money::UnitAmount;
+use crate::money::{Money, Step, UnitAmount};
 use crate::schema::{BinId, EntryNo, LocationId, Written};
 
 /// What the money side knows of a document line beside its quantities.
@@ -24,6 +24,23 @@ pub struct LineTerms {
     pub business_group: String,
     /// Invoiced, in base units, never negative.
     pub invoiced: Quantity,
+    /// Discount in percent of the amount, between 0 and 100.
+    #[serde(default)]
+    pub discount_percent: Quantity,
+}
+
+impl LineTerms {
+    /// The discount on an amount of the line, rounded by itself; none when it is out of range.
+    #[must_use]
+    pub fn discount_of(&self, amount: Money, step: Step) -> Option<Money> {
+        amount.share(self.discount_percent, Quantity::whole(100), step)
+    }
+
+    /// What is left of an amount of the line without its discount; none when it is out of range.
+    #[must_use]
+    pub fn less_discount(&self, amount: Money, step: Step) -> Option<Money> {
+        amount.checked_sub(self.discount_of(amount, step)?)
+    }
 }
 
 /// One line of one posting of a document: what was received or shipped with it.

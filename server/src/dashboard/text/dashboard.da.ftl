@@ -754,6 +754,7 @@ money-dimensions = Dimensioner (KODE=VÆRDI; …)
 money-new-dimensions = Dimensioner på det nye sted
 money-unit-price = Pris pr. enhed
 money-unit-amount = Kost eller pris pr. enhed
+money-discount-percent = Rabat i procent
 money-applies-to = Udlignes med post
 money-applies-from = Tager kost fra post
 money-new-location = Ny lokation

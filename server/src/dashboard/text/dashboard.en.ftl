@@ -754,6 +754,7 @@ money-dimensions = Dimensions (CODE=VALUE; …)
 money-new-dimensions = Dimensions at the new place
 money-unit-price = Price per unit
 money-unit-amount = Cost or price per unit
+money-discount-percent = Discount in percent
 money-applies-to = Applies to entry
 money-applies-from = Takes its cost from entry
 money-new-location = New location

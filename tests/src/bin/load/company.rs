@@ -9,6 +9,7 @@ use ledger::command::people::{GrantRole, PutOperator};
 use ledger::command::places::{PutBin, PutLocation, PutSite};
 use ledger::command::stock::OpeningStock;
 use ledger::command::{Batch, Command as LedgerCommand, Handle};
+use ledger::dimension::{Dimensions, DimensionsOf, PutDefaultDimensions, PutDocumentDimensions};
 use ledger::schema::item::{CostingMethod, ItemType, NegativeInventory};
 use ledger::schema::place::SitesByCode;
 use ledger::tables::Read as _;
@@ -124,6 +125,41 @@ pub(crate) async fn put_goods(
     items: std::ops::Range<u32>,
 ) -> Result<(), Problem> {
     let commands: Vec<_> = items.flat_map(|n| [put_item(n), put_bin(0, n)]).collect();
+    submit_all(company, &commands).await
+}
+
+/// What entries are told apart by at the first of the sites: each item and the location propose something, and
+/// each order says something of its own.
+pub(crate) async fn put_dimensions(company: &Company, n_items: u32) -> Result<(), Problem> {
+    let said = |pairs: &[(&str, String)]| {
+        Dimensions(pairs.iter().map(|(code, value)| ((*code).to_owned(), value.clone())).collect())
+    };
+    let default_of = |of, dimensions| {
+        LedgerCommand::PutDefaultDimensions(PutDefaultDimensions { of, dimensions })
+    };
+    let mut commands = vec![default_of(
+        DimensionsOf::Location(word(site_code(0))),
+        said(&[("AREA", "NORTH".to_owned()), ("DEPARTMENT", "STORE".to_owned())]),
+    )];
+    commands.extend((0..n_items).map(|n| {
+        let (group, department) = (format!("G{:02}", n % 17), format!("D{}", n % 5));
+        default_of(
+            DimensionsOf::Item(item(n)),
+            said(&[("PRODUCTGROUP", group), ("DEPARTMENT", department)]),
+        )
+    }));
+    for n in 0..n_items.div_ceil(LINES) {
+        for (kind, series) in
+            [(DocumentKind::PurchaseOrder, "PO"), (DocumentKind::SalesOrder, "SO")]
+        {
+            commands.push(LedgerCommand::PutDocumentDimensions(PutDocumentDimensions {
+                kind,
+                no: order(series, 0, n),
+                line: 0,
+                dimensions: said(&[("PROJECT", format!("P{n:03}"))]),
+            }));
+        }
+    }
     submit_all(company, &commands).await
 }
 

@@ -46,6 +46,9 @@ pub(crate) struct Arguments {
     /// Items, each with stock in a bin.
     #[arg(long, default_value_t = 300)]
     items: u32,
+    /// Items, the location and the orders propose dimensions; with `--prepare`, in the folder that is made.
+    #[arg(long, conflicts_with = "data")]
+    dimensions: bool,
     /// Lines that are asked for at the same time.
     #[arg(long, default_value_t = 1_024)]
     at_once: usize,
@@ -199,11 +202,19 @@ const LINES_FILE: &str = "lines";
 /// The second store of a folder.
 const BARE: &str = "bare";
 
+async fn set_up(company: &Company, arguments: &Arguments) -> Result<(), Problem> {
+    company::set_up(company, 1, arguments.items).await?;
+    if arguments.dimensions {
+        company::put_dimensions(company, arguments.items).await?;
+    }
+    Ok(())
+}
+
 /// Posts the history of a new company in `folder`.
 async fn prepare(folder: &Path, arguments: &Arguments) -> Result<Value, Problem> {
     let opened = open(&Config::local(folder)).await?;
     let company = opened.runtime.company().clone();
-    company::set_up(&company, 1, arguments.items).await?;
+    set_up(&company, arguments).await?;
     let history = arguments.history.next_multiple_of(2);
     let took = post(&company, (0, history), arguments).await?;
     let health = opened.runtime.stop().await;
@@ -258,7 +269,7 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<Value, Problem> {
     let more = if arguments.data.is_some() {
         arguments.warm.next_multiple_of(2)
     } else {
-        company::set_up(&company, 1, arguments.items).await?;
+        set_up(&company, arguments).await?;
         arguments.history.next_multiple_of(2)
     };
     let preload = post(&company, (history, history + more), arguments).await?;
@@ -315,6 +326,7 @@ fn figures(
         "load": "post",
         "history": history,
         "lines": arguments.lines,
+        "dimensions": arguments.dimensions,
         "seconds": round(took.as_secs_f64()),
         "lines_per_s": lines_per_s,
         "bare_lines_per_s": bare_per_s,

@@ -118,18 +118,22 @@ fn by_average(books: &Books, no: No) -> bool {
 }
 
 /// The decrease of the same pool and period whose cost an entry only brings back, or takes along again by
-/// a fixed application (COSTING 9.2, 9.4).
+/// a fixed application, wherever the goods were meanwhile (COSTING 9.2, 9.4).
 fn set_aside(books: &Books, no: No) -> Option<No> {
-    let entry = books.entry(no);
-    let from =
-        if entry.quantity < 0 { entry.applies_to } else { entry.applies_from.max(entry.leg) };
-    let same = from != 0
-        && pool(books, from) == pool(books, no)
-        && end_of(books, from) == end_of(books, no);
-    if !same {
-        return None;
+    let mut from = no;
+    loop {
+        let entry = books.entry(from);
+        from =
+            if entry.quantity < 0 { entry.applies_to } else { entry.applies_from.max(entry.leg) };
+        if from == 0 {
+            return None;
+        }
+        if by_average(books, from) {
+            let same =
+                pool(books, from) == pool(books, no) && end_of(books, from) == end_of(books, no);
+            return same.then_some(from);
+        }
     }
-    if by_average(books, from) { Some(from) } else { set_aside(books, from) }
 }
 
 /// What an entry that is set aside has through its source from charges and revaluations: these are no part

@@ -167,6 +167,7 @@ fn item_line(play: &Play, put: &op::Document, line: &Line, together: bool) -> Do
             .or(line.unit_price)
             .map(money::unit_amount)
             .transpose()?,
+        discount_percent: None,
         tracking: trackings(&line.tracking)?,
         applies_to,
         applies_from: play.entry(line.applies_from_ile)?,
@@ -337,6 +338,7 @@ pub(crate) fn modify_line(play: &mut Play, change: &op::ModifyLine) -> Done {
             handle: Quantity::ZERO,
             invoice: Quantity::ZERO,
             unit_amount: amount.map(money::unit_amount).transpose()?,
+            discount_percent: None,
             tracking: Vec::new(),
             applies_to: EntryNo(0),
             applies_from: EntryNo(0),

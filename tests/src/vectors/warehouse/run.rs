@@ -457,6 +457,7 @@ fn source_line(line: &Fields, no: u32, (handle, invoice): (Dec, Dec)) -> Done<Po
         handle: quantity(handle)?,
         invoice: quantity(invoice)?,
         unit_amount: None,
+        discount_percent: None,
         tracking,
         applies_to: EntryNo(0),
         applies_from: EntryNo(0),

@@ -78,6 +78,7 @@ pub(super) fn resolve<'a>(
     terms.bin = place.bin;
     terms.negative = negative || (signs.iter().all(Quantity::is_zero) && terms.negative);
     terms.unit_amount = line.unit_amount.unwrap_or(terms.unit_amount);
+    terms.discount_percent = discount(line.discount_percent, &terms)?;
     if !put.business_group.is_empty() {
         terms.business_group.clone_from(&put.business_group);
     }
@@ -128,6 +129,19 @@ pub(super) fn resolve<'a>(
         handle,
         invoice,
     })
+}
+
+/// The discount of a line: what is said now, or else what it says, never above its amount.
+///
+/// # Errors
+///
+/// `number_out_of_range`.
+pub(super) fn discount(said: Option<Quantity>, before: &LineTerms) -> Result<Quantity, Stop> {
+    let percent = said.unwrap_or(before.discount_percent);
+    if percent.is_negative() || percent > Quantity::whole(100) {
+        return Err(out_of_range("discount_percent"));
+    }
+    Ok(percent)
 }
 
 /// Where exact cost reversing is demanded, what goes back names what it takes back (COSTING 12.1).

@@ -67,6 +67,9 @@ pub struct PostLine {
     /// Direct unit cost or price; left out: what the line says.
     #[serde(default)]
     pub unit_amount: Option<UnitAmount>,
+    /// Discount in percent of that; left out: what the line says.
+    #[serde(default)]
+    pub discount_percent: Option<Quantity>,
     /// Lots and serials of what is handled, in base units.
     #[serde(default)]
     pub tracking: Vec<JournalTracking>,
@@ -119,6 +122,9 @@ pub struct PutLineTerms {
     pub line: u32,
     /// Direct unit cost or price, per unit of the line.
     pub unit_amount: UnitAmount,
+    /// Discount in percent of that; left out: what the line says.
+    #[serde(default)]
+    pub discount_percent: Option<Quantity>,
     /// General business posting group.
     #[serde(default)]
     pub business_group: String,
@@ -230,10 +236,12 @@ pub(crate) fn put_terms(posting: &mut Posting<'_, '_>, put: &PutLineTerms) -> Re
         return Err(Stop::Refuse(Reason::new(Code::DocumentLineUnknown).word("document", &put.no)));
     }
     let before = posting.draft.row::<LinesTerms>(&key).map(|row| (*row).clone());
+    let before = before.unwrap_or_default();
     let row = LineTerms {
         unit_amount: put.unit_amount,
+        discount_percent: line::discount(put.discount_percent, &before)?,
         business_group: put.business_group.clone(),
-        ..before.unwrap_or_default()
+        ..before
     };
     posting.draft.put::<LinesTerms>(&key, row);
     Ok(())

@@ -9,7 +9,7 @@ use super::line::Line;
 use super::{PostDocument, is_purchase};
 use crate::command::journal::{self, JournalTracking};
 use crate::costing::invoice::{InvoiceOf, spread};
-use crate::costing::{Invoicing, LineCost, LineValue, fits};
+use crate::costing::{Invoicing, LineCost, LineValue, fits, minus};
 use crate::dimension::Dimensions;
 use crate::key::KeyRange;
 use crate::money::Money;
@@ -29,7 +29,10 @@ struct Piece {
     quantity: Quantity,
     invoiced: bool,
     tracking: Option<JournalTracking>,
+    /// Its part of the line, without the discount.
     amount: Money,
+    /// Its part of the discount.
+    discount: Money,
 }
 
 /// Posts a line: what it hands over and invoices in the order of COSTING 6.3.
@@ -90,7 +93,8 @@ fn older_pieces(posting: &Posting<'_, '_>, line: &Line<'_>) -> Result<Vec<Piece>
         let quantity = open.abs().min(surplus);
         surplus = subtract(surplus, quantity)?;
         let (entry, amount) = (Some(entry), Money::ZERO);
-        pieces.push(Piece { entry, quantity, invoiced: true, tracking: None, amount });
+        let discount = Money::ZERO;
+        pieces.push(Piece { entry, quantity, invoiced: true, tracking: None, amount, discount });
     }
     if surplus.is_positive() {
         let reason = Reason::new(Code::ExceedsOutstanding)
@@ -112,9 +116,17 @@ fn new_pieces(
     if quantity.is_zero() {
         return Ok(Vec::new());
     }
-    let amount = Money::ZERO;
+    let none = Money::ZERO;
+    let piece = |quantity: Quantity, tracking: Option<JournalTracking>| Piece {
+        entry: None,
+        quantity,
+        invoiced,
+        tracking,
+        amount: none,
+        discount: none,
+    };
     if line.put.tracking.is_empty() {
-        return Ok(vec![Piece { entry: None, quantity, invoiced, tracking: None, amount }]);
+        return Ok(vec![piece(quantity, None)]);
     }
     let mut taken = Quantity::ZERO;
     for piece in before.iter().filter(|piece| piece.entry.is_none()) {
@@ -128,8 +140,7 @@ fn new_pieces(
         let part = subtract(split.quantity.abs(), skipped)?.min(wanted);
         if part.is_positive() {
             wanted = subtract(wanted, part)?;
-            let tracking = Some(split.clone());
-            pieces.push(Piece { entry: None, quantity: part, invoiced, tracking, amount });
+            pieces.push(piece(part, Some(split.clone())));
         }
     }
     if wanted.is_positive() {
@@ -139,8 +150,8 @@ fn new_pieces(
     Ok(pieces)
 }
 
-/// The amount of a line is rounded once per posting and spread over what it invoices; what it only hands
-/// over is expected (COSTING 6.7).
+/// The amount of a line is rounded once per posting, as its discount is, and both are spread over what it
+/// invoices; what it only hands over is expected (COSTING 6.2, 6.7).
 fn share_amounts(
     posting: &Posting<'_, '_>,
     line: &Line<'_>,
@@ -164,33 +175,45 @@ fn share_amounts(
             continue;
         }
         let entered = if invoiced { line.put.invoice.abs() } else { Quantity::ZERO };
-        let amount = if invoiced && !entered.is_zero() {
-            fits(line.terms.unit_amount.times(entered, posting.cents()))?
+        let (amount, discount) = if invoiced && !entered.is_zero() {
+            worth(posting, line, (entered, UnitFactor::ONE))?
         } else {
             expected_amount(posting, line, (handled, whole), factor)?
         };
-        let amount = if bought { posting.with_vat(amount)? } else { amount };
-        let shares = spread(posting, amount, &quantities)?;
+        let with_vat = |amount| if bought { posting.with_vat(amount) } else { Ok(amount) };
+        let shares = spread(posting, with_vat(amount)?, &quantities)?;
+        let discounts = spread(posting, with_vat(discount)?, &quantities)?;
         let places = pieces.iter_mut().filter(|piece| piece.invoiced == invoiced);
-        for (piece, share) in places.zip(shares) {
-            piece.amount = share;
+        for (piece, (share, discount)) in places.zip(shares.into_iter().zip(discounts)) {
+            (piece.amount, piece.discount) = (share, discount);
         }
     }
     Ok(())
 }
 
-/// What is expected for a quantity that is only handed over: what the line is worth with it less what it
-/// was worth before, so that the postings of a line add up to its amount.
+/// What a quantity of the line is worth without its discount, and the discount.
+fn worth(
+    posting: &Posting<'_, '_>,
+    line: &Line<'_>,
+    (quantity, factor): (Quantity, UnitFactor),
+) -> Result<(Money, Money), Stop> {
+    let cents = posting.cents();
+    let whole = fits(line.terms.unit_amount.times_per(quantity, factor.quantity(), cents))?;
+    let discount = fits(line.terms.discount_of(whole, cents))?;
+    Ok((minus(whole, discount)?, discount))
+}
+
+/// What is expected for a quantity that is only handed over, and the discount on it: what the line is worth
+/// with it less what it was worth before, so that the postings of a line add up to its amount.
 fn expected_amount(
     posting: &Posting<'_, '_>,
     line: &Line<'_>,
     (handled, whole): (Quantity, Quantity),
     factor: UnitFactor,
-) -> Result<Money, Stop> {
-    let worth = |quantity: Quantity| {
-        fits(line.terms.unit_amount.times_per(quantity, factor.quantity(), posting.cents()))
-    };
-    crate::costing::minus(worth(add(handled, whole)?)?, worth(handled)?)
+) -> Result<(Money, Money), Stop> {
+    let with = worth(posting, line, (add(handled, whole)?, factor))?;
+    let before = worth(posting, line, (handled, factor))?;
+    Ok((minus(with.0, before.0)?, minus(with.1, before.1)?))
 }
 
 /// The sales amount of a piece: positive for what leaves, negative for what comes back.
@@ -217,6 +240,7 @@ fn invoice_older(
         quantity: piece.quantity,
         posting_date: put.date,
         direct,
+        discount: piece.discount,
         sales: sales_of(put, line, piece.amount),
         document_no: put.no.to_string(),
         business_group: line.terms.business_group.clone(),
@@ -269,6 +293,7 @@ fn post_piece(
         value: LineValue {
             invoicing: if piece.invoiced { Invoicing::Now } else { Invoicing::Later },
             cost,
+            discount: piece.discount,
             sales: Some(sales_of(put, line, piece.amount)),
             business_group: line.terms.business_group.clone(),
             document_no: put.no.to_string(),

@@ -29,6 +29,7 @@ fn line(no: u32, item: &str, (handle, invoice): (&str, &str), unit_amount: &str)
         handle: q(handle),
         invoice: q(invoice),
         unit_amount: Some(unit_amount.parse().unwrap()),
+        discount_percent: None,
         tracking: Vec::new(),
         applies_to: EntryNo(0),
         applies_from: EntryNo(0),
@@ -277,6 +278,7 @@ fn terms(books: &mut Books, kind: DocumentKind, unit_amount: &str) {
         no: "D1".try_into().unwrap(),
         line: 10_000,
         unit_amount: unit_amount.parse().unwrap(),
+        discount_percent: None,
         business_group: "EU".to_owned(),
     }));
 }
@@ -294,6 +296,87 @@ fn told(books: &Books) -> Vec<(String, String, String)> {
 
 fn row(group: &str, actual: &str, expected: &str) -> (String, String, String) {
     (group.to_owned(), actual.to_owned(), expected.to_owned())
+}
+
+/// The last direct cost and the unit cost of a card.
+fn learned(books: &Books, item: &str) -> (String, String) {
+    let card = crate::costing::item_cost(&books.world.tables, books.item(item));
+    (card.last_direct_cost.to_string(), card.unit_cost.to_string())
+}
+
+#[test]
+fn a_discount_is_no_part_of_the_cost_and_the_card_learns_the_cost_without_it() {
+    let mut books = Books::new(|_setup| ());
+    books.card("BOLT", |card| {
+        card.indirect_cost_percent = Some(q("10"));
+        card.overhead_rate = Some("1".parse().unwrap());
+    });
+    let less =
+        |line: PostLine, percent: &str| PostLine { discount_percent: Some(q(percent)), ..line };
+    let bought = less(line(10, "BOLT", ("10", "10"), "7"), "20");
+    books.ok(&document(DocumentKind::PurchaseOrder, vec![bought], Vec::new()));
+    let parts: Vec<String> =
+        books.values().into_iter().map(|(_no, row)| row.cost_actual.to_string()).collect();
+    // COSTING 6.2: (7 - 14 / 10) × 1.1 + 1 per piece; 20.2: the discount is added back.
+    assert_eq!(parts, ["56", "15.6"]);
+    assert_eq!(learned(&books, "BOLT"), ("7".to_owned(), "7".to_owned()));
+}
+
+#[test]
+fn a_discount_is_shared_out_over_the_parts_of_a_line_and_stays_with_it() {
+    let mut books = Books::new(|_setup| ());
+    let kind = DocumentKind::PurchaseOrder;
+    let first = PostLine {
+        ordered: Some(q("3")),
+        discount_percent: Some(q("33.33")),
+        ..line(10, "BOLT", ("1", "0"), "10.01")
+    };
+    books.ok(&document(kind, vec![first], Vec::new()));
+    let again = |handle, invoice| PostLine {
+        unit_amount: None,
+        ..line(10, "BOLT", (handle, invoice), "1")
+    };
+    books.ok(&document(kind, vec![again("2", "0")], Vec::new()));
+    // 30.03 less 10.01 for three pieces: what is expected adds up to that.
+    let expected = |books: &Books| -> Vec<String> {
+        books.values().into_iter().map(|(_no, row)| row.cost_expected.to_string()).collect()
+    };
+    assert_eq!(expected(&books), ["6.67", "13.35"]);
+    books.ok(&document(kind, vec![again("0", "3")], Vec::new()));
+    assert_eq!((books.cost(1), books.cost(2)), ("6.67".to_owned(), "13.35".to_owned()));
+    assert_eq!(learned(&books, "BOLT").0, "10.01", "of what was paid for the last two");
+}
+
+#[test]
+fn a_discount_lowers_what_is_sold_for_and_is_never_more_than_all_of_it() {
+    let mut books = Books::new(|_setup| ());
+    books.post(purchase("2020-01-02", "BOLT", "9", "9"));
+    let sold = |percent: &str| PostLine {
+        discount_percent: Some(q(percent)),
+        ..line(10, "BOLT", ("2", "2"), "10")
+    };
+    let order = |percent: &str| document(DocumentKind::SalesOrder, vec![sold(percent)], Vec::new());
+    assert_eq!(books.refused(&order("100.5")), [Code::NumberOutOfRange]);
+    assert_eq!(books.refused(&order("-1")), [Code::NumberOutOfRange]);
+    books.ok(&order("25"));
+    assert_eq!(told(&books), [row("", "15", "0")]);
+}
+
+#[test]
+fn what_a_device_receives_for_a_line_costs_what_the_line_says_less_its_discount() {
+    let mut books = Books::new(|_setup| ());
+    let kind = DocumentKind::PurchaseOrder;
+    let order = books.world.document(kind, "D1", &[("BOLT", "8")]);
+    books.ok(&Command::PutLineTerms(PutLineTerms {
+        kind,
+        no: "D1".try_into().unwrap(),
+        line: 10_000,
+        unit_amount: "8".parse().unwrap(),
+        discount_percent: Some(q("25")),
+        business_group: String::new(),
+    }));
+    books.world.scan(1, 60, Some(&order), receive("A", goods("BOLT", "4")));
+    assert_eq!(cost_of(&books, 1), ("0".to_owned(), "24".to_owned()));
 }
 
 #[test]

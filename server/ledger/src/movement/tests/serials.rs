@@ -81,6 +81,7 @@ fn drill_posted(kind: DocumentKind, no: &str) -> Command {
         handle: Quantity::ONE,
         invoice: Quantity::ZERO,
         unit_amount: None,
+        discount_percent: None,
         tracking: vec![tracking],
         applies_to: EntryNo(0),
         applies_from: EntryNo(0),

@@ -128,6 +128,7 @@ fn line_fields(context: &PageContext, (form, suffix): (&str, &str)) -> Markup {
             ("handle", "text", "money-handle"),
             ("invoice", "text", "money-invoice"),
             ("unit_amount", "text", "money-unit-amount"),
+            ("discount_percent", "text", "money-discount-percent"),
             ("applies_to", "number", "money-applies-to"),
             ("applies_from", "number", "money-applies-from"),
         ] {
@@ -204,7 +205,7 @@ fn lines_form(
     }
 }
 
-const LINE_HEADS: [&str; 9] = [
+const LINE_HEADS: [&str; 10] = [
     "line",
     "item",
     "variant",
@@ -214,6 +215,7 @@ const LINE_HEADS: [&str; 9] = [
     "#money-handled-base",
     "#money-invoiced-base",
     "#money-unit-amount",
+    "#money-discount-percent",
 ];
 
 fn line_cells(
@@ -224,6 +226,8 @@ fn line_cells(
 ) -> Vec<Markup> {
     let terms = view.row::<LinesTerms>(&(kind, no.clone(), line));
     let invoiced = terms.as_ref().map(|terms| terms.invoiced).unwrap_or_default();
+    let discount = terms.as_ref().map(|terms| terms.discount_percent);
+    let discount = discount.filter(|percent| !percent.is_zero());
     vec![
         text(line),
         to_item(&lookup::item_text(view, row.item)),
@@ -234,6 +238,7 @@ fn line_cells(
         text(format::quantity(context, row.handled)),
         text(format::quantity(context, invoiced)),
         text(terms.as_ref().map(|terms| terms.unit_amount.to_string()).unwrap_or_default()),
+        text(discount.map(|percent| percent.to_string()).unwrap_or_default()),
     ]
 }
 
