@@ -219,6 +219,7 @@ codes! {
     AdjustmentOverLimit = "adjustment_over_limit",
     UndoNotOwn = "undo_not_own",
     RightNotHeld = "right_not_held",
+    SerialPlaceUnsure = "serial_place_unsure",
 }
 
 impl fmt::Display for Code {
