@@ -66,7 +66,8 @@ fn keys(tables: &impl Tables, key: StockKey) -> Vec<StockKey> {
 fn answered_by(tables: &impl Tables, task: &Task) -> Option<OperationId> {
     let asked = OrderKey::new(task.asked, OperationId::default());
     let place = (task.location, task.bin);
-    let fits = |operator: &Option<OperatorId>| task.not_by.is_none() || task.not_by != *operator;
+    let not_by = task.not_by.as_ref();
+    let fits = |operator: Option<&OperatorId>| not_by.is_none() || not_by != operator;
     let whole = whole_count(tables, place, asked, &fits);
     whole.or_else(|| {
         let item = task.item?;
@@ -81,12 +82,12 @@ fn whole_count(
     tables: &impl Tables,
     (location, bin): (LocationId, BinId),
     asked: OrderKey,
-    fits: &impl Fn(&Option<OperatorId>) -> bool,
+    fits: &impl Fn(Option<&OperatorId>) -> bool,
 ) -> Option<OperationId> {
     let range = KeyRange::prefix_after(&(location, bin), &(location, bin, asked));
     let mut found = None;
     tables.each::<BinCounts>(&range, false, |_key, row| {
-        if row.taken_out || !fits(&row.operator) {
+        if row.taken_out || !fits(row.operator.as_ref()) {
             return ControlFlow::Continue(());
         }
         found = Some(row.operation);
@@ -99,12 +100,12 @@ fn count_of(
     tables: &impl Tables,
     key: StockKey,
     asked: OrderKey,
-    fits: &impl Fn(&Option<OperatorId>) -> bool,
+    fits: &impl Fn(Option<&OperatorId>) -> bool,
 ) -> Option<OperationId> {
     let range = KeyRange::prefix_after(&(key,), &(key, asked));
     let mut found = None;
     tables.each::<Counts>(&range, false, |_key, row| {
-        if row.state == CountState::TakenOut || row.implicit || !fits(&row.operator) {
+        if row.state == CountState::TakenOut || row.implicit || !fits(row.operator.as_ref()) {
             return ControlFlow::Continue(());
         }
         found = Some(row.operation);

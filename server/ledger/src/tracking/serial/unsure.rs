@@ -49,9 +49,15 @@ struct Doubt {
 pub(super) fn follow(posting: &mut Posting<'_, '_>, unit: &Unit) -> Result<(), Stop> {
     let asked = posting.draft.row::<SerialDoubts>(unit).map(|row| (*row).clone());
     let doubt = doubt(posting, unit);
-    if asked.as_ref().map(|asked| (&asked.last, &asked.others))
-        == doubt.as_ref().map(operations).as_ref().map(|(last, others)| (last, others))
-    {
+    let is_known = match (&asked, &doubt) {
+        (None, None) => true,
+        (Some(asked), Some(doubt)) => {
+            let (last, others) = operations(doubt);
+            asked.last == last && asked.others == others
+        }
+        (Some(_), None) | (None, Some(_)) => false,
+    };
+    if is_known {
         return Ok(());
     }
     if let Some(asked) = asked {
