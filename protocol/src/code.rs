@@ -222,6 +222,7 @@ codes! {
     IdentifierNamesNoItem = "identifier_names_no_item",
     IdentifierLookedUpAs = "identifier_looked_up_as",
     IdentifierMisread = "identifier_misread",
+    SerialPlaceUnsure = "serial_place_unsure",
 }
 
 impl fmt::Display for Code {

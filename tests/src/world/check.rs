@@ -267,10 +267,14 @@ fn the_book_is_what_lies_there(world: &mut World) {
         flagged.insert(lookup::bin_text(store, location, bin));
     }
     for (_id, case) in store.list::<Cases>(&KeyRange::all()) {
-        if case.state == CaseState::Open
-            && let Some(key) = case.stock
-        {
-            flagged.insert(lookup::bin_text(store, key.location, key.bin));
+        if case.state != CaseState::Open {
+            continue;
+        }
+        flagged.extend(case.stock.map(|key| lookup::bin_text(store, key.location, key.bin)));
+        // The supervisor sees both acts side by side: the serial is where the one or the other left it.
+        if case.reasons.first().is_some_and(|reason| reason.code == Code::SerialPlaceUnsure) {
+            let acts: Vec<_> = case.others.iter().copied().chain([case.operation]).collect();
+            flagged.extend(heard::bins_of(store, &acts).into_iter().map(str::to_owned));
         }
     }
     let parked = store.list::<Outcomes>(&KeyRange::all()).into_iter();

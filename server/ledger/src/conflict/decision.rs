@@ -149,6 +149,10 @@ fn accept_posted(posting: &mut Posting<'_, '_>, id: CaseId, open: &Case) -> Resu
             posting.release_hold(hold)?;
         }
     }
+    // A hold on a serial belongs to whichever act made its place unsure.
+    if let Some(key) = open.stock {
+        serial::unsure::release(posting, key, id)?;
+    }
     say(posting, open.operation, Code::CaseAccepted);
     Ok(())
 }
@@ -176,7 +180,9 @@ fn correct(posting: &mut Posting<'_, '_>, decide: &Decide, open: &Case) -> Resul
 /// Everything that the operation posted is taken back.
 fn take_back(posting: &mut Posting<'_, '_>, operation: OperationId) -> Result<(), Stop> {
     count::take_out_operation(posting, operation)?;
-    reverse(posting, operation, EntryReason::CaseDecision)
+    reverse(posting, operation, EntryReason::CaseDecision)?;
+    count::asked_again::ask_again(posting, operation);
+    Ok(())
 }
 
 /// A barcode that nobody could name stands for the item from now on, unless it stands for something

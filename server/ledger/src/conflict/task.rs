@@ -9,7 +9,7 @@ use protocol::words::OperatorId;
 use crate::conflict::case;
 use crate::key::KeyRange;
 use crate::posting::Posting;
-use crate::schema::case::{OpenTasks, Task, TaskState, Tasks};
+use crate::schema::case::{OpenTasks, Task, TaskState, Tasks, TasksAnswered};
 use crate::schema::{
     BinId, Counter, ItemId, LocationId, OrderKey, PlateId, VariantId, next_number,
 };
@@ -88,6 +88,18 @@ pub fn finish(posting: &mut Posting<'_, '_>, id: TaskId, state: TaskState) {
     }
 }
 
+/// A task that was done is open again, unless the same was asked anew meanwhile.
+pub(crate) fn open_again(posting: &mut Posting<'_, '_>, id: TaskId, done: Task) {
+    let about = (done.location, done.bin, kind_number(done.kind), done.item, done.plate);
+    let again = posting.draft.list::<OpenTasks>(&KeyRange::prefix(&about));
+    let is_asked = again.into_iter().any(|(key, _row)| {
+        posting.draft.row::<Tasks>(&key.5).is_some_and(|task| task.variant == done.variant)
+    });
+    if !is_asked {
+        save(posting, id, Task { state: TaskState::Open, ..done });
+    }
+}
+
 /// Ends the count tasks that a count of `goods` (none: of the whole bin), done at `order`, answers:
 /// the one it names, and those that were asked before it was done. Gives back what they were.
 pub(crate) fn answer_counts(
@@ -109,6 +121,7 @@ pub(crate) fn answer_counts(
             order.tau > task.asked && (task.not_by.is_none() || task.not_by != operator);
         if covered && (named == Some(id) || asked_before) {
             finish(posting, id, TaskState::Done);
+            posting.draft.put::<TasksAnswered>(&(posting.act.operation, id), ());
             answered.push((id, task));
         }
     }

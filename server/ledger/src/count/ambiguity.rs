@@ -112,7 +112,7 @@ fn touches(movement: OrderKey, epsilon_us: u64, (count, row): (OrderKey, &CountR
 }
 
 /// Whether the actor of one operation had seen the outcome of the other.
-fn is_causal(tables: &impl Tables, one: OperationId, other: OperationId) -> bool {
+pub(crate) fn is_causal(tables: &impl Tables, one: OperationId, other: OperationId) -> bool {
     let saw = |actor: OperationId, act: OperationId| {
         let first = first_outcome(tables, act).map(|row| row.outcome.lsn);
         first.is_some_and(|lsn| cursor_of(tables, actor).is_some_and(|cursor| lsn <= cursor))

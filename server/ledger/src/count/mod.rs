@@ -14,9 +14,11 @@
 //!
 //! Order of reading: [`timeline`] (the algorithm), [`difference`] (what is posted), [`observation`]
 //! (operations become counts), [`missing`] (what complete counts did not see of things with a place of
-//! their own), [`ambiguity`] and [`settlement`] (judging), [`decided`] (what a person chose).
+//! their own), [`ambiguity`] and [`settlement`] (judging), [`decided`] (what a person chose),
+//! [`asked_again`] (a count is taken back).
 
 pub(crate) mod ambiguity;
+pub(crate) mod asked_again;
 pub(crate) mod decided;
 pub(crate) mod difference;
 pub(crate) mod missing;

@@ -54,6 +54,7 @@ pub fn post(posting: &mut Posting<'_, '_>, body: Undo) -> Result<(), Stop> {
         return Err(nothing());
     }
     take_back(posting, target, EntryReason::Undo)?;
+    count::asked_again::ask_again(posting, target);
     close_cases(posting, target);
     mark_undone(posting, target);
     conflict::restate(posting, target, |row| {

@@ -151,4 +151,6 @@ crate::tables! {
     Tasks = 84, "task", TaskId => Task;
     /// Open tasks by what they are about, so that none is asked twice.
     OpenTasks = 85, "open_task", (LocationId, BinId, u8, Option<ItemId>, PlateId, TaskId) => ();
+    /// Tasks that a count has answered, by its operation: taken back, it has answered nothing.
+    TasksAnswered = 86, "task_answered", (OperationId, TaskId) => ();
 }

@@ -2,6 +2,7 @@
 //! the act.
 
 use chrono::NaiveDate;
+use protocol::identity::{CaseId, OperationId};
 use protocol::words::{LotNo, PackageNo, SerialNo};
 use serde::{Deserialize, Serialize};
 
@@ -94,6 +95,18 @@ pub struct SerialState {
     pub epsilon_us: u64,
 }
 
+/// A question that is asked: where a serial is, because acts that brought it to different places may be
+/// either way round.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SerialDoubt {
+    /// The act that says where the book has it.
+    pub last: OperationId,
+    /// Those that may as well be the last, the later first.
+    pub others: Vec<OperationId>,
+    /// The case that asks.
+    pub case: CaseId,
+}
+
 crate::tables! {
     /// Tracking keys.
     TrackingKeys = 30, "tracking_key", TrackingId => TrackingKey;
@@ -108,4 +121,6 @@ crate::tables! {
     SerialActs = 34, "serial_act", (ItemId, VariantId, SerialNo, OrderKey) => SerialActRow;
     /// Expiration dates of serials that have no lot.
     SerialDates = 37, "serial_date", (ItemId, VariantId, SerialNo) => SerialDate;
+    /// Serials of which nobody knows where they are.
+    SerialDoubts = 38, "serial_doubt", (ItemId, VariantId, SerialNo) => SerialDoubt;
 }

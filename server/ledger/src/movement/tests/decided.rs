@@ -24,7 +24,7 @@ fn open_case(world: &World) -> (CaseId, u32) {
     open.map(|(id, case)| (id, case.version)).expect("a case is open")
 }
 
-fn decide(world: &mut World, choice: Choice, correction: Option<Handle>) -> Outcome {
+pub(super) fn decide(world: &mut World, choice: Choice, correction: Option<Handle>) -> Outcome {
     let (case, version) = open_case(world);
     let remark = String::new();
     world.desk(&Command::Decide(Decide { case, version, choice, correction, remark }))

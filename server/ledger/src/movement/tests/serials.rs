@@ -11,6 +11,7 @@ use crate::command::journal::JournalTracking;
 use crate::command::post_document::{PostDocument, PostLine, UndoPosted};
 use crate::dimension::Dimensions;
 use crate::schema::EntryNo;
+use crate::schema::case::Choice;
 use crate::world::{World, codes, count, in_any_order, moved, q, receive, serial, ship, undo};
 
 #[test]
@@ -128,6 +129,110 @@ fn case_31_the_latest_sighting_of_a_serial_is_its_place() {
     assert_eq!(outcome.decision, Decision::Changed);
     assert_eq!(codes(&outcome), [Code::SerialElsewhere]);
     assert_eq!(world.stocks().into_keys().collect::<Vec<_>>(), ["MAIN/C DRILL S1"]);
+}
+
+/// A serial in `A`, and devices whose instants are known to five minutes only.
+fn unsure_house() -> World {
+    let mut world = World::new();
+    world.opening("A", serial("S1"));
+    world.epsilon_us = 5 * 60_000_000;
+    world
+}
+
+#[test]
+fn case_31_two_moves_of_a_serial_that_may_be_either_way_round_hold_it_until_somebody_sees_it() {
+    let acts = |world: &mut World| {
+        vec![
+            world.done(2, 90, None, moved("A", "B", serial("S1"))),
+            world.done(3, 85, None, moved("A", "C", serial("S1"))),
+        ]
+    };
+    for order in [[0, 1], [1, 0]] {
+        let mut world = unsure_house();
+        let list = acts(&mut world);
+        world.send(&list[order[0]]);
+        let told = world.send(&list[order[1]]);
+        assert!(codes(&told).contains(&Code::SerialPlaceUnsure), "{order:?} {told:?}");
+        assert_eq!(world.stock("MAIN/B DRILL S1"), q("1"), "the later one by the clocks wins");
+        assert_eq!(world.held("MAIN/B DRILL S1"), q("1"));
+        let asked: Vec<_> =
+            super::asked(&world).into_iter().map(|(_kind, bin, _item)| bin).collect();
+        assert_eq!(asked, ["B", "C"], "{order:?}");
+        let cases = world.open_cases();
+        assert_eq!(cases.len(), 1, "both are shown side by side");
+        assert_eq!(
+            (cases[0].operation, cases[0].others.clone()),
+            (list[0].operation, vec![list[1].operation])
+        );
+
+        world.scan(1, 120, None, count("C", serial("S1")));
+        let there = (world.stock("MAIN/C DRILL S1"), world.held("MAIN/C DRILL S1"));
+        assert_eq!(there, (q("1"), q("0")), "somebody has seen it");
+        assert!(world.open_cases().is_empty());
+    }
+}
+
+#[test]
+fn case_31_a_serial_is_free_again_when_one_of_the_two_moves_is_taken_back_or_a_later_act_tells() {
+    let both = |world: &mut World| {
+        let (last, _outcome) = world.scan(2, 90, None, moved("A", "B", serial("S1")));
+        let (first, _outcome) = world.scan(3, 85, None, moved("A", "C", serial("S1")));
+        (last, first)
+    };
+    let free = |world: &World, key: &str| {
+        assert_eq!((world.stock(key), world.held(key)), (q("1"), q("0")), "{key}");
+        assert!(world.open_cases().is_empty());
+    };
+    let mut later = unsure_house();
+    both(&mut later);
+    later.scan(4, 200, None, moved("B", "A", serial("S1")));
+    free(&later, "MAIN/A DRILL S1");
+
+    let mut undone = unsure_house();
+    let (_last, first) = both(&mut undone);
+    let (_id, refused) = undone.scan(3, 200, None, undo(first));
+    assert_eq!(codes(&refused), [Code::UndoStockConsumed], "the other act is booked on it");
+    assert_eq!(undone.held("MAIN/B DRILL S1"), q("1"));
+    let taken_back = super::decided::decide(&mut undone, Choice::Dismiss, None);
+    assert_eq!(taken_back.decision, Decision::Accepted, "{taken_back:?}");
+    free(&undone, "MAIN/C DRILL S1");
+
+    let mut undone = unsure_house();
+    let (last, _first) = both(&mut undone);
+    undone.scan(2, 200, None, undo(last));
+    free(&undone, "MAIN/C DRILL S1");
+}
+
+#[test]
+fn case_31_a_supervisor_who_knows_better_frees_the_serial() {
+    let mut world = unsure_house();
+    world.scan(2, 90, None, moved("A", "B", serial("S1")));
+    world.scan(3, 85, None, moved("A", "C", serial("S1")));
+    let decided = super::decided::decide(&mut world, Choice::Accept, None);
+    assert_eq!(decided.decision, Decision::Accepted);
+    assert_eq!((world.stock("MAIN/B DRILL S1"), world.held("MAIN/B DRILL S1")), (q("1"), q("0")));
+    assert!(world.open_cases().is_empty());
+}
+
+#[test]
+fn case_31_moves_whose_order_is_known_or_that_lead_to_each_other_ask_nothing() {
+    let nothing = |acts: &[(u32, i64, &str, &str)]| {
+        let mut world = unsure_house();
+        for (device, minute, from, to) in acts {
+            world.scan(*device, *minute, None, moved(from, to, serial("S1")));
+        }
+        assert!(world.open_cases().is_empty(), "{acts:?}");
+        assert!(world.open_tasks().is_empty(), "{acts:?}");
+        assert!(world.stocks().into_keys().all(|key| world.held(&key) == q("0")), "{acts:?}");
+    };
+    // One person does one thing after the other.
+    nothing(&[(2, 85, "A", "C"), (2, 90, "A", "B")]);
+    // Eleven minutes apart, known to five each.
+    nothing(&[(2, 85, "A", "C"), (3, 96, "A", "B")]);
+    // The second found it where the first had brought it.
+    nothing(&[(2, 85, "A", "C"), (3, 90, "C", "B")]);
+    // Both brought it to the same place.
+    nothing(&[(2, 85, "A", "C"), (3, 90, "B", "C")]);
 }
 
 #[test]

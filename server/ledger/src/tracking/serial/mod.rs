@@ -10,11 +10,13 @@
 //! An act that is put between others changes only what the next one takes away: that one is
 //! corrected by the opposite of what was put in, and the rest of the chain stays.
 //!
-//! Order of reading: this file, [`history`] (acts in order), [`chain`] (mending), [`book`] (entries).
+//! Order of reading: this file, [`history`] (acts in order), [`chain`] (mending), [`book`] (entries),
+//! [`unsure`] (two moves of which nobody can tell the earlier).
 
 mod book;
 mod chain;
 mod history;
+pub(crate) mod unsure;
 
 use protocol::code::Code;
 use protocol::outcome::Reason;
@@ -85,7 +87,8 @@ pub(crate) fn carry(
         epsilon_us: posting.act.timing.epsilon_us,
     };
     put_act(posting, &unit, motion.order, row);
-    mend(posting, &unit, motion.order, booking.end)
+    mend(posting, &unit, motion.order, booking.end)?;
+    unsure::follow(posting, &unit)
 }
 
 /// The entries of an act of this posting: where the book has the serial elsewhere, it is brought to
@@ -170,6 +173,7 @@ fn observed(
         remark(posting, &unit, &booking);
         told(posting, booking.start, booking.end, order)?;
         mend(posting, &unit, order, booking.end)?;
+        unsure::follow(posting, &unit)?;
     }
     Ok(refused)
 }
@@ -199,7 +203,8 @@ pub(crate) fn forget_act(
         return Ok(());
     }
     unbook(posting, &row, order)?;
-    mend(posting, unit, order, row.start)
+    mend(posting, unit, order, row.start)?;
+    unsure::follow(posting, unit)
 }
 
 /// Whether an act after the one at `order` is booked on it: then it is not undone by its operator.

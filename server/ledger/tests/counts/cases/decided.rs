@@ -149,8 +149,7 @@ fn a_count_that_its_operator_undoes_leaves_the_book() {
     let whole = world.online(1, "09:30", &count_bin("A-1", vec![goods("X", "7")]));
     assert_eq!((world.stock("A-1", "X"), world.stock("A-1", "Y")), ("7".into(), "0".into()));
     assert_eq!(world.stock("MISSING", "S"), "1");
-    let undo = Body::Undo(Undo { incarnation: whole.incarnation, seq: whole.seq });
-    let undone = world.online(1, "09:40", &undo);
+    let undone = world.online(1, "09:40", &undo(whole));
     assert_eq!(world.outcome(undone).outcome.decision, Decision::Accepted);
     assert_eq!((world.stock("A-1", "X"), world.stock("A-1", "Y")), ("10".into(), "4".into()));
     assert_eq!((world.stock("A-1", "S"), world.stock("MISSING", "S")), ("1".into(), "0".into()));
@@ -159,6 +158,72 @@ fn a_count_that_its_operator_undoes_leaves_the_book() {
     let late = world.record(2, "09:00", &moved("A-2", "A-1", goods("Z", "8")));
     world.arrive(&late);
     assert_eq!(world.stock("A-1", "Z"), "8");
+}
+
+/// An undo of `operation`, which its own device sends.
+fn undo(operation: protocol::identity::OperationId) -> Body {
+    Body::Undo(Undo { incarnation: operation.incarnation, seq: operation.seq })
+}
+
+#[test]
+fn a_recount_that_is_taken_back_is_asked_for_again() {
+    let mut world = World::new();
+    world.opening("A-1", "X", "100");
+    let counted = world.online(1, "09:30", &count("A-1", "X", "60"));
+    world.settle("10:00");
+    let (case, _row) = world.open_cases().remove(0);
+    world.decide(case, Choice::Recount);
+    let asked = world.open_tasks();
+    let mistake = world.online(2, "10:30", &count("A-1", "X", "99"));
+    assert!(world.open_tasks().is_empty());
+    assert!(world.counted(counted, "X").superseded);
+
+    world.online(2, "10:40", &undo(mistake));
+    let again = world.open_tasks();
+    assert_eq!(again.len(), 1);
+    assert_eq!((again[0].bin, again[0].kind, again[0].item), {
+        (asked[0].bin, asked[0].kind, asked[0].item)
+    });
+    assert_eq!(world.stock("A-1", "X"), "60");
+    assert!(!world.counted(counted, "X").superseded, "nothing stands instead of it");
+    world.settle("10:50");
+    assert_eq!(world.open_cases().len(), 1, "its difference is to be approved, as before");
+
+    world.online(2, "11:00", &count("A-1", "X", "98"));
+    assert!(world.open_tasks().is_empty());
+    assert!(world.counted(counted, "X").superseded);
+    assert!(world.open_cases().is_empty());
+    assert_eq!(world.stock("A-1", "X"), "98");
+}
+
+#[test]
+fn a_recount_that_is_taken_back_after_a_better_one_asks_for_nothing() {
+    let mut world = World::new();
+    world.opening("A-1", "X", "100");
+    world.online(1, "09:30", &count("A-1", "X", "60"));
+    world.settle("10:00");
+    let (case, _row) = world.open_cases().remove(0);
+    world.decide(case, Choice::Recount);
+    let mistake = world.online(2, "10:30", &count("A-1", "X", "99"));
+    let better = world.online(2, "10:35", &count("A-1", "X", "98"));
+    world.online(2, "10:40", &undo(mistake));
+    assert!(world.open_tasks().is_empty(), "the other count is what was asked for");
+    world.online(2, "10:45", &undo(better));
+    assert_eq!(world.open_tasks().len(), 1);
+}
+
+#[test]
+fn whoever_should_not_count_again_does_not_answer_when_the_recount_is_taken_back() {
+    let mut world = World::new();
+    world.opening("A-1", "X", "100");
+    world.online(1, "09:30", &count("A-1", "X", "60"));
+    world.settle("10:00");
+    let (case, _row) = world.open_cases().remove(0);
+    world.decide(case, Choice::Recount);
+    let mistake = world.online(2, "10:30", &count_bin("A-1", vec![goods("X", "99")]));
+    world.online(1, "10:35", &count("A-1", "X", "60"));
+    world.online(2, "10:40", &undo(mistake));
+    assert_eq!(world.open_tasks().len(), 1);
 }
 
 #[test]

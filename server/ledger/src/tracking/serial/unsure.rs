@@ -1,0 +1,230 @@
+//! A serial that two people brought to two places, at instants of which nobody can tell the earlier
+//! (CONFLICTS 31): the book has it where the later act by τ left it, it is on hold, and somebody is to
+//! see where it is.
+//!
+//! Invariants:
+//! 1. The question is asked once for the same acts, and ends when an act after them tells where the serial
+//!    is, or one of them is taken back.
+//! 2. What is booked never depends on it.
+
+use std::ops::ControlFlow;
+
+use protocol::code::Code;
+use protocol::feed::TaskKind;
+use protocol::identity::{CaseId, OperationId};
+use protocol::quantity::Quantity;
+
+use crate::conflict;
+use crate::count::ambiguity;
+use crate::key::KeyRange;
+use crate::lookup;
+use crate::posting::{Posting, Stop};
+use crate::schema::book::Outcomes;
+use crate::schema::case::Choice;
+use crate::schema::place::Locations;
+use crate::schema::stock::{Holds, HoldsByStock};
+use crate::schema::tracking::{SerialAct, SerialActRow, SerialActs, SerialDoubt, SerialDoubts};
+use crate::schema::{OrderKey, PlateId, StockKey};
+use crate::tables::Read as _;
+use crate::tracking::serial::chain::text;
+use crate::tracking::serial::history::Unit;
+
+/// Acts of one serial that are looked at, from the last back: what lies further back is long over.
+const ACTS_MAX: usize = 64;
+
+/// The last act, which says where the serial is, and those that may as well be the last.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Doubt {
+    at: StockKey,
+    last: OrderKey,
+    /// Each with where it brought the serial.
+    others: Vec<(OrderKey, StockKey)>,
+}
+
+/// Asks where the serial is, or asks no more, by its acts as they are known now.
+///
+/// # Errors
+///
+/// [`Stop::Overflow`].
+pub(super) fn follow(posting: &mut Posting<'_, '_>, unit: &Unit) -> Result<(), Stop> {
+    let asked = posting.draft.row::<SerialDoubts>(unit).map(|row| (*row).clone());
+    let doubt = doubt(posting, unit);
+    let is_known = match (&asked, &doubt) {
+        (None, None) => true,
+        (Some(asked), Some(doubt)) => {
+            let (last, others) = operations(doubt);
+            asked.last == last && asked.others == others
+        }
+        (Some(_), None) | (None, Some(_)) => false,
+    };
+    if is_known {
+        return Ok(());
+    }
+    if let Some(asked) = asked {
+        posting.draft.delete::<SerialDoubts>(unit);
+        conflict::case::resolve(posting, asked.case);
+        if let Some(at) = place_now(posting, unit) {
+            release(posting, at, asked.case)?;
+        }
+    }
+    doubt.map_or(Ok(()), |doubt| ask(posting, unit, &doubt))
+}
+
+/// Ends what is held under `key` until `case` is decided.
+///
+/// # Errors
+///
+/// [`Stop::Overflow`].
+pub(crate) fn release(
+    posting: &mut Posting<'_, '_>,
+    key: StockKey,
+    case: CaseId,
+) -> Result<(), Stop> {
+    for ((_key, hold), _row) in posting.draft.list::<HoldsByStock>(&KeyRange::prefix(&(key,))) {
+        let is_ours = posting.draft.row::<Holds>(&hold).is_some_and(|row| row.case == Some(case));
+        if is_ours {
+            posting.release_hold(hold)?;
+        }
+    }
+    Ok(())
+}
+
+fn operations(doubt: &Doubt) -> (OperationId, Vec<OperationId>) {
+    let others = doubt.others.iter().map(|(order, _to)| order.operation()).collect();
+    (doubt.last.operation(), others)
+}
+
+fn ask(posting: &mut Posting<'_, '_>, unit: &Unit, doubt: &Doubt) -> Result<(), Stop> {
+    let (last, others) = operations(doubt);
+    let own = posting.act.operation;
+    let beside = others.iter().copied().find(|other| *other != own).filter(|_other| last == own);
+    let reason = text(posting, unit, &Code::SerialPlaceUnsure)
+        .word("operator", operator_of(posting, beside.unwrap_or(last)))
+        .word("bin", lookup::bin_text(posting.draft, doubt.at.location, doubt.at.bin));
+    let draft = conflict::CaseDraft {
+        reasons: vec![reason.clone()],
+        stock: Some(doubt.at),
+        choices: vec![Choice::Accept, Choice::Recount, Choice::Correct, Choice::Dismiss],
+        parked: false,
+        others: others.clone(),
+    };
+    let case = if last == own {
+        conflict::open_case(posting, draft)
+    } else {
+        crate::operation::open_case_of(posting, last, draft)
+    };
+    if last == own || others.contains(&own) {
+        posting.decision.changed(reason);
+    }
+    let places = std::iter::once(doubt.at).chain(doubt.others.iter().map(|(_order, to)| *to));
+    for place in places {
+        ask_to_look(posting, place);
+    }
+    posting.hold_free(doubt.at, Quantity::ONE, &Code::SerialPlaceUnsure, Some(case))?;
+    posting.draft.put::<SerialDoubts>(unit, SerialDoubt { last, others, case });
+    Ok(())
+}
+
+fn operator_of(posting: &Posting<'_, '_>, operation: OperationId) -> String {
+    let row = posting.draft.row::<Outcomes>(&operation);
+    let operator = row.and_then(|row| row.operator.clone());
+    operator.map_or_else(|| operation.to_string(), |operator| operator.to_string())
+}
+
+/// Asks for a count, where there is a bin to look into: nobody can look at what is between two locations.
+fn ask_to_look(posting: &mut Posting<'_, '_>, place: StockKey) {
+    let location = posting.draft.row::<Locations>(&place.location);
+    if location.is_some_and(|location| location.in_transit) {
+        return;
+    }
+    let task = conflict::TaskDraft {
+        kind: TaskKind::Count,
+        location: place.location,
+        bin: place.bin,
+        item: Some(place.item),
+        variant: place.variant,
+        plate: PlateId(0),
+        reason: Code::SerialPlaceUnsure.as_str().to_owned(),
+        not_by: None,
+        blind: false,
+        case: None,
+    };
+    conflict::request_task(posting, task);
+}
+
+/// Where the last booked act left the serial.
+fn place_now(posting: &Posting<'_, '_>, unit: &Unit) -> Option<StockKey> {
+    let range = KeyRange::prefix(&(unit.0, unit.1, unit.2.clone()));
+    super::history::first_booked(posting.draft, &range, true).and_then(|(_order, row)| row.end)
+}
+
+fn doubt(posting: &Posting<'_, '_>, unit: &Unit) -> Option<Doubt> {
+    let range = KeyRange::prefix(&(unit.0, unit.1, unit.2.clone()));
+    let mut found: Option<Doubt> = None;
+    let mut epsilon_us = 0;
+    let mut fits = true;
+    let mut n_acts = 0_usize;
+    posting.draft.each::<SerialActs>(&range, true, |key, row| {
+        n_acts = n_acts.saturating_add(1);
+        if row.parked || is_passive(&row) {
+            return go_on(n_acts);
+        }
+        let (order, brought) = (key.3, brought(&row));
+        match (&mut found, brought) {
+            // Where a count saw it, or it came or left, is not asked here: a count asks for itself.
+            (None, None) => return ControlFlow::Break(()),
+            (None, Some(at)) => {
+                epsilon_us = row.epsilon_us;
+                found = Some(Doubt { at, last: order, others: Vec::new() });
+            }
+            (Some(doubt), Some(to)) => {
+                let reach = row.epsilon_us.saturating_add(epsilon_us);
+                let elsewhere = to != doubt.at && !fits;
+                if elsewhere && may_be_later(posting, order, doubt.last, reach) {
+                    doubt.others.push((order, to));
+                }
+            }
+            (Some(_doubt), None) => {}
+        }
+        fits &= taken_from(row.act).is_none_or(|from| row.start == Some(from));
+        go_on(n_acts)
+    });
+    found.filter(|doubt| !doubt.others.is_empty())
+}
+
+const fn go_on(n_acts: usize) -> ControlFlow<()> {
+    if n_acts < ACTS_MAX { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+}
+
+/// It tells nothing of where the serial is.
+fn is_passive(row: &SerialActRow) -> bool {
+    matches!(row.act, SerialAct::Carried(..) | SerialAct::NotSeen(_)) && row.start == row.end
+}
+
+/// Where somebody brought the serial.
+const fn brought(row: &SerialActRow) -> Option<StockKey> {
+    match row.act {
+        SerialAct::Moved(_from, to) | SerialAct::Carried(_from, to) => Some(to),
+        SerialAct::In(_) | SerialAct::Seen(_) | SerialAct::Out(_) | SerialAct::NotSeen(_) => None,
+    }
+}
+
+/// Where whoever did it saw the serial before: where the acts before led there, they came before.
+const fn taken_from(act: SerialAct) -> Option<StockKey> {
+    match act {
+        SerialAct::Moved(from, _)
+        | SerialAct::Carried(from, _)
+        | SerialAct::Seen(from)
+        | SerialAct::Out(from) => Some(from),
+        SerialAct::In(_) | SerialAct::NotSeen(_) => None,
+    }
+}
+
+/// Whether the act at `order` may have been done after `last`, which is later by τ: their intervals touch
+/// within `reach_us`, and neither one recorder nor what its operator had seen tells their order.
+fn may_be_later(posting: &Posting<'_, '_>, order: OrderKey, last: OrderKey, reach_us: u64) -> bool {
+    let one_recorder = (order.device, order.incarnation) == (last.device, last.incarnation);
+    !one_recorder
+        && last.tau.us_since(order.tau).unsigned_abs() <= reach_us
+        && !ambiguity::is_causal(posting.draft, order.operation(), last.operation())
+}
