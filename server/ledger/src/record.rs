@@ -14,7 +14,8 @@ use serde::de::DeserializeOwned;
 /// |---|---|
 /// | 1 | |
 /// | 2 | entry states and applications carry cost and valuation dates |
-pub const RECORD_VERSION: u8 = 2;
+/// | 3 | the terms of document lines carry a discount |
+pub const RECORD_VERSION: u8 = 3;
 
 /// Room for most rows.
 const ROW_BYTES: usize = 192;

@@ -40,6 +40,7 @@ pub type Convert = fn(&[u8], &[u8], &dyn Tables) -> Option<Vec<u8>>;
 pub const STEPS: &[Step] = &[
     Step { to: 2, table: ItemLedgerStates::ID, convert: state_with_cost },
     Step { to: 2, table: Applications::ID, convert: application_with_cost },
+    Step { to: 3, table: LinesTerms::ID, convert: terms_with_discount },
 ];
 
 /// In version 1 no entry had a value: it counts from its posting date, at no cost.
@@ -52,6 +53,11 @@ fn state_with_cost(key: &[u8], row: &[u8], tables: &dyn Tables) -> Option<Vec<u8
 /// In version 1 no application carried a cost.
 fn application_with_cost(_key: &[u8], row: &[u8], _tables: &dyn Tables) -> Option<Vec<u8>> {
     extended::<ItemApplication>(row, &Money::ZERO)
+}
+
+/// In version 2 no line had a discount.
+fn terms_with_discount(_key: &[u8], row: &[u8], _tables: &dyn Tables) -> Option<Vec<u8>> {
+    extended::<LineTerms>(row, &Quantity::ZERO)
 }
 
 /// The row with the members that it has got since, behind those that it had.

@@ -34,7 +34,8 @@ use ledger::tables::{Table as _, TableId, Tables, Visit};
 /// |---|---|---|
 /// | 1 | the first release | |
 /// | 2 | costing, orders, restorations | records of version 2; tables 110 to 113 |
-pub const STORE_FORMAT: u32 = 2;
+/// | 3 | discounts, serials whose place is unsure, first replicas that outlive a restart | records of version 3; tables 38, 86, 233, 234 |
+pub const STORE_FORMAT: u32 = 3;
 
 const FORMAT_FILE: &str = "format";
 const ROWS_FOLDER: &str = "rows";

@@ -274,8 +274,9 @@ impl Disk for FusedRoot {
 impl Root for FusedRoot {
     fn folders(&self) -> io::Result<Vec<String>> {
         let removed = self.removed.lock();
-        let is_there = |name: &&str| !removed.unsynced.iter().any(|gone| gone == name);
-        Ok(FOLDERS.iter().filter(is_there).map(|name| (*name).to_owned()).collect())
+        let is_there = |name: &str| !removed.unsynced.iter().any(|gone| gone == name);
+        let names = FOLDERS.iter().filter(|name| is_there(name));
+        Ok(names.map(|name| (*name).to_owned()).collect())
     }
 
     fn remove_folder(&self, name: &str) -> io::Result<()> {

@@ -124,9 +124,10 @@ impl Runs {
             return;
         }
         let is_last = run.rows.last().is_none_or(|(last, _row)| last.as_ref() < key);
-        let place = match is_last {
-            true => Err(run.rows.len()),
-            false => run.rows.binary_search_by(|(known, _row)| known.as_ref().cmp(key)),
+        let place = if is_last {
+            Err(run.rows.len())
+        } else {
+            run.rows.binary_search_by(|(known, _row)| known.as_ref().cmp(key))
         };
         let rows = Arc::make_mut(&mut run.rows);
         let known = place.ok().and_then(|at| rows.get(at)).map(|(key, row)| weight(key, Some(row)));

@@ -41,12 +41,11 @@ impl Snapshots {
         let mut kept = tables.list::<KeptSnapshots>(&KeyRange::all());
         kept.sort_by_key(|(_name, row)| row.time);
         for (name, row) in kept {
-            match read(tables, name, &row) {
-                Some(snapshot) => snapshots.ready.push(Arc::new(snapshot)),
-                None => {
-                    let n_chunks = row.n_chunks;
-                    snapshots.unwritten.push(Change::Forget { name, n_chunks });
-                }
+            if let Some(snapshot) = read(tables, name, &row) {
+                snapshots.ready.push(Arc::new(snapshot));
+            } else {
+                let n_chunks = row.n_chunks;
+                snapshots.unwritten.push(Change::Forget { name, n_chunks });
             }
         }
         while snapshots.ready.len() > KEPT_MAX {

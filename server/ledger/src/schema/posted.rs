@@ -25,7 +25,6 @@ pub struct LineTerms {
     /// Invoiced, in base units, never negative.
     pub invoiced: Quantity,
     /// Discount in percent of the amount, between 0 and 100.
-    #[serde(default)]
     pub discount_percent: Quantity,
 }
 
