@@ -15,7 +15,7 @@ use crate::count::timeline::{self, Counted};
 use crate::key::{Key as _, KeyRange};
 use crate::movement::transfer;
 use crate::posting::{Posting, Stop};
-use crate::schema::case::{CaseState, Cases, Choice};
+use crate::schema::case::{CaseState, Cases, Choice, TaskState, Tasks};
 use crate::schema::count::{CountState, Counts, CountsDue, Watermark, Watermarks};
 use crate::schema::item::Items;
 use crate::schema::{ItemId, OrderKey, SiteId, StockKey};
@@ -428,7 +428,12 @@ pub(crate) fn supersede(
             report::judged(posting, &earlier, vec![told]);
         }
     }
-    for (_id, answered) in answered {
-        task::resolve_case_of(posting, answered);
+    for (id, answered) in answered {
+        // Of an item with lots, others may not be counted yet.
+        let is_done =
+            posting.draft.row::<Tasks>(id).is_some_and(|now| now.state == TaskState::Done);
+        if is_done {
+            task::resolve_case_of(posting, answered);
+        }
     }
 }
