@@ -135,6 +135,7 @@ goods_to_inspect = { $quantity } { $item } skal kontrolleres og er tilbageholdt.
 not_shipped = Der er intet på vej på { $document }.
     .next = Kontrollér overflytningsordren.
 provisional_transfer = Modtaget. { $location } har ikke meldt afsendelsen endnu.
+    .bare = Der kom varer, som ingen har meldt afsendt.
     .next = Intet at gøre.
 transfer_settled = Afsendelsen er meldt; { $quantity } { $item } er stadig på vej.
     .next = Intet at gøre.

@@ -136,6 +136,7 @@ goods_to_inspect = { $quantity } { $item } are to be inspected and are on hold.
 not_shipped = { $document } has nothing on the way.
     .next = Check the transfer order.
 provisional_transfer = Received. The shipment has not been reported by { $location } yet.
+    .bare = Goods arrived of which nobody has reported the shipment.
     .next = Nothing to do.
 transfer_settled = The shipment was reported; { $quantity } { $item } are still on the way.
     .next = Nothing to do.

@@ -10,6 +10,7 @@
 //! The two tables of the book (intake and change) never change their layout: what is to be added to
 //! them gets a table beside them.
 
+use protocol::quantity::Quantity;
 use serde::Serialize;
 
 use crate::key::Key as _;
@@ -19,6 +20,7 @@ use crate::schema::entry::{
     Applications, ItemApplication, ItemLedger, ItemLedgerState, ItemLedgerStates,
 };
 use crate::schema::money::CostSums;
+use crate::schema::posted::{LineTerms, LinesTerms};
 use crate::tables::{Read as _, Table as _, TableId, Tables};
 
 /// How the rows of one table change from one layout to the next.

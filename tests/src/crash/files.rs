@@ -168,12 +168,11 @@ impl Files for FusedFiles {
         let before = fs::read(path).ok();
         let sink = System.create(path, readers)?;
         let mut unsynced = self.lock();
-        match before {
-            Some(bytes) => drop(unsynced.contents.entry(path.to_owned()).or_insert(bytes)),
-            None => {
-                unsynced.namings.push(Naming::Made(path.to_owned()));
-                unsynced.contents.insert(path.to_owned(), Vec::new());
-            }
+        if let Some(bytes) = before {
+            drop(unsynced.contents.entry(path.to_owned()).or_insert(bytes));
+        } else {
+            unsynced.namings.push(Naming::Made(path.to_owned()));
+            unsynced.contents.insert(path.to_owned(), Vec::new());
         }
         drop(unsynced);
         Ok(Box::new(FusedSink { sink, files: self.clone(), path: path.to_owned() }))

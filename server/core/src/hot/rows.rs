@@ -247,22 +247,22 @@ mod tests {
 
     const TABLE: TableId = TableId(9);
 
-    fn row(bytes: usize) -> Option<Record> {
-        Some(Record::from_bytes(vec![1; bytes]))
+    fn row(bytes: usize) -> Record {
+        Record::from_bytes(vec![1; bytes])
     }
 
     #[test]
     fn however_large_rows_are_there_is_no_more_of_them_in_hand_than_may_be() {
         let mut rows = Rows::default();
         for n in 0..1_000_u32 {
-            rows.put(TABLE, &n.to_be_bytes(), row(100 << 10));
+            rows.put(TABLE, &n.to_be_bytes(), Some(row(100 << 10)));
             assert!(rows.n_bytes <= BYTES_MAX, "{} bytes", rows.n_bytes);
         }
         assert!(rows.n_bytes > BYTES_MAX >> 1, "what there is room for stays");
         let last = 999_u32.to_be_bytes();
         assert!(matches!(rows.get(TABLE, &last), Some(Known::Row(_))), "the last one is there");
         // A row that is written larger counts as it is now, and so does one that is taken out.
-        rows.overwrite(TABLE, &last, row(10).as_ref());
+        rows.overwrite(TABLE, &last, Some(&row(10)));
         for n in 0..1_000_u32 {
             drop(rows.take(TABLE, &n.to_be_bytes()));
         }

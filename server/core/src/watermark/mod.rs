@@ -15,10 +15,10 @@
 
 use std::collections::BTreeMap;
 
+use ledger::count::settlement::is_any_due;
 use ledger::key::KeyRange;
 use ledger::schema::SiteId;
 use ledger::schema::book::Companies;
-use ledger::schema::count::CountsDue;
 use ledger::schema::identity::{Device, DeviceState, Devices};
 use ledger::schema::place::Sites;
 use ledger::tables::{Read as _, Tables};
@@ -184,7 +184,7 @@ pub(crate) fn flush(core: &mut Core, store: &dyn Store) {
     }
 }
 
-/// Asks for a settlement where counts have become due. One at a time.
+/// Asks for a settlement where something has become due. One at a time.
 pub(crate) fn settle(core: &mut Core, store: &dyn Store, judge: &dyn Judge) {
     let now = core.now();
     if now < core.watch.settle_due {
@@ -203,7 +203,7 @@ pub(crate) fn settle(core: &mut Core, store: &dyn Store, judge: &dyn Judge) {
     }
 }
 
-/// The sites with a count whose instant the watermark has passed.
+/// The sites with something to settle whose instant the watermark has passed.
 fn due_sites(
     tables: &dyn Tables,
     statements: &BTreeMap<DeviceId, Statement>,
@@ -212,12 +212,9 @@ fn due_sites(
     tables
         .list::<Sites>(&KeyRange::all())
         .into_iter()
-        .filter_map(|(site, _row)| {
-            let first = tables.first::<CountsDue>(&KeyRange::prefix(&(site,)))?;
-            let (_site, due, _order, _key) = first.0;
-            let mark = watermark(tables, statements, site, now);
-            (due < mark.complete_to).then_some(mark)
-        })
+        .filter(|(site, _row)| is_any_due(tables, *site, now))
+        .map(|(site, _row)| watermark(tables, statements, site, now))
+        .filter(|mark| is_any_due(tables, mark.site, mark.complete_to))
         .collect()
 }
 

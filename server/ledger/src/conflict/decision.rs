@@ -5,7 +5,7 @@ use protocol::barcode::item_code;
 use protocol::code::Code;
 use protocol::feed::{DocumentStatus, TaskKind};
 use protocol::identity::{CaseId, OperationId};
-use protocol::operation::{Body, DocumentKind, DocumentRef, Place, Recorded};
+use protocol::operation::{Body, DocumentKind, DocumentRef, Goods, Place, Recorded};
 use protocol::outcome::{Argument, Decision, Reason};
 use protocol::quantity::Quantity;
 use protocol::words::{IdentifierCode, OperatorId};
@@ -25,9 +25,9 @@ use crate::schema::entry::{EntryReason, EntryType, LineField, PostedBy};
 use crate::schema::item::Identifiers;
 use crate::schema::stock::Holds;
 use crate::schema::tracking::SerialActs;
-use crate::schema::{BinId, ItemId, LocationId, PlateId, StockKey, VariantId};
+use crate::schema::{BinId, ItemId, LocationId, PlateId, StockKey, TrackingId, VariantId};
 use crate::tables::{Read as _, Tables};
-use crate::tracking::serial;
+use crate::tracking::{self, serial};
 
 /// Decides a case.
 ///
@@ -394,8 +394,21 @@ fn place_of(
     posting: &Posting<'_, '_>,
     operation: OperationId,
 ) -> Result<Option<(LocationId, BinId, Option<GoodsKey>)>, Reason> {
-    let Some(captured) = captured(&*posting.draft, operation) else { return Ok(None) };
-    let (place, goods) = match captured {
+    let captured = captured(&*posting.draft, operation);
+    let Some((place, goods)) = captured.and_then(done_at) else { return Ok(None) };
+    let (location, row) = lookup::location(posting.draft, &place.location)?;
+    let bin = lookup::bin(posting.draft, (location, &row), place.bin.as_ref())?;
+    let item = goods.and_then(|goods| {
+        let (item, _card) = lookup::item(posting.draft, &goods.item).ok()?;
+        let variant = lookup::variant(posting.draft, item, goods.variant.as_ref()).ok()?;
+        Some((item, variant))
+    });
+    Ok(Some((location, bin, item)))
+}
+
+/// Where an operation was done, and with what; none for one that was done nowhere in particular.
+fn done_at(body: Body) -> Option<(Place, Option<Goods>)> {
+    Some(match body {
         Body::Count(body) => (body.place, Some(body.goods)),
         Body::Adjust(body) => (body.place, Some(body.goods)),
         Body::Reclassify(body) => (body.place, Some(body.goods)),
@@ -415,16 +428,24 @@ fn place_of(
         | Body::SignIn(_)
         | Body::SignOut(_)
         | Body::Attach(_)
-        | Body::Void(_) => return Ok(None),
-    };
-    let (location, row) = lookup::location(posting.draft, &place.location)?;
-    let bin = lookup::bin(posting.draft, (location, &row), place.bin.as_ref())?;
-    let item = goods.and_then(|goods| {
-        let (item, _card) = lookup::item(posting.draft, &goods.item).ok()?;
-        let variant = lookup::variant(posting.draft, item, goods.variant.as_ref()).ok()?;
-        Some((item, variant))
-    });
-    Ok(Some((location, bin, item)))
+        | Body::Void(_) => return None,
+    })
+}
+
+/// What the case is about, as far as that is known; none as the tracking where nobody has met it yet.
+pub(super) fn goods_of(
+    tables: &impl Tables,
+    id: CaseId,
+) -> Option<(ItemId, VariantId, Option<TrackingId>)> {
+    let case = tables.row::<Cases>(&id)?;
+    if let Some(key) = case.stock {
+        return Some((key.item, key.variant, Some(key.tracking)));
+    }
+    let (_place, goods) = done_at(captured(tables, case.operation)?)?;
+    let goods = goods?;
+    let (item, _card) = lookup::item(tables, &goods.item).ok()?;
+    let variant = lookup::variant(tables, item, goods.variant.as_ref()).ok()?;
+    Some((item, variant, tracking::known(tables, (item, variant), &goods.tracking)))
 }
 
 /// Adds to the outcome of the operation who decided what.

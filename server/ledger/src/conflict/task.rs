@@ -3,17 +3,21 @@
 use std::ops::ControlFlow;
 
 use protocol::feed::TaskKind;
-use protocol::identity::{CaseId, TaskId};
+use protocol::identity::{CaseId, OperationId, ServerTime, TaskId};
 use protocol::words::OperatorId;
 
-use crate::conflict::case;
+use crate::conflict::{case, decision};
+use crate::count::timeline;
 use crate::key::KeyRange;
 use crate::posting::Posting;
 use crate::schema::case::{OpenTasks, Task, TaskState, Tasks, TasksAnswered};
+use crate::schema::stock::Stocks;
+use crate::schema::tracking::SerialActs;
 use crate::schema::{
-    BinId, Counter, ItemId, LocationId, OrderKey, PlateId, VariantId, next_number,
+    BinId, Counter, ItemId, LocationId, OrderKey, PlateId, StockKey, VariantId, next_number,
 };
 use crate::tables::{Read, Tables};
+use crate::tracking::serial;
 
 /// A task to be asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -100,32 +104,73 @@ pub(crate) fn open_again(posting: &mut Posting<'_, '_>, id: TaskId, done: Task) 
     }
 }
 
-/// Ends the count tasks that a count of `goods` (none: of the whole bin), done at `order`, answers:
-/// the one it names, and those that were asked before it was done. Gives back what they were.
+/// Ends the count tasks that a count of `key` (none: of the whole bin), done at `order`, answers: the one
+/// it names, and those that were asked before it was done. Who was asked about an item has answered when
+/// every lot and serial of it is counted. Gives back the tasks that it answers, wholly or for its key.
 pub(crate) fn answer_counts(
     posting: &mut Posting<'_, '_>,
     (location, bin): (LocationId, BinId),
-    goods: Option<(ItemId, VariantId)>,
+    key: Option<StockKey>,
     order: OrderKey,
     named: Option<TaskId>,
 ) -> Vec<(TaskId, Task)> {
     let operator = posting.act.operator.clone();
     let mut answered = Vec::new();
     for (id, task) in open_count_tasks(posting.draft, location, bin) {
-        let covered = match (task.item, goods) {
+        let covered = match (task.item, key) {
             (_, None) => true,
             (None, Some(_)) => false,
-            (Some(item), Some(counted)) => counted == (item, task.variant),
+            (Some(item), Some(counted)) => (counted.item, counted.variant) == (item, task.variant),
         };
         let asked_before =
             order.tau > task.asked && (task.not_by.is_none() || task.not_by != operator);
         if covered && (named == Some(id) || asked_before) {
-            finish(posting, id, TaskState::Done);
+            if key.is_none_or(|key| is_rest_counted(posting.draft, &task, key)) {
+                finish(posting, id, TaskState::Done);
+            }
             posting.draft.put::<TasksAnswered>(&(posting.act.operation, id), ());
             answered.push((id, task));
         }
     }
     answered
+}
+
+/// Whether, beside `counted`, everything was counted since the task was asked that it is about: what the
+/// book has of its item in the bin, and what the case behind it is about, whether or not the book has that.
+pub(crate) fn is_rest_counted(tables: &impl Tables, task: &Task, counted: StockKey) -> bool {
+    let is_counted = |key: StockKey| key == counted || is_counted_since(tables, key, task);
+    let mut of_item = timeline::keys_of_bin(tables, task.location, task.bin);
+    of_item.retain(|key| (Some(key.item), key.variant) == (task.item, task.variant));
+    let is_booked = |key: &StockKey| {
+        let stock = tables.row::<Stocks>(key);
+        key.plate == task.plate && stock.is_some_and(|stock| !stock.quantity.is_zero())
+    };
+    let about = task.case.and_then(|case| decision::goods_of(tables, case));
+    let is_asked_counted = about.is_none_or(|(item, variant, tracking)| {
+        let is_of_task = (Some(item), variant) == (task.item, task.variant);
+        !is_of_task
+            || tracking.is_some_and(|tracking| {
+                let asked = StockKey { tracking, ..counted };
+                let same = of_item.iter().filter(|key| key.tracking == tracking);
+                std::iter::once(&asked).chain(same).any(|key| is_counted(*key))
+            })
+    });
+    is_asked_counted && of_item.iter().filter(|key| is_booked(key)).all(|key| is_counted(*key))
+}
+
+/// Whether somebody who may answer the task has counted the key since it was asked. A serial is known of
+/// by whatever was done with it since.
+fn is_counted_since(tables: &impl Tables, key: StockKey, task: &Task) -> bool {
+    if let Some(no) = serial::of(tables, key.tracking) {
+        let history = KeyRange::prefix(&(key.item, key.variant, no));
+        let last = tables.last::<SerialActs>(&history);
+        return last.is_some_and(|((.., order), _row)| order.tau > task.asked);
+    }
+    let end = OrderKey::new(ServerTime(i64::MAX), OperationId::default());
+    timeline::count_before(tables, key, end).is_some_and(|last| {
+        let may_answer = task.not_by.is_none() || task.not_by != last.row.operator;
+        last.order.tau > task.asked && may_answer
+    })
 }
 
 /// Open tasks to count something in the bin.

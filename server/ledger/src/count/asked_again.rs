@@ -74,7 +74,10 @@ fn answered_by(tables: &impl Tables, task: &Task) -> Option<OperationId> {
         let keys = timeline::keys_of_bin(tables, place.0, place.1);
         let mut asked_for =
             keys.into_iter().filter(|key| (key.item, key.variant) == (item, task.variant));
-        asked_for.find_map(|key| count_of(tables, key, asked, &fits))
+        asked_for.find_map(|key| {
+            let found = count_of(tables, key, asked, &fits);
+            found.filter(|_by| task::is_rest_counted(tables, task, key))
+        })
     })
 }
 

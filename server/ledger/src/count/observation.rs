@@ -21,7 +21,7 @@ use crate::schema::book::{Intakes, Outcomes};
 use crate::schema::case::Choice;
 use crate::schema::count::{BinCountRow, CountRow, CountState, Counts};
 use crate::schema::place::PlateChildren;
-use crate::schema::{BinId, ItemId, LocationId, OrderKey, PlateId, StockKey, VariantId};
+use crate::schema::{BinId, LocationId, OrderKey, PlateId, StockKey};
 use crate::tables::Read as _;
 use crate::tracking::serial;
 
@@ -50,9 +50,8 @@ pub fn judge_count(posting: &mut Posting<'_, '_>, count: &Count) -> Result<(), S
     let started = instant_of(posting, count.started_us).unwrap_or(order.tau);
     let seen = Observation { key, quantity: named.base, order, started };
     let counted: Vec<_> = observe_line(posting, seen)?.into_iter().collect();
-    let goods = Some((key.item, key.variant));
     tell(posting, &counted);
-    answer(posting, (key.location, key.bin), goods, (order, count.task), &[key]);
+    answer(posting, (key.location, key.bin), Some(key), (order, count.task), &[key]);
     Ok(())
 }
 
@@ -279,11 +278,11 @@ fn seen_closed(
 fn answer(
     posting: &mut Posting<'_, '_>,
     bin: (LocationId, BinId),
-    goods: Option<(ItemId, VariantId)>,
+    key: Option<StockKey>,
     (order, named): (OrderKey, Option<TaskId>),
     keys: &[StockKey],
 ) {
-    let answered = task::answer_counts(posting, bin, goods, order, named);
+    let answered = task::answer_counts(posting, bin, key, order, named);
     if !answered.is_empty() {
         settlement::supersede(posting, order, &answered, keys);
     }

@@ -13,8 +13,9 @@ use crate::count::ambiguity::{self, Readings};
 use crate::count::report;
 use crate::count::timeline::{self, Counted};
 use crate::key::{Key as _, KeyRange};
+use crate::movement::transfer;
 use crate::posting::{Posting, Stop};
-use crate::schema::case::{CaseState, Cases, Choice};
+use crate::schema::case::{CaseState, Cases, Choice, TaskState, Tasks};
 use crate::schema::count::{CountState, Counts, CountsDue, Watermark, Watermarks};
 use crate::schema::item::Items;
 use crate::schema::{ItemId, OrderKey, SiteId, StockKey};
@@ -81,8 +82,8 @@ impl DeviceStatement {
     }
 }
 
-/// Judges the counts that are due, oldest first, at most [`JUDGED_MAX`]. Says whether there are
-/// more.
+/// Judges the counts that are due, oldest first, and asks about goods that arrived without ever having
+/// been sent, at most [`JUDGED_MAX`] together. Says whether there are more.
 ///
 /// # Errors
 ///
@@ -103,18 +104,21 @@ pub fn settle(posting: &mut Posting<'_, '_>, watermarks: &[SiteWatermark]) -> Re
             left = left.saturating_sub(1);
             settle_one(posting, mark, (key, order))?;
         }
+        if transfer::ask_for_unreported(posting, (mark.site, until), &mut left) {
+            return Ok(true);
+        }
     }
     Ok(false)
 }
 
-/// Whether any count of the site is due at `until`: whoever draws watermarks asks this first.
-pub fn is_any_due(tables: &impl Tables, site: SiteId, until: ServerTime) -> bool {
-    first_due(tables, site, until).is_some()
+/// Whether anything of the site is due at `until`: whoever draws watermarks asks this first.
+pub fn is_any_due(tables: &(impl Tables + ?Sized), site: SiteId, until: ServerTime) -> bool {
+    first_due(tables, site, until).is_some() || transfer::is_any_due(tables, site, until)
 }
 
 /// The count of the site that has been due longest at `until`.
 fn first_due(
-    tables: &impl Tables,
+    tables: &(impl Tables + ?Sized),
     site: SiteId,
     until: ServerTime,
 ) -> Option<(OrderKey, StockKey)> {
@@ -424,7 +428,12 @@ pub(crate) fn supersede(
             report::judged(posting, &earlier, vec![told]);
         }
     }
-    for (_id, answered) in answered {
-        task::resolve_case_of(posting, answered);
+    for (id, answered) in answered {
+        // Of an item with lots, others may not be counted yet.
+        let is_done =
+            posting.draft.row::<Tasks>(id).is_some_and(|now| now.state == TaskState::Done);
+        if is_done {
+            task::resolve_case_of(posting, answered);
+        }
     }
 }

@@ -9,7 +9,7 @@ use protocol::words::{DocumentNo, PartnerNo};
 use serde::{Deserialize, Serialize};
 
 use crate::schema::{
-    ItemId, LocationId, OrderKey, StockKey, TrackingId, UnitId, VariantId, Written,
+    ItemId, LocationId, OrderKey, SiteId, StockKey, TrackingId, UnitId, VariantId, Written,
 };
 
 /// A document's header.
@@ -98,4 +98,8 @@ crate::tables! {
     /// Provisional shipments by transfer order, line, tracking key, in order of their receipts.
     ProvisionalShipments = 78, "provisional_shipment",
         (DocumentNo, u32, TrackingId, OrderKey) => ProvisionalShipment;
+    /// When the acts before a provisional shipment will all be here, by the site of the sender: nobody can
+    /// report it any more then.
+    ProvisionalsDue = 72, "provisional_due",
+        (SiteId, ServerTime, DocumentNo, u32, TrackingId, OrderKey) => ();
 }

@@ -23,18 +23,28 @@ pub fn intern(
     variant: VariantId,
     tracking: &Tracking,
 ) -> TrackingId {
-    if tracking.is_none() {
-        return TrackingId(0);
+    if let Some(id) = known(draft, (item, variant), tracking) {
+        return id;
     }
     let Tracking { lot, serial, package } = tracking.clone();
     let key = (item, variant, lot.clone(), serial.clone(), package.clone());
-    if let Some(id) = draft.row::<TrackingByKey>(&key) {
-        return *id;
-    }
     let id = TrackingId(next_number(draft, Counter::Tracking));
     draft.put::<TrackingByKey>(&key, id);
     draft.put::<TrackingKeys>(&id, TrackingKey { item, variant, lot, serial, package });
     id
+}
+
+/// The tracking key that stands for `tracking` of an item; 0 for none. None where nobody has met it yet.
+pub(crate) fn known(
+    tables: &impl Tables,
+    (item, variant): (ItemId, VariantId),
+    tracking: &Tracking,
+) -> Option<TrackingId> {
+    if tracking.is_none() {
+        return Some(TrackingId(0));
+    }
+    let Tracking { lot, serial, package } = tracking.clone();
+    tables.row::<TrackingByKey>(&(item, variant, lot, serial, package)).map(|id| *id)
 }
 
 /// What a tracking key says.

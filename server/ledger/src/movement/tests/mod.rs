@@ -3,6 +3,7 @@
 mod decided;
 mod direct;
 mod plates;
+mod recounted;
 mod serials;
 mod transfers;
 mod undone;

@@ -1,15 +1,20 @@
 //! Goods on transfer orders.
 
 use protocol::code::Code;
-use protocol::feed::DocumentStatus;
+use protocol::feed::{DocumentStatus, TaskKind};
 use protocol::outcome::Decision;
 use protocol::quantity::Quantity;
 
 use super::{TO, text};
+use crate::command::stock::Settle;
 use crate::command::{Command, papers};
 use crate::costing::work::AdjustCost;
+use crate::count::SiteWatermark;
+use crate::schema::SiteId;
 use crate::schema::item::CostingMethod;
-use crate::world::{World, codes, goods, in_any_order, q, transfer_receive, transfer_ship, undo};
+use crate::world::{
+    World, at, codes, count, goods, in_any_order, q, transfer_receive, transfer_ship, undo,
+};
 
 #[test]
 fn a_transfer_is_four_entries_and_what_does_not_arrive_stays_on_its_way() {
@@ -86,6 +91,45 @@ fn case_36_an_arrival_that_is_taken_back_leaves_its_goods_to_one_received_too_ea
     assert_eq!((line.handled, line.received, line.provisional), (q("6"), q("6"), q("0")));
     assert!(!codes(&world.outcome(arrived)).contains(&Code::ProvisionalTransfer));
     assert_eq!(world.header(&order).status, DocumentStatus::Released);
+}
+
+/// One arrival was booked that never was, so that a real one finds nothing on its way, and no shipment will
+/// ever take the place of the provisional one.
+#[test]
+fn case_36_a_shipment_that_nobody_can_report_any_more_has_its_bin_counted() {
+    let until = |world: &mut World, minute: i64| {
+        let mark = SiteWatermark { site: SiteId(1), until: at(minute), devices: Vec::new() };
+        world.system(Command::Settle(Settle { sites: vec![mark] }));
+    };
+    let arrived_early = || {
+        let mut world = World::new();
+        world.opening("SHIPMENT", goods("BOLT", "10"));
+        let order = world.document(TO, "TO1", &[("BOLT", "8")]);
+        let shipped =
+            world.done(1, 60, Some(&order), transfer_ship("SHIPMENT", goods("BOLT", "1")));
+        let received = transfer_receive("LEEDS/L", goods("BOLT", "1"));
+        let (_id, outcome) = world.scan(2, 110, Some(&order), received);
+        assert!(codes(&outcome).contains(&Code::ProvisionalTransfer));
+        until(&mut world, 110);
+        assert!(world.open_tasks().is_empty(), "the shipment may be unsent");
+        (world, shipped)
+    };
+
+    let (mut world, _never_sent) = arrived_early();
+    until(&mut world, 111);
+    let tasks = world.open_tasks();
+    let asked: Vec<_> = tasks.iter().map(|task| (task.kind, task.reason.as_str())).collect();
+    assert_eq!(asked, [(TaskKind::Count, "provisional_transfer")]);
+    world.scan(3, 120, None, count("SHIPMENT", goods("BOLT", "10")));
+    assert!(world.open_tasks().is_empty(), "counted");
+    assert_eq!(world.stock("MAIN/SHIPMENT BOLT"), q("10"));
+    until(&mut world, 200);
+    assert!(world.open_tasks().is_empty(), "asked once");
+
+    let (mut world, shipped) = arrived_early();
+    world.send(&shipped);
+    until(&mut world, 200);
+    assert!(world.open_tasks().is_empty(), "its shipment was reported");
 }
 
 /// What takes back the provisional shipment names an increase that the arrival had used up: the counter

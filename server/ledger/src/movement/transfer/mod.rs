@@ -25,7 +25,7 @@ use protocol::quantity::Quantity;
 use protocol::words::DocumentNo;
 
 pub(crate) use self::close::close_remainder;
-pub(crate) use self::provisional::settle_freed;
+pub(crate) use self::provisional::{ask_for_unreported, is_any_due, settle_freed};
 use self::provisional::{
     provisional_handled, provisional_parts, ship_provisionally, take_place_of,
 };

@@ -1,25 +1,29 @@
 //! Shipments that stand for what the sender has not reported yet.
 
 use protocol::code::Code;
+use protocol::feed::TaskKind;
+use protocol::identity::ServerTime;
 use protocol::operation::{DocumentKind, DocumentRef};
 use protocol::outcome::Decision;
 use protocol::quantity::Quantity;
 use protocol::words::DocumentNo;
 
 use super::{Order, order_named, shipped};
-use crate::conflict;
+use crate::conflict::case::site_of;
+use crate::conflict::{self, TaskDraft, request_task};
+use crate::count::timeline;
 use crate::document::{DocumentKey, Wanted};
-use crate::key::KeyRange;
+use crate::key::{Key as _, KeyRange};
 use crate::movement::carry::Motion;
 use crate::movement::goods::Named;
 use crate::posting::{Posting, Stop, add, subtract};
 use crate::schema::document::{
-    DocumentLine, DocumentLines, ProvisionalShipment, ProvisionalShipments,
+    DocumentLine, DocumentLines, ProvisionalShipment, ProvisionalShipments, ProvisionalsDue,
 };
 use crate::schema::entry::{EntryReason, LineField, PostedBy};
 use crate::schema::place::Locations;
-use crate::schema::{BinId, OrderKey, PlateId, StockKey, TrackingId};
-use crate::tables::Read as _;
+use crate::schema::{BinId, OrderKey, PlateId, SiteId, StockKey, TrackingId};
+use crate::tables::{Read as _, Table, Tables};
 use crate::tracking::serial;
 
 /// A part of a provisional shipment that a shipment takes the place of.
@@ -200,7 +204,65 @@ pub(super) fn ship_provisionally(
     let row_key = (order.key.1.clone(), line, key.tracking, at);
     let row = ProvisionalShipment { from, through, quantity };
     posting.draft.put::<ProvisionalShipments>(&row_key, row);
+    // A serial is where its history says, whoever reports what.
+    if serial::of(posting.draft, key.tracking).is_none() {
+        let due = at.tau.plus_us(timeline::signed(posting.act.timing.epsilon_us));
+        let site = site_of(posting.draft, location).unwrap_or(posting.act.site);
+        let (no, line, tracking, at) = row_key;
+        posting.draft.put::<ProvisionalsDue>(&(site, due, no, line, tracking, at), ());
+    }
     Ok(())
+}
+
+/// Has the bins counted that provisional shipments of a site were taken from, as far as everybody at the
+/// site has reported all that was done before `until`: no shipment will take their place any more, so that
+/// either it was not recorded, or an arrival was that never was. At most `left` of them; says whether there
+/// are more.
+pub(crate) fn ask_for_unreported(
+    posting: &mut Posting<'_, '_>,
+    (site, until): (SiteId, ServerTime),
+    left: &mut usize,
+) -> bool {
+    while let Some(due) = first_due(posting.draft, site, until) {
+        if *left == 0 {
+            return true;
+        }
+        *left = left.saturating_sub(1);
+        posting.draft.delete::<ProvisionalsDue>(&due);
+        let (_site, _due, no, line, tracking, at) = due;
+        let row = posting.draft.row::<ProvisionalShipments>(&(no, line, tracking, at));
+        let Some(ProvisionalShipment { from, .. }) = row.map(|row| *row) else { continue };
+        let task = TaskDraft {
+            kind: TaskKind::Count,
+            location: from.location,
+            bin: from.bin,
+            item: Some(from.item),
+            variant: from.variant,
+            plate: from.plate,
+            reason: Code::ProvisionalTransfer.as_str().to_owned(),
+            not_by: None,
+            blind: false,
+            case: None,
+        };
+        request_task(posting, task);
+    }
+    false
+}
+
+/// Whether nobody can report some provisional shipment of the site any more at `until`.
+pub(crate) fn is_any_due(tables: &(impl Tables + ?Sized), site: SiteId, until: ServerTime) -> bool {
+    first_due(tables, site, until).is_some()
+}
+
+/// The one that nobody can report for the longest time.
+fn first_due(
+    tables: &(impl Tables + ?Sized),
+    site: SiteId,
+    until: ServerTime,
+) -> Option<<ProvisionalsDue as Table>::Key> {
+    let mut range = KeyRange::prefix(&(site,));
+    range.to = (site, until).to_bytes();
+    tables.first::<ProvisionalsDue>(&range).map(|(key, _row)| key)
 }
 
 fn provisional_only(
