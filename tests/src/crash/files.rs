@@ -169,7 +169,7 @@ impl Files for FusedFiles {
         let sink = System.create(path, readers)?;
         let mut unsynced = self.lock();
         if let Some(bytes) = before {
-            drop(unsynced.contents.entry(path.to_owned()).or_insert(bytes));
+            let _kept = unsynced.contents.entry(path.to_owned()).or_insert(bytes);
         } else {
             unsynced.namings.push(Naming::Made(path.to_owned()));
             unsynced.contents.insert(path.to_owned(), Vec::new());
