@@ -36,7 +36,7 @@ use crate::tables::{Read as _, TableId};
 use crate::world::q;
 
 /// Codes behind the first of the money side that belong to other parts.
-const ELSEWHERE: [Code; 20] = [
+const ELSEWHERE: [Code; 21] = [
     Code::TransferNeedsLocation,
     Code::BinNotEditable,
     Code::ReservationLocked,
@@ -57,6 +57,7 @@ const ELSEWHERE: [Code; 20] = [
     Code::IdentifierNamesNoItem,
     Code::IdentifierLookedUpAs,
     Code::IdentifierMisread,
+    Code::SerialPlaceUnsure,
 ];
 
 /// Codes that the money side shares with the warehouse (COSTING 22).
