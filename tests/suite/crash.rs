@@ -1,4 +1,5 @@
-//! The first and the last step of each name, each with a kill and with a power cut.
+//! Of each name the first step with a kill and the last with a power cut; of backups, whose trials take
+//! longest, one in five of these (`simulate --crash-points` has all steps in every way).
 
 use std::collections::BTreeSet;
 
@@ -20,7 +21,7 @@ fn no_durable_step_of_device_or_server_may_not_be_the_last_one() {
     let mut names = BTreeSet::new();
     let mut broken = Vec::new();
     let mut n = 0;
-    enumerate(Which::Named, &[End::Kill, End::PowerCut], |trial| {
+    enumerate(Which::Sampled, &[End::Kill, End::PowerCut], |trial| {
         n += 1;
         names.insert(trial.point.clone());
         if let Some(why) = &trial.broke {
@@ -31,11 +32,14 @@ fn no_durable_step_of_device_or_server_may_not_be_the_last_one() {
     assert!(names.len() >= 60, "the script does little to the disks: {}", names.len());
     let on_server = names.iter().filter(|name| name.starts_with("server")).count();
     assert!(on_server >= 10, "{on_server}");
-    for what in
-        ["device, a new key", "device, a wipe", "backup, first backup", "backup, putting back"]
-    {
+    for (what, least) in [
+        ("device, a new key", 5),
+        ("device, a wipe", 5),
+        ("backup, first backup", 3),
+        ("backup, putting back", 3),
+    ] {
         let n = names.iter().filter(|name| name.starts_with(what)).count();
-        assert!(n >= 5, "{what}: {n}");
+        assert!(n >= least, "{what}: {n}");
     }
 }
 

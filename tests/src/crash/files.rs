@@ -51,7 +51,13 @@ impl Naming {
                 before.map_or(Ok(()), |bytes| fs::write(to, bytes))
             }
             Self::Removed(path, bytes) => fs::write(path, bytes),
-            Self::RemovedFolder(path, kept) => fs::rename(kept, path),
+            Self::RemovedFolder(path, kept) => {
+                // What has its name now came after it.
+                if path.exists() {
+                    fs::remove_dir_all(&path)?;
+                }
+                fs::rename(kept, path)
+            }
         }
     }
 }

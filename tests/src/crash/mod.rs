@@ -108,6 +108,9 @@ fn play(hall: &mut Hall) -> Result<(), String> {
     hall.phase("a photo");
     hall.photograph(&photo());
     come_to_rest(hall)?;
+    hall.phase("a new key");
+    change_key(hall)?;
+    // Of the key before it the server knows nothing any more: who has only that one is enrolled again.
     let early_image = hall.folders.image();
     hall.phase("chores");
     hall.run_until(120, |_hall| false);
@@ -118,8 +121,6 @@ fn play(hall: &mut Hall) -> Result<(), String> {
     hall.phase("draining");
     hall.set_offline(false);
     come_to_rest(hall)?;
-    hall.phase("a new key");
-    change_key(hall)?;
     hall.phase("a verified backup");
     prove_a_backup(hall);
     let late_backup = hall.store.clone();
@@ -608,6 +609,9 @@ pub enum Which {
     All,
     /// The first and the last step of each name.
     Named,
+    /// Of each name the first step with a kill and the last with a power cut; of backups one in five of
+    /// these.
+    Sampled,
 }
 
 /// Ends the process before each step, in every way, as many scripts at a time as there are cores; `each`
@@ -620,17 +624,32 @@ pub fn enumerate(which: Which, ends: &[End], each: impl FnMut(&Trial) + Send) {
     }
     let named: BTreeSet<usize> =
         ends_of.values().flat_map(|(first, last)| [*first, *last]).collect();
-    let is_wanted = |step: &usize| which == Which::All || named.contains(step);
-    let steps = (0..names.len()).filter(is_wanted);
+    let steps: Vec<usize> = match which {
+        Which::All => (0..names.len()).collect(),
+        Which::Named | Which::Sampled => named.iter().copied().collect(),
+    };
+    let is_sampled = |step: usize, end: &End| {
+        let Some((first, last)) = names.get(step).and_then(|name| ends_of.get(name.as_str()))
+        else {
+            return false;
+        };
+        let is_backup = names.get(step).is_some_and(|name| name.starts_with("backup"));
+        let is_its_way = match end {
+            End::Kill => step == *first,
+            End::PowerCut | End::Torn(_) => step == *last,
+        };
+        is_its_way && (!is_backup || named.range(..step).count().is_multiple_of(5))
+    };
     // A batch of the server is on its disk whole or not at all: there torn writes are no end of their
     // own.
     let is_other = |step: usize, end: &End| {
         let is_server = names.get(step).is_some_and(|name| name.starts_with("server"));
-        !(is_server && matches!(end, End::Torn(_)))
+        let is_way = !(is_server && matches!(end, End::Torn(_)));
+        is_way && (which != Which::Sampled || is_sampled(step, end))
     };
     let ways =
         |step| ends.iter().filter(move |end| is_other(step, end)).map(move |end| (step, *end));
-    let trials: Vec<(usize, End)> = steps.flat_map(ways).collect();
+    let trials: Vec<(usize, End)> = steps.into_iter().flat_map(ways).collect();
     let next = AtomicUsize::new(0);
     let each = Mutex::new(each);
     let work = || {
