@@ -11,4 +11,5 @@ mod orders;
 mod replica;
 mod restore;
 mod slices;
+mod snapshot;
 pub(crate) mod world;
