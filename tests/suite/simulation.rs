@@ -3,7 +3,7 @@
 use tests::world::{Bug, Plan, Successes, World};
 
 /// How many worlds a deliberate bug may survive before the simulation is worth nothing.
-const WORLDS_MAX: u64 = 40;
+const WORLDS_MAX: u64 = 20;
 
 #[test]
 fn a_bounded_set_of_worlds_breaks_no_invariant() {
