@@ -3,7 +3,7 @@
 use tests::world::{Bug, Plan, Successes, World};
 
 /// How many worlds a deliberate bug may survive before the simulation is worth nothing.
-const WORLDS_MAX: u64 = 40;
+const WORLDS_MAX: u64 = 20;
 
 #[test]
 fn a_bounded_set_of_worlds_breaks_no_invariant() {
@@ -50,9 +50,7 @@ fn a_server_that_takes_relabelled_operations_for_new_ones_doubles_facts() {
 
 #[test]
 fn an_order_that_ignores_what_people_had_seen_makes_wrong_books() {
-    // Who does at once what contradicts what he has just seen, with a clock that is off by more, is rare:
-    // the 153 first worlds show nothing of it.
-    dies(Bug::NoCausality, 150);
+    dies(Bug::NoCausality, 1);
 }
 
 #[test]

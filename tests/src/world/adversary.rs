@@ -106,6 +106,13 @@ impl World {
         }
     }
 
+    /// A device is switched off, and on again a while later.
+    pub(super) fn reboot(&mut self, place: usize) {
+        self.stop_device(place);
+        self.devices[place].reboot(self.now_us, &mut self.prng);
+        self.successes.reboots += 1;
+    }
+
     fn stop_device(&mut self, place: usize) {
         let connected = self.devices[place].current();
         self.left(connected.map(|(_connection, no)| no));
@@ -128,11 +135,7 @@ impl World {
                 self.devices[place].kill();
                 self.successes.kills += 1;
             }
-            5 => {
-                self.stop_device(place);
-                self.devices[place].reboot(self.now_us, &mut self.prng);
-                self.successes.reboots += 1;
-            }
+            5 => self.reboot(place),
             6 => {
                 self.stop_device(place);
                 self.devices[place].lose_power(self.now_us, &mut self.prng);

@@ -22,7 +22,7 @@ use crate::prng::Prng;
 const HOUR_US: i64 = 3_600_000_000;
 /// For how long after a first connection the clock of a boot is known by little more than that
 /// connection: until a heartbeat or two have been answered.
-const BARELY_KNOWN_US: i64 = 20_000_000;
+const BARELY_KNOWN_US: i64 = 30_000_000;
 
 /// A device and what it stands on.
 pub struct DeviceHost {
@@ -334,18 +334,21 @@ impl DeviceHost {
         now_us: i64,
         (connection, no): (Connection, ConnectionNo),
         quick_from_us: i64,
-    ) -> bool {
+    ) {
         self.connection = Some((connection, no));
-        let is_first = self.reached_out_us.is_none();
         self.reached_out_us.get_or_insert(now_us);
         self.last_up_us = 0;
         self.last_down_us = quick_from_us;
-        is_first
     }
 
     /// The last decision of the server that its person can have seen.
     pub fn cursor(&self) -> Option<Lsn> {
         self.core.as_ref().map(|core| core.status(0).cursor)
+    }
+
+    /// Whether it has had a connection in the running boot.
+    pub fn has_reached_out(&self) -> bool {
+        self.reached_out_us.is_some()
     }
 
     /// Whether its person has just switched it on: the server has heard little of its clock yet.

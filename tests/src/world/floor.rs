@@ -98,19 +98,6 @@ pub(super) fn document(kind: DocumentKind, no: &str, item: &str) -> DocumentRef 
     DocumentRef { kind, no: no.try_into().expect("a short code"), line: Some(line) }
 }
 
-/// The bin that somebody else may want to look at after `work`.
-pub fn bin_changed(work: &Work) -> Option<&'static str> {
-    let place = match &work.body {
-        Body::Move(body) => &body.from,
-        Body::Pick(body) => &body.from,
-        Body::Receive(body) => &body.to,
-        Body::TransferReceive(body) => &body.to,
-        _ => return None,
-    };
-    let bin = place.bin.as_ref()?;
-    BINS.into_iter().find(|known| *known == bin.as_str())
-}
-
 impl Floor {
     /// What lies there at the beginning.
     pub fn opening() -> Self {

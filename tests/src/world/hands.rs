@@ -12,6 +12,7 @@ use super::floor::{
     Floor, HALL_BINS, ITEMS, Key, LOTS, NUMBERS, SERIAL_ITEM, WAY, YARD_BINS, document, goods,
     place_of,
 };
+use super::screens::Seen;
 use crate::prng::Prng;
 
 /// The document of transfers.
@@ -95,16 +96,38 @@ impl Floor {
         Some(work)
     }
 
+    /// What somebody does at once who sees what another one has just done: counts what changed, takes from
+    /// what was counted, and brings further what was brought.
+    pub(super) fn at_once(&mut self, seen: Seen, prng: &mut Prng) -> Option<Work> {
+        match seen {
+            Seen::Changed(bin) => Some(self.count_of(bin)),
+            Seen::Counted(bin) => self.carry_from(&[bin], prng),
+            Seen::Brought(key) if self.pieces(&key) == 1 && prng.chance(2, 3) => {
+                self.bring(key, 1, prng)
+            }
+            Seen::Brought(key) => Some(self.count_of(key.0)),
+        }
+    }
+
     fn carry(&mut self, prng: &mut Prng) -> Option<Work> {
-        let in_yard = prng.chance(1, 6);
-        let bins: &[&str] = if in_yard { &YARD_BINS } else { &HALL_BINS };
-        let storage: &[&'static str] = if in_yard { &["Y", "Z"] } else { &["A", "B", "C"] };
+        let bins: &[&str] = if prng.chance(1, 6) { &YARD_BINS } else { &HALL_BINS };
+        self.carry_from(bins, prng)
+    }
+
+    fn carry_from(&mut self, bins: &[&str], prng: &mut Prng) -> Option<Work> {
         let (from, there) = self.some(bins, prng)?;
+        let pieces = prng.between(1, there.min(15));
+        self.bring(from, pieces, prng)
+    }
+
+    /// Some of what lies in a bin goes to a storage bin beside it; none where that is the same.
+    fn bring(&mut self, from: Key, pieces: i64, prng: &mut Prng) -> Option<Work> {
+        let in_yard = YARD_BINS.contains(&from.0);
+        let storage: &[&'static str] = if in_yard { &["Y", "Z"] } else { &["A", "B", "C"] };
         let to = (*prng.pick(storage), from.1, from.2);
         if to == from {
             return None;
         }
-        let pieces = prng.between(1, there.min(15));
         self.add(from, -pieces);
         self.add(to, pieces);
         let body = Move { from: place_of(from.0), to: place_of(to.0), goods: goods(from, pieces) };

@@ -17,6 +17,7 @@ mod heard;
 mod history;
 pub mod money;
 mod people;
+mod screens;
 mod serials;
 pub mod server;
 mod successes;
@@ -31,6 +32,7 @@ use server_core::session::wire::ConnectionNo;
 use crate::prng::Prng;
 use device::DeviceHost;
 use floor::Floor;
+use screens::Seen;
 use server::ServerHost;
 pub use successes::{Progress, Successes};
 
@@ -42,10 +44,6 @@ const MINUTE_US: i64 = 60 * SECOND_US;
 const BEGINNING_US: i64 = 15 * SECOND_US;
 /// Between two acts of the desk.
 const DESK_US: i64 = 4 * MINUTE_US;
-/// How often somebody looks at the screen who waits for something.
-const LOOK_AGAIN_US: i64 = SECOND_US / 10;
-/// How many times, before something else is done.
-const LOOKS_MAX: u32 = 30;
 
 /// A deliberate bug. A simulation that does not notice it is worth nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -150,8 +148,8 @@ pub enum Happening {
     PowerCut,
     /// A device's store is gone; an old copy takes its place.
     Restore(usize),
-    /// Somebody waits to see on the screen what another one did, to count that bin at once.
-    Look(usize, &'static str, OperationId, u32),
+    /// Somebody waits to see on the screen what another one did, to do something about it at once.
+    Look(usize, Seen, OperationId, u32),
     /// The network of a device goes, and what is on its way.
     Cut(usize),
     /// A dead server comes back.
@@ -162,6 +160,8 @@ pub enum Happening {
     Act(usize),
     /// Somebody has come back to work; another one is at work already.
     Meanwhile(usize),
+    /// A device needs another battery.
+    Battery(usize),
     /// The desk invoices or charges something.
     Desk,
     /// The supervisor looks at the workbench.
@@ -298,6 +298,7 @@ impl World {
         for place in 0..self.devices.len() {
             let after = self.prng.between(0, BEGINNING_US);
             self.later(after, Happening::Act(place));
+            self.battery_lasts(place);
         }
         self.later(DESK_US, Happening::Desk);
         self.later(DESK_US, Happening::Supervise);
@@ -382,11 +383,12 @@ impl World {
             Happening::PowerCut => self.power_cut(),
             Happening::Cut(place) => self.cut(place),
             Happening::Restore(place) => self.restore(place),
-            Happening::Look(place, bin, of, tries) => self.look(place, bin, of, tries),
+            Happening::Look(place, seen, of, tries) => self.look(place, seen, of, tries),
             Happening::ServerUp => self.server_up(),
             Happening::DeviceUp(place) => self.device_up(place),
             Happening::Act(place) => self.act(place),
             Happening::Meanwhile(place) => self.meanwhile(place),
+            Happening::Battery(place) => self.change_battery(place),
             Happening::Desk => self.desk_act(),
             Happening::Supervise => self.supervise(),
             Happening::Tidy(place) => self.tidy(place),
@@ -437,17 +439,8 @@ impl World {
         }
         let no = ConnectionNo(self.next_connection);
         self.next_connection += 1;
-        // Snapshots and radios that wake up: the answers of the first seconds come late.
-        let is_clogged = self.prng.chance(1, 4);
-        let clog_us = if is_clogged { self.prng.between(SECOND_US, 3 * SECOND_US) } else { 0 };
-        self.successes.clogged += u64::from(is_clogged);
-        let now_us = self.now_us;
-        let quick_from_us = now_us + clog_us;
-        let is_first = self.devices[place].connected(now_us, (connection, no), quick_from_us);
-        if is_first && self.phase == Phase::Shift {
-            let after = self.prng.between(2 * SECOND_US, 10 * SECOND_US);
-            self.later(after, Happening::Meanwhile(place));
-        }
+        let quick_from_us = self.now_us + self.first_answer_us(place);
+        self.devices[place].connected(self.now_us, (connection, no), quick_from_us);
         self.server.connections.insert(no, (place, connection));
         self.successes.phases[self.phase as usize].connections += 1;
         self.later(after, Happening::Opened(no));
@@ -498,22 +491,6 @@ impl World {
         self.server_actions(actions);
     }
 
-    /// Somebody counts a bin as soon as the screen shows what another one did there.
-    fn look(&mut self, place: usize, bin: &'static str, of: OperationId, tries: u32) {
-        if self.phase != Phase::Shift || tries == 0 || !self.devices[place].is_up() {
-            return;
-        }
-        let decided = self.server.first_decided(of);
-        let has_seen = decided.is_some_and(|lsn| self.devices[place].cursor() >= Some(lsn));
-        if has_seen {
-            self.successes.looks += 1;
-            let work = self.floor.count_of(bin);
-            self.record(place, work);
-        } else {
-            self.later(LOOK_AGAIN_US, Happening::Look(place, bin, of, tries - 1));
-        }
-    }
-
     fn device_up(&mut self, place: usize) {
         if self.devices[place].is_up() {
             return;
@@ -539,15 +516,6 @@ impl World {
         }
         let after = self.prng.between(5 * SECOND_US, 2 * MINUTE_US);
         self.later(after, Happening::Act(place));
-    }
-
-    /// Another one than the person at `place` does the next thing.
-    fn meanwhile(&mut self, place: usize) {
-        let other = (place + 1) % self.devices.len();
-        if self.phase == Phase::Shift && self.devices[other].is_up() {
-            self.see_answers(other);
-            self.do_something(other);
-        }
     }
 
     /// The desk learns what something cost, some time after it was handled.

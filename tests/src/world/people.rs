@@ -21,6 +21,7 @@ use server_core::store::MemoryStore;
 
 use super::company::{OPERATOR, SUPERVISOR, set_up, word};
 use super::floor::{BINS, Floor, ITEMS, WAY};
+use super::screens::Seen;
 use super::{Happening, MINUTE_US, Phase, SECOND_US, World, hands};
 use crate::prng::Prng;
 
@@ -128,7 +129,7 @@ impl World {
         }
         let before = self.floor.clone();
         let Some(work) = self.floor.next_act(&mut self.prng) else { return };
-        let changed = super::floor::bin_changed(&work);
+        let seen = Seen::of(&work, &mut self.prng);
         let claim = matches!(work.body, Body::Adjust(_)).then(|| About::of(&work.body));
         if claim.is_some() && !self.sign_in(place) {
             self.floor = before;
@@ -138,25 +139,8 @@ impl World {
         if let Some(about) = claim {
             self.left[place].claims.insert(name, (self.now_us, about));
         }
-        if let Some(bin) = changed {
-            self.others_look(place, bin, name);
-        }
-    }
-
-    /// Others look what comes of an act in a bin, to count that bin at once: now and then one of them,
-    /// and always who has just switched a device on. The clock of that one is hardly known, so that
-    /// what they saw says more of the order than any clock.
-    fn others_look(&mut self, place: usize, bin: &'static str, name: OperationId) {
-        let by_chance = if self.prng.chance(1, 3) {
-            usize::try_from(self.prng.below(self.devices.len() as u64)).ok()
-        } else {
-            None
-        };
-        for other in (0..self.devices.len()).filter(|other| *other != place) {
-            if by_chance == Some(other) || self.devices[other].is_barely_known(self.now_us) {
-                let looks = Happening::Look(other, bin, name, super::LOOKS_MAX);
-                self.later(super::LOOK_AGAIN_US, looks);
-            }
+        if let Some(seen) = seen {
+            self.others_look(place, seen, name);
         }
     }
 

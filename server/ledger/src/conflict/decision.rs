@@ -24,7 +24,7 @@ use crate::schema::case::{Case, CaseState, Cases, Choice};
 use crate::schema::entry::{EntryReason, EntryType, LineField, PostedBy};
 use crate::schema::item::Identifiers;
 use crate::schema::stock::Holds;
-use crate::schema::tracking::SerialActs;
+use crate::schema::tracking::{SerialAct, SerialActs};
 use crate::schema::{BinId, ItemId, LocationId, PlateId, StockKey, TrackingId, VariantId};
 use crate::tables::{Read as _, Tables};
 use crate::tracking::{self, serial};
@@ -101,6 +101,11 @@ fn apply(posting: &mut Posting<'_, '_>, decide: &Decide, open: &Case) -> Result<
         return decided::apply(posting, decide.case, open, decide.choice);
     }
     if let Some(key) = sighting(posting, open) {
+        return decide_sighting(posting, open, key, decide.choice);
+    }
+    if let Some(key) = unsure_sighting(posting, open)
+        && decide.choice == Choice::Dismiss
+    {
         return decide_sighting(posting, open, key, decide.choice);
     }
     match decide.choice {
@@ -252,6 +257,17 @@ fn sighting(posting: &Posting<'_, '_>, open: &Case) -> Option<StockKey> {
         .filter(|key| serial::of(posting.draft, key.tracking).is_some())
 }
 
+/// The serial that a count saw, and of which nobody is sure that it was still there: what else the count
+/// says stands whatever is decided.
+fn unsure_sighting(posting: &Posting<'_, '_>, open: &Case) -> Option<StockKey> {
+    let is_unsure = open.reasons.first()?.code == Code::SerialPlaceUnsure;
+    let is_count = || {
+        let captured = captured(&*posting.draft, open.operation);
+        matches!(captured, Some(Body::Count(_) | Body::CountBin(_)))
+    };
+    open.stock.filter(|_key| is_unsure && is_count())
+}
+
 fn decide_sighting(
     posting: &mut Posting<'_, '_>,
     open: &Case,
@@ -274,7 +290,7 @@ fn decide_sighting(
     Ok(())
 }
 
-/// Takes the sightings that book nothing out of the history of the serial. Gives back their places.
+/// Takes the sightings of a count out of the history of the serial. Gives back their places.
 fn forget_sighting(
     posting: &mut Posting<'_, '_>,
     operation: OperationId,
@@ -286,7 +302,8 @@ fn forget_sighting(
         .draft
         .list::<SerialActs>(&unit)
         .into_iter()
-        .filter(|(act, row)| row.parked && act.3.operation() == operation)
+        .filter(|(_act, row)| row.parked || matches!(row.act, SerialAct::Seen(_)))
+        .filter(|(act, _row)| act.3.operation() == operation)
         .map(|(act, _row)| act.3)
         .collect();
     for order in &places {

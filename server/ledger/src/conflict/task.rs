@@ -2,6 +2,7 @@
 
 use std::ops::ControlFlow;
 
+use protocol::code::Code;
 use protocol::feed::TaskKind;
 use protocol::identity::{CaseId, OperationId, ServerTime, TaskId};
 use protocol::words::OperatorId;
@@ -42,6 +43,24 @@ pub struct TaskDraft {
     pub blind: bool,
     /// The case behind it.
     pub case: Option<CaseId>,
+}
+
+impl TaskDraft {
+    /// Somebody is to count what lies under `key`, because of `why`.
+    pub(crate) fn count_of(key: &StockKey, why: &Code) -> Self {
+        Self {
+            kind: TaskKind::Count,
+            location: key.location,
+            bin: key.bin,
+            item: Some(key.item),
+            variant: key.variant,
+            plate: key.plate,
+            reason: why.as_str().to_owned(),
+            not_by: None,
+            blind: false,
+            case: None,
+        }
+    }
 }
 
 /// Asks for a task, unless the same is asked already: then that one also serves this purpose.

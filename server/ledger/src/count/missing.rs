@@ -123,7 +123,8 @@ pub(crate) fn serials(
     }
     for key in timeline::keys_of_bin(posting.draft, place.0, place.1) {
         if !goes_along(whole, &key) && difference::is_serial(posting.draft, &key) {
-            serial::not_seen(posting, key, order.with_leg(MISSING_LEG))?;
+            let at = (order.with_leg(MISSING_LEG), whole.epsilon_us);
+            serial::not_seen(posting, key, at)?;
         }
     }
     Ok(())
@@ -176,7 +177,7 @@ fn serial_came(posting: &mut Posting<'_, '_>, key: StockKey, order: OrderKey) ->
         return Ok(());
     }
     let acts = posting.posted.serials.len();
-    serial::not_seen(posting, key, at)?;
+    serial::not_seen(posting, key, (at, whole.epsilon_us))?;
     if whole.operation == posting.act.operation {
         return Ok(());
     }

@@ -137,7 +137,7 @@ fn observe_line(posting: &mut Posting<'_, '_>, seen: Observation) -> Result<Opti
         return observe(posting, seen).map(Some);
     }
     if seen.quantity.is_zero() {
-        serial::not_seen(posting, seen.key, seen.order)?;
+        serial::not_seen(posting, seen.key, (seen.order, posting.act.timing.epsilon_us))?;
         return Ok(None);
     }
     if let Some(reason) = serial::seen(posting, seen.key, seen.order)? {

@@ -1,7 +1,7 @@
 //! What a posting left below zero.
 
 use protocol::code::Code;
-use protocol::feed::{BinKind, TaskKind};
+use protocol::feed::BinKind;
 use protocol::outcome::Reason;
 use protocol::quantity::Quantity;
 
@@ -33,18 +33,7 @@ impl Posting<'_, '_> {
                 return Err(Stop::Refuse(reason));
             }
             self.decision.note(reason);
-            let task = conflict::TaskDraft {
-                kind: TaskKind::Count,
-                location: key.location,
-                bin: key.bin,
-                item: Some(key.item),
-                variant: key.variant,
-                plate: key.plate,
-                reason: Code::BinBelowZero.as_str().to_owned(),
-                not_by: None,
-                blind: false,
-                case: None,
-            };
+            let task = conflict::TaskDraft::count_of(&key, &Code::BinBelowZero);
             conflict::request_task(self, task);
         }
         Ok(())

@@ -76,7 +76,10 @@ fn main() -> std::process::ExitCode {
     }
     match bug {
         None => report(n_seeds, &all),
-        Some(bug) => println!("{n_seeds} worlds did not notice: {}", bug.name()),
+        Some(bug) => {
+            report(n_seeds, &all);
+            println!("{n_seeds} worlds did not notice: {}", bug.name());
+        }
     }
     std::process::ExitCode::SUCCESS
 }

@@ -1,7 +1,6 @@
 //! Shipments that stand for what the sender has not reported yet.
 
 use protocol::code::Code;
-use protocol::feed::TaskKind;
 use protocol::identity::ServerTime;
 use protocol::operation::{DocumentKind, DocumentRef};
 use protocol::outcome::Decision;
@@ -232,19 +231,7 @@ pub(crate) fn ask_for_unreported(
         let (_site, _due, no, line, tracking, at) = due;
         let row = posting.draft.row::<ProvisionalShipments>(&(no, line, tracking, at));
         let Some(ProvisionalShipment { from, .. }) = row.map(|row| *row) else { continue };
-        let task = TaskDraft {
-            kind: TaskKind::Count,
-            location: from.location,
-            bin: from.bin,
-            item: Some(from.item),
-            variant: from.variant,
-            plate: from.plate,
-            reason: Code::ProvisionalTransfer.as_str().to_owned(),
-            not_by: None,
-            blind: false,
-            case: None,
-        };
-        request_task(posting, task);
+        request_task(posting, TaskDraft::count_of(&from, &Code::ProvisionalTransfer));
     }
     false
 }

@@ -11,7 +11,7 @@
 //! corrected by the opposite of what was put in, and the rest of the chain stays.
 //!
 //! Order of reading: this file, [`history`] (acts in order), [`chain`] (mending), [`book`] (entries),
-//! [`unsure`] (two moves of which nobody can tell the earlier).
+//! [`unsure`] (two acts of which nobody can tell the earlier).
 
 mod book;
 mod chain;
@@ -131,23 +131,28 @@ pub fn seen(
     order: OrderKey,
 ) -> Result<Option<Reason>, Stop> {
     let Some(no) = of(posting.draft, key.tracking) else { return Ok(None) };
-    observed(posting, SerialAct::Seen(key), &no, order)
+    let epsilon_us = posting.act.timing.epsilon_us;
+    observed(posting, (SerialAct::Seen(key), epsilon_us), &no, order)
 }
 
-/// A complete count of the bin of `key`, at `order`, did not see it: where it was booked there, it is
-/// missing.
+/// A count of the bin of `key`, at `order` ± `epsilon_us` microseconds, did not see it: where it was booked
+/// there, it is missing.
 ///
 /// # Errors
 ///
 /// [`Stop::Overflow`].
-pub fn not_seen(posting: &mut Posting<'_, '_>, key: StockKey, order: OrderKey) -> Result<(), Stop> {
+pub fn not_seen(
+    posting: &mut Posting<'_, '_>,
+    key: StockKey,
+    (order, epsilon_us): (OrderKey, u64),
+) -> Result<(), Stop> {
     let Some(no) = of(posting.draft, key.tracking) else { return Ok(()) };
-    observed(posting, SerialAct::NotSeen(key), &no, order).map(|_reason| ())
+    observed(posting, (SerialAct::NotSeen(key), epsilon_us), &no, order).map(|_reason| ())
 }
 
 fn observed(
     posting: &mut Posting<'_, '_>,
-    act: SerialAct,
+    (act, epsilon_us): (SerialAct, u64),
     no: &SerialNo,
     order: OrderKey,
 ) -> Result<Option<Reason>, Stop> {
@@ -166,7 +171,7 @@ fn observed(
         end: booking.end,
         entry: EntryNo(0),
         parked: refused.is_some(),
-        epsilon_us: posting.act.timing.epsilon_us,
+        epsilon_us,
     };
     put_act(posting, &unit, order, row);
     if refused.is_none() {

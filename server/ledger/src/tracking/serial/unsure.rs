@@ -1,6 +1,7 @@
-//! A serial that two people brought to two places, at instants of which nobody can tell the earlier
-//! (CONFLICTS 31): the book has it where the later act by τ left it, it is on hold, and somebody is to
-//! see where it is.
+//! A serial that two people brought to two places, or that one of them saw, at instants of which nobody
+//! can tell the earlier (CONFLICTS 31): the book has it where the later act by τ left it, it is on hold,
+//! and somebody is to see where it is. So it is with a complete count that did not see it beside an act
+//! that brought it there (SYNC 4.4).
 //!
 //! Invariants:
 //! 1. The question is asked once for the same acts, and ends when an act after them tells where the serial
@@ -10,7 +11,6 @@
 use std::ops::ControlFlow;
 
 use protocol::code::Code;
-use protocol::feed::TaskKind;
 use protocol::identity::{CaseId, OperationId};
 use protocol::quantity::Quantity;
 
@@ -27,7 +27,7 @@ use crate::schema::tracking::{SerialAct, SerialActRow, SerialActs, SerialDoubt, 
 use crate::schema::{OrderKey, PlateId, StockKey};
 use crate::tables::Read as _;
 use crate::tracking::serial::chain::text;
-use crate::tracking::serial::history::Unit;
+use crate::tracking::serial::history::{Unit, is_missing_bin};
 
 /// Acts of one serial that are looked at, from the last back: what lies further back is long over.
 const ACTS_MAX: usize = 64;
@@ -104,7 +104,7 @@ fn ask(posting: &mut Posting<'_, '_>, unit: &Unit, doubt: &Doubt) -> Result<(), 
     let draft = conflict::CaseDraft {
         reasons: vec![reason.clone()],
         stock: Some(doubt.at),
-        choices: vec![Choice::Accept, Choice::Recount, Choice::Correct, Choice::Dismiss],
+        choices: choices(posting, doubt),
         parked: false,
         others: others.clone(),
     };
@@ -131,25 +131,28 @@ fn operator_of(posting: &Posting<'_, '_>, operation: OperationId) -> String {
     operator.map_or_else(|| operation.to_string(), |operator| operator.to_string())
 }
 
-/// Asks for a count, where there is a bin to look into: nobody can look at what is between two locations.
+/// What a supervisor may say to it. That a complete count did not see the serial is taken back by whoever
+/// sees it, not by a decision.
+fn choices(posting: &Posting<'_, '_>, doubt: &Doubt) -> Vec<Choice> {
+    if is_missing_bin(posting.draft, &doubt.at) {
+        return vec![Choice::Accept];
+    }
+    vec![Choice::Accept, Choice::Recount, Choice::Correct, Choice::Dismiss]
+}
+
+/// Asks for a count, where there is a bin to look into: nobody can look at what is between two locations,
+/// or missing.
 fn ask_to_look(posting: &mut Posting<'_, '_>, place: StockKey) {
     let location = posting.draft.row::<Locations>(&place.location);
-    if location.is_some_and(|location| location.in_transit) {
+    if location.is_some_and(|location| location.in_transit) || is_missing_bin(posting.draft, &place)
+    {
         return;
     }
-    let task = conflict::TaskDraft {
-        kind: TaskKind::Count,
-        location: place.location,
-        bin: place.bin,
-        item: Some(place.item),
-        variant: place.variant,
-        plate: PlateId(0),
-        reason: Code::SerialPlaceUnsure.as_str().to_owned(),
-        not_by: None,
-        blind: false,
-        case: None,
-    };
-    conflict::request_task(posting, task);
+    let loose = StockKey { plate: PlateId(0), ..place };
+    conflict::request_task(
+        posting,
+        conflict::TaskDraft::count_of(&loose, &Code::SerialPlaceUnsure),
+    );
 }
 
 /// Where the last booked act left the serial.
@@ -159,41 +162,41 @@ fn place_now(posting: &Posting<'_, '_>, unit: &Unit) -> Option<StockKey> {
 }
 
 fn doubt(posting: &Posting<'_, '_>, unit: &Unit) -> Option<Doubt> {
+    let acts = last_acts(posting, unit);
+    let ((last, row), before) = acts.split_first()?;
+    let mut doubt = Doubt { at: left_at(row)?, last: *last, others: Vec::new() };
+    let is_unseen = matches!(row.act, SerialAct::NotSeen(_));
+    let mut fits = !is_unseen && was_where_it_was_found(row);
+    for (order, earlier) in before {
+        let reach_us = earlier.epsilon_us.saturating_add(row.epsilon_us);
+        let elsewhere = led_to(earlier.act, is_unseen).filter(|to| *to != doubt.at && !fits);
+        if let Some(to) = elsewhere
+            && may_be_later(posting, *order, *last, reach_us)
+        {
+            doubt.others.push((*order, to));
+        }
+        // A complete count doubts nothing but that it was there already.
+        if is_unseen {
+            break;
+        }
+        fits &= was_where_it_was_found(earlier);
+    }
+    (!doubt.others.is_empty()).then_some(doubt)
+}
+
+/// The acts that tell where the serial is, from the last back.
+fn last_acts(posting: &Posting<'_, '_>, unit: &Unit) -> Vec<(OrderKey, SerialActRow)> {
     let range = KeyRange::prefix(&(unit.0, unit.1, unit.2.clone()));
-    let mut found: Option<Doubt> = None;
-    let mut epsilon_us = 0;
-    let mut fits = true;
+    let mut acts = Vec::new();
     let mut n_acts = 0_usize;
     posting.draft.each::<SerialActs>(&range, true, |key, row| {
         n_acts = n_acts.saturating_add(1);
-        if row.parked || is_passive(&row) {
-            return go_on(n_acts);
+        if !row.parked && !is_passive(&row) {
+            acts.push((key.3, *row));
         }
-        let (order, brought) = (key.3, brought(&row));
-        match (&mut found, brought) {
-            // Where a count saw it, or it came or left, is not asked here: a count asks for itself.
-            (None, None) => return ControlFlow::Break(()),
-            (None, Some(at)) => {
-                epsilon_us = row.epsilon_us;
-                found = Some(Doubt { at, last: order, others: Vec::new() });
-            }
-            (Some(doubt), Some(to)) => {
-                let reach = row.epsilon_us.saturating_add(epsilon_us);
-                let elsewhere = to != doubt.at && !fits;
-                if elsewhere && may_be_later(posting, order, doubt.last, reach) {
-                    doubt.others.push((order, to));
-                }
-            }
-            (Some(_doubt), None) => {}
-        }
-        fits &= taken_from(row.act).is_none_or(|from| row.start == Some(from));
-        go_on(n_acts)
+        if n_acts < ACTS_MAX { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
     });
-    found.filter(|doubt| !doubt.others.is_empty())
-}
-
-const fn go_on(n_acts: usize) -> ControlFlow<()> {
-    if n_acts < ACTS_MAX { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+    acts
 }
 
 /// It tells nothing of where the serial is.
@@ -201,22 +204,36 @@ fn is_passive(row: &SerialActRow) -> bool {
     matches!(row.act, SerialAct::Carried(..) | SerialAct::NotSeen(_)) && row.start == row.end
 }
 
-/// Where somebody brought the serial.
-const fn brought(row: &SerialActRow) -> Option<StockKey> {
+/// Where the last act left the serial, if it can be asked whether it did: nothing was done before it
+/// came or after it left.
+const fn left_at(row: &SerialActRow) -> Option<StockKey> {
     match row.act {
-        SerialAct::Moved(_from, to) | SerialAct::Carried(_from, to) => Some(to),
-        SerialAct::In(_) | SerialAct::Seen(_) | SerialAct::Out(_) | SerialAct::NotSeen(_) => None,
+        SerialAct::Moved(..)
+        | SerialAct::Carried(..)
+        | SerialAct::Seen(_)
+        | SerialAct::NotSeen(_) => row.end,
+        SerialAct::In(_) | SerialAct::Out(_) => None,
     }
 }
 
-/// Where whoever did it saw the serial before: where the acts before led there, they came before.
-const fn taken_from(act: SerialAct) -> Option<StockKey> {
+/// Where an act tells that the serial was afterwards. It came before everything else that was done with
+/// it, but perhaps after a complete count that did not see it (`or_came`).
+const fn led_to(act: SerialAct, or_came: bool) -> Option<StockKey> {
     match act {
+        SerialAct::Moved(_, to) | SerialAct::Carried(_, to) | SerialAct::Seen(to) => Some(to),
+        SerialAct::In(to) if or_came => Some(to),
+        SerialAct::In(_) | SerialAct::Out(_) | SerialAct::NotSeen(_) => None,
+    }
+}
+
+/// Whether the acts before led to where whoever did it found the serial: then they came before.
+fn was_where_it_was_found(row: &SerialActRow) -> bool {
+    match row.act {
         SerialAct::Moved(from, _)
         | SerialAct::Carried(from, _)
         | SerialAct::Seen(from)
-        | SerialAct::Out(from) => Some(from),
-        SerialAct::In(_) | SerialAct::NotSeen(_) => None,
+        | SerialAct::Out(from) => row.start == Some(from),
+        SerialAct::In(_) | SerialAct::NotSeen(_) => true,
     }
 }
 

@@ -1,14 +1,16 @@
 //! What a count says of serials, of plates and of what nobody touched; what stays asked.
 
 use ledger::command::Command;
+use ledger::lookup;
 use ledger::schema::case::Choice;
 use ledger::schema::count::CountState;
+use protocol::identity::OperationId;
 use protocol::operation::{Body, Undo};
 use protocol::outcome::Decision;
 
 use super::MINUTE_US;
 use crate::world::{
-    MONO, World, count, count_bin, goods, moved, on_plate, pick, place, receive, serial,
+    MONO, World, at, count, count_bin, goods, moved, on_plate, pick, place, receive, serial,
 };
 
 #[test]
@@ -110,6 +112,119 @@ fn case_31_an_unknown_serial_is_booked_when_its_receipt_comes_late() {
         world.open_cases().iter().any(|(_id, case)| case.reasons[0].code.as_str() == code)
     };
     assert!(!about_serial("serial_unknown"));
+}
+
+/// A serial in A-1 that one person moves to A-2 about 09:26, by a clock of which five minutes are known,
+/// and that another one sees in A-1 at 09:30, in a count of the whole bin. Gives back both acts.
+fn seen_beside_a_move(seen_first: bool) -> (World, OperationId, OperationId) {
+    let mut world = World::new();
+    world.opening_of("A-1", serial("S", "S1"));
+    world.opening("A-1", "X", "5");
+    let moved = world.record_about(
+        1,
+        (at("09:26"), 5 * MINUTE_US, false),
+        &moved("A-1", "A-2", serial("S", "S1")),
+    );
+    let lines = vec![goods("X", "4"), serial("S", "S1")];
+    let seen = world.record(2, "09:30", &count_bin("A-1", lines));
+    for act in if seen_first { [&seen, &moved] } else { [&moved, &seen] } {
+        world.arrive(act);
+    }
+    (world, moved.id, seen.id)
+}
+
+fn bins_to_look_into(world: &World) -> Vec<String> {
+    let open = world.open_tasks();
+    open.iter().map(|task| lookup::bin_text(&world.tables, task.location, task.bin)).collect()
+}
+
+#[test]
+fn case_31_a_serial_counted_beside_a_move_that_may_be_later_is_asked_for_in_both_bins() {
+    for seen_first in [true, false] {
+        let (mut world, moved, seen) = seen_beside_a_move(seen_first);
+        assert_eq!((world.stock("A-1", "S"), world.stock("A-2", "S")), ("1".into(), "0".into()));
+        let told = world.codes(if seen_first { moved } else { seen });
+        assert!(told.contains(&"serial_place_unsure".to_owned()), "{seen_first} {told:?}");
+        assert_eq!(bins_to_look_into(&world), ["A-1", "A-2"], "{seen_first}");
+        let (_id, case) = world.open_cases().remove(0);
+        assert_eq!((case.operation, case.others), (seen, vec![moved]), "both side by side");
+
+        world.online(3, "09:50", &count_bin("A-2", vec![serial("S", "S1")]));
+        assert_eq!((world.stock("A-1", "S"), world.stock("A-2", "S")), ("0".into(), "1".into()));
+        assert!(world.open_cases().is_empty(), "somebody has seen it");
+    }
+}
+
+#[test]
+fn case_31_a_supervisor_who_believes_the_move_takes_back_what_was_seen_of_the_serial_alone() {
+    let (mut world, _moved, seen) = seen_beside_a_move(true);
+    let (case, _row) = world.open_cases().remove(0);
+    world.decide(case, Choice::Dismiss);
+    assert_eq!((world.stock("A-1", "S"), world.stock("A-2", "S")), ("0".into(), "1".into()));
+    assert_eq!((world.stock("A-1", "X"), world.difference(seen, "X")), ("4".into(), "-1".into()));
+    assert!(world.open_cases().is_empty());
+}
+
+#[test]
+fn case_31_a_serial_counted_where_a_move_took_it_from_later_asks_nothing() {
+    let mut world = World::new();
+    world.opening_of("A-1", serial("S", "S1"));
+    world.online(2, "09:25", &count_bin("A-1", vec![serial("S", "S1")]));
+    let moved = world.record_about(
+        1,
+        (at("09:26"), 5 * MINUTE_US, false),
+        &moved("A-1", "A-2", serial("S", "S1")),
+    );
+    world.arrive(&moved);
+    assert_eq!(world.stock("A-2", "S"), "1");
+    assert!(world.open_cases().is_empty() && world.open_tasks().is_empty());
+}
+
+#[test]
+fn case_31_a_serial_not_counted_beside_a_move_into_the_bin_is_looked_for_there() {
+    for seen_first in [true, false] {
+        let mut world = World::new();
+        world.opening_of("A-1", serial("S", "S1"));
+        let moved = world.record_about(
+            1,
+            (at("09:26"), 5 * MINUTE_US, false),
+            &moved("A-1", "A-2", serial("S", "S1")),
+        );
+        let whole = world.record(2, "09:30", &count_bin("A-2", Vec::new()));
+        for act in if seen_first { [&whole, &moved] } else { [&moved, &whole] } {
+            world.arrive(act);
+        }
+        assert_eq!(
+            (world.stock("A-2", "S"), world.stock("MISSING", "S")),
+            ("0".into(), "1".into())
+        );
+        assert_eq!(bins_to_look_into(&world), ["A-2"], "{seen_first}");
+        assert_eq!(world.open_cases().len(), 1, "{seen_first}");
+
+        world.online(3, "09:50", &count_bin("A-2", vec![serial("S", "S1")]));
+        assert_eq!(
+            (world.stock("A-2", "S"), world.stock("MISSING", "S")),
+            ("1".into(), "0".into())
+        );
+        assert!(world.open_cases().is_empty() && world.open_tasks().is_empty());
+    }
+}
+
+#[test]
+fn case_31_a_serial_not_counted_after_a_move_into_the_bin_is_missing_and_nothing_is_asked() {
+    for seen_first in [true, false] {
+        let mut world = World::new();
+        world.opening_of("A-1", serial("S", "S1"));
+        let about = (at("09:26"), 5 * MINUTE_US, false);
+        let moved = world.record_about(1, about, &moved("A-1", "A-2", serial("S", "S1")));
+        // What is known of the instant of the count is no less when the move is what arrives later.
+        let whole = world.record(2, "09:32", &count_bin("A-2", Vec::new()));
+        for act in if seen_first { [&whole, &moved] } else { [&moved, &whole] } {
+            world.arrive(act);
+        }
+        assert_eq!(world.stock("MISSING", "S"), "1", "{seen_first}");
+        assert!(world.open_cases().is_empty() && world.open_tasks().is_empty(), "{seen_first}");
+    }
 }
 
 #[test]
