@@ -2,7 +2,7 @@
 
 use ledger::schema::{EntryNo, StockKey};
 use ledger::tables::Tables;
-use protocol::identity::{CaseId, DeviceId, OperationId};
+use protocol::identity::{CaseId, DeviceId, OperationId, TaskId};
 
 use super::context::PageContext;
 use super::names;
@@ -49,6 +49,8 @@ pub enum Address {
     Case(CaseId),
     /// Open tasks.
     Tasks,
+    /// A task.
+    Task(TaskId),
     /// All items.
     Items,
     /// An item.
@@ -93,6 +95,7 @@ impl Address {
             ["workbench"] => Self::Workbench,
             ["workbench", id] => Self::Case(CaseId(id.parse().ok()?)),
             ["tasks"] => Self::Tasks,
+            ["tasks", id] => Self::Task(TaskId(id.parse().ok()?)),
             ["items"] => Self::Items,
             ["items", no] => Self::Item((*no).to_owned()),
             ["bins"] => Self::Bins,
@@ -140,6 +143,7 @@ impl Address {
                 workbench::page((view, whole), context, *id, (query, &Tried::default()))
             }
             Self::Tasks => tasks::page(view, context, query),
+            Self::Task(id) => tasks::detail_page(view, context, *id),
             Self::Items => items::list_page(view, context, query),
             Self::Item(no) => items::page(view, context, no),
             Self::Bins => bins::list_page(view, context, query),

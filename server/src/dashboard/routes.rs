@@ -66,6 +66,7 @@ pub fn router() -> Router<AppState> {
         "/counts",
         "/workbench",
         "/tasks",
+        "/tasks/{id}",
         "/items",
         "/items/{item}",
         "/bins",

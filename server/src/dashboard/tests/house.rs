@@ -30,7 +30,7 @@ use protocol::text::Language;
 use protocol::words::OperatorId;
 use serde_bytes::ByteBuf;
 use serde_json::{Value, json};
-use server_core::schema::{Statement, Statements};
+use server_core::schema::{Link, Links, Statement, Statements};
 
 use crate::backup::folder::Verified;
 use crate::backup::schedule::BackupStatus;
@@ -229,6 +229,10 @@ impl House {
         let base = self.tables.clone();
         let mut draft = Draft::over(&base);
         draft.put::<Intakes>(&no, intake.clone());
+        if let Origin::Device { sent_as, hash, .. } = &intake.origin {
+            let link = Link { hash: *hash, intake: no };
+            draft.put::<Links>(&(sent_as.device, sent_as.incarnation, sent_as.seq), link);
+        }
         let request = Request { intake_no: no, intake: &intake, lsn, time };
         judge(&mut draft, &request).unwrap();
         draft.put::<Heads>(&(), Head { lsn, time, intake: no, hash: Hash16::default() });
