@@ -10,7 +10,7 @@ use super::page::money::MoneyPage;
 use super::page::workbench::Tried;
 use super::page::{
     Missing, PageResult, backup, bins, counts, devices, documents, enrolment, entries, items, now,
-    operation, register, search, stock, stock_detail, tasks, workbench,
+    on_the_way, operation, register, search, stock, stock_detail, tasks, workbench,
 };
 use super::query::{Query, decoded};
 
@@ -63,6 +63,8 @@ pub enum Address {
     Documents,
     /// A document, by kind and number.
     Document(String, String),
+    /// Goods between two locations.
+    OnTheWay,
     /// Backups, and what came back after a restore.
     Backup,
     /// A page of the money side.
@@ -102,6 +104,7 @@ impl Address {
             ["bins", location, bin] => Self::Bin((*location).to_owned(), (*bin).to_owned()),
             ["documents"] => Self::Documents,
             ["documents", kind, no] => Self::Document((*kind).to_owned(), (*no).to_owned()),
+            ["on-the-way"] => Self::OnTheWay,
             ["backup"] => Self::Backup,
             ["money", rest @ ..] => Self::Money(MoneyPage::of(rest)?),
             ["search"] => Self::Search,
@@ -150,6 +153,7 @@ impl Address {
             Self::Bin(location, bin) => bins::page(view, context, location, bin),
             Self::Documents => documents::list_page(view, context, query),
             Self::Document(kind, no) => documents::page(view, context, kind, no),
+            Self::OnTheWay => on_the_way::page((view, whole), context, query),
             Self::Backup => backup::page(view, context),
             Self::Money(page) => page.page(view, context, query),
             Self::Search => search::page(view, context, query.text("q")),
@@ -165,6 +169,7 @@ impl Address {
                 | Self::Device(_)
                 | Self::Enrolment(_)
                 | Self::Counts
+                | Self::OnTheWay
                 | Self::Backup
         )
     }

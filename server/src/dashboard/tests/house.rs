@@ -113,7 +113,11 @@ pub(super) fn goods(item: &str, quantity: &str) -> Goods {
 }
 
 pub(super) fn receive(bin: &str, quantity: &str) -> Body {
-    let (to, goods) = (place("MAIN", bin), goods("BOLT", quantity));
+    receive_of(bin, "BOLT", quantity)
+}
+
+pub(super) fn receive_of(bin: &str, item: &str, quantity: &str) -> Body {
+    let (to, goods) = (place("MAIN", bin), goods(item, quantity));
     Body::Receive(Receive { to, goods, condition: protocol::operation::Condition::Good })
 }
 
