@@ -223,6 +223,7 @@ codes! {
     IdentifierLookedUpAs = "identifier_looked_up_as",
     IdentifierMisread = "identifier_misread",
     SerialPlaceUnsure = "serial_place_unsure",
+    CountIncomplete = "count_incomplete",
 }
 
 impl fmt::Display for Code {

@@ -376,3 +376,5 @@ identifier_misread = { $code } er lige så lang som et varenummer, og kontrolcif
     .bare = Den er lige så lang som et varenummer, og kontrolcifferet er forkert.
 device_lost = En tabt enhed arbejdede her sidst.
     .next = Tæl det, der ligger her.
+count_incomplete = Kun en del af lokationen er optalt.
+    .next = Tæl alt, hvad der ligger her.

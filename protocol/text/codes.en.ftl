@@ -377,3 +377,5 @@ identifier_misread = { $code } is as long as an item number, and its check digit
     .bare = It is as long as an item number, and its check digit is wrong.
 device_lost = A lost device was last at work here.
     .next = Count what lies here.
+count_incomplete = Only a part of the bin was counted.
+    .next = Count everything that lies here.

@@ -50,6 +50,10 @@ pub(super) enum Act {
     KnownExpiry(NaiveDate),
     /// Nobody can name it: record the label.
     Unidentified(String),
+    /// The serial numbers come as a first and a last one.
+    Range,
+    /// They are this far apart.
+    Step(u64),
     /// Leave the line for later.
     Skip,
     /// Nothing of it is there.

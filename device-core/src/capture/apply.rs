@@ -9,8 +9,10 @@ use protocol::words::{BinCode, PlateNo, SerialNo};
 
 use super::fill::{Fill, PlateUse};
 use super::flow::{Flow, Side};
+use super::keyed::mismatch;
 use super::message::{Message, Notice};
 use super::plan;
+use super::range::Row;
 use super::scan::{Scan, Source};
 use super::slots::{Counted, Paper, SeenSerial, Slots};
 use super::world::{World, unit_of};
@@ -239,8 +241,32 @@ impl Applying<'_> {
             );
         }
         let names_item = fill.item.is_some() && !fill.derived;
+        if slots.range.is_some() {
+            return self.range_end(slots, serial, names_item);
+        }
         let raw = names_item.then(|| self.scan.raw.clone());
         slots.serials.push(SeenSerial { serial: serial.clone(), raw });
+        Ok(())
+    }
+
+    /// The first serial number of a range, then its last. Another one takes the place of the last.
+    fn range_end(
+        &self,
+        slots: &mut Slots,
+        serial: &SerialNo,
+        names_item: bool,
+    ) -> Result<(), Box<Notice>> {
+        let raw = names_item.then(|| self.scan.raw.clone());
+        let seen = SeenSerial { serial: serial.clone(), raw };
+        let range = slots.range.get_or_insert_default();
+        let Some(first) = &range.first else {
+            range.first = Some(seen);
+            return Ok(());
+        };
+        let row = Row::between(&first.serial, serial);
+        // With another step than one it may still be short enough; whether it is, is asked there.
+        row.map_err(|why| Box::new(mismatch(why, &first.serial, serial)))?;
+        range.last = Some(seen);
         Ok(())
     }
 

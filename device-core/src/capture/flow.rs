@@ -59,6 +59,8 @@ pub enum Slot {
     Expiry,
     /// The serial numbers.
     Serial,
+    /// How far apart the serial numbers of a range are.
+    Step,
     /// The package number.
     Package,
     /// Plus, minus, or "set to".

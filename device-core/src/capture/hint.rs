@@ -12,6 +12,7 @@ use protocol::words::{BinCode, PlateNo};
 use super::flow::{Flow, Side};
 use super::line::{self, Target};
 use super::message::Message;
+use super::range::{Mismatch, Row};
 use super::slots::{Counted, Paper, Slots};
 use super::world::{World, sum};
 use super::{Capture, Pending};
@@ -53,13 +54,28 @@ pub(super) fn hints(capture: &Capture, world: &World<'_>) -> Vec<Message> {
         _ => {}
     }
     if let Some(item) = item.filter(|item| item.tracking.serial) {
-        let n = Message::new("hint-serials").number("n", slots.serials.len());
-        all.push(n.word("unit", &item.base_unit));
+        let n = slots.serials.len();
+        let target = line::target(capture.flow, slots, world);
+        let text = match target.filter(|target| target.left.is_positive()) {
+            Some(target) => Message::new("hint-serials-of").quantity("of", target.left),
+            None => Message::new("hint-serials"),
+        };
+        all.push(text.number("n", n).word("unit", &item.base_unit));
+        all.extend(range_hint(slots));
     }
     if capture.flow.is_count() && is_unexpected(slots, world) {
         all.push(Message::new("hint-not-expected"));
     }
     all
+}
+
+/// How many numbers a range has, once both its ends are known.
+fn range_hint(slots: &Slots) -> Option<Message> {
+    let range = slots.range.as_ref()?;
+    let (first, last) = (range.first.as_ref()?, range.last.as_ref()?);
+    let row = Row::between(&first.serial, &last.serial).ok()?;
+    let (Ok(n) | Err(Mismatch::TooMany(n))) = row.count(1) else { return None };
+    Some(Message::new("hint-range").word("n", n))
 }
 
 /// Whether the item in hand is not listed in the counted bin. Tells of no quantity.

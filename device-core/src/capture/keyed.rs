@@ -6,10 +6,14 @@ use super::fill::Fill;
 use super::flow::{Flow, Slot};
 use super::grammar::{self, TypedQuantityError};
 use super::message::{Message, Notice, Signal};
+use super::range::{Mismatch, NUMBERS_MAX, Range, Row};
 use super::scan::Scan;
-use super::slots::{Aim, Tally};
+use super::slots::{Aim, SeenSerial, Slots, Tally};
 use super::world::{World, unit_of};
 use super::{Capture, Step};
+
+/// The most digits of the step of a range.
+const STEP_DIGITS_MAX: usize = 4;
 
 impl Capture {
     /// Takes a text as the answer to the open question.
@@ -21,6 +25,7 @@ impl Capture {
         let scan = Scan::keyed(text);
         match self.asked(world) {
             Some(Slot::Quantity) => self.keyed_quantity(text, world),
+            Some(Slot::Step) => self.keyed_step(text, world),
             Some(Slot::Expiry) => self.keyed_expiry(text, world),
             Some(Slot::Reason) => match ReasonText::new(text) {
                 Ok(reason) => {
@@ -86,6 +91,24 @@ impl Capture {
         }
     }
 
+    fn keyed_step(&mut self, text: &str, world: &World<'_>) -> Step {
+        // A barcode that runs into the field is never a step.
+        let is_number = text.len() <= STEP_DIGITS_MAX && text.bytes().all(|b| b.is_ascii_digit());
+        if let Some(step) = text.parse().ok().filter(|_step| is_number) {
+            return self.range_by(step, world);
+        }
+        let why = Message::new("stop-not-a-number");
+        self.stop(Notice::stop("range_step", why, "next-key-step").scanned(text))
+    }
+
+    /// The range is known: its serial numbers are in hand as if each had been scanned.
+    pub(super) fn range_by(&mut self, step: u64, world: &World<'_>) -> Step {
+        match ranged(&self.slots, step, world) {
+            Ok(slots) => self.judge(slots, world),
+            Err(notice) => self.stop(*notice),
+        }
+    }
+
     /// A typed date counts when it was typed twice.
     fn keyed_expiry(&mut self, text: &str, world: &World<'_>) -> Step {
         let Some(expiry) = grammar::date(text) else {
@@ -105,6 +128,59 @@ impl Capture {
         }
         self.judge(slots, world)
     }
+}
+
+/// The slots with the serial numbers of the range that was entered.
+///
+/// # Errors
+///
+/// The notice to show: a number of it is in hand already, is the barcode of the item, or the step does not
+/// fit.
+fn ranged(slots: &Slots, step: u64, world: &World<'_>) -> Result<Slots, Box<Notice>> {
+    let mut slots = slots.clone();
+    let Some(Range { first: Some(first), last: Some(last) }) = slots.range.take() else {
+        return Ok(slots);
+    };
+    let numbers = Row::between(&first.serial, &last.serial)
+        .and_then(|row| row.numbers(step))
+        .map_err(|why| Box::new(mismatch(why, &first.serial, &last.serial)))?;
+    for serial in numbers {
+        if slots.serials.iter().any(|seen| seen.serial == serial) {
+            let text = Message::new("stop-serial-twice").word("serial", &serial);
+            let notice = Notice::stop("serial_twice", text, "next-range-again");
+            return Err(Box::new(notice.scanned(serial)));
+        }
+        let meanings = world.catalogue.meanings(serial.as_str());
+        if meanings.iter().any(|meaning| Some(&meaning.item) == slots.item.as_ref()) {
+            let text = Message::new("stop-serial-is-item");
+            let notice = Notice::stop("serial_is_item_barcode", text, "next-range-again");
+            return Err(Box::new(notice.scanned(serial)));
+        }
+        // The labels between the ends were not read.
+        let ends = [&first, &last];
+        let raw = ends.iter().find(|end| end.serial == serial).and_then(|end| end.raw.clone());
+        slots.serials.push(SeenSerial { serial, raw });
+    }
+    slots.line_us.get_or_insert(world.mono_us);
+    Ok(slots)
+}
+
+/// What does not fit of a range.
+pub(super) fn mismatch(why: Mismatch, first: &SerialNo, last: &SerialNo) -> Notice {
+    let (code, id) = match why {
+        Mismatch::Length => ("range_length", "stop-range-length"),
+        Mismatch::Pattern => ("range_pattern", "stop-range-pattern"),
+        Mismatch::Order => ("range_order", "stop-range-order"),
+        Mismatch::TooMany(_) => ("range_too_long", "stop-range-too-long"),
+        Mismatch::Step => ("range_step", "stop-range-step"),
+    };
+    let text = Message::new(id).word("first", first).word("last", last);
+    let text = match why {
+        Mismatch::TooMany(n) => text.word("n", n).word("max", NUMBERS_MAX),
+        _ => text,
+    };
+    let next = if why == Mismatch::Step { "next-key-step" } else { "next-range-last" };
+    Notice::stop(code, text, next).scanned(last).needed(first)
 }
 
 fn in_lot(lot: LotNo) -> Fill {

@@ -32,6 +32,7 @@ mod line;
 mod local;
 mod message;
 mod plan;
+mod range;
 mod run;
 pub mod scan;
 pub mod screen;

@@ -14,6 +14,10 @@ pub(super) fn first_empty(flow: Flow, slots: &Slots, world: &World<'_>) -> Optio
         let side = if flow.side() == Side::To { Slot::To } else { Slot::From };
         return [side, Slot::Quantity].into_iter().find(|slot| is_open(*slot, flow, slots, world));
     }
+    if let Some(range) = &slots.range {
+        let is_known = range.first.is_some() && range.last.is_some();
+        return Some(if is_known { Slot::Step } else { Slot::Serial });
+    }
     flow.slots().iter().copied().find(|slot| is_open(*slot, flow, slots, world))
 }
 
@@ -35,7 +39,7 @@ fn is_open(slot: Slot, flow: Flow, slots: &Slots, world: &World<'_>) -> bool {
         Slot::Quantity => !whole && lacks_quantity(slots, item.as_ref()),
         Slot::Reason => lacks_reason(flow, slots, world),
         Slot::Emptied => slots.closing && slots.emptied.is_none() && is_emptied(slots, world),
-        Slot::Plate => false,
+        Slot::Plate | Slot::Step => false,
     }
 }
 

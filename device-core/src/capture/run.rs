@@ -14,6 +14,7 @@ use super::flow::{Flow, Side, Slot};
 use super::hint;
 use super::message::{Message, Notice, Signal};
 use super::plan;
+use super::range::Range;
 use super::scan::{Content, Scan, Source};
 use super::screen;
 use super::slots::{Aim, Paper, Slots, Tally};
@@ -406,6 +407,7 @@ impl Capture {
             Act::Skip => return self.skip(world),
             Act::Short(reason) => return self.short(reason, world),
             Act::RestIsZero => return self.record_bin(world),
+            Act::Step(step) => return self.range_by(step, world),
             Act::TruckFinished => return self.finish_truck(world),
             Act::CloseTruck => return self.close_truck(),
             Act::OnlyTouched => {
@@ -520,6 +522,7 @@ fn settle(slots: &mut Slots, act: Act, finding: Option<&Finding>, world: &World<
             slots.closing = false;
         }
         Act::InFigure => slots.moved_meanwhile = false,
+        Act::Range => slots.range = Some(Range::default()),
         Act::StartAgain => {
             slots.clear_line();
             slots.counted.clear();
@@ -532,6 +535,7 @@ fn settle(slots: &mut Slots, act: Act, finding: Option<&Finding>, world: &World<
         | Act::Skip
         | Act::Short(_)
         | Act::RestIsZero
+        | Act::Step(_)
         | Act::OnlyTouched
         | Act::TruckFinished
         | Act::CloseTruck => {}

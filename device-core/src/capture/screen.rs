@@ -37,6 +37,9 @@ const ADJUST: [(&str, &str); 5] = [
     ("sample", "reason-sample"),
 ];
 
+/// The most serial numbers that are shown one by one: the latest.
+const SERIALS_SHOWN_MAX: usize = 20;
+
 /// How the open question is typed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -169,6 +172,7 @@ pub(super) const fn question_text(flow: Flow, slot: Slot) -> &'static str {
         Slot::Lot => "ask-lot",
         Slot::Expiry => "ask-expiry",
         Slot::Serial => "ask-serial",
+        Slot::Step => "ask-range-step",
         Slot::Package => "ask-package",
         Slot::Direction => "ask-direction",
         Slot::Quantity => "ask-quantity",
@@ -185,6 +189,10 @@ pub(super) fn question(capture: &Capture, world: &World<'_>) -> Question {
     let asked = capture.asked(world);
     let text = match asked {
         None => Message::new("ask-confirm"),
+        Some(Slot::Serial) if slots.range.is_some() => {
+            let is_begun = slots.range.as_ref().is_some_and(|range| range.first.is_some());
+            Message::new(if is_begun { "ask-range-last" } else { "ask-range-first" })
+        }
         Some(Slot::Expiry) if slots.expiry_once.is_some() => Message::new("ask-expiry-again"),
         Some(Slot::From) if capture.flow == Flow::Pick => match next_bin(slots, world) {
             Some(bin) => Message::new("ask-go-to").word("bin", bin),
@@ -198,6 +206,7 @@ pub(super) fn question(capture: &Capture, world: &World<'_>) -> Question {
     let input = match asked {
         None | Some(Slot::Direction | Slot::Emptied | Slot::Variant) => Input::Nothing,
         Some(Slot::Quantity) => quantity_input(slots, world),
+        Some(Slot::Step) => Input::Quantity { unit: None, decimals: false },
         Some(Slot::Expiry) => Input::Date,
         Some(_) => Input::Text,
     };
@@ -256,6 +265,10 @@ pub(super) fn answers(capture: &Capture, world: &World<'_>) -> Acts {
             acts.push(Message::new("choice-yes"), Act::Emptied(true));
             acts.push(Message::new("choice-no"), Act::Emptied(false));
         }
+        Some(Slot::Serial) if may_be_range(capture, world) => {
+            acts.push(Message::new("choice-range"), Act::Range);
+        }
+        Some(Slot::Step) => acts.push(Message::new("choice-range-each"), Act::Step(1)),
         Some(Slot::Quantity) => units(slots, world, &mut acts),
         _ => {}
     }
@@ -295,6 +308,10 @@ pub(super) fn exceptions(capture: &Capture, world: &World<'_>) -> Acts {
                     acts.push(Message::new(text), Act::Condition(condition));
                 }
             }
+            let is_asked = capture.asked(world) == Some(Slot::Serial);
+            if may_be_range(capture, world) && !is_asked {
+                acts.push(Message::new("choice-range"), Act::Range);
+            }
             if !capture.has_unconfirmed() && capture.truck.is_there(&capture.slots, world) {
                 acts.push(Message::new("choice-truck-finished"), Act::TruckFinished);
             }
@@ -305,6 +322,13 @@ pub(super) fn exceptions(capture: &Capture, world: &World<'_>) -> Acts {
         _ => {}
     }
     acts
+}
+
+/// Whether goods that arrive are numbered, and their numbers are not being entered as a range already.
+fn may_be_range(capture: &Capture, world: &World<'_>) -> bool {
+    capture.flow.is_inbound()
+        && capture.slots.range.is_none()
+        && world.item_of(&capture.slots).is_some_and(|item| item.tracking.serial)
 }
 
 fn primary(capture: &Capture, world: &World<'_>) -> Option<Message> {
@@ -384,8 +408,18 @@ fn filled(flow: Flow, slots: &Slots, world: &World<'_>) -> Vec<Filled> {
     if let Some(expiry) = slots.expiry {
         push(Slot::Expiry, text(&expiry), false);
     }
-    for seen in &slots.serials {
+    let n_more = slots.serials.len().saturating_sub(SERIALS_SHOWN_MAX);
+    if n_more > 0 {
+        push(Slot::Serial, Message::new("filled-serials-more").number("n", n_more), false);
+    }
+    for seen in slots.serials.iter().skip(n_more) {
         push(Slot::Serial, text(&seen.serial), false);
+    }
+    if let Some(first) = slots.range.as_ref().and_then(|range| range.first.as_ref()) {
+        let last = slots.range.as_ref().and_then(|range| range.last.as_ref());
+        let last = last.map_or("", |last| last.serial.as_str());
+        let range = Message::new("filled-range").word("first", &first.serial).word("last", last);
+        push(Slot::Serial, range, false);
     }
     if let Some(package) = &slots.package {
         push(Slot::Package, text(package), false);

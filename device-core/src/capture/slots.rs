@@ -11,6 +11,7 @@ use protocol::words::{
 };
 
 use super::flow::Side;
+use super::range::Range;
 
 /// The smallest step of a quantity: 0.00001.
 pub(super) fn finest() -> Quantity {
@@ -156,6 +157,8 @@ pub struct Slots {
     pub expiry_once: Option<NaiveDate>,
     /// The serial numbers, in the order of the scans.
     pub serials: Vec<SeenSerial>,
+    /// Serial numbers that are entered as a range.
+    pub range: Option<Range>,
     /// The package number.
     pub package: Option<PackageNo>,
     /// How much.

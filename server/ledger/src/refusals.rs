@@ -36,7 +36,7 @@ use crate::tables::{Read as _, TableId};
 use crate::world::q;
 
 /// Codes behind the first of the money side that belong to other parts.
-const ELSEWHERE: [Code; 21] = [
+const ELSEWHERE: [Code; 22] = [
     Code::TransferNeedsLocation,
     Code::BinNotEditable,
     Code::ReservationLocked,
@@ -58,6 +58,7 @@ const ELSEWHERE: [Code; 21] = [
     Code::IdentifierLookedUpAs,
     Code::IdentifierMisread,
     Code::SerialPlaceUnsure,
+    Code::CountIncomplete,
 ];
 
 /// Codes that the money side shares with the warehouse (COSTING 22).

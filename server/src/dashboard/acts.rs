@@ -24,7 +24,7 @@ use server_core::intake::command::CommandOrigin;
 
 use super::context::PageContext;
 use super::page::workbench::{self, Tried};
-use super::page::{Missing, enrolment};
+use super::page::{Missing, enrolment, incomplete};
 use super::query::Query;
 use super::request::{Asked, Preferences, to_sign_in};
 use super::routes::{Visitor, answer, problem_page, with_page};
@@ -290,6 +290,33 @@ pub(super) async fn declare_gap(
     };
     match done {
         Ok(_judged) => Redirect::to("/backup").into_response(),
+        Err(problem) => problem_page(&actor.context, &problem),
+    }
+}
+
+/// Asks for a count of a whole bin, because only a part of it was counted.
+pub(super) async fn ask_count(
+    State(app): State<AppState>,
+    headers: HeaderMap,
+    asked: Asked,
+    Form(pairs): Pairs,
+) -> Response {
+    let Some(actor) = actor(&app, &Preferences::of(&headers)) else {
+        return to_sign_in(&asked.address);
+    };
+    let form = Query::new(pairs);
+    let done = match incomplete::ask(form.text("location"), form.text("bin")) {
+        None => Err(Problem::malformed("bin")),
+        Some(ask) => match actor.signed_in.demand(Role::Supervisor, None) {
+            Err(problem) => Err(problem),
+            Ok(()) => {
+                let command = Command::AskCounts(ask);
+                app.command(origin(&actor), &command, None).await.map(|_judged| ())
+            }
+        },
+    };
+    match done {
+        Ok(()) => Redirect::to("/counts?state=incomplete").into_response(),
         Err(problem) => problem_page(&actor.context, &problem),
     }
 }

@@ -2,7 +2,7 @@
 
 use ledger::schema::{EntryNo, StockKey};
 use ledger::tables::Tables;
-use protocol::identity::{CaseId, DeviceId, OperationId};
+use protocol::identity::{CaseId, DeviceId, OperationId, TaskId};
 
 use super::context::PageContext;
 use super::names;
@@ -10,7 +10,7 @@ use super::page::money::MoneyPage;
 use super::page::workbench::Tried;
 use super::page::{
     Missing, PageResult, backup, bins, counts, devices, documents, enrolment, entries, items, now,
-    operation, register, search, stock, stock_detail, tasks, workbench,
+    on_the_way, operation, register, search, stock, stock_detail, tasks, workbench,
 };
 use super::query::{Query, decoded};
 
@@ -49,6 +49,8 @@ pub enum Address {
     Case(CaseId),
     /// Open tasks.
     Tasks,
+    /// A task.
+    Task(TaskId),
     /// All items.
     Items,
     /// An item.
@@ -61,6 +63,8 @@ pub enum Address {
     Documents,
     /// A document, by kind and number.
     Document(String, String),
+    /// Goods between two locations.
+    OnTheWay,
     /// Backups, and what came back after a restore.
     Backup,
     /// A page of the money side.
@@ -93,12 +97,14 @@ impl Address {
             ["workbench"] => Self::Workbench,
             ["workbench", id] => Self::Case(CaseId(id.parse().ok()?)),
             ["tasks"] => Self::Tasks,
+            ["tasks", id] => Self::Task(TaskId(id.parse().ok()?)),
             ["items"] => Self::Items,
             ["items", no] => Self::Item((*no).to_owned()),
             ["bins"] => Self::Bins,
             ["bins", location, bin] => Self::Bin((*location).to_owned(), (*bin).to_owned()),
             ["documents"] => Self::Documents,
             ["documents", kind, no] => Self::Document((*kind).to_owned(), (*no).to_owned()),
+            ["on-the-way"] => Self::OnTheWay,
             ["backup"] => Self::Backup,
             ["money", rest @ ..] => Self::Money(MoneyPage::of(rest)?),
             ["search"] => Self::Search,
@@ -140,12 +146,14 @@ impl Address {
                 workbench::page((view, whole), context, *id, (query, &Tried::default()))
             }
             Self::Tasks => tasks::page(view, context, query),
+            Self::Task(id) => tasks::detail_page(view, context, *id),
             Self::Items => items::list_page(view, context, query),
             Self::Item(no) => items::page(view, context, no),
             Self::Bins => bins::list_page(view, context, query),
             Self::Bin(location, bin) => bins::page(view, context, location, bin),
             Self::Documents => documents::list_page(view, context, query),
             Self::Document(kind, no) => documents::page(view, context, kind, no),
+            Self::OnTheWay => on_the_way::page((view, whole), context, query),
             Self::Backup => backup::page(view, context),
             Self::Money(page) => page.page(view, context, query),
             Self::Search => search::page(view, context, query.text("q")),
@@ -161,6 +169,7 @@ impl Address {
                 | Self::Device(_)
                 | Self::Enrolment(_)
                 | Self::Counts
+                | Self::OnTheWay
                 | Self::Backup
         )
     }

@@ -9,11 +9,13 @@
 //!
 //! Order of reading: [`context`] and [`names`] (what pages know), [`page`] (what they show),
 //! [`address`] and [`shell`] (where they are and what stands round them), [`live`] (their streams),
-//! [`preview`] (what a decision would do).
+//! [`preview`] (what a decision would do), [`story`], [`beside`] and [`cause`] (what a case stands on).
 
 mod acts;
 pub mod address;
 pub mod assets;
+pub mod beside;
+pub mod cause;
 pub mod context;
 pub mod correction;
 mod csv;

@@ -49,6 +49,7 @@ pub fn router() -> Router<AppState> {
         .route("/devices/{device}/{action}", get(page).post(acts::change_device))
         .route("/backup", get(page).post(acts::back_up))
         .route("/documents/transfer_order/{no}/close", post(acts::close_transfer))
+        .route("/counts/ask", post(acts::ask_count))
         .route("/gaps/{device}/{incarnation}/{from}", post(acts::declare_gap))
         .route("/money/act/{action}", post(money_acts::act))
         .route("/money/{*path}", get(page))
@@ -66,12 +67,14 @@ pub fn router() -> Router<AppState> {
         "/counts",
         "/workbench",
         "/tasks",
+        "/tasks/{id}",
         "/items",
         "/items/{item}",
         "/bins",
         "/bins/{location}/{bin}",
         "/documents",
         "/documents/{kind}/{no}",
+        "/on-the-way",
     ] {
         router = router.route(pattern, get(page));
     }

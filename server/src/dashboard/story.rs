@@ -2,6 +2,7 @@
 //! with what lay there after each; and what the server knows now.
 
 use std::ops::ControlFlow;
+use std::sync::Arc;
 
 use ledger::key::KeyRange;
 use ledger::schema::case::Case;
@@ -12,6 +13,7 @@ use ledger::schema::stock::Stocks;
 use ledger::schema::{EntryNo, OrderKey, StockKey};
 use ledger::tables::{Read as _, Tables, each_of};
 use maud::{Markup, html};
+use protocol::identity::{OperationId, ServerTime};
 use protocol::quantity::Quantity;
 
 use super::context::PageContext;
@@ -28,8 +30,8 @@ const EXAMINED_MAX: usize = 5_000;
 
 /// One act under a stock key.
 enum What {
-    Entry(EntryNo, std::sync::Arc<WarehouseEntry>, Quantity),
-    Count(std::sync::Arc<CountRow>),
+    Entry(EntryNo, Arc<WarehouseEntry>, Quantity),
+    Count(Arc<CountRow>),
 }
 
 fn entries(view: &dyn Tables, key: &StockKey) -> Vec<(OrderKey, What)> {
@@ -66,25 +68,60 @@ fn counts(view: &dyn Tables, key: &StockKey) -> Vec<(OrderKey, What)> {
     acts
 }
 
-/// The acts round `case`, in order.
-fn acts(view: &dyn Tables, key: &StockKey, case: &Case) -> Vec<(OrderKey, What)> {
+/// The acts round an instant, in order.
+fn acts(view: &dyn Tables, key: &StockKey, at: ServerTime) -> Vec<(OrderKey, What)> {
     let mut acts = entries(view, key);
     acts.extend(counts(view, key));
     acts.sort_by_key(|(order, what)| (*order, matches!(what, What::Entry(..))));
-    let middle = acts.partition_point(|(order, _what)| order.tau < case.tau);
+    let middle = acts.partition_point(|(order, _what)| order.tau < at);
     let first = middle.saturating_sub(ACTS_EACH_WAY);
     acts.into_iter().skip(first).take(2 * ACTS_EACH_WAY).collect()
 }
 
-/// What happened, by the time of the act.
+/// What took `key` below zero and has not been put right: the decreases since something came last, up to
+/// now; nothing while it is not below zero.
+pub fn taken_below_zero(view: &dyn Tables, key: &StockKey) -> Vec<Arc<WarehouseEntry>> {
+    if view.row::<Stocks>(key).is_none_or(|stock| !stock.quantity.is_negative()) {
+        return Vec::new();
+    }
+    let mut takes = Vec::new();
+    for (_order, what) in entries(view, key) {
+        let What::Entry(_no, entry, after) = what else { continue };
+        if entry.quantity.is_negative() {
+            takes.push(entry);
+        } else if !after.is_negative() {
+            takes.clear();
+        }
+    }
+    takes
+}
+
+/// Whether anything ever came to `key`.
+pub fn anything_came(view: &dyn Tables, key: &StockKey) -> bool {
+    let came =
+        |what: &What| matches!(what, What::Entry(_, entry, _) if entry.quantity.is_positive());
+    entries(view, key).iter().any(|(_order, what)| came(what))
+}
+
+/// What happened round `case`, by the time of the act.
 pub fn around(view: &dyn Tables, context: &PageContext, case: &Case) -> Markup {
     let Some(key) = case.stock else { return html! {} };
-    let acts = acts(view, &key, case);
+    around_key(view, context, &key, (case.tau, Some(case.operation)))
+}
+
+/// What happened under `key` round an instant, by the time of the act; `this` is marked.
+pub fn around_key(
+    view: &dyn Tables,
+    context: &PageContext,
+    key: &StockKey,
+    (at, this): (ServerTime, Option<OperationId>),
+) -> Markup {
+    let acts = acts(view, key, at);
     html! {
         h2 { (context.t("story")) }
         p {
             (names::bin_link(view, key.location, key.bin)) " " (names::item_link(view, key.item)) " "
-            (names::key_rest(view, &key))
+            (names::key_rest(view, key))
         }
         @if acts.is_empty() { (part::empty(context, "story-empty")) }
         @else {
@@ -93,7 +130,7 @@ pub fn around(view: &dyn Tables, context: &PageContext, case: &Case) -> Markup {
                     thead {
                         tr { @for key in ["done-at", "device", "person", "act", "quantity", "balance"] { th scope="col" { (context.t(key)) } } }
                     }
-                    tbody { @for (order, what) in &acts { (act(view, context, case, (order, what))) } }
+                    tbody { @for (order, what) in &acts { (act(view, context, this, (order, what))) } }
                 }
             }
         }
@@ -103,11 +140,11 @@ pub fn around(view: &dyn Tables, context: &PageContext, case: &Case) -> Markup {
 fn act(
     view: &dyn Tables,
     context: &PageContext,
-    case: &Case,
+    this: Option<OperationId>,
     (order, what): (&OrderKey, &What),
 ) -> Markup {
     let operation = order.operation();
-    let is_this = operation == case.operation;
+    let is_this = Some(operation) == this;
     html! {
         tr class=[is_this.then_some("this")] {
             td { (format::instant(context, order.tau)) }

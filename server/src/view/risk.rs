@@ -10,10 +10,10 @@ use std::sync::Arc;
 use ledger::command::stock::{AskCounts, BinOf};
 use ledger::conflict::task::whole_bin_count;
 use ledger::key::KeyRange;
-use ledger::schema::book::{Intake, Intakes};
-use ledger::schema::case::{TaskState, Tasks};
+use ledger::schema::book::{Intake, Intakes, Outcomes};
+use ledger::schema::case::{Cases, Task, TaskState, Tasks};
 use ledger::schema::identity::{Devices, Incarnations};
-use ledger::schema::place::{BinsByCode, Locations, LocationsByCode};
+use ledger::schema::place::{Bins, BinsByCode, Locations, LocationsByCode};
 use ledger::schema::{BinId, LocationId};
 use ledger::tables::{Read as _, Tables, each_of};
 use protocol::code::Code;
@@ -37,9 +37,9 @@ pub struct PlaceAtRisk {
     pub location: LocationCode,
     /// The bin.
     pub bin: BinCode,
-    /// Its last operations there.
+    /// Its last operations there; none where only a task of its people is.
     pub n_operations: u64,
-    /// When the newest of them arrived.
+    /// When the newest of them arrived; else when the task was asked.
     pub last: ServerTime,
     /// Whether the bin is there still.
     pub is_there: bool,
@@ -54,7 +54,7 @@ pub struct DocumentAtRisk {
     pub kind: DocumentKind,
     /// Its number.
     pub no: DocumentNo,
-    /// When the newest operation for it arrived.
+    /// When the newest operation for it arrived; else when the task was asked that is about it.
     pub last: ServerTime,
 }
 
@@ -108,6 +108,10 @@ pub fn risk(tables: &dyn Tables, device: DeviceId) -> Risk {
             found.take(&recorded, intake.received);
         }
     }
+    let tasks = tasks(tables, device, &found.operators);
+    for (_shown, task) in &tasks {
+        found.take_task(tables, task);
+    }
     let mut places: Vec<PlaceAtRisk> = found.places.into_values().collect();
     for place in &mut places {
         let at = bin_of(tables, place);
@@ -121,7 +125,7 @@ pub fn risk(tables: &dyn Tables, device: DeviceId) -> Risk {
     Risk {
         pending: said.as_ref().map_or(0, |said| said.pending),
         heard: said.map(|said| said.at),
-        tasks: tasks(tables, device, &found.operators),
+        tasks: tasks.into_iter().map(|(shown, _task)| shown).collect(),
         operators: found.operators,
         places,
         documents,
@@ -192,6 +196,33 @@ impl Found {
             row.n_operations += 1;
         }
     }
+
+    /// What a claimed task is about may have been handled: its bin, and the document of the operation that
+    /// it was asked for.
+    fn take_task(&mut self, tables: &dyn Tables, task: &Task) {
+        let location = tables.row::<Locations>(&task.location);
+        if let (Some(location), Some(bin)) = (location, tables.row::<Bins>(&task.bin)) {
+            let (location, bin) = (location.code.clone(), bin.code.clone());
+            self.places.entry((location.clone(), bin.clone())).or_insert(PlaceAtRisk {
+                location,
+                bin,
+                n_operations: 0,
+                last: task.asked,
+                is_there: false,
+                count: None,
+            });
+        }
+        let case = task.case.and_then(|case| tables.row::<Cases>(&case));
+        let operation = case.and_then(|case| tables.row::<Outcomes>(&case.operation));
+        let intake = operation.and_then(|row| tables.row::<Intakes>(&row.intake));
+        let recorded = intake.and_then(|intake| Recorded::from_content(&intake.raw).ok());
+        if let Some(document) = recorded.and_then(|recorded| recorded.envelope.document) {
+            let (kind, no) = (document.kind, document.no);
+            let key = (kind, no.clone());
+            let row = DocumentAtRisk { kind, no, last: task.asked };
+            self.documents.entry(key).or_insert(row);
+        }
+    }
 }
 
 /// The bins that an operation is about.
@@ -223,7 +254,11 @@ fn places_of(body: &Body) -> Vec<(LocationCode, BinCode)> {
 }
 
 /// Open tasks at the site of the device that belong to one of `operators`.
-fn tasks(tables: &dyn Tables, device: DeviceId, operators: &[OperatorId]) -> Vec<TaskAtRisk> {
+fn tasks(
+    tables: &dyn Tables,
+    device: DeviceId,
+    operators: &[OperatorId],
+) -> Vec<(TaskAtRisk, Arc<Task>)> {
     let site = tables.row::<Devices>(&device).map(|row| row.site);
     let is_here =
         |location: &LocationId| tables.row::<Locations>(location).map(|row| row.site) == site;
@@ -237,12 +272,13 @@ fn tasks(tables: &dyn Tables, device: DeviceId, operators: &[OperatorId]) -> Vec
             && task.state == TaskState::Open
             && is_here(&task.location)
         {
-            found.push(TaskAtRisk {
+            let shown = TaskAtRisk {
                 task: id.0,
                 location: names.location(task.location),
                 bin: names.bin(task.bin),
                 assigned: assigned.clone(),
-            });
+            };
+            found.push((shown, task));
         }
         if n < TASKS { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
     });

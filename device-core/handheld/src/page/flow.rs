@@ -233,6 +233,7 @@ const fn slot_text(slot: Slot, screen: &Screen) -> &'static str {
         Slot::Lot => "slot-lot",
         Slot::Expiry => "slot-expiry",
         Slot::Serial => "slot-serial",
+        Slot::Step => "slot-step",
         Slot::Package => "slot-package",
         Slot::Direction => "slot-direction",
         Slot::Quantity => "slot-quantity",

@@ -333,10 +333,12 @@ pub(super) fn rows() -> Vec<FeedRow> {
         }));
     }
     let lot = TrackingRule { lot: true, expiry: true, ..TrackingRule::default() };
+    let serial = TrackingRule { serial: true, ..TrackingRule::default() };
     for (item, name, barcode, tracking) in [
         ("BOLT", "Bolt M8x40", "4006381333931", TrackingRule::default()),
         ("NUT", "Nut M8", "NUT-M8", TrackingRule::default()),
         ("MILK", "Milk", "09506000134352", lot),
+        ("DRILL", "Drill", "DRILL-EAN", serial),
     ] {
         rows.push(item_row(item, name, tracking));
         rows.push(identifier(barcode, item));

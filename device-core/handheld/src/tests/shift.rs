@@ -83,6 +83,37 @@ async fn a_scan_is_recorded_sent_and_decided_and_the_list_says_so() {
 }
 
 #[tokio::test]
+async fn serial_numbers_in_a_row_are_entered_without_the_server_and_sent_one_by_one() {
+    let (_folder, served, browser, house) = at_work(Settings::default()).await;
+    house.close().await;
+    browser.until("/api/state", |state| state["status"]["trouble"] == "unreachable").await;
+    browser.press("start", "receive").await;
+    browser.press("scan", "D:4711").await;
+    let page = browser.press("scan", "DRILL-EAN").await;
+    assert!(page.contains("Not on PO") || page.contains("not on"), "nobody ordered it: {page}");
+    let page = browser.press("choose", "1").await;
+    assert!(page.contains("Numbers in a row"), "{page}");
+    let page = browser.press("choose", "1").await;
+    assert!(page.contains("Scan the first serial number"), "{page}");
+    browser.press("scan", "SN-098").await;
+    let page = browser.press("scan", "SX-101").await;
+    assert!(page.contains("data-signal=\"stop\""), "{page}");
+    assert!(page.contains("Only the number at the end may differ"), "{page}");
+    let page = browser.press("scan", "SN-101").await;
+    assert!(page.contains("How far apart are they?"), "{page}");
+    assert!(page.contains("SN-098 to SN-101") && page.contains("class=\"keypad\""), "{page}");
+    let page = browser.press("choose", "1").await;
+    assert!(page.contains("4 scanned") && page.contains("SN-099"), "{page}");
+    let page = browser.press("confirm", "").await;
+    assert!(page.contains("data-signal=\"complete\""), "{page}");
+    let state = browser.look("/api/state").await;
+    assert_eq!(state["status"]["unsent"], 4, "each is a receipt of its own: {state}");
+    let mine = browser.get("/mine").await.body;
+    assert_eq!(mine.matches("DRILL 1 PCS").count(), 4, "{mine}");
+    served.stop().await;
+}
+
+#[tokio::test]
 async fn everything_goes_on_without_the_server() {
     let (folder, served, browser, house) = at_work(Settings::default()).await;
     browser.until("/api/state", |state| state["status"]["unsent"] == 0).await;

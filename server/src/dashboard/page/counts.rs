@@ -18,7 +18,7 @@ use protocol::outcome::{Argument, Reason};
 use protocol::quantity::Quantity;
 
 use super::register::{Cursor, cursor_of, next_rows, rows_wanted};
-use super::{Page, PageResult, Section};
+use super::{Page, PageResult, Section, incomplete};
 use crate::dashboard::context::PageContext;
 use crate::dashboard::format;
 use crate::dashboard::names;
@@ -92,6 +92,7 @@ pub fn page(view: &dyn Tables, context: &PageContext, query: &Query) -> PageResu
     let list = match state {
         "decide" => to_decide(view, context, query),
         "settled" => settled(view, context, query, EXAMINED_MAX),
+        "incomplete" => incomplete::list(view, context, rows_wanted(query)),
         _ => provisional(view, context, query),
     };
     let tab = |value: &str, key: &str| {
@@ -105,6 +106,7 @@ pub fn page(view: &dyn Tables, context: &PageContext, query: &Query) -> PageResu
             (tab("provisional", "provisional"))
             (tab("decide", "counts-decide"))
             (tab("settled", "settled"))
+            (tab("incomplete", "incomplete-title"))
         }
         p class="muted" { (context.t("counts-text")) }
     };

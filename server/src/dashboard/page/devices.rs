@@ -8,6 +8,7 @@ use ledger::key::KeyRange;
 use ledger::schema::SiteId;
 use ledger::schema::book::{OutcomeRow, Outcomes};
 use ledger::schema::case::{Case, Cases, OpenCases};
+use ledger::schema::document::Documents;
 use ledger::schema::identity::{Device, DeviceState, Devices, Incarnations};
 use ledger::tables::{Read as _, Tables, each_of};
 use maud::{Markup, html};
@@ -379,11 +380,13 @@ fn at_risk(
         @if !risk.places.is_empty() {
             h3 { (context.t("at-risk-bins")) }
             ul { @for place in &risk.places {
-                li { (code(place.location.as_str())) " " (code(place.bin.as_str())) " "
-                    span class="muted" { (format::instant(context, place.last)) }
+                li {
+                    @if place.is_there { (names::place_link(place.location.as_str(), place.bin.as_str())) }
+                    @else { (code(place.location.as_str())) " " (code(place.bin.as_str())) }
+                    " " span class="muted" { (format::instant(context, place.last)) }
                     @if let Some(task) = place.count {
-                        " " (part::badge(Tone::Waiting, &context.t("at-risk-asked")))
-                        " #" (task)
+                        " " (part::badge(Tone::Waiting, &context.t("at-risk-asked"))) " "
+                        (task_link(context, task))
                     }
                     @if !place.is_there {
                         " " (part::badge(Tone::Warn, &context.t("at-risk-gone")))
@@ -402,18 +405,27 @@ fn at_risk(
         @if !risk.documents.is_empty() {
             h3 { (context.t("at-risk-documents")) }
             ul { @for document in &risk.documents {
-                li { (code(document.no.as_str())) " "
+                li {
+                    @if view.has::<Documents>(&(document.kind, document.no.clone())) {
+                        (names::document_link(document.kind, &document.no))
+                    } @else { (code(document.no.as_str())) }
+                    " "
                     span class="muted" { (format::instant(context, document.last)) } }
             } }
         }
         @if !risk.tasks.is_empty() {
             h3 { (context.t("at-risk-tasks")) }
             ul { @for task in &risk.tasks {
-                li { (code(&task.location)) " " (task.bin.as_deref().unwrap_or_default()) " "
+                li { (task_link(context, task.task)) " "
+                    (names::place_link(&task.location, task.bin.as_deref().unwrap_or_default())) " "
                     (names::person_if_any(view, Some(&task.assigned))) }
             } }
         }
     }
+}
+
+fn task_link(context: &PageContext, task: u64) -> Markup {
+    html! { a href={ "/tasks/" (task) } { (context.say("task-n", &[("n", &task.to_string())])) } }
 }
 
 fn cases(view: &dyn Tables, context: &PageContext, id: DeviceId) -> Markup {

@@ -69,7 +69,7 @@ pub fn list_page(view: &dyn Tables, context: &PageContext, query: &Query) -> Pag
 pub fn tabs(context: &PageContext, current: &str) -> Markup {
     html! {
         nav class="tabs" aria-label=(context.t("view")) {
-            @for (name, key) in [("items", "items-title"), ("bins", "bins-title"), ("documents", "documents-title")] {
+            @for (name, key) in [("items", "items-title"), ("bins", "bins-title"), ("documents", "documents-title"), ("on-the-way", "way-title")] {
                 a href={ "/" (name) } aria-current=[(current == name).then_some("true")] { (context.t(key)) }
             }
         }

@@ -15,7 +15,7 @@ use protocol::code::Code;
 use protocol::identity::{CaseId, IntakeNo, ServerTime, TaskId};
 use protocol::text::sentence;
 
-use super::{Page, PageResult, Section, backup, register};
+use super::{Page, PageResult, Section, backup, on_the_way, register};
 use crate::dashboard::context::PageContext;
 use crate::dashboard::deed::{Told, told};
 use crate::dashboard::format;
@@ -278,6 +278,18 @@ fn backup_need(context: &PageContext, needs: &mut Vec<Need>) {
     needs.push(Need { id: "backup".to_owned(), tone, since, text, address: "/backup".to_owned() });
 }
 
+/// Arrivals without their shipment, and shipments that do not arrive.
+fn on_the_way_needs(view: &dyn Tables, context: &PageContext, needs: &mut Vec<Need>) {
+    let early = on_the_way::n_early(view, COUNTED_MAX);
+    let old = on_the_way::n_old(view, context, COUNTED_MAX);
+    for (id, found) in [("need-early", early), ("need-old-way", old)] {
+        let Some((n, since)) = found else { continue };
+        let text = context.say(id, &[("n", &counted(n))]);
+        let (since, address) = (Some(since), "/on-the-way".to_owned());
+        needs.push(Need { id: id.to_owned(), tone: Tone::Waiting, since, text, address });
+    }
+}
+
 /// Operations that are nowhere any more, until somebody declares them lost.
 fn gaps(view: &dyn Tables, context: &PageContext, needs: &mut Vec<Need>) {
     for gap in recovery::gaps(view).into_iter().filter(recovery::GapView::is_open) {
@@ -303,6 +315,7 @@ fn needs(view: &dyn Tables, context: &PageContext) -> Markup {
     below_zero(view, context, &mut needs);
     devices(view, context, &mut needs);
     cases(view, context, &mut needs);
+    on_the_way_needs(view, context, &mut needs);
     backup_need(context, &mut needs);
     gaps(view, context, &mut needs);
     if let Some(free) = context.no_room {

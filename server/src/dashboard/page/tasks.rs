@@ -1,22 +1,26 @@
-//! Open tasks: what the server has asked for.
+//! Tasks: what the server has asked for, and what lies behind it.
 
 use std::ops::ControlFlow;
 
 use ledger::key::KeyRange;
-use ledger::schema::case::{OpenTasks, Tasks};
-use ledger::schema::{BinId, ItemId, LocationId, PlateId};
+use ledger::schema::case::{OpenTasks, Task, TaskState, Tasks};
+use ledger::schema::stock::Stocks;
+use ledger::schema::{BinId, ItemId, LocationId, PlateId, StockKey};
 use ledger::tables::{Read as _, Tables, each_of};
-use maud::html;
+use maud::{Markup, html};
 use protocol::feed::TaskKind;
 use protocol::identity::TaskId;
 
 use super::register::rows_wanted;
 use super::stock::{location_choices, wanted_location};
-use super::{Page, PageResult, Section};
+use super::{Missing, Page, PageResult, Section};
+use crate::dashboard::cause;
 use crate::dashboard::context::PageContext;
+use crate::dashboard::format;
 use crate::dashboard::names;
-use crate::dashboard::part::{self, code};
+use crate::dashboard::part::{self, code, fact};
 use crate::dashboard::query::Query;
+use crate::dashboard::story;
 
 /// The key of the word for a kind of task.
 pub const fn kind_key(kind: TaskKind) -> &'static str {
@@ -29,6 +33,62 @@ pub const fn kind_key(kind: TaskKind) -> &'static str {
         TaskKind::Look => "task-look",
         TaskKind::CompleteTracking => "task-tracking",
     }
+}
+
+/// Stock keys that the page of a task tells the story of.
+const STORIES_MAX: usize = 5;
+
+/// One task: what is asked and why, what happened where it is to be done, and what probably lies behind it.
+pub fn detail_page(view: &dyn Tables, context: &PageContext, id: TaskId) -> PageResult {
+    let name = context.say("task-n", &[("n", &id.to_string())]);
+    let task = view.row::<Tasks>(&id).ok_or_else(|| Missing::nothing(&name))?;
+    let title = format!("{name}: {}", context.t(kind_key(task.kind)));
+    let keys = keys_of(view, &task);
+    Ok(Page::new(Section::Tasks, title)
+        .with("task", facts(view, context, &task))
+        .with("cause", cause::of_stock(view, context, &keys))
+        .with(
+            "story",
+            html! {
+                @for key in &keys { (story::around_key(view, context, key, (task.asked, None))) }
+            },
+        ))
+}
+
+fn facts(view: &dyn Tables, context: &PageContext, task: &Task) -> Markup {
+    html! {
+        p class="lead" { (part::reason_word(context, &task.reason)) }
+        dl class="facts" {
+            (fact(&context.t("bin"), &names::bin_link(view, task.location, task.bin)))
+            @if let Some(item) = task.item { (fact(&context.t("item"), &names::item_link(view, item))) }
+            (fact(&context.t("state"), &html! { (context.t(match task.state {
+                TaskState::Open => "task-open",
+                TaskState::Done => "task-done",
+                TaskState::Cancelled => "task-cancelled",
+            })) }))
+            (fact(&context.t("opened"), &html! {
+                (format::instant(context, task.asked)) " (" (format::age(context, task.asked)) ")"
+            }))
+            (fact(&context.t("assigned"), &html! { (names::person_if_any(view, task.assigned.as_ref())) }))
+            (fact(&context.t("not-by"), &html! { (names::person_if_any(view, task.not_by.as_ref())) }))
+            @if let Some(case) = task.case { (fact(&context.t("case"), &names::case_link(context, case))) }
+        }
+    }
+}
+
+/// The stock that a task is about: below zero first.
+fn keys_of(view: &dyn Tables, task: &Task) -> Vec<StockKey> {
+    let mut keys = Vec::new();
+    let range = KeyRange::prefix(&(task.location, task.bin));
+    each_of::<Stocks>(view, &range, false, &mut |key: StockKey, row| {
+        let is_asked = task.item.is_none_or(|item| (item, task.variant) == (key.item, key.variant));
+        if is_asked {
+            keys.push((!row.quantity.is_negative(), key));
+        }
+        ControlFlow::Continue(())
+    });
+    keys.sort_unstable();
+    keys.into_iter().take(STORIES_MAX).map(|(_is_there, key)| key).collect()
 }
 
 /// Open tasks, bin by bin.
@@ -63,7 +123,7 @@ pub fn page(view: &dyn Tables, context: &PageContext, query: &Query) -> PageResu
                     tbody {
                         @for (id, task) in &rows {
                             tr id={ "task-" (id) } data-row {
-                                td { (id) }
+                                td { a data-open href={ "/tasks/" (id) } { (id) } }
                                 td {
                                     (context.t(kind_key(task.kind)))
                                     @if task.blind { " " span class="muted" { (context.t("blind")) } }

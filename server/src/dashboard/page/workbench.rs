@@ -24,6 +24,8 @@ use protocol::words::OperatorId;
 
 use super::register::rows_wanted;
 use super::{Missing, Page, PageResult, Section, counts, operation};
+use crate::dashboard::beside;
+use crate::dashboard::cause;
 use crate::dashboard::context::PageContext;
 use crate::dashboard::correction::{self, Editable};
 use crate::dashboard::deed::told_operation;
@@ -225,6 +227,8 @@ pub fn page(
             }
             (facts(view, context, &case))
         })
+        .with("beside", beside::side_by_side(view, context, &case))
+        .with("cause", cause::of_case(view, context, &case))
         .with("story", story::around(view, context, &case))
         .with("sides", sides(view, context, &case))
         .with("choices", decision((view, whole), context, (id, &case), query)))
@@ -248,9 +252,6 @@ fn facts(view: &dyn Tables, context: &PageContext, case: &Case) -> Markup {
                 (fact(&context.t("state"), &part::badge(Tone::Waiting, &context.t("nothing-posted"))))
             }
             (fact(&context.t("case-version"), &html! { (case.version) }))
-        }
-        @if !case.others.is_empty() {
-            p { (context.t("others")) " " @for other in &case.others { (names::operation_link(*other)) " " } }
         }
     }
 }

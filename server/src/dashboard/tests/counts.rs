@@ -1,6 +1,8 @@
 //! Counts: none is out of reach.
 
-use super::house::{House, count, moved};
+use protocol::operation::{Body, CountBin, CountedLine};
+
+use super::house::{House, count, goods, moved, receive_of};
 use super::html;
 use crate::dashboard::page::counts::{judged, settled};
 use crate::dashboard::query::Query;
@@ -42,4 +44,81 @@ fn an_old_settled_count_is_found_however_much_was_done_since() {
     assert!(looked > 1, "the test looks at less than there is");
     // Behind the last one nothing is said to follow.
     assert!(judged(&house.tables, &query, (50, 50)).next.is_none());
+}
+
+/// A bin with two items, of which one was counted.
+fn counted_in_part() -> House {
+    let mut house = House::furnished();
+    house.device(1, &receive_of("A-01", "NUT", "6"), (50, 49), None);
+    house.device(1, &count("A-01", "9"), (20, 19), None);
+    house
+}
+
+fn incomplete(house: &House) -> String {
+    let document = house.document(&house.context(), "/counts?state=incomplete");
+    html::check(&document);
+    html::text(&document)
+}
+
+#[test]
+fn case_08_a_bin_of_which_a_part_was_counted_says_what_was_not_touched() {
+    let mut house = counted_in_part();
+    let text = incomplete(&house);
+    for seen in ["A-01", "Anna &lt;b&gt;", "1-1-2", "NUT 6 PCS, never counted"] {
+        assert!(text.contains(seen), "{seen} is missing in {text}");
+    }
+    assert!(text.contains("Have the bin counted") && !text.contains("BOLT 9"), "{text}");
+    let document = house.document(&house.context(), "/counts?state=incomplete");
+    assert!(document.contains("href=\"/stock/figure/"), "the figure leads to where it comes from");
+
+    let (_asked, row) = {
+        let ask = crate::dashboard::page::incomplete::ask("MAIN", "A-01").unwrap();
+        house.desk("mette", &ledger::command::Command::AskCounts(ask))
+    };
+    assert_eq!(row.outcome.decision, protocol::outcome::Decision::Accepted, "{:?}", row.outcome);
+    let text = incomplete(&house);
+    assert!(text.contains("count asked for") && !text.contains("Have the bin counted"), "{text}");
+    let tasks = html::text(&house.document(&house.context(), "/tasks"));
+    assert!(tasks.contains("Only a part of the bin was counted"), "{tasks}");
+}
+
+#[test]
+fn case_08_what_was_counted_after_all_or_came_later_was_not_left_out() {
+    // The rest was counted an hour later.
+    let mut house = counted_in_part();
+    house.device(1, &count_of("NUT", "6"), (10, 9), None);
+    assert!(incomplete(&house).contains("No bin was counted in part."));
+    // The whole bin was counted after that.
+    let mut house = counted_in_part();
+    let line = |item: &str, quantity: &str| CountedLine {
+        goods: goods(item, quantity),
+        plate: None,
+        mono_us: 2_500_000,
+    };
+    let whole = Body::CountBin(CountBin {
+        location: "MAIN".try_into().unwrap(),
+        bin: "A-01".try_into().unwrap(),
+        lines: vec![line("BOLT", "9"), line("NUT", "6")],
+        plates_seen_closed: Vec::new(),
+        started_us: None,
+        task: None,
+    });
+    house.device(1, &whole, (10, 9), None);
+    assert!(incomplete(&house).contains("No bin was counted in part."));
+    // It came when the count was over.
+    let mut house = House::furnished();
+    house.device(1, &count("A-01", "9"), (20, 19), None);
+    house.device(1, &receive_of("A-01", "NUT", "6"), (10, 9), None);
+    assert!(incomplete(&house).contains("No bin was counted in part."));
+    // A task asked for this item only: nothing else was to be counted.
+    let mut house = House::furnished();
+    house.device(1, &receive_of("A-02", "NUT", "6"), (50, 49), None);
+    house.device(1, &moved("A-02", "A-01", "2"), (40, 39), None);
+    house.device(1, &count("A-02", "0"), (20, 19), None);
+    assert!(incomplete(&house).contains("No bin was counted in part."), "{}", incomplete(&house));
+}
+
+fn count_of(item: &str, quantity: &str) -> Body {
+    let Body::Count(counted) = count("A-01", quantity) else { unreachable!("a count") };
+    Body::Count(protocol::operation::Count { goods: goods(item, quantity), ..counted })
 }

@@ -30,7 +30,7 @@ use protocol::text::Language;
 use protocol::words::OperatorId;
 use serde_bytes::ByteBuf;
 use serde_json::{Value, json};
-use server_core::schema::{Statement, Statements};
+use server_core::schema::{Link, Links, Statement, Statements};
 
 use crate::backup::folder::Verified;
 use crate::backup::schedule::BackupStatus;
@@ -113,7 +113,11 @@ pub(super) fn goods(item: &str, quantity: &str) -> Goods {
 }
 
 pub(super) fn receive(bin: &str, quantity: &str) -> Body {
-    let (to, goods) = (place("MAIN", bin), goods("BOLT", quantity));
+    receive_of(bin, "BOLT", quantity)
+}
+
+pub(super) fn receive_of(bin: &str, item: &str, quantity: &str) -> Body {
+    let (to, goods) = (place("MAIN", bin), goods(item, quantity));
     Body::Receive(Receive { to, goods, condition: protocol::operation::Condition::Good })
 }
 
@@ -229,6 +233,10 @@ impl House {
         let base = self.tables.clone();
         let mut draft = Draft::over(&base);
         draft.put::<Intakes>(&no, intake.clone());
+        if let Origin::Device { sent_as, hash, .. } = &intake.origin {
+            let link = Link { hash: *hash, intake: no };
+            draft.put::<Links>(&(sent_as.device, sent_as.incarnation, sent_as.seq), link);
+        }
         let request = Request { intake_no: no, intake: &intake, lsn, time };
         judge(&mut draft, &request).unwrap();
         draft.put::<Heads>(&(), Head { lsn, time, intake: no, hash: Hash16::default() });

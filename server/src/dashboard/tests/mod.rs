@@ -2,8 +2,10 @@
 
 mod assets;
 mod counts;
+mod devices;
 mod house;
 mod html;
+mod on_the_way;
 mod pages;
 mod provenance;
 mod scope;

@@ -67,6 +67,10 @@ fn every_address(house: &House) -> Vec<String> {
     let mut addresses: Vec<String> =
         ADDRESSES.iter().map(|address| (*address).to_owned()).collect();
     for more in [
+        "/on-the-way",
+        "/on-the-way?age=3",
+        "/counts?state=incomplete",
+        "/tasks/1",
         "/documents",
         "/documents/purchase_order/PO-1",
         "/bins",

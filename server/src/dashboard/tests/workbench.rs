@@ -5,9 +5,10 @@ use ledger::schema::case::{Case, CaseState, Cases, Choice};
 use ledger::schema::entry::{PostedBy, WarehouseLedger};
 use ledger::tables::Read as _;
 use protocol::identity::CaseId;
+use protocol::operation::{DocumentKind, DocumentRef};
 use protocol::outcome::Decision;
 
-use super::house::{House, NOW, count, moved, operator, unidentified};
+use super::house::{House, NOW, count, moved, operator, receive, unidentified};
 use super::html;
 use crate::dashboard::correction::{Editable, corrected};
 use crate::dashboard::page::workbench::{CHOICES, choice_of, choice_word, decide, original};
@@ -101,6 +102,88 @@ fn the_preview_is_what_the_decision_posts() {
         .map(|entry| (entry.key, entry.quantity))
         .collect();
     assert_eq!(entries, foreseen);
+}
+
+fn purchase_order() -> DocumentRef {
+    let kind = DocumentKind::PurchaseOrder;
+    DocumentRef { kind, no: "PO-1".try_into().unwrap(), line: Some(10) }
+}
+
+#[test]
+fn case_10_two_receipts_of_one_line_are_shown_side_by_side_with_what_probably_happened() {
+    let mut house = House::furnished();
+    let order = || Some(purchase_order());
+    let (first, _row) = house.device(1, &receive("A-01", "16"), (20, 19), order());
+    let (second, row) = house.device(2, &receive("A-02", "16"), (14, 13), order());
+    let id = row.outcome.case.expect("more than was ordered");
+    let document = house.document(&house.context(), &format!("/workbench/{id}"));
+    html::check(&document);
+    let beside = html::text(part(&document, "id=\"beside\"", "id=\"cause\""));
+    for seen in [first.to_string(), second.to_string()] {
+        assert!(beside.contains(&seen), "{seen} is missing in {beside}");
+    }
+    for seen in ["H-01", "H-02", "Anna", "A-01", "A-02", "16 PCS", "±1.2 s"] {
+        assert!(beside.contains(seen), "{seen} is missing in {beside}");
+    }
+    let cause = html::text(part(&document, "id=\"cause\"", "</ul>"));
+    assert!(cause.contains("they may have scanned the same goods"), "{cause}");
+    assert!(cause.contains("20 ordered"), "{cause}");
+
+    // As much more, but not as much of the same: nobody scanned the same goods twice.
+    let (_third, row) = house.device(2, &receive("A-02", "3"), (10, 9), order());
+    let id = row.outcome.case.expect("more than was ordered");
+    let document = house.document(&house.context(), &format!("/workbench/{id}"));
+    assert!(!html::text(&document).contains("they may have scanned the same goods"));
+}
+
+/// What stands in `document` from one text to the next other one.
+fn part<'d>(document: &'d str, from: &str, to: &str) -> &'d str {
+    let start = document.find(from).unwrap_or_else(|| panic!("{from} is missing"));
+    let start = document[..start].rfind('<').unwrap();
+    let length = document[start..].find(to).map_or(document.len() - start, |at| at);
+    &document[start..start + length]
+}
+
+#[test]
+fn case_20_the_task_of_a_bin_below_zero_shows_who_took_what_and_where_else_it_lies() {
+    use ledger::key::KeyRange;
+    use ledger::schema::case::Tasks;
+    let mut house = House::furnished();
+    house.device(1, &moved("A-01", "A-02", "3"), (50, 49), None);
+    let (first, _row) = house.device(1, &moved("A-02", "A-01", "2"), (20, 19), None);
+    let (second, row) = house.device(2, &moved("A-02", "A-01", "2"), (14, 13), None);
+    let is_said = row.outcome.reasons.iter().any(|reason| reason.code.as_str() == "bin_below_zero");
+    assert!(is_said, "{:?}", row.outcome);
+    house.says(2, 1, 4);
+    let task = house.tables.list::<Tasks>(&KeyRange::all())[0].0;
+    let list = house.document(&house.context(), "/tasks");
+    assert!(list.contains(&format!("href=\"/tasks/{task}\"")), "the list leads to it");
+
+    let document = house.document(&house.context(), &format!("/tasks/{task}"));
+    html::check(&document);
+    let text = html::text(&document);
+    let cause = html::text(part(&document, "id=\"cause\"", "</ul>"));
+    for seen in ["Taken by more than one", &first.to_string(), &second.to_string(), "A-01", "11"] {
+        assert!(cause.contains(seen), "{seen} is missing in {cause}");
+    }
+    assert!(cause.contains("4 operations are not sent yet"), "{cause}");
+    assert!(text.contains("What happened, by the time of the act"), "{text}");
+    assert!(text.contains("H-01") && text.contains("H-02") && text.contains("-1"), "{text}");
+    assert!(house.page(&house.context(), "/tasks/777").is_err(), "there is no such task");
+}
+
+#[test]
+fn case_16_a_move_out_of_a_bin_that_nothing_ever_came_to_says_so() {
+    use ledger::key::KeyRange;
+    use ledger::schema::case::Tasks;
+    let mut house = House::furnished();
+    house.device(1, &moved("A-02", "A-01", "2"), (20, 19), None);
+    let task = house.tables.list::<Tasks>(&KeyRange::all())[0].0;
+    let document = house.document(&house.context(), &format!("/tasks/{task}"));
+    let cause = html::text(part(&document, "id=\"cause\"", "</ul>"));
+    assert!(cause.contains("took more than the books had here"), "{cause}");
+    assert!(cause.contains("nothing that ever came here"), "{cause}");
+    assert!(!cause.contains("Taken by more than one"), "{cause}");
 }
 
 #[test]
