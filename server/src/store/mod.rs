@@ -70,13 +70,14 @@ struct Share {
 impl Share {
     /// Keys and values that may wait for their file in all keyspaces together before who writes waits for
     /// it. The engine itself stops a keyspace whose fifth buffer is full, and lets the one that fills up
-    /// grow while its thread merges files.
+    /// grow while its thread merges files. It is more than all buffers hold that are not due for their file,
+    /// whichever release made them: else nobody would write the file that is waited for.
     const fn held_max(self) -> u64 {
-        self.buffer_bytes * 4
+        self.buffer_bytes * 9
     }
 
     /// Of the store that works. At the engine's own 64 MiB, memory rises for hours before it is level.
-    const HOUSE: Self = Self { cache_bytes: 128 << 20, buffer_bytes: 32 << 20 };
+    const HOUSE: Self = Self { cache_bytes: 64 << 20, buffer_bytes: 16 << 20 };
     /// Of one that is open for a while beside it.
     const BESIDE: Self = Self { cache_bytes: 16 << 20, buffer_bytes: 4 << 20 };
 }
