@@ -3,6 +3,7 @@
 use ledger::schema::case::Case;
 use ledger::tables::Tables;
 use maud::{Markup, html};
+use protocol::code::Code;
 use protocol::identity::OperationId;
 
 use super::context::PageContext;
@@ -11,15 +12,25 @@ use super::format;
 use super::names;
 use super::page::register;
 use super::part::{self, Tone};
+use super::sightings;
 
 /// Operations that are shown.
 const SHOWN_MAX: usize = 20;
+
+/// The other operations of a case. A serial that is there already came in by one of them.
+pub fn others(view: &dyn Tables, case: &Case) -> Vec<OperationId> {
+    let code = case.reasons.first().map(|reason| &reason.code);
+    if case.others.is_empty() && code == Some(&Code::SerialAlreadyInStock) {
+        return sightings::arrivals(view, case);
+    }
+    case.others.clone()
+}
 
 /// The operation of the case and the others that are part of it, by the time of the act; nothing where
 /// there is only one.
 pub fn side_by_side(view: &dyn Tables, context: &PageContext, case: &Case) -> Markup {
     let mut all: Vec<OperationId> = vec![case.operation];
-    all.extend(case.others.iter().filter(|other| **other != case.operation));
+    all.extend(others(view, case).into_iter().filter(|other| *other != case.operation));
     if all.len() < 2 {
         return html! {};
     }

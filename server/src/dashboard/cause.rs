@@ -15,6 +15,7 @@ use maud::{Markup, html};
 use protocol::code::Code;
 use protocol::quantity::Quantity;
 
+use super::beside;
 use super::context::PageContext;
 use super::deed::{Told, told_operation};
 use super::format;
@@ -187,8 +188,10 @@ fn unsent(view: &dyn Tables, context: &PageContext, key: &StockKey) -> Vec<Marku
 
 fn behind(view: &dyn Tables, context: &PageContext, case: &Case) -> Vec<Markup> {
     let Some(own) = told_operation(view, case.operation) else { return Vec::new() };
-    let others: Vec<Told> =
-        case.others.iter().filter_map(|other| told_operation(view, *other)).collect();
+    let others: Vec<Told> = beside::others(view, case)
+        .into_iter()
+        .filter_map(|other| told_operation(view, other))
+        .collect();
     let code = case.reasons.first().map(|reason| &reason.code);
     let mut causes = Vec::new();
     match code {

@@ -35,6 +35,7 @@ pub mod request;
 mod routes;
 pub mod scope;
 pub mod shell;
+mod sightings;
 mod sign_in;
 pub mod story;
 pub mod text;

@@ -34,6 +34,7 @@ use crate::dashboard::names;
 use crate::dashboard::part::{self, Tone, fact};
 use crate::dashboard::preview::{self, Preview};
 use crate::dashboard::query::Query;
+use crate::dashboard::sightings;
 use crate::dashboard::story;
 
 /// Cases that one request looks at.
@@ -229,6 +230,7 @@ pub fn page(
         })
         .with("beside", beside::side_by_side(view, context, &case))
         .with("cause", cause::of_case(view, context, &case))
+        .with("sightings", sightings::of_case(view, context, &case))
         .with("story", story::around(view, context, &case))
         .with("sides", sides(view, context, &case))
         .with("choices", decision((view, whole), context, (id, &case), query)))

@@ -5,10 +5,10 @@ use ledger::schema::case::{Case, CaseState, Cases, Choice};
 use ledger::schema::entry::{PostedBy, WarehouseLedger};
 use ledger::tables::Read as _;
 use protocol::identity::CaseId;
-use protocol::operation::{DocumentKind, DocumentRef};
+use protocol::operation::{Body, DocumentKind, DocumentRef, Goods, Move, Receive, Tracking};
 use protocol::outcome::Decision;
 
-use super::house::{House, NOW, count, moved, operator, receive, unidentified};
+use super::house::{House, NOW, count, goods, moved, operator, receive, unidentified};
 use super::html;
 use crate::dashboard::correction::{Editable, corrected};
 use crate::dashboard::page::workbench::{CHOICES, choice_of, choice_word, decide, original};
@@ -186,6 +186,71 @@ fn case_16_a_move_out_of_a_bin_that_nothing_ever_came_to_says_so() {
     assert!(!cause.contains("Taken by more than one"), "{cause}");
 }
 
+/// One DRILL with a serial number.
+fn drill() -> Goods {
+    let tracking = Tracking { serial: Some("S1".try_into().unwrap()), ..Tracking::NONE };
+    Goods { tracking, ..goods("DRILL", "1") }
+}
+
+fn with_drill() -> House {
+    let mut house = House::furnished();
+    for command in [
+        serde_json::json!({"put_tracking_code": {"code": "SERIAL", "rule": {"serial": true}, "serial_specific": true}}),
+        serde_json::json!({"put_item": {"item": "DRILL", "description": "Drill", "base_unit": "PCS", "tracking_code": "SERIAL"}}),
+        serde_json::json!({"put_bin": {"location": "MAIN", "bin": "A-03"}}),
+    ] {
+        house.system(&command);
+    }
+    house
+}
+
+fn drill_in(bin: &str) -> Body {
+    let Body::Receive(body) = receive(bin, "1") else { unreachable!("a receipt") };
+    Body::Receive(Receive { goods: drill(), ..body })
+}
+
+fn drill_moved(from: &str, to: &str) -> Body {
+    let Body::Move(body) = moved(from, to, "1") else { unreachable!("a move") };
+    Body::Move(Move { goods: drill(), ..body })
+}
+
+#[test]
+fn case_30_a_serial_that_arrives_twice_shows_both_scans() {
+    let mut house = with_drill();
+    let (first, _row) = house.device(1, &drill_in("A-01"), (20, 19), None);
+    let (second, row) = house.device(2, &drill_in("A-02"), (14, 13), None);
+    assert_eq!(row.outcome.decision, Decision::Parked, "{:?}", row.outcome);
+    let id = row.outcome.case.expect("a case");
+    let document = house.document(&house.context(), &format!("/workbench/{id}"));
+    html::check(&document);
+    let beside = html::text(part(&document, "id=\"beside\"", "</table>"));
+    for seen in [&first.to_string(), &second.to_string(), "H-01", "H-02", "A-01", "A-02", "S1"] {
+        assert!(beside.contains(seen), "{seen} is missing in {beside}");
+    }
+    let cause = html::text(part(&document, "id=\"cause\"", "</ul>"));
+    assert!(cause.contains("they may have scanned the same goods"), "{cause}");
+}
+
+#[test]
+fn case_31_a_serial_at_two_places_at_once_shows_each_sighting_and_that_nobody_can_tell() {
+    let mut house = with_drill();
+    let (came, _row) = house.device(1, &drill_in("A-01"), (40, 39), None);
+    house.device(1, &drill_moved("A-01", "A-02"), (20, 19), None);
+    let (other, row) = house.device(2, &drill_moved("A-01", "A-03"), (20, 18), None);
+    let id = match row.outcome.case {
+        Some(id) => id,
+        None => house.tables.list::<Cases>(&ledger::key::KeyRange::all())[0].0,
+    };
+    let document = house.document(&house.context(), &format!("/workbench/{id}"));
+    html::check(&document);
+    let sightings = html::text(part(&document, "id=\"sightings\"", "</table>"));
+    for seen in [&came.to_string(), &other.to_string(), "came in", "moved", "A-01", "A-02"] {
+        assert!(sightings.contains(seen), "{seen} is missing in {sightings}");
+    }
+    let cause = html::text(part(&document, "id=\"cause\"", "</ul>"));
+    assert!(cause.contains("nobody can tell which came last"), "{cause}");
+}
+
 #[test]
 fn who_comes_second_sees_who_was_first() {
     let (mut house, id) = with_case();
@@ -222,7 +287,7 @@ fn a_form_that_cannot_be_used_says_which_field() {
 
 #[test]
 fn a_whole_bin_count_is_counted_again_instead() {
-    use protocol::operation::{Body, CountBin};
+    use protocol::operation::CountBin;
     let body = Body::CountBin(CountBin {
         location: "MAIN".try_into().unwrap(),
         bin: "A-01".try_into().unwrap(),
