@@ -4,7 +4,8 @@
 //! `POST /devices/{device}/state` `{"state": "active" | "suspended" | "revoked"}` → 204.
 //! `POST /devices/{device}/lost` → 204: nobody waits for what it may still hold.
 //! `GET /devices/{device}/risk` → [`Risk`]: where to look when a device with unsent work is lost.
-//! `POST /devices/{device}/counts` → [`Risk`]: has its bins counted, blind, where nobody is asked yet.
+//! `POST /devices/{device}/counts` → [`Risk`]: has its bins counted, blind, where nobody is asked yet, at
+//! the locations where the caller may ask for it.
 //! `POST /devices/{device}/order` `{"order": "drain_then_wipe" | "wipe_now" | "rotate_key", "days":
 //! 1..=365}` → 204: it comes signed at the next contact, for so many days (30 where none is named).
 //! A wipe cannot be undone. Needs an administrator.
@@ -18,7 +19,6 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::routing::{get, post};
 use axum::{Json, Router};
-use ledger::command::Command;
 use ledger::schema::identity::{DeviceState, Devices};
 use ledger::schema::place::SitesByCode;
 use ledger::tables::Read as _;
@@ -167,12 +167,16 @@ async fn ask_counts(
 ) -> Result<Json<Risk>, Problem> {
     signed_in.demand(Role::Supervisor, None)?;
     let device = known_device(&app, id)?;
-    let at_risk = || risk::risk(&app.company().snapshot(), device);
-    if let Some(ask) = at_risk().counts() {
+    let ask = {
+        let view = app.company().snapshot();
+        let may = |location| signed_in.roles.include(Role::Supervisor, Some(location));
+        risk::risk(&view, device).counts(&view, may)
+    };
+    if let Some(ask) = ask {
         let origin = desk_origin(&signed_in, &headers)?;
-        app.command(origin, &Command::AskCounts(ask), None).await?;
+        app.command(origin, &ask, None).await?;
     }
-    Ok(Json(at_risk()))
+    Ok(Json(risk::risk(&app.company().snapshot(), device)))
 }
 
 #[derive(Deserialize)]

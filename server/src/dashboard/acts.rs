@@ -230,17 +230,16 @@ pub(super) async fn change_device(
     let (form, now) = (Query::new(pairs), app.company().now());
     let raw = {
         let view = app.company().snapshot();
+        let may = |location| actor.signed_in.roles.include(Role::Supervisor, Some(location));
         match action.as_str() {
-            "counts" => {
-                Ok(risk(&view, device).counts().map(|ask| Command::AskCounts(ask).encode()))
-            }
+            "counts" => Ok(risk(&view, device).counts(&view, may).map(|ask| ask.encode())),
             _ => device_command(&view, (device, &action), (&form, now))
                 .map(|command| Some(command.encode())),
         }
     };
     let done = match (actor.signed_in.demand(Role::Supervisor, None), raw) {
         (Err(problem), _) | (Ok(()), Err(problem)) => Err(problem),
-        // Each bin is asked for already.
+        // Each bin is asked for already, or is another's to ask for.
         (Ok(()), Ok(None)) => Ok(()),
         (Ok(()), Ok(Some(raw))) => {
             app.raw_command(origin(&actor), raw, None).await.map(|_judged| ())

@@ -128,7 +128,7 @@ impl Address {
         query: &Query,
     ) -> PageResult {
         match self {
-            Self::Now => now::page(view, context, query),
+            Self::Now => now::page((view, whole), context, query),
             Self::Devices => devices::list_page(view, context, query),
             Self::Device(id) => devices::page(view, context, *id),
             Self::Enrol => enrolment::form_page(view, context),

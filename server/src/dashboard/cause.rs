@@ -1,6 +1,7 @@
 //! What probably lies behind a case or a task: the evidence that is known, put beside each other for a
 //! person. It decides nothing, and what is posted never depends on it.
 
+use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
@@ -9,7 +10,7 @@ use ledger::schema::case::Case;
 use ledger::schema::document::DocumentLines;
 use ledger::schema::entry::WarehouseEntry;
 use ledger::schema::stock::{Stock, Stocks, StocksByItem};
-use ledger::schema::{ItemId, StockKey};
+use ledger::schema::{BinId, ItemId, LocationId, StockKey};
 use ledger::tables::{Read as _, Tables, each_of};
 use maud::{Markup, html};
 use protocol::code::Code;
@@ -21,21 +22,31 @@ use super::deed::{Told, told_operation};
 use super::format;
 use super::names;
 use super::part::{self, Tone};
-use super::story;
-use crate::view::risk::risk;
+use super::story::{self, Shortage};
+use crate::view::risk::was_at_work_in;
 
 /// Stock keys of the same item that are looked at.
 const KEYS_MAX: usize = 500;
 /// Places that are named.
 const PLACES_MAX: usize = 5;
+/// People, and takes, that are named.
+const TAKES_MAX: usize = 5;
 /// Devices with unsent work that are looked at.
+const DEVICES_EXAMINED_MAX: usize = 500;
+/// Devices with unsent work that are named.
 const DEVICES_MAX: usize = 20;
 /// Two scans of the same quantity that lie no further apart than this may be of the same goods.
 const SAME_GOODS_US: i64 = 60 * 60_000_000;
 
-/// Why the book of `keys` may be wrong, or that nothing points to a cause.
-pub fn of_stock(view: &dyn Tables, context: &PageContext, keys: &[StockKey]) -> Markup {
-    let causes: Vec<Markup> = keys.iter().flat_map(|key| of_key(view, context, key)).collect();
+/// Why the book of `keys`, which lie in one bin, may be wrong, or that nothing points to a cause.
+pub fn of_stock(
+    view: &dyn Tables,
+    context: &PageContext,
+    bin: (LocationId, BinId),
+    keys: &[StockKey],
+) -> Markup {
+    let mut causes: Vec<Markup> = keys.iter().flat_map(|key| of_key(view, context, key)).collect();
+    causes.extend(unsent(view, context, bin));
     if causes.is_empty() {
         return html! {
             h2 id="cause" { (context.t("cause")) }
@@ -62,47 +73,70 @@ fn list(context: &PageContext, causes: &[Markup]) -> Markup {
     }
 }
 
+/// What lies behind one key; each names the goods, because a page may tell of several.
 fn of_key(view: &dyn Tables, context: &PageContext, key: &StockKey) -> Vec<Markup> {
     let mut causes = Vec::new();
-    let takes = story::taken_below_zero(view, key);
-    causes.extend(went_below(view, context, &takes));
-    if !takes.is_empty() && !story::anything_came(view, key) {
-        causes.push(html! { (context.t("cause-never-came")) });
+    if let Some(shortage) = story::taken_below_zero(view, key) {
+        causes.push(went_below(view, context, &shortage));
+        if !story::anything_came(view, key) {
+            causes.push(html! { (context.t("cause-never-came")) });
+        }
     }
     causes.extend(other_tracking(view, context, key));
     causes.extend(elsewhere(view, context, key));
-    causes.extend(unsent(view, context, key));
-    causes
+    let of_goods = |cause: Markup| {
+        html! { (names::item_link(view, key.item)) " " (names::key_rest(view, key)) "– " (cause) }
+    };
+    causes.into_iter().map(of_goods).collect()
 }
 
-/// Who took what was not there any more.
-fn went_below(
-    view: &dyn Tables,
-    context: &PageContext,
-    takes: &[Arc<WarehouseEntry>],
-) -> Option<Markup> {
-    let mut people: Vec<String> = takes
-        .iter()
-        .map(|entry| match &entry.operator {
+/// Who took what was not there any more, and who took before.
+fn went_below(view: &dyn Tables, context: &PageContext, shortage: &Shortage) -> Markup {
+    let takes: Vec<&Arc<WarehouseEntry>> = shortage.before.iter().chain(&shortage.takes).collect();
+    let mut people: Vec<String> = Vec::new();
+    let mut devices = BTreeSet::new();
+    for entry in &takes {
+        let name = match &entry.operator {
             Some(operator) => names::person(view, operator),
             None => names::device_name(view, entry.order.device),
-        })
-        .collect();
-    people.sort_unstable();
-    people.dedup();
-    let devices = takes.iter().map(|entry| entry.order.device);
-    let n_devices = devices.collect::<std::collections::BTreeSet<_>>().len();
-    let last = takes.last()?;
-    Some(html! {
-        @if people.len() > 1 || n_devices > 1 {
-            (context.say("cause-two-took", &[("people", &people.join(", "))]))
-        } @else { (context.say("cause-one-took", &[("people", &people.join(", "))])) }
+        };
+        if !people.contains(&name) {
+            people.push(name);
+        }
+        devices.insert(entry.order.device);
+    }
+    let who = first_of(context, &people);
+    html! {
+        @if people.len() > 1 { (context.say("cause-two-took", &[("people", &who)])) }
+        @else if devices.len() > 1 { (context.say("cause-two-devices", &[("people", &who)])) }
+        @else { (context.say("cause-one-took", &[("people", &who)])) }
         " "
-        @for entry in takes {
+        @if !shortage.had.is_negative() {
+            (context.say("cause-had", &[("had", &format::quantity(context, shortage.had))])) " "
+        }
+        @for entry in takes.iter().take(TAKES_MAX) {
             (names::operation_link(entry.order.operation())) " (" (format::signed(context, entry.quantity)) ") "
         }
-        " " (context.t("cause-took-last")) " " (format::instant(context, last.order.tau))
-    })
+        (more_than_named(context, takes.len())) " "
+        @if let Some(last) = takes.last() {
+            (context.t("cause-took-last")) " " (format::instant(context, last.order.tau))
+        }
+    }
+}
+
+/// The first of `people`, and how many more there are.
+fn first_of(context: &PageContext, people: &[String]) -> String {
+    let named = people.get(..TAKES_MAX).unwrap_or(people).join(", ");
+    let more = more_than_named(context, people.len());
+    if more.is_empty() { named } else { format!("{named} {more}") }
+}
+
+/// How many of `n` are not named; empty where all are.
+fn more_than_named(context: &PageContext, n: usize) -> String {
+    match n.saturating_sub(TAKES_MAX) {
+        0 => String::new(),
+        more => context.say("and-more", &[("n", &more.to_string())]),
+    }
 }
 
 /// Another lot or serial in the same bin: the label may have been read wrong.
@@ -164,19 +198,20 @@ fn places(view: &dyn Tables, context: &PageContext, lying: &[Lying]) -> Markup {
     }
 }
 
-/// Devices that have not sent all they know and whose people were at work in the bin.
-fn unsent(view: &dyn Tables, context: &PageContext, key: &StockKey) -> Vec<Markup> {
-    let (location, bin) =
-        (names::location_code(view, key.location), names::bin_code(view, key.bin));
+/// Devices that have not sent all they know and whose people were at work in the bin. What they are only
+/// asked to do there is no sign that they did it.
+fn unsent(
+    view: &dyn Tables,
+    context: &PageContext,
+    (location, bin): (LocationId, BinId),
+) -> Vec<Markup> {
+    let (location, bin) = (names::location(view, location), names::bin(view, bin));
+    let (Some(location), Some(bin)) = (location, bin) else { return Vec::new() };
     let waiting = context.devices.iter().filter(|(_id, device)| device.pending > 0);
     waiting
+        .take(DEVICES_EXAMINED_MAX)
+        .filter(|(id, _device)| was_at_work_in(view, **id, (&location.code, &bin.code)))
         .take(DEVICES_MAX)
-        .filter(|(id, _device)| {
-            let places = risk(view, **id).places;
-            places.iter().any(|place| {
-                place.location.as_str() == location.as_str() && place.bin.as_str() == bin.as_str()
-            })
-        })
         .map(|(id, device)| {
             html! {
                 (names::device_link(view, context, *id)) ": "
@@ -208,7 +243,7 @@ fn behind(view: &dyn Tables, context: &PageContext, case: &Case) -> Vec<Markup> 
         _ => {}
     }
     if let Some(key) = case.stock {
-        causes.extend(unsent(view, context, &key));
+        causes.extend(unsent(view, context, (key.location, key.bin)));
     }
     causes
 }

@@ -83,6 +83,14 @@ impl Person {
         ])
     }
 
+    /// Whether this person may decide cases and ask for counts at `location`.
+    pub fn may_decide_at(&self, location: LocationId) -> bool {
+        self.roles.iter().any(|(role, at)| {
+            let here = *at == LocationId(0) || *at == location;
+            here && matches!(role, Role::Supervisor | Role::Administrator)
+        })
+    }
+
     /// Whether this person may decide cases and change devices. The ledger judges it again, also by
     /// location.
     pub fn may_decide(&self) -> bool {
@@ -170,6 +178,11 @@ impl PageContext {
     /// Whether the reader may decide cases and change devices.
     pub fn may_decide(&self) -> bool {
         self.person.as_ref().is_some_and(Person::may_decide)
+    }
+
+    /// Whether the reader may decide cases and ask for counts at `location`.
+    pub fn may_decide_at(&self, location: LocationId) -> bool {
+        self.person.as_ref().is_some_and(|person| person.may_decide_at(location))
     }
 
     /// Whether the reader administers the company.

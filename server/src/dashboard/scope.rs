@@ -2,7 +2,8 @@
 //! are not there. Pages, sums and streams read through it, so that no page has to remember.
 //!
 //! Master rows (items, people, company) are everybody's. An operation is visible to those of the
-//! site that it came from, when it posted nothing or something at their locations. Intake records
+//! site that it came from, when it posted nothing or something at their locations. An act in the
+//! history of a serial or a plate is visible where it names one of their locations. Intake records
 //! can still be read by number, because the counts of operations by time rest on having all of
 //! them; lists of them are narrowed.
 
@@ -22,8 +23,11 @@ use ledger::schema::entry::{
     WarehouseLedger,
 };
 use ledger::schema::identity::Devices;
-use ledger::schema::place::{Bins, BinsByCode, Locations, LocationsByCode, Plates, PlatesByBin};
+use ledger::schema::place::{
+    Bins, BinsByCode, Locations, LocationsByCode, PlateActs, Plates, PlatesByBin,
+};
 use ledger::schema::stock::{Holds, HoldsByStock, OnHand, Stocks, StocksByItem};
+use ledger::schema::tracking::{SerialAct, SerialActs};
 use ledger::schema::{LocationId, SiteId};
 use ledger::tables::{Read as _, Table, TableId, Tables, Visit, typed_key};
 use protocol::identity::{IntakeNo, OperationId};
@@ -89,6 +93,18 @@ impl Scoped<'_> {
         self.at(document.location) || document.to_location.is_some_and(|to| self.at(to))
     }
 
+    fn shows_act(&self, act: &SerialAct) -> bool {
+        match act {
+            SerialAct::Moved(from, to) | SerialAct::Carried(from, to) => {
+                self.at(from.location) || self.at(to.location)
+            }
+            SerialAct::In(key)
+            | SerialAct::Seen(key)
+            | SerialAct::Out(key)
+            | SerialAct::NotSeen(key) => self.at(key.location),
+        }
+    }
+
     fn shows_operation(&self, operation: OperationId) -> bool {
         let outcome = self.base.row::<Outcomes>(&operation);
         outcome.is_some_and(|outcome| self.shows_intake(outcome.intake, operation))
@@ -150,6 +166,18 @@ impl Scoped<'_> {
         Some(self.at(location))
     }
 
+    fn of_history(&self, table: TableId, at: Row<'_>) -> Option<bool> {
+        Some(match table {
+            SerialActs::ID => self.shows_act(&row::<SerialActs>(at).act),
+            PlateActs::ID => {
+                let act = row::<PlateActs>(at);
+                let mut places = [act.from, Some(act.to), act.counted].into_iter().flatten();
+                places.any(|(location, _bin)| self.at(location))
+            }
+            _ => return None,
+        })
+    }
+
     fn of_kind(&self, table: TableId, at: Row<'_>) -> Option<bool> {
         Some(match table {
             Cases::ID => self.shows_case(&row::<Cases>(at)),
@@ -177,6 +205,7 @@ impl Scoped<'_> {
     fn shows(&self, table: TableId, at: Row<'_>) -> bool {
         self.of_place(table, at)
             .or_else(|| self.of_work(table, at))
+            .or_else(|| self.of_history(table, at))
             .or_else(|| self.of_kind(table, at))
             .unwrap_or(true)
     }

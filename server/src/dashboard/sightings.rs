@@ -4,15 +4,17 @@
 use std::ops::ControlFlow;
 
 use ledger::key::KeyRange;
+use ledger::schema::book::Outcomes;
 use ledger::schema::case::Case;
+use ledger::schema::identity::Devices;
 use ledger::schema::item::{ItemsByNo, VariantsByCode};
-use ledger::schema::place::{PlateAct, PlateActs};
+use ledger::schema::place::{Locations, PlateAct, PlateActs};
 use ledger::schema::tracking::{SerialAct, SerialActRow, SerialActs};
 use ledger::schema::{BinId, ItemId, LocationId, OrderKey, PlateId, StockKey, VariantId};
 use ledger::tables::{Read as _, Tables, each_of};
 use ledger::tracking::serial;
 use maud::{Markup, html};
-use protocol::identity::OperationId;
+use protocol::identity::{DeviceId, OperationId};
 use protocol::operation::Body;
 use protocol::words::SerialNo;
 
@@ -70,18 +72,37 @@ fn row(view: &dyn Tables, context: &PageContext, case: &Case, seen: &Sighting) -
                 (format::instant(context, seen.at.tau)) " "
                 small class="muted" { (format::error(context, seen.epsilon_us)) }
             }
-            td { (names::device_link(view, context, seen.at.device)) }
+            td { (device(view, context, seen.at.device)) }
             td {
                 (context.t(seen.word))
                 @if seen.parked { " " (part::badge(Tone::Waiting, &context.t("sighting-parked"))) }
             }
             td {
-                @if let Some((location, bin)) = seen.from { (names::bin_link(view, location, bin)) " " }
+                @if let Some(from) = seen.from { (bin(view, context, from)) " " }
                 @if seen.from.is_some() && seen.to.is_some() { "→ " }
-                @if let Some((location, bin)) = seen.to { (names::bin_link(view, location, bin)) }
+                @if let Some(to) = seen.to { (bin(view, context, to)) }
             }
-            td { (names::operation_link(operation)) }
+            td {
+                @if view.has::<Outcomes>(&operation) { (names::operation_link(operation)) }
+                @else { (code(&operation.to_string())) }
+            }
         }
+    }
+}
+
+/// The other end of what came from or went to a location that the reader may not see is elsewhere.
+fn bin(view: &dyn Tables, context: &PageContext, (location, bin): Place) -> Markup {
+    html! {
+        @if view.has::<Locations>(&location) { (names::bin_link(view, location, bin)) }
+        @else { span class="muted" { (context.t("sighting-elsewhere")) } }
+    }
+}
+
+/// A device, with its page where the reader may see it.
+fn device(view: &dyn Tables, context: &PageContext, id: DeviceId) -> Markup {
+    html! {
+        @if id.0 == 0 || view.has::<Devices>(&id) { (names::device_link(view, context, id)) }
+        @else { (names::device_name(view, id)) }
     }
 }
 

@@ -8,7 +8,7 @@ use ledger::key::KeyRange;
 use ledger::schema::case::Case;
 use ledger::schema::count::{CountRow, Counts};
 use ledger::schema::document::{DocumentLine, DocumentLines, Documents};
-use ledger::schema::entry::{WarehouseByStock, WarehouseEntry, WarehouseLedger};
+use ledger::schema::entry::{EntryReason, WarehouseByStock, WarehouseEntry, WarehouseLedger};
 use ledger::schema::stock::Stocks;
 use ledger::schema::{EntryNo, OrderKey, StockKey};
 use ledger::tables::{Read as _, Tables, each_of};
@@ -78,22 +78,45 @@ fn acts(view: &dyn Tables, key: &StockKey, at: ServerTime) -> Vec<(OrderKey, Wha
     acts.into_iter().skip(first).take(2 * ACTS_EACH_WAY).collect()
 }
 
-/// What took `key` below zero and has not been put right: the decreases since something came last, up to
-/// now; nothing while it is not below zero.
-pub fn taken_below_zero(view: &dyn Tables, key: &StockKey) -> Vec<Arc<WarehouseEntry>> {
+/// How a key came to be below zero.
+pub struct Shortage {
+    /// The last take before it that there was enough for, since something came or was counted.
+    pub before: Option<Arc<WarehouseEntry>>,
+    /// What was taken without there being enough: the first of them took it below zero.
+    pub takes: Vec<Arc<WarehouseEntry>>,
+    /// What the books had before the first of them.
+    pub had: Quantity,
+}
+
+/// What took `key` below zero and has not been put right, up to now; none while it is not below zero.
+pub fn taken_below_zero(view: &dyn Tables, key: &StockKey) -> Option<Shortage> {
     if view.row::<Stocks>(key).is_none_or(|stock| !stock.quantity.is_negative()) {
-        return Vec::new();
+        return None;
     }
-    let mut takes = Vec::new();
+    let (mut before, mut had) = (None, Quantity::ZERO);
+    let mut takes: Vec<Arc<WarehouseEntry>> = Vec::new();
     for (_order, what) in entries(view, key) {
         let What::Entry(_no, entry, after) = what else { continue };
-        if entry.quantity.is_negative() {
-            takes.push(entry);
-        } else if !after.is_negative() {
+        let is_take = entry.quantity.is_negative();
+        if !after.is_negative() {
             takes.clear();
+            before = (is_take && !is_of_count(entry.reason)).then_some(entry);
+        } else if is_take {
+            if takes.is_empty() {
+                had = after.checked_sub(entry.quantity).unwrap_or_default();
+            }
+            takes.push(entry);
         }
     }
-    takes
+    (!takes.is_empty()).then_some(Shortage { before, takes, had })
+}
+
+/// Whether a count made the entry: it tells what is there, and takes nothing.
+const fn is_of_count(reason: EntryReason) -> bool {
+    matches!(
+        reason,
+        EntryReason::CountDifference | EntryReason::CountCorrection | EntryReason::CountTakenOut
+    )
 }
 
 /// Whether anything ever came to `key`.

@@ -54,10 +54,19 @@ pub fn text(language: Language, key: &str, arguments: &[(&str, &str)]) -> String
     };
     let mut filled = FluentArgs::new();
     for (name, value) in arguments {
-        filled.set((*name).to_owned(), FluentValue::from((*value).to_owned()));
+        filled.set((*name).to_owned(), figure(value));
     }
     let mut errors = Vec::new();
     bundle.format_pattern(pattern, Some(&filled), &mut errors).into_owned()
+}
+
+/// A whole number that is written as numbers are, so that a text can say one thing of one and another of
+/// several; everything else as it is written.
+fn figure(value: &str) -> FluentValue<'static> {
+    match value.parse::<u32>() {
+        Ok(number) if number.to_string() == value => FluentValue::from(number),
+        _ => FluentValue::from(value.to_owned()),
+    }
 }
 
 /// The text under `key`, or none.
@@ -151,5 +160,22 @@ mod tests {
     fn figures_stand_in_a_text_without_invisible_marks() {
         let text = text(Language::English, "age-minutes", &[("n", "4")]);
         assert_eq!(text, "4 min");
+    }
+
+    #[test]
+    fn one_is_said_as_one_and_codes_stay_as_they_are_written() {
+        for (n, language, start) in [
+            ("1", Language::English, "1 operation is"),
+            ("2", Language::English, "2 operations are"),
+            ("1", Language::Danish, "1 operation er"),
+            ("2", Language::Danish, "2 operationer er"),
+        ] {
+            let text = text(language, "cause-unsent", &[("n", n)]);
+            assert!(text.starts_with(start), "{text}");
+        }
+        for code in ["007", "+3", "1.50", "4006381333931", "0"] {
+            let text = text(Language::English, "task-n", &[("n", code)]);
+            assert!(text.ends_with(code), "{text}");
+        }
     }
 }

@@ -8,6 +8,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use ledger::command::stock::{AskCounts, BinOf};
+use ledger::command::{Batch, Command};
 use ledger::conflict::task::whole_bin_count;
 use ledger::key::KeyRange;
 use ledger::schema::book::{Intake, Intakes, Outcomes};
@@ -89,13 +90,34 @@ pub struct Risk {
 }
 
 impl Risk {
-    /// Asks for a count of the bins that nobody is asked to count yet; none when there are none.
-    pub fn counts(&self) -> Option<AskCounts> {
-        let to_count = self.places.iter().filter(|place| place.is_there && place.count.is_none());
-        let bins: Vec<BinOf> = to_count
-            .map(|place| BinOf { location: place.location.clone(), bin: place.bin.clone() })
-            .collect();
-        (!bins.is_empty()).then_some(AskCounts { bins, reason: Code::DeviceLost, blind: true })
+    /// The bins that nobody is asked to count yet, at the locations where somebody `may` ask for it.
+    pub fn to_count(
+        &self,
+        tables: &dyn Tables,
+        may: impl Fn(LocationId) -> bool,
+    ) -> Vec<&PlaceAtRisk> {
+        let mut to_count = Vec::new();
+        for place in self.places.iter().filter(|place| place.is_there && place.count.is_none()) {
+            let location = tables.row::<LocationsByCode>(&place.location);
+            if location.is_some_and(|location| may(*location)) {
+                to_count.push(place);
+            }
+        }
+        to_count
+    }
+
+    /// Asks for a count of [`Risk::to_count`], location by location, because who names several in one
+    /// command needs the right everywhere; none when there is nothing to ask for.
+    pub fn counts(&self, tables: &dyn Tables, may: impl Fn(LocationId) -> bool) -> Option<Command> {
+        let mut by_location: BTreeMap<&LocationCode, Vec<BinOf>> = BTreeMap::new();
+        for place in self.to_count(tables, may) {
+            let bin = BinOf { location: place.location.clone(), bin: place.bin.clone() };
+            by_location.entry(&place.location).or_default().push(bin);
+        }
+        let ask =
+            |bins| Command::AskCounts(AskCounts { bins, reason: Code::DeviceLost, blind: true });
+        let mut commands: Vec<Command> = by_location.into_values().map(ask).collect();
+        if commands.len() > 1 { Some(Command::Batch(Batch { commands })) } else { commands.pop() }
     }
 }
 
@@ -113,6 +135,8 @@ pub fn risk(tables: &dyn Tables, device: DeviceId) -> Risk {
         found.take_task(tables, task);
     }
     let mut places: Vec<PlaceAtRisk> = found.places.into_values().collect();
+    // Another location than somebody may see is not there for them; its bins are not gone.
+    places.retain(|place| tables.has::<LocationsByCode>(&place.location));
     for place in &mut places {
         let at = bin_of(tables, place);
         place.is_there = at.is_some();
@@ -130,6 +154,19 @@ pub fn risk(tables: &dyn Tables, device: DeviceId) -> Risk {
         places,
         documents,
     }
+}
+
+/// Whether one of the last operations of `device` was about the bin.
+pub fn was_at_work_in(
+    tables: &dyn Tables,
+    device: DeviceId,
+    (location, bin): (&LocationCode, &BinCode),
+) -> bool {
+    last_of(tables, device).iter().any(|intake| {
+        let recorded = Recorded::from_content(&intake.raw).ok();
+        let body = recorded.and_then(|recorded| recorded.decode_body().ok());
+        body.is_some_and(|body| places_of(&body).iter().any(|(at, of)| (at, of) == (location, bin)))
+    })
 }
 
 fn bin_of(tables: &dyn Tables, place: &PlaceAtRisk) -> Option<(LocationId, BinId)> {

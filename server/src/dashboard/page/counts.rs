@@ -92,7 +92,7 @@ pub fn page(view: &dyn Tables, context: &PageContext, query: &Query) -> PageResu
     let list = match state {
         "decide" => to_decide(view, context, query),
         "settled" => settled(view, context, query, EXAMINED_MAX),
-        "incomplete" => incomplete::list(view, context, rows_wanted(query)),
+        "incomplete" => incomplete::list(view, context, query),
         _ => provisional(view, context, query),
     };
     let tab = |value: &str, key: &str| {
@@ -115,7 +115,8 @@ pub fn page(view: &dyn Tables, context: &PageContext, query: &Query) -> PageResu
         .with("list", list))
 }
 
-fn more_rows(context: &PageContext, query: &Query, wanted: usize) -> Markup {
+/// The way to more rows of a list of counts.
+pub(super) fn more_rows(context: &PageContext, query: &Query, wanted: usize) -> Markup {
     part::more(context, &query.with("rows", &(wanted + part::ROWS).to_string()).address("/counts"))
 }
 

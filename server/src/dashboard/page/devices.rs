@@ -374,6 +374,7 @@ fn at_risk(
         return html! {};
     }
     let risk = risk::risk(view, id);
+    let n_to_count = risk.to_count(view, |location| context.may_decide_at(location)).len();
     html! {
         h2 { (context.t("at-risk")) }
         p { (context.say("at-risk-text", &[("n", &risk.pending.to_string())])) }
@@ -393,10 +394,10 @@ fn at_risk(
                     }
                 }
             } }
-            @if let Some(ask) = risk.counts().filter(|_ask| context.may_decide()) {
+            @if n_to_count > 0 {
                 form method="post" action={ "/devices/" (id) "/counts" } {
                     button type="submit" {
-                        (context.say("at-risk-count", &[("n", &ask.bins.len().to_string())]))
+                        (context.say("at-risk-count", &[("n", &n_to_count.to_string())]))
                     }
                     " " span class="muted" { (context.t("at-risk-count-text")) }
                 }

@@ -8,25 +8,28 @@ use ledger::conflict::task::whole_bin_count;
 use ledger::key::KeyRange;
 use ledger::schema::book::{OperationsByTime, Outcomes};
 use ledger::schema::case::{Tasks, TasksAnswered};
-use ledger::schema::count::{BinCounts, CountRow, Counts};
-use ledger::schema::entry::WarehouseByStock;
+use ledger::schema::count::{BinCounts, CountState, Counts, CountsByOperation};
+use ledger::schema::entry::{PostedBy, WarehouseByStock};
 use ledger::schema::place::{BinsByCode, LocationsByCode};
 use ledger::schema::stock::Stocks;
-use ledger::schema::tracking::SerialActs;
-use ledger::schema::{BinId, EntryNo, LocationId, OrderKey, StockKey};
+use ledger::schema::tracking::{SerialAct, SerialActRow, SerialActs};
+use ledger::schema::{BinId, EntryNo, ItemId, LocationId, OrderKey, StockKey, VariantId};
 use ledger::tables::{Read as _, Tables, each_of};
 use ledger::tracking::serial;
 use maud::{Markup, html};
 use protocol::code::Code;
 use protocol::identity::{OperationId, ServerTime, TaskId};
 use protocol::quantity::Quantity;
-use protocol::words::{BinCode, LocationCode, OperatorId};
+use protocol::words::{BinCode, LocationCode, OperatorId, SerialNo};
 
+use super::counts::more_rows;
+use super::register::{ROWS_MAX, rows_wanted};
 use crate::dashboard::context::PageContext;
 use crate::dashboard::deed::{Told, told_operation};
 use crate::dashboard::format;
 use crate::dashboard::names;
 use crate::dashboard::part::{self, Tone};
+use crate::dashboard::query::Query;
 
 /// The latest operations that are searched for counts.
 const EXAMINED_MAX: usize = 20_000;
@@ -56,6 +59,15 @@ struct Untouched {
     before: Option<ServerTime>,
 }
 
+/// What people know of a stock key.
+#[derive(Debug, Clone, Copy, Default)]
+struct Known {
+    /// When it was counted last.
+    counted: Option<ServerTime>,
+    /// When somebody counted or handled it last.
+    seen: Option<ServerTime>,
+}
+
 /// The bins whose last round left something untouched, the latest first.
 fn rounds(view: &dyn Tables, wanted: usize) -> Vec<Round> {
     let mut rounds: Vec<Round> = Vec::new();
@@ -73,7 +85,7 @@ fn rounds(view: &dyn Tables, wanted: usize) -> Vec<Round> {
                 let at = told.intake.timing.tau;
                 match known.get(&place).and_then(|at| rounds.get_mut(*at)) {
                     Some(round) => round.takes(&told),
-                    None if !was_counted_whole(view, place, at) => {
+                    None if !was_counted_whole(view, place, at.plus_us(-ROUND_US)) => {
                         known.insert(place, rounds.len());
                         rounds.push(Round::new(place, &told));
                     }
@@ -83,12 +95,12 @@ fn rounds(view: &dyn Tables, wanted: usize) -> Vec<Round> {
             if n < EXAMINED_MAX { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
         },
     );
-    for round in &mut rounds {
-        round.untouched = untouched(view, round);
-    }
-    rounds.retain(|round| !round.untouched.is_empty());
-    rounds.truncate(wanted);
     rounds
+        .into_iter()
+        .map(|round| Round { untouched: untouched(view, &round), ..round })
+        .filter(|round| !round.untouched.is_empty())
+        .take(wanted)
+        .collect()
 }
 
 impl Round {
@@ -121,7 +133,29 @@ fn line_count(view: &dyn Tables, operation: OperationId) -> Option<Told> {
         is_of_item |= view.row::<Tasks>(&task).is_some_and(|task| task.item.is_some());
         ControlFlow::Continue(())
     });
-    if is_of_item { None } else { told_operation(view, operation) }
+    if is_of_item || !stands(view, operation) { None } else { told_operation(view, operation) }
+}
+
+/// Whether something that the operation counted is in the book: it was not undone, parked or refused.
+fn stands(view: &dyn Tables, operation: OperationId) -> bool {
+    type Of = (OperationId, StockKey, OrderKey);
+    let mut stands = false;
+    let range = KeyRange::prefix(&(operation,));
+    each_of::<CountsByOperation>(view, &range, false, &mut |(_operation, key, at): Of, _row| {
+        let row = view.row::<Counts>(&(key, at));
+        stands = row.is_some_and(|row| row.state != CountState::TakenOut);
+        if stands { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    });
+    stands
+        || view.row::<PostedBy>(&operation).is_some_and(|posted| {
+            let mut acts = posted.serials.iter().filter_map(|act| view.row::<SerialActs>(act));
+            acts.any(|row| is_count(&row))
+        })
+}
+
+/// Whether somebody looked for the serial, and that is booked.
+const fn is_count(row: &SerialActRow) -> bool {
+    !row.parked && matches!(row.act, SerialAct::Seen(_) | SerialAct::NotSeen(_))
 }
 
 fn place_of(view: &dyn Tables, told: &Told) -> Option<Place> {
@@ -145,53 +179,82 @@ fn was_counted_whole(view: &dyn Tables, place: Place, since: ServerTime) -> bool
     was
 }
 
+/// What lay there at the end of the round, lies there still, and was not seen since the round began.
 fn untouched(view: &dyn Tables, round: &Round) -> Vec<Untouched> {
     let (mut found, mut n) = (Vec::new(), 0);
     each_of::<Stocks>(view, &KeyRange::prefix(&round.place), false, &mut |key: StockKey, row| {
         n += 1;
-        let before = last_seen(view, &key);
-        if row.quantity.is_positive()
-            && before.is_none_or(|seen| seen < round.first)
-            && came_first(view, &key).is_some_and(|came| came <= round.last)
-        {
-            found.push(Untouched { key, book: row.quantity, before });
+        let book = row.quantity;
+        if book.is_positive() {
+            let known = known_of(view, &key);
+            if known.seen.is_none_or(|seen| seen < round.first)
+                && book_at(view, &key, (book, round.last)).is_some_and(Quantity::is_positive)
+            {
+                found.push(Untouched { key, book, before: known.counted });
+            }
         }
         if n < KEYS_MAX { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
     });
     found
 }
 
-/// When somebody counted it last. A serial is known of by whatever was done with it.
-fn last_seen(view: &dyn Tables, key: &StockKey) -> Option<ServerTime> {
+/// A serial is known of by whatever was done with it, unless that is parked.
+fn known_of(view: &dyn Tables, key: &StockKey) -> Known {
     if let Some(no) = serial::of(view, key.tracking) {
-        let history = KeyRange::prefix(&(key.item, key.variant, no));
-        return view.last::<SerialActs>(&history).map(|((.., at), _row)| at.tau);
+        return known_of_serial(view, key, no);
     }
-    let mut seen = None;
+    let mut counted = None;
     each_of::<Counts>(
         view,
         &KeyRange::prefix(key),
         true,
-        &mut |(_key, at): (StockKey, OrderKey), _row: std::sync::Arc<CountRow>| {
-            seen = Some(at.tau);
+        &mut |(_key, at): (StockKey, OrderKey), row| {
+            if row.state == CountState::TakenOut {
+                return ControlFlow::Continue(());
+            }
+            counted = Some(at.tau);
             ControlFlow::Break(())
         },
     );
-    seen
+    Known { counted, seen: counted }
 }
 
-fn came_first(view: &dyn Tables, key: &StockKey) -> Option<ServerTime> {
-    let mut came = None;
+fn known_of_serial(view: &dyn Tables, key: &StockKey, no: SerialNo) -> Known {
+    type Act = (ItemId, VariantId, SerialNo, OrderKey);
+    let mut known = Known::default();
+    let history = KeyRange::prefix(&(key.item, key.variant, no));
+    each_of::<SerialActs>(view, &history, true, &mut |(.., at): Act, row| {
+        if row.parked {
+            return ControlFlow::Continue(());
+        }
+        known.seen = known.seen.or(Some(at.tau));
+        if !is_count(&row) {
+            return ControlFlow::Continue(());
+        }
+        known.counted = Some(at.tau);
+        ControlFlow::Break(())
+    });
+    known
+}
+
+/// What of `now` the book had at `then`: without what came and went since. A key lies in one bin, so that
+/// all rounds together look at each entry once.
+fn book_at(
+    view: &dyn Tables,
+    key: &StockKey,
+    (now, then): (Quantity, ServerTime),
+) -> Option<Quantity> {
+    let mut book = Some(now);
     each_of::<WarehouseByStock>(
         view,
-        &KeyRange::prefix(key),
+        &KeyRange::prefix_after(key, &(*key, then)),
         false,
-        &mut |(_key, at, _no): (StockKey, OrderKey, EntryNo), _quantity| {
-            came = Some(at.tau);
-            ControlFlow::Break(())
+        &mut |_key: (StockKey, OrderKey, EntryNo), moved| {
+            book = book.and_then(|book| book.checked_sub(*moved));
+            if book.is_some() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
         },
     );
-    came
+    book
 }
 
 /// Asks for a count of the whole bin.
@@ -202,8 +265,11 @@ pub fn ask(location: &str, bin: &str) -> Option<AskCounts> {
 }
 
 /// The bins of which only a part was counted, and what was not touched.
-pub fn list(view: &dyn Tables, context: &PageContext, wanted: usize) -> Markup {
-    let rounds = rounds(view, wanted);
+pub fn list(view: &dyn Tables, context: &PageContext, query: &Query) -> Markup {
+    let wanted = rows_wanted(query);
+    let mut rounds = rounds(view, wanted + 1);
+    let has_more = rounds.len() > wanted;
+    rounds.truncate(wanted);
     html! {
         @if rounds.is_empty() { (part::empty(context, "incomplete-none")) }
         @else {
@@ -220,6 +286,7 @@ pub fn list(view: &dyn Tables, context: &PageContext, wanted: usize) -> Markup {
                     tbody { @for round in &rounds { (row(view, context, round)) } }
                 }
             }
+            @if has_more && wanted < ROWS_MAX { (more_rows(context, query, wanted)) }
         }
     }
 }

@@ -41,8 +41,12 @@ const COUNTED_MAX: usize = 1_000;
 const UNSENT_AFTER_US: i64 = 2 * MINUTE_US;
 const BATTERY_LOW: u8 = 15;
 
-/// The page.
-pub fn page(view: &dyn Tables, context: &PageContext, _query: &Query) -> PageResult {
+/// The page. What is on its way from or to where the reader may look is read from the `whole`.
+pub fn page(
+    (view, whole): (&dyn Tables, &dyn Tables),
+    context: &PageContext,
+    _query: &Query,
+) -> PageResult {
     let feed = html! {
         h2 { (context.t("feed-title")) }
         p class="muted" { (context.t("feed-pause")) }
@@ -51,7 +55,7 @@ pub fn page(view: &dyn Tables, context: &PageContext, _query: &Query) -> PageRes
     };
     Ok(Page::new(Section::Now, context.t("now-title"))
         .with("tiles", tiles(view, context))
-        .with("needs", needs(view, context))
+        .with("needs", needs((view, whole), context))
         .with("feed", feed))
 }
 
@@ -279,13 +283,18 @@ fn backup_need(context: &PageContext, needs: &mut Vec<Need>) {
 }
 
 /// Arrivals without their shipment, and shipments that do not arrive.
-fn on_the_way_needs(view: &dyn Tables, context: &PageContext, needs: &mut Vec<Need>) {
-    let early = on_the_way::n_early(view, COUNTED_MAX);
-    let old = on_the_way::n_old(view, context, COUNTED_MAX);
+fn on_the_way_needs(
+    (view, whole): (&dyn Tables, &dyn Tables),
+    context: &PageContext,
+    needs: &mut Vec<Need>,
+) {
+    let early = on_the_way::n_early(view);
+    let old = on_the_way::n_old((view, whole), context);
     for (id, found) in [("need-early", early), ("need-old-way", old)] {
-        let Some((n, since)) = found else { continue };
-        let text = context.say(id, &[("n", &counted(n))]);
-        let (since, address) = (Some(since), "/on-the-way".to_owned());
+        let Some(found) = found else { continue };
+        let n = if found.is_all { found.n.to_string() } else { format!("{}+", found.n) };
+        let text = context.say(id, &[("n", &n)]);
+        let (since, address) = (Some(found.since), "/on-the-way".to_owned());
         needs.push(Need { id: id.to_owned(), tone: Tone::Waiting, since, text, address });
     }
 }
@@ -310,12 +319,12 @@ struct Need {
     address: String,
 }
 
-fn needs(view: &dyn Tables, context: &PageContext) -> Markup {
+fn needs((view, whole): (&dyn Tables, &dyn Tables), context: &PageContext) -> Markup {
     let mut needs = Vec::new();
     below_zero(view, context, &mut needs);
     devices(view, context, &mut needs);
     cases(view, context, &mut needs);
-    on_the_way_needs(view, context, &mut needs);
+    on_the_way_needs((view, whole), context, &mut needs);
     backup_need(context, &mut needs);
     gaps(view, context, &mut needs);
     if let Some(free) = context.no_room {

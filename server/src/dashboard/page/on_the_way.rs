@@ -7,13 +7,14 @@ use std::sync::Arc;
 
 use ledger::key::KeyRange;
 use ledger::schema::case::{OpenTasks, Tasks};
+use ledger::schema::count::{BinCounts, CountState, Counts};
 use ledger::schema::document::{
     Document, DocumentLines, Documents, OnTheWay, ProvisionalShipment, ProvisionalShipments,
     ProvisionalsDue,
 };
 use ledger::schema::entry::{ItemLedger, ItemLedgerEntry, OpenInbound, Pool};
 use ledger::schema::{
-    BinId, EntryNo, ItemId, LocationId, OrderKey, PlateId, SiteId, TrackingId, VariantId,
+    BinId, EntryNo, ItemId, LocationId, OrderKey, PlateId, SiteId, StockKey, TrackingId, VariantId,
 };
 use ledger::tables::{Read as _, Tables, each_of};
 use maud::{Markup, html};
@@ -24,7 +25,7 @@ use protocol::quantity::Quantity;
 use protocol::words::DocumentNo;
 
 use super::counts::waiting_for;
-use super::register::rows_wanted;
+use super::register::{ROWS_MAX, rows_wanted};
 use super::{Page, PageResult, Section, items};
 use crate::dashboard::context::PageContext;
 use crate::dashboard::format;
@@ -56,8 +57,12 @@ enum Waits {
     For(Vec<DeviceId>),
     /// All have reported; the next run asks for a count.
     Settlement,
-    /// Nobody: the sender's bin is to be counted, or was.
-    Nobody(Option<TaskId>),
+    /// Nobody: the sender's bin is to be counted.
+    Count(TaskId),
+    /// Nobody: the sender's bin was counted since the arrival.
+    Counted,
+    /// Nobody.
+    Nobody,
 }
 
 /// What was shipped at once and has not arrived.
@@ -68,16 +73,30 @@ struct Lying {
     left: Quantity,
 }
 
+/// How many of something there are on the way.
+pub struct Tally {
+    /// As many as were found.
+    pub n: usize,
+    /// Since when the first of them is.
+    pub since: ServerTime,
+    /// Whether all was looked at; else there may be more, and an earlier one.
+    pub is_all: bool,
+}
+
 /// Goods on the way. The other end of an order that somebody sees is shown to them too: `whole` has it.
 pub fn page(
     (view, whole): (&dyn Tables, &dyn Tables),
     context: &PageContext,
     query: &Query,
 ) -> PageResult {
-    let early = early((view, whole), context, rows_wanted(query));
+    let (early, n_more) = early((view, whole), context, rows_wanted(query));
+    let list = html! {
+        (early_table((view, whole), context, &early))
+        (more(context, query, n_more))
+    };
     Ok(Page::new(Section::Items, context.t("way-title"))
         .with("tabs", items::tabs(context, "on-the-way"))
-        .with("early", early_table((view, whole), context, &early))
+        .with("early", list)
         .with("silent", silent((view, whole), context, &early))
         .with("ageing", ageing((view, whole), context, query)))
 }
@@ -86,11 +105,24 @@ fn order(view: &dyn Tables, no: &DocumentNo) -> Option<Arc<Document>> {
     view.row::<Documents>(&(DocumentKind::TransferOrder, no.clone()))
 }
 
+/// The way to the rows that are not shown: how many they are, where a page shows no more.
+fn more(context: &PageContext, query: &Query, n_more: usize) -> Markup {
+    let wanted = rows_wanted(query);
+    html! {
+        @if n_more > 0 && wanted < ROWS_MAX {
+            (part::more(context, &query.with("rows", &(wanted + part::ROWS).to_string()).address("/on-the-way")))
+        } @else if n_more > 0 {
+            p class="muted" { (context.say("and-more", &[("n", &n_more.to_string())])) }
+        }
+    }
+}
+
+/// The oldest arrivals that wait for their shipment, and how many there are besides.
 fn early(
     (view, whole): (&dyn Tables, &dyn Tables),
     context: &PageContext,
     wanted: usize,
-) -> Vec<Early> {
+) -> (Vec<Early>, usize) {
     type Key = (DocumentNo, u32, TrackingId, OrderKey);
     type Due = (SiteId, ServerTime, DocumentNo, u32, TrackingId, OrderKey);
     let (mut found, mut n) = (Vec::new(), 0);
@@ -102,6 +134,7 @@ fn early(
         if n < EXAMINED_MAX { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
     });
     found.sort_by_key(|(at, _way, _row)| *at);
+    let n_more = found.len().saturating_sub(wanted);
     found.truncate(wanted);
     let mut due: BTreeMap<(Way, OrderKey), ServerTime> = BTreeMap::new();
     let mut n = 0;
@@ -110,14 +143,12 @@ fn early(
         due.insert(((key.2, key.3, key.4), key.5), key.1);
         if n < EXAMINED_MAX { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
     });
-    found
-        .into_iter()
-        .map(|(at, way, row)| {
-            let until = due.get(&(way.clone(), at)).copied();
-            let waits = waits(whole, context, (&row, at), until);
-            Early { way, at, row, waits }
-        })
-        .collect()
+    let early = found.into_iter().map(|(at, way, row)| {
+        let until = due.get(&(way.clone(), at)).copied();
+        let waits = waits(whole, context, (&row, at), until);
+        Early { way, at, row, waits }
+    });
+    (early.collect(), n_more)
 }
 
 /// `until` is when everything before the arrival is here; none once that is so, and for serials, of which
@@ -141,7 +172,33 @@ fn waits(
             return Waits::Settlement;
         }
     }
-    Waits::Nobody(count_task(whole, row))
+    match count_task(whole, row) {
+        Some(task) => Waits::Count(task),
+        None if was_counted(whole, &row.from, at) => Waits::Counted,
+        None => Waits::Nobody,
+    }
+}
+
+/// Whether what the provisional shipment was taken from, or the whole bin, was counted after `at`, and that
+/// stands.
+fn was_counted(whole: &dyn Tables, from: &StockKey, at: OrderKey) -> bool {
+    type Whole = (LocationId, BinId, OrderKey);
+    let mut was = false;
+    let of_key = KeyRange::prefix_after(from, &(*from, at));
+    each_of::<Counts>(whole, &of_key, false, &mut |_key: (StockKey, OrderKey), row| {
+        was = row.state != CountState::TakenOut;
+        if was { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    });
+    if was {
+        return true;
+    }
+    let place = (from.location, from.bin);
+    let of_bin = KeyRange::prefix_after(&place, &(from.location, from.bin, at));
+    each_of::<BinCounts>(whole, &of_bin, false, &mut |_key: Whole, row| {
+        was = !row.taken_out;
+        if was { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    });
+    was
 }
 
 /// The open task to count what the provisional shipment was taken from.
@@ -160,31 +217,31 @@ fn count_task(whole: &dyn Tables, row: &ProvisionalShipment) -> Option<TaskId> {
     task
 }
 
-/// How many arrivals wait for their shipment, and since when the first one does.
-pub fn n_early(view: &dyn Tables, examined_max: usize) -> Option<(usize, ServerTime)> {
+/// How many arrivals wait for their shipment.
+pub fn n_early(view: &dyn Tables) -> Option<Tally> {
     type Key = (DocumentNo, u32, TrackingId, OrderKey);
     let (mut found, mut n) = (None, 0);
     each_of::<ProvisionalShipments>(view, &KeyRange::all(), false, &mut |key: Key, _row| {
         n += 1;
+        if n > EXAMINED_MAX {
+            return ControlFlow::Break(());
+        }
         if order(view, &key.0).is_some() {
             let (n_early, since) = found.unwrap_or((0, key.3.tau));
             found = Some((n_early + 1, since.min(key.3.tau)));
         }
-        if n < examined_max { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        ControlFlow::Continue(())
     });
-    found
+    let (n_early, since) = found?;
+    Some(Tally { n: n_early, since, is_all: n <= EXAMINED_MAX })
 }
 
-/// How many shipments are on their way for longer than the last age reaches from, and since when the first
-/// one is.
-pub fn n_old(
-    view: &dyn Tables,
-    context: &PageContext,
-    examined_max: usize,
-) -> Option<(usize, ServerTime)> {
-    let all = lying((view, view), examined_max);
-    let old: Vec<_> = all.iter().filter(|lying| age_of(context, lying) == AGES.len() - 1).collect();
-    Some((old.len(), old.first()?.entry.order.tau))
+/// How many shipments are on their way for longer than the last age reaches from.
+pub fn n_old((view, whole): (&dyn Tables, &dyn Tables), context: &PageContext) -> Option<Tally> {
+    let (all, is_all) = lying((view, whole));
+    let old = all.iter().filter(|lying| age_of(context, lying) == AGES.len() - 1);
+    let since = old.clone().next()?.entry.order.tau;
+    Some(Tally { n: old.count(), since, is_all })
 }
 
 fn early_table(
@@ -245,6 +302,7 @@ fn waits_text(
     waits: &Waits,
 ) -> Markup {
     const NAMED_MAX: usize = 4;
+    let nobody = part::badge(Tone::Warn, &context.t("way-nobody"));
     match waits {
         Waits::For(devices) => html! {
             (part::badge(Tone::Waiting, &context.t("waits-for"))) " "
@@ -256,15 +314,12 @@ fn waits_text(
         Waits::Settlement => {
             html! { (part::badge(Tone::Waiting, &context.t("way-judged-next"))) }
         }
-        Waits::Nobody(task) => html! {
-            (part::badge(Tone::Warn, &context.t("way-nobody"))) " "
-            @match task {
-                Some(task) => {
-                    a href={ "/tasks/" (task) } { (context.say("task-n", &[("n", &task.to_string())])) }
-                },
-                None => (context.t("way-counted")),
-            }
+        Waits::Count(task) => html! {
+            (nobody) " "
+            a href={ "/tasks/" (task) } { (context.say("task-n", &[("n", &task.to_string())])) }
         },
+        Waits::Counted => html! { (nobody) " " (context.t("way-counted")) },
+        Waits::Nobody => nobody,
     }
 }
 
@@ -334,13 +389,17 @@ fn silent(
     }
 }
 
-/// What is open of the shipments on the way, the oldest first.
-fn lying((view, whole): (&dyn Tables, &dyn Tables), examined_max: usize) -> Vec<Lying> {
+/// What is open of the shipments on the way, the oldest first, and whether all of it was looked at: the
+/// tables are not in the order of age.
+fn lying((view, whole): (&dyn Tables, &dyn Tables)) -> (Vec<Lying>, bool) {
     let mut pools: BTreeSet<(ItemId, VariantId, LocationId)> = BTreeSet::new();
     let mut waiting: BTreeSet<Way> = BTreeSet::new();
-    let mut n = 0;
+    let mut n_ways = 0;
     each_of::<OnTheWay>(whole, &KeyRange::all(), false, &mut |way: Way, left| {
-        n += 1;
+        n_ways += 1;
+        if n_ways > EXAMINED_MAX {
+            return ControlFlow::Break(());
+        }
         if left.is_positive()
             && let Some(through) = order(view, &way.0).and_then(|order| order.in_transit)
             && let Some(line) =
@@ -349,24 +408,27 @@ fn lying((view, whole): (&dyn Tables, &dyn Tables), examined_max: usize) -> Vec<
             pools.insert((line.item, line.variant, through));
             waiting.insert(way);
         }
-        if n < examined_max { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        ControlFlow::Continue(())
     });
     type Open = (Pool, Option<DocumentNo>, chrono::NaiveDate, EntryNo);
     let (mut found, mut n) = (Vec::new(), 0);
     for pool in &pools {
         each_of::<OpenInbound>(whole, &KeyRange::prefix(pool), false, &mut |key: Open, left| {
             n += 1;
+            if n > EXAMINED_MAX {
+                return ControlFlow::Break(());
+            }
             if let Some(entry) = whole.row::<ItemLedger>(&key.3)
                 && let Some((_kind, no, line)) = entry.document.clone()
                 && waiting.contains(&(no.clone(), line, entry.tracking))
             {
                 found.push(Lying { no: key.3, entry, document: no, left: *left });
             }
-            if n < examined_max { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+            ControlFlow::Continue(())
         });
     }
     found.sort_by_key(|lying| (lying.entry.order, lying.no));
-    found
+    (found, n_ways <= EXAMINED_MAX && n <= EXAMINED_MAX)
 }
 
 fn age_of(context: &PageContext, lying: &Lying) -> usize {
@@ -379,7 +441,7 @@ fn ageing(
     context: &PageContext,
     query: &Query,
 ) -> Markup {
-    let all = lying((view, whole), EXAMINED_MAX);
+    let (all, is_all) = lying((view, whole));
     let mut n_of = [0_usize; AGES.len()];
     for row in &all {
         n_of[age_of(context, row)] += 1;
@@ -393,7 +455,7 @@ fn ageing(
             age.map_or_else(Query::default, |age| Query::default().with("age", &age.to_string()));
         html! {
             a href=(query.address("/on-the-way")) aria-current=[(wanted == age).then_some("true")] {
-                (context.t(word)) ": " (n)
+                (context.t(word)) ": " (n) @if !is_all { "+" }
             }
         }
     };
@@ -420,9 +482,7 @@ fn ageing(
                 }
             }
         }
-        @if rows.len() > rows_max {
-            (part::more(context, &query.with("rows", &(rows_max + part::ROWS).to_string()).address("/on-the-way")))
-        }
+        (more(context, query, rows.len().saturating_sub(rows_max)))
     }
 }
 

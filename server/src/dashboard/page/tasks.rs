@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 
 use ledger::key::KeyRange;
 use ledger::schema::case::{OpenTasks, Task, TaskState, Tasks};
-use ledger::schema::stock::Stocks;
+use ledger::schema::stock::{Stocks, StocksByItem};
 use ledger::schema::{BinId, ItemId, LocationId, PlateId, StockKey};
 use ledger::tables::{Read as _, Tables, each_of};
 use maud::{Markup, html};
@@ -37,6 +37,8 @@ pub const fn kind_key(kind: TaskKind) -> &'static str {
 
 /// Stock keys that the page of a task tells the story of.
 const STORIES_MAX: usize = 5;
+/// Stock keys that are looked at for those.
+const KEYS_MAX: usize = 2_000;
 
 /// One task: what is asked and why, what happened where it is to be done, and what probably lies behind it.
 pub fn detail_page(view: &dyn Tables, context: &PageContext, id: TaskId) -> PageResult {
@@ -46,7 +48,7 @@ pub fn detail_page(view: &dyn Tables, context: &PageContext, id: TaskId) -> Page
     let keys = keys_of(view, &task);
     Ok(Page::new(Section::Tasks, title)
         .with("task", facts(view, context, &task))
-        .with("cause", cause::of_stock(view, context, &keys))
+        .with("cause", cause::of_stock(view, context, (task.location, task.bin), &keys))
         .with(
             "story",
             html! {
@@ -78,17 +80,43 @@ fn facts(view: &dyn Tables, context: &PageContext, task: &Task) -> Markup {
 
 /// The stock that a task is about: below zero first.
 fn keys_of(view: &dyn Tables, task: &Task) -> Vec<StockKey> {
-    let mut keys = Vec::new();
-    let range = KeyRange::prefix(&(task.location, task.bin));
-    each_of::<Stocks>(view, &range, false, &mut |key: StockKey, row| {
-        let is_asked = task.item.is_none_or(|item| (item, task.variant) == (key.item, key.variant));
-        if is_asked {
-            keys.push((!row.quantity.is_negative(), key));
-        }
-        ControlFlow::Continue(())
-    });
+    let mut keys = match task.item {
+        Some(item) => keys_of_item(view, task, item),
+        None => keys_of_place(view, task),
+    };
     keys.sort_unstable();
     keys.into_iter().take(STORIES_MAX).map(|(_is_there, key)| key).collect()
+}
+
+/// A stock key, and before it whether it is not below zero.
+type Found = (bool, StockKey);
+
+/// What lies of `item` where a task about it is: loose, or on its plate.
+fn keys_of_item(view: &dyn Tables, task: &Task, item: ItemId) -> Vec<Found> {
+    let (mut keys, mut examined) = (Vec::new(), 0);
+    let range = KeyRange::prefix(&(item, task.location, task.bin, task.plate));
+    each_of::<StocksByItem>(view, &range, false, &mut |(_item, key): (ItemId, StockKey), _row| {
+        examined += 1;
+        let stock = view.row::<Stocks>(&key).filter(|_stock| key.variant == task.variant);
+        keys.extend(stock.map(|stock| (!stock.quantity.is_negative(), key)));
+        if examined < KEYS_MAX { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+    });
+    keys
+}
+
+/// What lies in the bin of a task about no item; of a task about a plate, what lies on that.
+fn keys_of_place(view: &dyn Tables, task: &Task) -> Vec<Found> {
+    let mut keys = Vec::new();
+    let range = if task.plate == PlateId(0) {
+        KeyRange::prefix(&(task.location, task.bin))
+    } else {
+        KeyRange::prefix(&(task.location, task.bin, task.plate))
+    };
+    each_of::<Stocks>(view, &range, false, &mut |key: StockKey, row| {
+        keys.push((!row.quantity.is_negative(), key));
+        if keys.len() < KEYS_MAX { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+    });
+    keys
 }
 
 /// Open tasks, bin by bin.

@@ -1,6 +1,9 @@
 //! Counts: none is out of reach.
 
-use protocol::operation::{Body, CountBin, CountedLine};
+use protocol::identity::OperationId;
+use protocol::operation::{Body, CountBin, CountedLine, Goods, Move, Receive, Tracking, Undo};
+use protocol::outcome::Decision;
+use serde_json::json;
 
 use super::house::{House, count, goods, moved, receive_of};
 use super::html;
@@ -88,22 +91,15 @@ fn case_08_what_was_counted_after_all_or_came_later_was_not_left_out() {
     let mut house = counted_in_part();
     house.device(1, &count_of("NUT", "6"), (10, 9), None);
     assert!(incomplete(&house).contains("No bin was counted in part."));
-    // The whole bin was counted after that.
+    // The whole bin was counted after that, or just before.
     let mut house = counted_in_part();
-    let line = |item: &str, quantity: &str| CountedLine {
-        goods: goods(item, quantity),
-        plate: None,
-        mono_us: 2_500_000,
-    };
-    let whole = Body::CountBin(CountBin {
-        location: "MAIN".try_into().unwrap(),
-        bin: "A-01".try_into().unwrap(),
-        lines: vec![line("BOLT", "9"), line("NUT", "6")],
-        plates_seen_closed: Vec::new(),
-        started_us: None,
-        task: None,
-    });
-    house.device(1, &whole, (10, 9), None);
+    house.device(1, &whole(), (10, 9), None);
+    assert!(incomplete(&house).contains("No bin was counted in part."));
+    let mut house = House::furnished();
+    house.device(1, &receive_of("A-01", "NUT", "2"), (52, 51), None);
+    house.device(1, &receive_of("A-01", "NUT", "4"), (50, 49), None);
+    house.device(1, &whole(), (40, 39), None);
+    house.device(1, &count("A-01", "9"), (20, 19), None);
     assert!(incomplete(&house).contains("No bin was counted in part."));
     // It came when the count was over.
     let mut house = House::furnished();
@@ -116,6 +112,78 @@ fn case_08_what_was_counted_after_all_or_came_later_was_not_left_out() {
     house.device(1, &moved("A-02", "A-01", "2"), (40, 39), None);
     house.device(1, &count("A-02", "0"), (20, 19), None);
     assert!(incomplete(&house).contains("No bin was counted in part."), "{}", incomplete(&house));
+}
+
+#[test]
+fn case_08_what_was_gone_at_the_count_and_came_again_was_not_left_out() {
+    let mut house = House::furnished();
+    house.device(1, &receive_of("A-01", "NUT", "6"), (50, 49), None);
+    let Body::Move(all) = moved("A-01", "A-02", "6") else { unreachable!("a move") };
+    let all = Body::Move(Move { goods: goods("NUT", "6"), ..all });
+    house.device(1, &all, (40, 39), None);
+    house.device(1, &count("A-01", "9"), (20, 19), None);
+    house.device(1, &receive_of("A-01", "NUT", "4"), (10, 9), None);
+    assert!(incomplete(&house).contains("No bin was counted in part."), "{}", incomplete(&house));
+}
+
+#[test]
+fn case_08_a_count_that_was_undone_counted_nothing() {
+    // The one that made the round.
+    let mut house = House::furnished();
+    house.device(1, &receive_of("A-01", "NUT", "6"), (50, 49), None);
+    let (counted, _row) = house.device(1, &count("A-01", "9"), (20, 19), None);
+    assert!(incomplete(&house).contains("NUT 6 PCS, never counted"));
+    let undo = |counted: OperationId| {
+        Body::Undo(Undo { incarnation: counted.incarnation, seq: counted.seq })
+    };
+    let (_undone, row) = house.device(1, &undo(counted), (18, 17), None);
+    assert_eq!(row.outcome.decision, Decision::Accepted, "{:?}", row.outcome);
+    assert!(incomplete(&house).contains("No bin was counted in part."), "{}", incomplete(&house));
+    // One of what is left out.
+    let mut house = counted_in_part();
+    let (counted, _row) = house.device(1, &count_of("NUT", "6"), (10, 9), None);
+    let (_undone, row) = house.device(1, &undo(counted), (8, 7), None);
+    assert_eq!(row.outcome.decision, Decision::Accepted, "{:?}", row.outcome);
+    assert!(incomplete(&house).contains("NUT 6 PCS, never counted"), "{}", incomplete(&house));
+}
+
+#[test]
+fn case_08_a_serial_is_counted_by_counts_and_not_by_what_else_was_done_with_it() {
+    let mut house = House::furnished();
+    let code = json!({"put_tracking_code":
+        {"code": "SERIAL", "rule": {"serial": true}, "serial_specific": true}});
+    house.system(&code);
+    house.system(&json!({"put_item": {"item": "DRILL", "description": "Drill",
+        "base_unit": "PCS", "tracking_code": "SERIAL"}}));
+    let came = |bin: &str| {
+        let Body::Receive(body) = receive_of(bin, "DRILL", "1") else { unreachable!("a receipt") };
+        let tracking = Tracking { serial: Some("S1".try_into().unwrap()), ..Tracking::NONE };
+        Body::Receive(Receive { goods: Goods { tracking, ..body.goods.clone() }, ..body })
+    };
+    house.device(1, &came("A-01"), (50, 49), None);
+    house.device(1, &count("A-01", "9"), (20, 19), None);
+    // It cannot come again: parked, this says nothing of it.
+    let (_twice, row) = house.device(1, &came("A-02"), (10, 9), None);
+    assert_eq!(row.outcome.decision, Decision::Parked, "{:?}", row.outcome);
+    let text = incomplete(&house);
+    assert!(text.contains("S1") && text.contains("never counted"), "{text}");
+}
+
+/// A count of all that lies in the bin.
+fn whole() -> Body {
+    let line = |item: &str, quantity: &str| CountedLine {
+        goods: goods(item, quantity),
+        plate: None,
+        mono_us: 2_500_000,
+    };
+    Body::CountBin(CountBin {
+        location: "MAIN".try_into().unwrap(),
+        bin: "A-01".try_into().unwrap(),
+        lines: vec![line("BOLT", "9"), line("NUT", "6")],
+        plates_seen_closed: Vec::new(),
+        started_us: None,
+        task: None,
+    })
 }
 
 fn count_of(item: &str, quantity: &str) -> Body {

@@ -283,13 +283,24 @@ impl House {
         self.command(origin, command)
     }
 
-    /// A device did `body` so many minutes ago, and it came in so many minutes ago.
+    /// A device of Anna did `body` so many minutes ago, and it came in so many minutes ago.
     pub(super) fn device(
         &mut self,
         device: u32,
         body: &Body,
-        (done, came): (i64, i64),
+        times: (i64, i64),
         document: Option<DocumentRef>,
+    ) -> (OperationId, OutcomeRow) {
+        self.device_of("anna", device, (body, document), times)
+    }
+
+    /// The same of a person.
+    pub(super) fn device_of(
+        &mut self,
+        person: &str,
+        device: u32,
+        (body, document): (&Body, Option<DocumentRef>),
+        (done, came): (i64, i64),
     ) -> (OperationId, OutcomeRow) {
         let seq = self.seqs.entry(DeviceId(device)).or_insert(0);
         *seq += 1;
@@ -300,7 +311,7 @@ impl House {
             mono_us: 1_000_000 * *seq,
             cursor: Lsn(3),
             epoch: ServerEpoch(1),
-            operator: Some(operator("anna")),
+            operator: Some(operator(person)),
             document,
         };
         let content = Recorded::new(envelope, body).to_content();

@@ -1,6 +1,7 @@
 //! The pages over tables in memory that the ledger itself has filled.
 
 mod assets;
+mod cause;
 mod counts;
 mod devices;
 mod house;

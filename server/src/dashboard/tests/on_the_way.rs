@@ -3,12 +3,15 @@
 use ledger::command::Command;
 use ledger::command::stock::Settle;
 use ledger::count::SiteWatermark;
+use ledger::key::KeyRange;
+use ledger::schema::case::OpenTasks;
 use ledger::schema::{LocationId, SiteId};
+use ledger::tables::Read as _;
 use protocol::feed::Role;
 use protocol::operation::{Body, DocumentKind, DocumentRef, TransferReceive, TransferShip};
 use serde_json::json;
 
-use super::house::{House, goods, place};
+use super::house::{House, count, goods, place};
 use super::html;
 use crate::dashboard::context::PageContext;
 
@@ -71,6 +74,18 @@ fn case_36_an_arrival_without_its_shipment_shows_its_age_and_the_silent_device()
     let text = shown(&house, "/on-the-way");
     assert!(text.contains("Nobody can report it any more Task 1"), "{text}");
     assert!(!text.contains("Silent devices"), "{text}");
+
+    // A task that is withdrawn counts nothing; a count does.
+    let mut withdrawn = house;
+    for (open, _row) in withdrawn.tables.list::<OpenTasks>(&KeyRange::all()) {
+        withdrawn.write(|draft| draft.delete::<OpenTasks>(&open));
+    }
+    let text = shown(&withdrawn, "/on-the-way");
+    assert!(text.contains("Nobody can report it any more"), "{text}");
+    assert!(!text.contains("Task 1") && !text.contains("bin was counted"), "{text}");
+    withdrawn.device(2, &count("SHIPMENT", "0"), (5, 4), None);
+    let text = shown(&withdrawn, "/on-the-way");
+    assert!(text.contains("Nobody can report it any more The sender's bin was counted."), "{text}");
 }
 
 #[test]
@@ -106,17 +121,31 @@ fn case_39_what_was_shipped_and_has_not_arrived_is_sorted_by_age() {
     assert!(shown(&house, "/now").contains("On the way for more than 7 days: 1"));
 }
 
+/// A page for a supervisor of one location.
+fn seen_by(house: &House, location: u32, address: &str) -> String {
+    let mut context: PageContext = house.context();
+    if let Some(person) = &mut context.person {
+        person.roles = vec![(Role::Supervisor, LocationId(location))];
+    }
+    html::text(&house.document(&context, address))
+}
+
+#[test]
+fn who_sees_one_end_is_told_of_what_is_on_its_way_for_long() {
+    let mut house = house();
+    house.device(1, &ship("3"), (9 * DAY, 9 * DAY - 1), order());
+    let told = |location: u32| {
+        seen_by(&house, location, "/now").contains("On the way for more than 7 days: 1")
+    };
+    assert!(told(1) && told(2), "both ends");
+    assert!(!told(3), "only who sees the order");
+}
+
 #[test]
 fn who_sees_one_end_sees_what_is_on_its_way_to_it() {
     let mut house = house();
     house.device(1, &ship("4"), (30, 29), order());
-    let seen_by = |location: u32| {
-        let mut context: PageContext = house.context();
-        if let Some(person) = &mut context.person {
-            person.roles = vec![(Role::Supervisor, LocationId(location))];
-        }
-        html::text(&house.document(&context, "/on-the-way"))
-    };
+    let seen_by = |location: u32| seen_by(&house, location, "/on-the-way");
     assert!(seen_by(1).contains("BOLT 4 PCS") && seen_by(2).contains("BOLT 4 PCS"));
     assert!(!seen_by(3).contains("BOLT 4 PCS"), "only who sees the order");
 }

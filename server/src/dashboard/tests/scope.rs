@@ -2,8 +2,10 @@
 
 use ledger::schema::LocationId;
 use protocol::feed::Role;
+use protocol::operation::{Body, Condition, Goods, Receive, Tracking};
+use serde_json::json;
 
-use super::house::{House, moved};
+use super::house::{House, goods, moved, place};
 use super::html;
 use crate::dashboard::context::PageContext;
 
@@ -34,6 +36,36 @@ fn other_locations_are_not_there() {
     assert!(!text(&shop, "/now").contains("A-02"));
     assert!(house.page(&shop, "/bins/MAIN/A-01").is_err());
     assert!(house.page(&shop, "/devices/1").is_err());
+}
+
+#[test]
+fn the_history_of_a_serial_ends_at_the_locations_that_one_may_see() {
+    let mut house = House::furnished();
+    let code = json!({"put_tracking_code":
+        {"code": "SERIAL", "rule": {"serial": true}, "serial_specific": true}});
+    house.system(&code);
+    house.system(&json!({"put_item": {"item": "DRILL", "description": "Drill",
+        "base_unit": "PCS", "tracking_code": "SERIAL"}}));
+    let came = |location: &str, bin: &str| {
+        let tracking = Tracking { serial: Some("S1".try_into().unwrap()), ..Tracking::NONE };
+        let goods = Goods { tracking, ..goods("DRILL", "1") };
+        Body::Receive(Receive { to: place(location, bin), goods, condition: Condition::Good })
+    };
+    house.device(1, &came("MAIN", "A-01"), (40, 39), None);
+    house.device(2, &came("SHOP", "S-01"), (30, 29), None);
+    let (_twice, row) = house.device(1, &came("MAIN", "A-02"), (20, 19), None);
+    let case = row.outcome.case.expect("it is there already");
+    let sightings = |context: &PageContext| {
+        let document = house.document(context, &format!("/workbench/{case}"));
+        let (_before, after) = document.split_once("<h2 id=\"sightings\"").expect("a history");
+        let (table, _after) = after.split_once("</table>").expect("a table");
+        html::text(&format!("<h2{table}"))
+    };
+    let whole = sightings(&house.context());
+    assert!(whole.contains("A-01") && whole.contains("S-01"), "{whole}");
+    let main = sightings(&seen_by(&house, 1));
+    assert!(main.contains("A-01") && main.contains("A-02"), "{main}");
+    assert!(!main.contains("S-01") && !main.contains('#'), "{main}");
 }
 
 #[test]

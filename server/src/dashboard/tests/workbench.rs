@@ -149,9 +149,16 @@ fn case_20_the_task_of_a_bin_below_zero_shows_who_took_what_and_where_else_it_li
     use ledger::key::KeyRange;
     use ledger::schema::case::Tasks;
     let mut house = House::furnished();
+    for command in [
+        serde_json::json!({"put_operator": {"operator": "bo", "name": "Bo"}}),
+        serde_json::json!({"grant_role": {"operator": "bo", "role": "operator"}}),
+    ] {
+        house.system(&command);
+    }
     house.device(1, &moved("A-01", "A-02", "3"), (50, 49), None);
     let (first, _row) = house.device(1, &moved("A-02", "A-01", "2"), (20, 19), None);
-    let (second, row) = house.device(2, &moved("A-02", "A-01", "2"), (14, 13), None);
+    let take = moved("A-02", "A-01", "2");
+    let (second, row) = house.device_of("bo", 2, (&take, None), (14, 13));
     let is_said = row.outcome.reasons.iter().any(|reason| reason.code.as_str() == "bin_below_zero");
     assert!(is_said, "{:?}", row.outcome);
     house.says(2, 1, 4);

@@ -534,13 +534,18 @@ nothing-posted = intet bogført endnu
 beside = Side om side, efter handlingens tid
 cause = Hvad der sandsynligvis ligger bag
 cause-none = Intet kendt peger på en årsag: optæl det, der er.
-cause-two-took = Taget af flere ({ $people }), og bøgerne havde kun nok til den ene: en kan have scannet den forkerte lokation eller et andet parti.
+cause-two-took = Taget af flere ({ $people }), og bøgerne havde ikke nok til det hele: en kan have scannet den forkerte lokation eller et andet parti.
+cause-two-devices = { $people } tog det med mere end én enhed, og bøgerne havde ikke nok til det hele: en scanning kan være af den forkerte lokation eller af et andet parti.
 cause-one-took = { $people } tog mere, end bøgerne havde her: noget, der kom, er måske ikke scannet.
+cause-had = Før det kom under nul, havde bøgerne { $had }.
 cause-took-last = Den sidste:
 cause-never-came = Bøgerne kender intet, der nogensinde kom hertil: en modtagelse eller flytning hertil er måske ikke scannet.
 cause-other-lot = På samme lokation har bøgerne et andet nummer af samme vare:
 cause-elsewhere = De samme varer ligger på andre lokationer:
-cause-unsent = { $n } operationer er ikke sendt endnu, og dens folk har arbejdet på denne lokation.
+cause-unsent = { $n ->
+    [one] 1 operation er ikke sendt endnu, og dens folk har arbejdet på denne lokation.
+   *[other] { $n } operationer er ikke sendt endnu, og dens folk har arbejdet på denne lokation.
+}
 cause-same-goods = { $first } og { $second } scannede lige meget af det samme inden for { $t }: de kan have scannet de samme varer.
 cause-ordered = { $ordered } bestilt, { $handled } bogført på ordren.
 cause-either-way = Udført med { $t } imellem, mindre end deres ure er kendt til: ingen kan sige, hvad der kom sidst.
@@ -551,6 +556,7 @@ sighting-carried = fulgte sin enhed
 sighting-seen = optalt her
 sighting-out = gik ud
 sighting-not-seen = ikke set ved optælling
+sighting-elsewhere = et andet lager
 sighting-parked = ikke bogført
 story = Hvad der skete, efter handlingens tid
 story-empty = Intet er flyttet her.

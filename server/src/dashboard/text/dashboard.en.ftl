@@ -534,13 +534,18 @@ nothing-posted = nothing posted yet
 beside = Side by side, by the time of the act
 cause = What probably lies behind it
 cause-none = Nothing that is known points to a cause: count what is there.
-cause-two-took = Taken by more than one ({ $people }), and the books had enough for one only: one may have scanned the wrong bin, or another lot.
+cause-two-took = Taken by more than one ({ $people }), and the books had not enough for all of it: one may have scanned the wrong bin, or another lot.
+cause-two-devices = { $people } took it with more than one device, and the books had not enough for all of it: one scan may be of the wrong bin, or of another lot.
 cause-one-took = { $people } took more than the books had here: something that came may not have been scanned.
+cause-had = Before it went below zero the books had { $had }.
 cause-took-last = The last:
 cause-never-came = The books know of nothing that ever came here: a receipt or a move into this bin may not have been scanned.
 cause-other-lot = In the same bin the books have another number of the same item:
 cause-elsewhere = The same goods lie in other bins of the location:
-cause-unsent = { $n } operations are not sent yet, and its people were at work in this bin.
+cause-unsent = { $n ->
+    [one] 1 operation is not sent yet, and its people were at work in this bin.
+   *[other] { $n } operations are not sent yet, and its people were at work in this bin.
+}
 cause-same-goods = { $first } and { $second } scanned as much of the same within { $t }: they may have scanned the same goods.
 cause-ordered = { $ordered } ordered, { $handled } booked on the order.
 cause-either-way = Done { $t } apart, which is less than their clocks are known to: nobody can tell which came last.
@@ -551,6 +556,7 @@ sighting-carried = carried on its plate
 sighting-seen = counted here
 sighting-out = left
 sighting-not-seen = not seen by a count
+sighting-elsewhere = another location
 sighting-parked = not booked
 story = What happened, by the time of the act
 story-empty = Nothing has moved here.
