@@ -375,6 +375,8 @@ impl Reader<'_> {
         let known = !found.fits.is_empty() || !found.misfits.is_empty();
         let slot = match asked {
             Some(slot @ (Slot::Lot | Slot::Serial | Slot::Package)) => slot,
+            // Whoever scans where the step of a range is asked scans its last number again.
+            Some(Slot::Step) => Slot::Serial,
             _ if known => return None,
             _ => self.wanted()?,
         };

@@ -326,6 +326,26 @@ fn a_row_has_no_number_twice_and_not_more_than_anybody_looks_at() {
 }
 
 #[test]
+fn the_last_number_of_a_row_that_is_scanned_again_is_no_lot() {
+    let mut shelf = numbered();
+    for item in shelf.items.iter_mut().filter(|item| item.item.as_str() == "DRILL") {
+        item.tracking.lot = true;
+    }
+    let mut hand = Hand::new(shelf, Flow::Receive);
+    hand.all(&["D:4711", "DRILL-EAN"]);
+    hand.choose("choice-range");
+    hand.all(&["S101", "S110", "S104", "#1", "L7"]);
+    hand.does("OK");
+    assert_eq!(serials(&hand), ["S101", "S102", "S103", "S104"]);
+    let lots: Vec<_> =
+        receives(&hand).iter().map(|receive| receive.goods.tracking.lot.clone()).collect();
+    assert!(
+        lots.iter().all(|lot| lot.as_ref().is_some_and(|lot| lot.as_str() == "L7")),
+        "{lots:?}"
+    );
+}
+
+#[test]
 fn a_row_with_a_number_that_is_in_stock_says_which() {
     let mut shelf = numbered();
     shelf.stock("A-02", "DRILL", Some("1")).tracking.serial = Some("S3".try_into().unwrap());

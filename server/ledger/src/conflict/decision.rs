@@ -257,15 +257,18 @@ fn sighting(posting: &Posting<'_, '_>, open: &Case) -> Option<StockKey> {
         .filter(|key| serial::of(posting.draft, key.tracking).is_some())
 }
 
-/// The serial that a count saw, and of which nobody is sure that it was still there: what else the count
-/// says stands whatever is decided.
+/// The serial that a count of a device or a desk saw, and of which nobody is sure that it was still there:
+/// what else the count says stands whatever is decided.
 fn unsure_sighting(posting: &Posting<'_, '_>, open: &Case) -> Option<StockKey> {
     let is_unsure = open.reasons.first()?.code == Code::SerialPlaceUnsure;
-    let is_count = || {
-        let captured = captured(&*posting.draft, open.operation);
-        matches!(captured, Some(Body::Count(_) | Body::CountBin(_)))
-    };
-    open.stock.filter(|_key| is_unsure && is_count())
+    let key = open.stock.filter(|_key| is_unsure)?;
+    let no = serial::of(posting.draft, key.tracking)?;
+    let unit = crate::key::KeyRange::prefix(&(key.item, key.variant, no));
+    let acts = posting.draft.list::<SerialActs>(&unit);
+    let saw = acts.iter().any(|(act, row)| {
+        act.3.operation() == open.operation && matches!(row.act, SerialAct::Seen(_))
+    });
+    saw.then_some(key)
 }
 
 fn decide_sighting(

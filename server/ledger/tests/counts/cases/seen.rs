@@ -1,10 +1,11 @@
 //! What a count says of serials, of plates and of what nobody touched; what stays asked.
 
-use ledger::command::Command;
+use ledger::command::stock::CalculateCounts;
+use ledger::command::{Command, EnterCounts};
 use ledger::lookup;
 use ledger::schema::case::Choice;
 use ledger::schema::count::CountState;
-use protocol::identity::OperationId;
+use protocol::identity::{IntakeNo, OperationId};
 use protocol::operation::{Body, Undo};
 use protocol::outcome::Decision;
 
@@ -162,6 +163,29 @@ fn case_31_a_supervisor_who_believes_the_move_takes_back_what_was_seen_of_the_se
     world.decide(case, Choice::Dismiss);
     assert_eq!((world.stock("A-1", "S"), world.stock("A-2", "S")), ("0".into(), "1".into()));
     assert_eq!((world.stock("A-1", "X"), world.difference(seen, "X")), ("4".into(), "-1".into()));
+    assert!(world.open_cases().is_empty());
+}
+
+#[test]
+fn case_31_a_supervisor_who_believes_the_move_takes_back_what_a_desk_has_seen_too() {
+    let mut world = World::new();
+    world.opening_of("A-1", serial("S", "S1"));
+    world.clock("09:30");
+    let calculate = CalculateCounts { location: "MAIN".try_into().unwrap() };
+    let calculated = world.desk(&Command::CalculateCounts(calculate));
+    let about = (at("09:26"), 5 * MINUTE_US, false);
+    let moved = world.record_about(1, about, &moved("A-1", "A-2", serial("S", "S1")));
+    world.arrive(&moved);
+    let Body::Count(mut line) = count("A-1", "S", "1") else { unreachable!("a count") };
+    line.goods = serial("S", "S1");
+    world.desk(&Command::EnterCounts(EnterCounts {
+        calculated: IntakeNo(calculated.seq.0),
+        counts: vec![line],
+    }));
+    let (case, row) = world.open_cases().remove(0);
+    assert_eq!(row.reasons[0].code.as_str(), "serial_place_unsure");
+    world.decide(case, Choice::Dismiss);
+    assert_eq!((world.stock("A-1", "S"), world.stock("A-2", "S")), ("0".into(), "1".into()));
     assert!(world.open_cases().is_empty());
 }
 
