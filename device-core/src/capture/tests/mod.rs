@@ -4,4 +4,5 @@ mod count;
 mod engine;
 mod inbound;
 mod outbound;
+mod serials;
 mod shelf;
