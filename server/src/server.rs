@@ -29,6 +29,10 @@ use crate::{api, control};
 const BACKLOG: i32 = 4_096;
 /// How long open requests are given when the server stops.
 const GRACE: Duration = Duration::from_secs(5);
+/// How long whoever reads the store at the end is waited for.
+const LET_GO: Duration = Duration::from_secs(2);
+/// How often it is looked.
+const LOOK: Duration = Duration::from_millis(2);
 /// How long a peer may take for TLS.
 const HANDSHAKE: Duration = Duration::from_secs(10);
 /// How long a peer may take for the head of a request.
@@ -242,8 +246,10 @@ impl Running {
         }
     }
 
-    /// Stops: devices are told to come back, open requests may end, the last write is durable.
+    /// Stops: devices are told to come back, open requests may end, the last write is durable, and the
+    /// data folder is nobody's any more.
     pub async fn stop(self) -> Health {
+        let held = self.app.company().held();
         self.tasks.iter().for_each(JoinHandle::abort);
         drop(self.door);
         let back_after_ms = self.app.admission().return_window();
@@ -253,6 +259,15 @@ impl Running {
             Ok(Ok(())) => {}
             Ok(Err(error)) => tracing::error!(%error, "the listener ended in an error"),
             Err(error) => tracing::error!(%error, "the listener ended in a panic"),
+        }
+        drop(self.app);
+        let closed = async {
+            while held.is_open() {
+                tokio::time::sleep(LOOK).await;
+            }
+        };
+        if tokio::time::timeout(LET_GO, closed).await.is_err() {
+            tracing::warn!("something of this process still reads the store");
         }
         health
     }

@@ -31,7 +31,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 
 use crate::clock::Clock;
 use crate::metrics::Metrics;
-use crate::store::{Snapshot, Store};
+use crate::store::{Held, Snapshot, Store};
 
 pub use commit::Commit;
 pub(crate) use commit::chain;
@@ -194,6 +194,11 @@ impl Company {
     /// Bytes of the store on disk; none when the disk does not say.
     pub fn store_bytes(&self) -> Option<u64> {
         self.0.store.disk_bytes().ok()
+    }
+
+    /// Tells later whether the store is still open.
+    pub fn held(&self) -> Held {
+        self.0.store.held()
     }
 
     /// What the store holds in memory.

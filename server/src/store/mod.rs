@@ -17,7 +17,7 @@ mod migrate;
 
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use fjall::compaction::Leveled;
@@ -154,11 +154,25 @@ struct Inner {
     feed: Keyspace,
     state: Keyspace,
     stopped: Mutex<Option<String>>,
+    /// The last field, so that it goes when everything else is closed.
+    open: Arc<()>,
 }
 
 /// The store of one company. Cloning shares it.
 #[derive(Clone)]
 pub struct Store(Arc<Inner>);
+
+/// Tells whether a store is still open, without keeping it open.
+#[derive(Debug, Clone)]
+pub struct Held(Weak<()>);
+
+impl Held {
+    /// Whether anybody in this process still has the store open: its files may change until then, and
+    /// nobody else can open it.
+    pub fn is_open(&self) -> bool {
+        self.0.strong_count() > 0
+    }
+}
 
 /// What a store holds in memory, in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -235,12 +249,18 @@ impl Store {
             feed,
             state,
             stopped: Mutex::new(None),
+            open: Arc::default(),
         })))
     }
 
     /// The folder of this store.
     pub fn path(&self) -> &Path {
         &self.0.path
+    }
+
+    /// Tells later whether this store is still open.
+    pub fn held(&self) -> Held {
+        Held(Arc::downgrade(&self.0.open))
     }
 
     /// Bytes on disk.
@@ -443,8 +463,9 @@ impl Tables for Store {
 /// The store as of one instant. Cloning shares it.
 #[derive(Clone)]
 pub struct Snapshot {
-    store: Store,
+    // In this order: whoever lets go of the last store has nothing of it left.
     cut: Arc<fjall::Snapshot>,
+    store: Store,
 }
 
 impl Snapshot {

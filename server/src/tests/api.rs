@@ -1,11 +1,15 @@
 //! People and programs at desks.
 
+use std::time::Duration;
+
 use serde_json::json;
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 
 use super::house::{House, PASSWORD, files, sign_in, start};
 use super::http::Client;
+use crate::config::Config;
 use crate::runtime::Health;
+use crate::store::Store;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_is_shown_to_who_is_not_signed_in() {
@@ -320,4 +324,20 @@ async fn after_a_restart_everything_is_there_and_nobody_is_named_again() {
     let status = boss.get("/api/v1/status").await.json();
     assert_eq!((&status["company"], &status["alarms"]), (&json!("Tallyman"), &json!([])));
     assert_eq!(again.stop().await, Health::Stopped);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_still_reads_is_waited_for_when_the_server_stops() {
+    let House { folder, running, boss } = House::furnished().await;
+    drop(boss);
+    let held = running.app().company().held();
+    let reads = running.app().company().snapshot();
+    let reader = tokio::spawn(async move {
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        drop(reads);
+    });
+    assert_eq!(running.stop().await, Health::Stopped);
+    assert!(!held.is_open(), "the folder is free for another process");
+    reader.await.unwrap();
+    Store::open(&Config::local(folder.path()).store_folder()).unwrap();
 }
