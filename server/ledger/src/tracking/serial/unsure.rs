@@ -1,7 +1,8 @@
 //! A serial that two people brought to two places, or that one of them saw, at instants of which nobody
 //! can tell the earlier (CONFLICTS 31): the book has it where the later act by τ left it, it is on hold,
 //! and somebody is to see where it is. So it is with a complete count that did not see it beside an act
-//! that brought it there (SYNC 4.4).
+//! that brought it there (SYNC 4.4); and where such a count did not see it in the one place, it is still asked
+//! for in the others.
 //!
 //! Invariants:
 //! 1. The question is asked once for the same acts, and ends when an act after them tells where the serial
@@ -163,25 +164,45 @@ fn place_now(posting: &Posting<'_, '_>, unit: &Unit) -> Option<StockKey> {
 
 fn doubt(posting: &Posting<'_, '_>, unit: &Unit) -> Option<Doubt> {
     let acts = last_acts(posting, unit);
-    let ((last, row), before) = acts.split_first()?;
-    let mut doubt = Doubt { at: left_at(row)?, last: *last, others: Vec::new() };
+    let (last, before) = acts.split_first()?;
+    let at = left_at(&last.1)?;
+    let others = match (last.1.act, before.split_first()) {
+        (SerialAct::NotSeen(_), Some((looked_for, earlier))) => {
+            // A complete count doubts nothing but that it was there already: where else it may be is as
+            // open as it was without that count.
+            let mut others = rivals(posting, last, at, before.get(..1).unwrap_or_default());
+            if let Some(there) = left_at(&looked_for.1) {
+                others.extend(rivals(posting, looked_for, there, earlier));
+            }
+            others
+        }
+        (..) => rivals(posting, last, at, before),
+    };
+    (!others.is_empty()).then_some(Doubt { at, last: last.0, others })
+}
+
+/// Of the acts `before` another one, which left the serial `at` its place, those that brought it elsewhere and
+/// may as well be later.
+fn rivals(
+    posting: &Posting<'_, '_>,
+    (last, row): &(OrderKey, SerialActRow),
+    at: StockKey,
+    before: &[(OrderKey, SerialActRow)],
+) -> Vec<(OrderKey, StockKey)> {
     let is_unseen = matches!(row.act, SerialAct::NotSeen(_));
+    let mut rivals = Vec::new();
     let mut fits = !is_unseen && was_where_it_was_found(row);
     for (order, earlier) in before {
         let reach_us = earlier.epsilon_us.saturating_add(row.epsilon_us);
-        let elsewhere = led_to(earlier.act, is_unseen).filter(|to| *to != doubt.at && !fits);
+        let elsewhere = led_to(earlier.act, is_unseen).filter(|to| *to != at && !fits);
         if let Some(to) = elsewhere
             && may_be_later(posting, *order, *last, reach_us)
         {
-            doubt.others.push((*order, to));
-        }
-        // A complete count doubts nothing but that it was there already.
-        if is_unseen {
-            break;
+            rivals.push((*order, to));
         }
         fits &= was_where_it_was_found(earlier);
     }
-    (!doubt.others.is_empty()).then_some(doubt)
+    rivals
 }
 
 /// The acts that tell where the serial is, from the last back.

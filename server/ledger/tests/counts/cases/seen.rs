@@ -252,6 +252,31 @@ fn case_31_a_serial_not_counted_after_a_move_into_the_bin_is_missing_and_nothing
 }
 
 #[test]
+fn case_31_a_serial_not_counted_in_one_of_two_places_is_still_asked_for_in_the_other() {
+    let mut world = World::new();
+    world.opening_of("A-1", serial("S", "S1"));
+    // It was brought on from A-2, so it came there before: the clock of who did that is slow.
+    let about = (at("09:26"), 5 * MINUTE_US, false);
+    let onward = world.record_about(1, about, &moved("A-2", "A-3", serial("S", "S1")));
+    world.arrive(&onward);
+    let brought = world.online(2, "09:30", &moved("A-1", "A-2", serial("S", "S1")));
+    assert_eq!(world.stock("A-2", "S"), "1", "by the time line");
+    assert_eq!(bins_to_look_into(&world), ["A-2", "A-3"]);
+
+    let whole = world.online(3, "09:50", &count_bin("A-2", Vec::new()));
+    assert_eq!((world.stock("A-2", "S"), world.stock("MISSING", "S")), ("0".into(), "1".into()));
+    assert_eq!(bins_to_look_into(&world), ["A-3"]);
+    let cases = world.open_cases();
+    let [(_id, case)] = cases.as_slice() else { panic!("one case: {cases:?}") };
+    assert_eq!(case.reasons[0].code.as_str(), "serial_place_unsure");
+    assert_eq!((case.operation, &case.others), (whole, &vec![onward.id]), "beside {brought}");
+
+    world.online(3, "09:55", &count_bin("A-3", vec![serial("S", "S1")]));
+    assert_eq!((world.stock("A-3", "S"), world.stock("MISSING", "S")), ("1".into(), "0".into()));
+    assert!(world.open_cases().is_empty() && world.open_tasks().is_empty());
+}
+
+#[test]
 fn plates_seen_closed_keep_their_content_and_unseen_ones_are_missing() {
     let mut world = World::new();
     for (plate, item) in [("P1", "X"), ("P2", "Y"), ("P3", "Z")] {
