@@ -8,6 +8,10 @@ use clap::Parser;
 use tests::crash::{End, Which};
 use tests::world::{Bug, Plan, Progress, Successes, World};
 
+/// The server's own: see `tallyman`. Worlds of several threads would wait for each other with the system's.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 #[derive(Parser)]
 #[command(about = "Plays worlds of devices, server and adversary in virtual time")]
 #[expect(clippy::struct_excessive_bools, reason = "flags of a command line")]
