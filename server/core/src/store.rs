@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, Weak};
 
 use ledger::draft::{Changes, RowName, change_of, merged_scan};
-use ledger::key::KeyRange;
+use ledger::key::{KeyBytes, KeyRange};
 use ledger::memory::MemoryTables;
 use ledger::record::Record;
 use ledger::tables::{TableId, Tables, Visit};
@@ -86,11 +86,9 @@ impl MemoryStore {
     /// A store that holds `tables`, durably.
     pub fn holding(tables: MemoryTables) -> Self {
         let mut versions = Versions::default();
-        versions.write(
-            tables
-                .rows()
-                .map(|((table, key), record)| ((table, key.to_vec()), Some(record.clone()))),
-        );
+        versions.write(tables.rows().map(|((table, key), record)| {
+            ((table, KeyBytes::from_slice(key)), Some(record.clone()))
+        }));
         let versions = Arc::new(RwLock::new(versions));
         Self { durable: tables, versions, under_way: VecDeque::new() }
     }
@@ -175,13 +173,13 @@ type RowVersions = Vec<(u64, Option<Record>)>;
 #[derive(Debug, Default)]
 struct Versions {
     version: u64,
-    rows: BTreeMap<(TableId, Vec<u8>), RowVersions>,
+    rows: BTreeMap<(TableId, KeyBytes), RowVersions>,
     cuts: VecDeque<(u64, Weak<()>)>,
 }
 
 impl Versions {
     /// Makes `changes` the next version.
-    fn write(&mut self, changes: impl Iterator<Item = ((TableId, Vec<u8>), Option<Record>)>) {
+    fn write(&mut self, changes: impl Iterator<Item = ((TableId, KeyBytes), Option<Record>)>) {
         while self.cuts.front().is_some_and(|(_version, cut)| cut.strong_count() == 0) {
             self.cuts.pop_front();
         }
@@ -221,7 +219,7 @@ impl VersionCut {
         table: TableId,
         range: &KeyRange,
         reverse: bool,
-    ) -> Vec<(Vec<u8>, Option<Record>)> {
+    ) -> Vec<(KeyBytes, Option<Record>)> {
         let versions = self.read();
         let bounds = (table, range.from.clone())..(table, range.to.clone());
         let rows = versions
@@ -275,13 +273,13 @@ pub(crate) fn raw_rows(
     table: TableId,
     range: &KeyRange,
     rows_max: usize,
-) -> Vec<(Vec<u8>, Record)> {
+) -> Vec<(KeyBytes, Record)> {
     let mut rows = Vec::new();
     if rows_max == 0 {
         return rows;
     }
     tables.scan(table, range, false, &mut |key, record| {
-        rows.push((key.to_vec(), record.clone()));
+        rows.push((KeyBytes::from_slice(key), record.clone()));
         if rows.len() < rows_max { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
     });
     rows

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::collections::btree_map::Range;
 use std::ops::{Bound, ControlFlow};
 
-use crate::key::{Key, KeyRange};
+use crate::key::{Key, KeyBytes, KeyRange};
 use crate::record::Record;
 use crate::tables::{Table, TableId, Tables, Visit};
 
@@ -17,7 +17,7 @@ use crate::tables::{Table, TableId, Tables, Visit};
 pub const BUDGET: u64 = 200_000;
 
 /// What a draft, or a group of them, has changed: none is a deletion.
-pub type Changes = BTreeMap<(TableId, Vec<u8>), Option<Record>>;
+pub type Changes = BTreeMap<(TableId, KeyBytes), Option<Record>>;
 
 /// The name of a row, owned or borrowed: maps of rows are searched without making a key.
 pub trait RowName {
@@ -25,7 +25,7 @@ pub trait RowName {
     fn name(&self) -> (TableId, &[u8]);
 }
 
-impl RowName for (TableId, Vec<u8>) {
+impl RowName for (TableId, KeyBytes) {
     fn name(&self) -> (TableId, &[u8]) {
         (self.0, &self.1)
     }
@@ -37,7 +37,7 @@ impl RowName for (TableId, &[u8]) {
     }
 }
 
-impl<'a> Borrow<dyn RowName + 'a> for (TableId, Vec<u8>) {
+impl<'a> Borrow<dyn RowName + 'a> for (TableId, KeyBytes) {
     fn borrow(&self) -> &(dyn RowName + 'a) {
         self
     }
@@ -116,17 +116,17 @@ impl Tables for Overlay<'_> {
 
 /// The entries of a map of rows that lie in `range`, which is not empty.
 pub(crate) fn rows_of<'m, V>(
-    rows: &'m BTreeMap<(TableId, Vec<u8>), V>,
+    rows: &'m BTreeMap<(TableId, KeyBytes), V>,
     table: TableId,
     range: &KeyRange,
-) -> Range<'m, (TableId, Vec<u8>), V> {
+) -> Range<'m, (TableId, KeyBytes), V> {
     let (from, to) = ((table, range.from.as_slice()), (table, range.to.as_slice()));
     let (from, to): (&dyn RowName, &dyn RowName) = (&from, &to);
     rows.range::<dyn RowName, _>((Bound::Included(from), Bound::Excluded(to)))
 }
 
 /// Changes of a range, in the order of a scan.
-type OurRows<'c> = Box<dyn Iterator<Item = (&'c (TableId, Vec<u8>), &'c Option<Record>)> + 'c>;
+type OurRows<'c> = Box<dyn Iterator<Item = (&'c (TableId, KeyBytes), &'c Option<Record>)> + 'c>;
 
 /// Scans `base` with `changes` laid over it.
 pub fn merged_scan(
@@ -193,7 +193,7 @@ enum Moment {
 }
 
 /// A row, and what the draft said of it before.
-type Undo = ((TableId, Vec<u8>), Option<Option<Record>>);
+type Undo = ((TableId, KeyBytes), Option<Option<Record>>);
 
 /// One posting in the making.
 pub struct Draft<'a> {
@@ -228,7 +228,7 @@ impl<'a> Draft<'a> {
         self.change((T::ID, key.to_bytes()), None);
     }
 
-    fn change(&mut self, name: (TableId, Vec<u8>), change: Option<Record>) {
+    fn change(&mut self, name: (TableId, KeyBytes), change: Option<Record>) {
         match &mut self.undo {
             None => {
                 self.overlay.changes.insert(name, change);

@@ -5,20 +5,22 @@
 //! of a key is a prefix of its bytes.
 
 use chrono::{Datelike as _, NaiveDate};
+use smallvec::SmallVec;
 
-/// Room for most keys: those that hold a stock key are longer.
-const KEY_BYTES: usize = 40;
+/// The bytes of a key. Those of most keys lie where it lies: to compare two, nothing else has to be fetched
+/// from memory, and nothing is asked of the allocator.
+pub type KeyBytes = SmallVec<[u8; 40]>;
 
 /// A value that can be part of a key.
 pub trait Key: Sized {
     /// Appends the value to `bytes`.
-    fn write(&self, bytes: &mut Vec<u8>);
+    fn write(&self, bytes: &mut KeyBytes);
     /// Reads the value from the front of `bytes` and moves it on; none when they are not such a key.
     fn read(bytes: &mut &[u8]) -> Option<Self>;
 
     /// The bytes of this key.
-    fn to_bytes(&self) -> Vec<u8> {
-        let mut bytes = Vec::with_capacity(KEY_BYTES);
+    fn to_bytes(&self) -> KeyBytes {
+        let mut bytes = KeyBytes::new();
         self.write(&mut bytes);
         bytes
     }
@@ -39,7 +41,7 @@ fn take<const N: usize>(bytes: &mut &[u8]) -> Option<[u8; N]> {
 macro_rules! unsigned {
     ($($type:ty),*) => {$(
         impl Key for $type {
-            fn write(&self, bytes: &mut Vec<u8>) {
+            fn write(&self, bytes: &mut KeyBytes) {
                 bytes.extend_from_slice(&self.to_be_bytes());
             }
             fn read(bytes: &mut &[u8]) -> Option<Self> {
@@ -51,7 +53,7 @@ macro_rules! unsigned {
 unsigned!(u8, u16, u32, u64);
 
 impl<const N: usize> Key for [u8; N] {
-    fn write(&self, bytes: &mut Vec<u8>) {
+    fn write(&self, bytes: &mut KeyBytes) {
         bytes.extend_from_slice(self);
     }
     fn read(bytes: &mut &[u8]) -> Option<Self> {
@@ -60,7 +62,7 @@ impl<const N: usize> Key for [u8; N] {
 }
 
 impl Key for i64 {
-    fn write(&self, bytes: &mut Vec<u8>) {
+    fn write(&self, bytes: &mut KeyBytes) {
         (self.cast_unsigned() ^ (1 << 63)).write(bytes);
     }
     fn read(bytes: &mut &[u8]) -> Option<Self> {
@@ -69,7 +71,7 @@ impl Key for i64 {
 }
 
 impl Key for i32 {
-    fn write(&self, bytes: &mut Vec<u8>) {
+    fn write(&self, bytes: &mut KeyBytes) {
         (self.cast_unsigned() ^ (1 << 31)).write(bytes);
     }
     fn read(bytes: &mut &[u8]) -> Option<Self> {
@@ -78,7 +80,7 @@ impl Key for i32 {
 }
 
 impl Key for bool {
-    fn write(&self, bytes: &mut Vec<u8>) {
+    fn write(&self, bytes: &mut KeyBytes) {
         u8::from(*self).write(bytes);
     }
     fn read(bytes: &mut &[u8]) -> Option<Self> {
@@ -91,7 +93,7 @@ impl Key for bool {
 }
 
 impl Key for String {
-    fn write(&self, bytes: &mut Vec<u8>) {
+    fn write(&self, bytes: &mut KeyBytes) {
         write_text(self, bytes);
     }
     fn read(bytes: &mut &[u8]) -> Option<Self> {
@@ -100,7 +102,7 @@ impl Key for String {
 }
 
 /// Writes `text` as a part of a key.
-pub fn write_text(text: &str, bytes: &mut Vec<u8>) {
+pub fn write_text(text: &str, bytes: &mut KeyBytes) {
     for byte in text.bytes() {
         bytes.push(byte);
         if byte == 0 {
@@ -131,7 +133,7 @@ pub fn read_text(bytes: &mut &[u8]) -> Option<String> {
 }
 
 impl Key for NaiveDate {
-    fn write(&self, bytes: &mut Vec<u8>) {
+    fn write(&self, bytes: &mut KeyBytes) {
         self.num_days_from_ce().write(bytes);
     }
     fn read(bytes: &mut &[u8]) -> Option<Self> {
@@ -140,7 +142,7 @@ impl Key for NaiveDate {
 }
 
 impl Key for () {
-    fn write(&self, _bytes: &mut Vec<u8>) {}
+    fn write(&self, _bytes: &mut KeyBytes) {}
     fn read(_bytes: &mut &[u8]) -> Option<Self> {
         Some(())
     }
@@ -149,7 +151,7 @@ impl Key for () {
 macro_rules! tuples {
     ($($($name:ident)+;)*) => {$(
         impl<$($name: Key),+> Key for ($($name,)+) {
-            fn write(&self, bytes: &mut Vec<u8>) {
+            fn write(&self, bytes: &mut KeyBytes) {
                 #[expect(non_snake_case, reason = "the parts are named after their types")]
                 let ($($name,)+) = self;
                 $($name.write(bytes);)+
@@ -171,7 +173,7 @@ macro_rules! key_struct {
         pub struct $name { $($(#[$field_doc])* pub $field: $type,)+ }
 
         impl $crate::key::Key for $name {
-            fn write(&self, bytes: &mut Vec<u8>) {
+            fn write(&self, bytes: &mut $crate::key::KeyBytes) {
                 $($crate::key::Key::write(&self.$field, bytes);)+
             }
             fn read(bytes: &mut &[u8]) -> Option<Self> {
@@ -193,7 +195,7 @@ macro_rules! key_number {
         pub struct $name(pub $inner);
 
         impl $crate::key::Key for $name {
-            fn write(&self, bytes: &mut Vec<u8>) {
+            fn write(&self, bytes: &mut $crate::key::KeyBytes) {
                 $crate::key::Key::write(&self.0, bytes);
             }
             fn read(bytes: &mut &[u8]) -> Option<Self> {
@@ -212,7 +214,7 @@ macro_rules! key_number {
 macro_rules! protocol_numbers {
     ($($name:ident),*) => {$(
         impl Key for protocol::identity::$name {
-            fn write(&self, bytes: &mut Vec<u8>) {
+            fn write(&self, bytes: &mut KeyBytes) {
                 self.0.write(bytes);
             }
             fn read(bytes: &mut &[u8]) -> Option<Self> {
@@ -236,7 +238,7 @@ protocol_numbers!(
 );
 
 impl Key for protocol::identity::OperationId {
-    fn write(&self, bytes: &mut Vec<u8>) {
+    fn write(&self, bytes: &mut KeyBytes) {
         self.device.write(bytes);
         self.incarnation.write(bytes);
         self.seq.write(bytes);
@@ -252,7 +254,7 @@ impl Key for protocol::identity::OperationId {
 macro_rules! protocol_words {
     ($($name:ident),*) => {$(
         impl Key for protocol::words::$name {
-            fn write(&self, bytes: &mut Vec<u8>) {
+            fn write(&self, bytes: &mut KeyBytes) {
                 write_text(self.as_str(), bytes);
             }
             fn read(bytes: &mut &[u8]) -> Option<Self> {
@@ -281,7 +283,7 @@ protocol_words!(
 );
 
 impl Key for protocol::operation::DocumentKind {
-    fn write(&self, bytes: &mut Vec<u8>) {
+    fn write(&self, bytes: &mut KeyBytes) {
         let number: u8 = match self {
             Self::PurchaseOrder => 1,
             Self::PurchaseReturnOrder => 2,
@@ -308,7 +310,7 @@ impl Key for protocol::operation::DocumentKind {
 }
 
 impl<T: Key> Key for Option<T> {
-    fn write(&self, bytes: &mut Vec<u8>) {
+    fn write(&self, bytes: &mut KeyBytes) {
         match self {
             None => bytes.push(0),
             Some(value) => {
@@ -330,9 +332,9 @@ impl<T: Key> Key for Option<T> {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeyRange {
     /// First key of the range.
-    pub from: Vec<u8>,
+    pub from: KeyBytes,
     /// First key beyond it.
-    pub to: Vec<u8>,
+    pub to: KeyBytes,
 }
 
 impl KeyRange {
@@ -365,7 +367,7 @@ impl KeyRange {
 
     /// All keys of a table.
     pub fn all() -> Self {
-        Self { from: Vec::new(), to: after_prefix(&[]) }
+        Self { from: KeyBytes::new(), to: after_prefix(&[]) }
     }
 
     /// Whether no key can lie in it.
@@ -375,8 +377,8 @@ impl KeyRange {
 }
 
 /// The first bytes after everything that starts with `prefix`.
-fn after_prefix(prefix: &[u8]) -> Vec<u8> {
-    let mut bytes = prefix.to_vec();
+fn after_prefix(prefix: &[u8]) -> KeyBytes {
+    let mut bytes = KeyBytes::from_slice(prefix);
     while let Some(last) = bytes.pop() {
         if let Some(next) = last.checked_add(1) {
             bytes.push(next);
@@ -384,7 +386,7 @@ fn after_prefix(prefix: &[u8]) -> Vec<u8> {
         }
     }
     // No key is longer than a few hundred bytes, and none starts with this many ones.
-    vec![u8::MAX; 64]
+    KeyBytes::from_elem(u8::MAX, 64)
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::Bound;
 
 use crate::draft::Changes;
-use crate::key::KeyRange;
+use crate::key::{KeyBytes, KeyRange};
 use crate::record::Record;
 use crate::tables::{TableId, Tables, Visit};
 
@@ -13,7 +13,7 @@ use crate::tables::{TableId, Tables, Visit};
 pub struct MemoryTables {
     /// No table without a row. One map per table, since a key is compared with those of its own
     /// table only.
-    tables: BTreeMap<TableId, BTreeMap<Vec<u8>, Record>>,
+    tables: BTreeMap<TableId, BTreeMap<KeyBytes, Record>>,
 }
 
 impl MemoryTables {
@@ -28,7 +28,7 @@ impl MemoryTables {
             if let Some(record) = change {
                 self.tables.entry(table).or_default().insert(key, record);
             } else if let Some(rows) = self.tables.get_mut(&table) {
-                rows.remove(&key);
+                rows.remove(key.as_slice());
                 if rows.is_empty() {
                     self.tables.remove(&table);
                 }
@@ -39,7 +39,7 @@ impl MemoryTables {
     /// Every row of every table, in order.
     pub fn rows(&self) -> impl Iterator<Item = ((TableId, &[u8]), &Record)> {
         let rows_of = |(table, rows): (&TableId, _)| {
-            let rows: &BTreeMap<Vec<u8>, Record> = rows;
+            let rows: &BTreeMap<KeyBytes, Record> = rows;
             let table = *table;
             rows.iter().map(move |(key, record)| ((table, key.as_slice()), record))
         };
@@ -56,7 +56,7 @@ impl Tables for MemoryTables {
         let Some(rows) = self.tables.get(&table).filter(|_rows| !range.is_empty()) else { return };
         let bounds = (Bound::Included(range.from.as_slice()), Bound::Excluded(range.to.as_slice()));
         let rows = rows.range::<[u8], _>(bounds);
-        let mut visit = |(key, record): (&Vec<u8>, &Record)| visit(key, record);
+        let mut visit = |(key, record): (&KeyBytes, &Record)| visit(key, record);
         // The flow only tells whether the visitor wanted less; there is nothing to do about it.
         let _flow = if reverse {
             rows.rev().try_for_each(&mut visit)

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use ledger::draft::{Changes, Overlay};
-use ledger::key::KeyRange;
+use ledger::key::{KeyBytes, KeyRange};
 use ledger::schema::book::{Change, ChangesTable, Head, Heads, Intake, Intakes, Origin};
 use ledger::tables::{Read as _, Table as _, TableId, Tables, each_of};
 use protocol::identity::{Hash16, IntakeNo, Lsn, ServerTime};
@@ -480,7 +480,7 @@ pub(super) fn place_at(fold: &Fold) -> Place {
 
 /// The rows that a run writes to the snapshot of the folder.
 struct Touched {
-    keys: BTreeSet<(TableId, Vec<u8>)>,
+    keys: BTreeSet<(TableId, KeyBytes)>,
     all: bool,
 }
 

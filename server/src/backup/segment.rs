@@ -12,6 +12,7 @@ use std::io::{BufReader, BufWriter, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
 use ledger::draft::Changes;
+use ledger::key::KeyBytes;
 use ledger::record::Record;
 use ledger::tables::TableId;
 use serde::{Deserialize, Serialize};
@@ -269,7 +270,7 @@ fn rows_of(mut block: &[u8], into: &mut Changes) -> Option<u64> {
     while let Some((table, rest)) = block.split_first() {
         let (key, rest) = part(rest)?;
         let (record, rest) = part(rest)?;
-        into.insert((TableId(*table), key.to_vec()), Some(Record::from_bytes(record)));
+        into.insert((TableId(*table), KeyBytes::from_slice(key)), Some(Record::from_bytes(record)));
         block = rest;
         n += 1;
     }

@@ -2,7 +2,7 @@
 //! away, and the rows that it would write are shown.
 
 use ledger::draft::{Changes, Draft};
-use ledger::key::KeyRange;
+use ledger::key::{KeyBytes, KeyRange};
 use ledger::operation::{Request, judge};
 use ledger::schema::EntryNo;
 use ledger::schema::SiteId;
@@ -82,7 +82,7 @@ pub fn of_money(
         .map(|row| row.outcome.reasons.clone())
         .unwrap_or_default();
     let (mut values, mut ledger) = (Vec::new(), Vec::new());
-    let numbers: Vec<(TableId, Vec<u8>)> = draft
+    let numbers: Vec<(TableId, KeyBytes)> = draft
         .changes()
         .keys()
         .filter(|(table, _key)| [ValueLedger::ID, GlLedger::ID].contains(table))

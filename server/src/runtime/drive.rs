@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use ledger::key::Key as _;
+use ledger::key::{Key as _, KeyBytes};
 use ledger::schema::book::{OutcomeRow, Outcomes};
 use ledger::schema::identity::{DeskSession, DeskSessions};
 use ledger::tables::{Read as _, Table as _};
@@ -93,7 +93,7 @@ struct Drive {
 
 /// A desk session that waits to be durable.
 struct SessionWaits {
-    key: Vec<u8>,
+    key: KeyBytes,
     batch: Option<BatchNo>,
     answer: SessionAnswer,
 }

@@ -8,7 +8,7 @@ use std::ops::ControlFlow;
 use std::path::Path;
 
 use ledger::draft::Changes;
-use ledger::key::KeyRange;
+use ledger::key::{KeyBytes, KeyRange};
 use ledger::record::Record;
 use ledger::schema::book::{ChangesTable, Intakes};
 use ledger::tables::{Table as _, TableId, Tables};
@@ -62,7 +62,7 @@ fn step(
         match upgraded(steps, (table, key), record.bytes(), &snapshot) {
             Ok(None) => {}
             Ok(Some(bytes)) => {
-                changes.insert((table, key.to_vec()), Some(Record::from_bytes(bytes)));
+                changes.insert((table, KeyBytes::from_slice(key)), Some(Record::from_bytes(bytes)));
             }
             Err(error) => {
                 fault = Some(error);

@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use ledger::key::KeyRange;
+use ledger::key::{KeyBytes, KeyRange};
 use ledger::tables::{Table, Tables, typed_key};
 use serde::{Deserialize, Serialize};
 
@@ -101,8 +101,8 @@ fn page<T: Table, R>(
     Page { rows, next }
 }
 
-fn from_hex(text: &str) -> Option<Vec<u8>> {
-    data_encoding::HEXLOWER_PERMISSIVE.decode(text.as_bytes()).ok()
+fn from_hex(text: &str) -> Option<KeyBytes> {
+    data_encoding::HEXLOWER_PERMISSIVE.decode(text.as_bytes()).ok().map(KeyBytes::from_vec)
 }
 
 /// The range of all keys under `prefix`, or of the whole table.

@@ -41,7 +41,7 @@ struct Histories {
 
 fn rows_of(store: &MemoryStore) -> Changes {
     let rows = store.tables().rows();
-    rows.map(|((table, key), record)| ((table, key.to_vec()), Some(record.clone()))).collect()
+    rows.map(|((table, key), record)| ((table, key.into()), Some(record.clone()))).collect()
 }
 
 /// They are played once; the hall has no chance in it.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 
 use ledger::draft::Overlay;
-use ledger::key::{Key as _, KeyRange};
+use ledger::key::{Key as _, KeyBytes, KeyRange};
 use ledger::record::Record;
 use ledger::schema::SiteId;
 use ledger::schema::book::{Change, ChangesTable, Outcomes};
@@ -101,7 +101,7 @@ pub struct Extent {
     pub mentions_max: usize,
 }
 
-type Object = (TableId, Vec<u8>);
+type Object = (TableId, KeyBytes);
 
 /// Reads what `site` sees after a cursor. `tables` must be a cut at `extent.head`.
 pub fn read(tables: &dyn Tables, site: SiteId, extent: Extent) -> Span {
@@ -137,7 +137,10 @@ fn collect(
         }
         n = n.saturating_add(1);
         last = lsn;
-        mentions.entry(lsn).or_default().insert((TableId(row.table), row.key.to_vec()));
+        mentions
+            .entry(lsn)
+            .or_default()
+            .insert((TableId(row.table), KeyBytes::from_slice(&row.key)));
         ControlFlow::Continue(())
     });
     complete
@@ -169,7 +172,7 @@ fn as_of(tables: &dyn Tables, from: Lsn, to: Lsn) -> Overlay<'_> {
                 .map(|row| {
                     let record =
                         row.record.as_ref().map(|record| Record::from_bytes(record.to_vec()));
-                    ((TableId(row.table), row.key.to_vec()), record)
+                    ((TableId(row.table), KeyBytes::from_slice(&row.key)), record)
                 })
                 .collect(),
         );

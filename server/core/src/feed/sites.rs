@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use ledger::draft::Changes;
-use ledger::key::{Key, KeyRange};
+use ledger::key::{Key, KeyBytes, KeyRange};
 use ledger::record::Record;
 use ledger::schema::book::{Companies, Outcomes};
 use ledger::schema::case::{Cases, OpenTasks, Tasks};
@@ -112,7 +112,7 @@ impl Turn<'_> {
     }
 
     /// The objects that `changes` touch without changing their own row: they are shown again.
-    pub fn touched(&self, changes: &Changes) -> BTreeSet<(TableId, Vec<u8>)> {
+    pub fn touched(&self, changes: &Changes) -> BTreeSet<(TableId, KeyBytes)> {
         let mut touched = BTreeSet::new();
         for (table, key) in changes.keys() {
             self.touch_masters(*table, key, &mut touched);
@@ -127,7 +127,7 @@ impl Turn<'_> {
         &self,
         table: TableId,
         key: &[u8],
-        touched: &mut BTreeSet<(TableId, Vec<u8>)>,
+        touched: &mut BTreeSet<(TableId, KeyBytes)>,
     ) {
         match table {
             ItemUnits::ID => {
@@ -158,7 +158,7 @@ impl Turn<'_> {
 
     /// A blind count that begins or ends withholds or restores the quantities of its bin; a bin
     /// with a new code is named in each row about it.
-    fn touch_bins(&self, table: TableId, key: &[u8], touched: &mut BTreeSet<(TableId, Vec<u8>)>) {
+    fn touch_bins(&self, table: TableId, key: &[u8], touched: &mut BTreeSet<(TableId, KeyBytes)>) {
         match table {
             OpenTasks::ID => {
                 let Some((location, bin, _kind, _item, _plate, task)) = read::<OpenTasks>(key)
@@ -194,7 +194,7 @@ impl Turn<'_> {
         &self,
         location: LocationId,
         bin: BinId,
-        touched: &mut BTreeSet<(TableId, Vec<u8>)>,
+        touched: &mut BTreeSet<(TableId, KeyBytes)>,
     ) {
         self.touch_stock(location, bin, touched);
         touched.insert((Locations::ID, location.to_bytes()));
@@ -210,7 +210,12 @@ impl Turn<'_> {
     }
 
     /// A document comes and goes with its lines; the quantities of a site with its profile.
-    fn touch_wholes(&self, table: TableId, key: &[u8], touched: &mut BTreeSet<(TableId, Vec<u8>)>) {
+    fn touch_wholes(
+        &self,
+        table: TableId,
+        key: &[u8],
+        touched: &mut BTreeSet<(TableId, KeyBytes)>,
+    ) {
         match table {
             Documents::ID => {
                 let Some(document) = read::<Documents>(key) else { return };
@@ -242,13 +247,13 @@ impl Turn<'_> {
         &self,
         location: LocationId,
         bin: BinId,
-        touched: &mut BTreeSet<(TableId, Vec<u8>)>,
+        touched: &mut BTreeSet<(TableId, KeyBytes)>,
     ) {
         self.touch_quantities(&KeyRange::prefix(&(location, bin)), touched);
     }
 
     /// Everything that tells a quantity, for a range of stock keys.
-    fn touch_quantities(&self, range: &KeyRange, touched: &mut BTreeSet<(TableId, Vec<u8>)>) {
+    fn touch_quantities(&self, range: &KeyRange, touched: &mut BTreeSet<(TableId, KeyBytes)>) {
         self.touch_range::<Stocks>(range, touched);
         each_of::<HoldsByStock>(self.after, range, false, &mut |key, _row| {
             touched.insert((Holds::ID, key.1.to_bytes()));
@@ -256,21 +261,21 @@ impl Turn<'_> {
         });
     }
 
-    fn touch_range<T: Table>(&self, range: &KeyRange, touched: &mut BTreeSet<(TableId, Vec<u8>)>) {
+    fn touch_range<T: Table>(&self, range: &KeyRange, touched: &mut BTreeSet<(TableId, KeyBytes)>) {
         self.after.scan(T::ID, range, false, &mut |key, _record| {
-            touched.insert((T::ID, key.to_vec()));
+            touched.insert((T::ID, KeyBytes::from_slice(key)));
             ControlFlow::Continue(())
         });
     }
 
     fn touch_all<T: Table>(
         &self,
-        touched: &mut BTreeSet<(TableId, Vec<u8>)>,
+        touched: &mut BTreeSet<(TableId, KeyBytes)>,
         wanted: impl Fn(&T::Row) -> bool,
     ) {
         self.after.scan(T::ID, &KeyRange::all(), false, &mut |key, record: &Record| {
             if wanted(&record.row::<T::Row>()) {
-                touched.insert((T::ID, key.to_vec()));
+                touched.insert((T::ID, KeyBytes::from_slice(key)));
             }
             ControlFlow::Continue(())
         });

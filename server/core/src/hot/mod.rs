@@ -17,7 +17,7 @@ use std::cell::RefCell;
 use std::ops::ControlFlow;
 
 use ledger::draft::Changes;
-use ledger::key::KeyRange;
+use ledger::key::{KeyBytes, KeyRange};
 use ledger::record::Record;
 use ledger::schema::book::{ChangesTable, Intakes, Outcomes};
 use ledger::schema::entry::{ItemLedger, ItemLedgerState, ItemLedgerStates};
@@ -224,7 +224,7 @@ impl Reading<'_> {
         });
         let mut part = range.clone();
         match fresh.last() {
-            Some((last, _row)) if !is_whole && reverse => part.from = last.to_vec(),
+            Some((last, _row)) if !is_whole && reverse => part.from = KeyBytes::from_slice(last),
             Some((last, _row)) if !is_whole => part.to = after(last),
             Some(_) | None => {}
         }

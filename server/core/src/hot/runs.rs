@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::ops::{Bound, ControlFlow};
 use std::sync::Arc;
 
-use ledger::key::KeyRange;
+use ledger::key::{KeyBytes, KeyRange};
 use ledger::record::Record;
 use ledger::tables::{TableId, Visit};
 
@@ -23,7 +23,7 @@ pub(super) type RowList = Vec<(Box<[u8]>, Record)>;
 /// A part of a table from the key that it is listed under, with all of its rows.
 struct Run {
     /// The first key beyond it.
-    to: Vec<u8>,
+    to: KeyBytes,
     rows: Arc<RowList>,
     /// What they weigh.
     bytes: usize,
@@ -38,7 +38,7 @@ pub(super) struct Found {
 /// Parts of tables. Those of one table do not overlap.
 #[derive(Default)]
 pub(super) struct Runs {
-    tables: BTreeMap<TableId, BTreeMap<Vec<u8>, Run>>,
+    tables: BTreeMap<TableId, BTreeMap<KeyBytes, Run>>,
     n_rows: usize,
     n_bytes: usize,
 }
@@ -95,7 +95,7 @@ impl Runs {
                 part.to = before.part.to;
             }
         }
-        let overlapping: Vec<Vec<u8>> = self
+        let overlapping: Vec<KeyBytes> = self
             .tables
             .entry(table)
             .or_default()
@@ -158,14 +158,14 @@ impl Runs {
 
     /// Keeps the half of a part that has grown too long in which row `at` lies: what grows at one end
     /// is asked for at that end.
-    fn cut(&mut self, table: TableId, from: Vec<u8>, at: usize) {
+    fn cut(&mut self, table: TableId, from: KeyBytes, at: usize) {
         let Some(runs) = self.tables.get_mut(&table) else { return };
         let Some(mut run) = runs.remove(&from) else { return };
         let rows = Arc::make_mut(&mut run.rows);
         let half = rows.len() >> 1;
         let upper = rows.split_off(half);
         let Some((edge, _row)) = upper.first() else { return };
-        let edge = edge.to_vec();
+        let edge = KeyBytes::from_slice(edge);
         let gone = if at >= half { std::mem::replace(rows, upper) } else { upper };
         let bytes = gone.iter().map(|(key, row)| weight(key, Some(row)));
         let bytes = bytes.fold(0, usize::saturating_add);
@@ -207,8 +207,8 @@ pub(super) fn show(
 }
 
 /// The first key after `key`.
-pub(super) fn after(key: &[u8]) -> Vec<u8> {
-    let mut next = key.to_vec();
+pub(super) fn after(key: &[u8]) -> KeyBytes {
+    let mut next = KeyBytes::from_slice(key);
     next.push(0);
     next
 }

@@ -2,7 +2,7 @@ use std::cell::RefCell;
 use std::ops::ControlFlow;
 
 use ledger::draft::Changes;
-use ledger::key::KeyRange;
+use ledger::key::{KeyBytes, KeyRange};
 use ledger::memory::MemoryTables;
 use ledger::record::{Record, encode_row};
 use ledger::schema::entry::{ItemLedger, ItemLedgerState, ItemLedgerStates};
@@ -16,13 +16,13 @@ use super::{Hot, Reading};
 /// What a company does to its tables, in small: few keys, so that everything meets everything.
 #[derive(Debug, Clone)]
 enum Step {
-    Write(Vec<(u8, Vec<u8>, Option<u8>)>),
-    Get(u8, Vec<u8>),
-    Scan { table: u8, from: Vec<u8>, to: Vec<u8>, reverse: bool, rows_max: usize },
+    Write(Vec<(u8, KeyBytes, Option<u8>)>),
+    Get(u8, KeyBytes),
+    Scan { table: u8, from: KeyBytes, to: KeyBytes, reverse: bool, rows_max: usize },
 }
 
-fn key() -> impl Strategy<Value = Vec<u8>> {
-    prop::collection::vec(0..4_u8, 0..4)
+fn key() -> impl Strategy<Value = KeyBytes> {
+    prop::collection::vec(0..4_u8, 0..4).prop_map(KeyBytes::from_vec)
 }
 
 /// Tables of no special kind, and one whose rows are kept when they are written.
@@ -51,12 +51,12 @@ fn scanned(
     tables: &dyn Tables,
     (table, range, reverse): (TableId, &KeyRange, bool),
     rows_max: usize,
-) -> Vec<(Vec<u8>, Record)> {
+) -> Vec<(KeyBytes, Record)> {
     let mut rows = Vec::new();
     tables.scan(table, range, reverse, &mut |key, record| {
         // Who is shown a row may read others.
         assert_eq!(tables.get(table, key).as_ref(), Some(record));
-        rows.push((key.to_vec(), record.clone()));
+        rows.push((KeyBytes::from_slice(key), record.clone()));
         if rows.len() < rows_max { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
     });
     rows
@@ -121,7 +121,7 @@ impl Tables for Counted<'_> {
 
 fn numbered(from: u32, to: u32) -> Changes {
     let row = |n: u32| {
-        let key = n.to_be_bytes().to_vec();
+        let key = KeyBytes::from_slice(&n.to_be_bytes());
         ((TableId(1), key), Some(Record::from_bytes(n.to_le_bytes().to_vec())))
     };
     (from..to).map(row).collect()
@@ -132,17 +132,20 @@ fn a_queue_is_read_on_from_where_it_was_consumed_to() {
     let mut tables = MemoryTables::new();
     tables.apply(numbered(0, 2_000));
     let hot = RefCell::new(Hot::default());
-    let all = KeyRange { from: vec![0; 4], to: vec![255; 4] };
+    let all = KeyRange { from: KeyBytes::from_elem(0, 4), to: KeyBytes::from_elem(255, 4) };
     let mut n_read = 0;
     for n in 0..1_000_u32 {
         let below = Counted(&tables, RefCell::new(0));
         let reading = Reading { hot: &hot, below: &below };
         let first = scanned(&reading, (TableId(1), &all, false), 1);
-        assert_eq!(first.first().map(|(key, _row)| key.clone()), Some(n.to_be_bytes().to_vec()));
+        assert_eq!(
+            first.first().map(|(key, _row)| key.clone()),
+            Some(KeyBytes::from_slice(&n.to_be_bytes()))
+        );
         let again = scanned(&reading, (TableId(1), &all, false), 1);
         assert_eq!(first, again);
         n_read += below.1.take();
-        let gone: Changes = [((TableId(1), n.to_be_bytes().to_vec()), None)].into();
+        let gone: Changes = [((TableId(1), KeyBytes::from_slice(&n.to_be_bytes())), None)].into();
         hot.borrow_mut().absorb(&gone);
         tables.apply(gone);
     }
@@ -164,7 +167,7 @@ fn entry(remaining: i32) -> Changes {
     };
     let state = Record::from_bytes(encode_row(&state));
     let names = [(ItemLedger::ID, Record::from_bytes([1])), (ItemLedgerStates::ID, state)];
-    names.into_iter().map(|(table, row)| ((table, vec![7]), Some(row))).collect()
+    names.into_iter().map(|(table, row)| ((table, KeyBytes::from_elem(7, 1)), Some(row))).collect()
 }
 
 /// How often an entry and its state are read below.
@@ -193,7 +196,7 @@ fn what_grows_at_one_end_is_read_once_at_that_end() {
     let mut tables = MemoryTables::new();
     tables.apply(numbered(0, 10));
     let hot = RefCell::new(Hot::default());
-    let all = KeyRange { from: vec![0; 4], to: vec![255; 4] };
+    let all = KeyRange { from: KeyBytes::from_elem(0, 4), to: KeyBytes::from_elem(255, 4) };
     let mut n_read = 0;
     for n in 10..5_000_u32 {
         let changes = numbered(n, n + 1);
@@ -202,7 +205,10 @@ fn what_grows_at_one_end_is_read_once_at_that_end() {
         let below = Counted(&tables, RefCell::new(0));
         let reading = Reading { hot: &hot, below: &below };
         let last = scanned(&reading, (TableId(1), &all, true), 1);
-        assert_eq!(last.first().map(|(key, _row)| key.clone()), Some(n.to_be_bytes().to_vec()));
+        assert_eq!(
+            last.first().map(|(key, _row)| key.clone()),
+            Some(KeyBytes::from_slice(&n.to_be_bytes()))
+        );
         n_read += below.1.take();
     }
     assert!(n_read <= 3, "{n_read} reads: the end is known from the first on");
@@ -214,11 +220,11 @@ fn photos_are_not_kept_in_hand() {
 
     let mut tables = MemoryTables::new();
     let part = Some(Record::from_bytes(vec![7; 64 << 10]));
-    tables.apply([((BlobParts::ID, vec![7; 36]), part)].into());
+    tables.apply([((BlobParts::ID, KeyBytes::from_elem(7, 36)), part)].into());
     let hot = RefCell::new(Hot::default());
     let below = Counted(&tables, RefCell::new(0));
     let reading = Reading { hot: &hot, below: &below };
-    let all = KeyRange { from: vec![0], to: vec![255] };
+    let all = KeyRange { from: KeyBytes::from_elem(0, 1), to: KeyBytes::from_elem(255, 1) };
     for _time in 0..2 {
         assert!(reading.get(BlobParts::ID, &[7; 36]).is_some());
         assert_eq!(scanned(&reading, (BlobParts::ID, &all, false), 9).len(), 1);

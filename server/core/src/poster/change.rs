@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use ledger::draft::{Changes, Draft, Overlay};
-use ledger::key::Key as _;
+use ledger::key::{Key as _, KeyBytes};
 use ledger::record::{Record, append_row, encode_for_link, encode_row};
 use ledger::schema::SiteId;
 use ledger::schema::book::{Change, ChangedRow, ChangesTable};
@@ -139,7 +139,7 @@ pub(crate) fn fold(tables: &dyn Tables, lsn: Lsn, change: &Change) -> Changes {
     let mut written = Changes::new();
     for row in &change.rows {
         let record = row.record.as_ref().map(|record| Record::from_bytes(record.to_vec()));
-        written.insert((TableId(row.table), row.key.to_vec()), record);
+        written.insert((TableId(row.table), KeyBytes::from_slice(&row.key)), record);
     }
     let mut together = Overlay::over(tables);
     together.absorb(written.clone());

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use ledger::key::{Key, KeyRange};
+use ledger::key::{Key, KeyBytes, KeyRange};
 use ledger::schema::book::Head;
 use ledger::schema::case::{Cases, Tasks};
 use ledger::schema::document::{DocumentLine, DocumentLines, Documents};
@@ -196,8 +196,8 @@ impl Build {
 }
 
 /// The first key after `key` itself.
-fn after(key: &[u8]) -> Vec<u8> {
-    let mut next = key.to_vec();
+fn after(key: &[u8]) -> KeyBytes {
+    let mut next = KeyBytes::from_slice(key);
     next.push(0);
     next
 }

@@ -87,7 +87,7 @@ pub struct Right {
 pub struct RoleKey(pub Role);
 
 impl crate::key::Key for RoleKey {
-    fn write(&self, bytes: &mut Vec<u8>) {
+    fn write(&self, bytes: &mut crate::key::KeyBytes) {
         let number: u8 = match self.0 {
             Role::Operator => 1,
             Role::Supervisor => 2,

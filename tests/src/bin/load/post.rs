@@ -124,7 +124,7 @@ impl<'a> Noted<'a> {
         let mut changes = Changes::new();
         for _row in 0..n_rows {
             let table = TableId(self.take(1)?.first().copied().unwrap_or_default());
-            let key = self.bytes()?.to_vec();
+            let key = self.bytes()?.into();
             let is_there = self.take(1)? == [1];
             let row = self.bytes()?;
             changes.insert((table, key), is_there.then(|| Record::from_bytes(row)));

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use ledger::key::{Key as _, KeyRange};
+use ledger::key::{Key as _, KeyBytes, KeyRange};
 use ledger::memory::MemoryTables;
 use ledger::schema::book::{ChangesTable, Intakes, Outcomes};
 use ledger::tables::{Read as _, Table as _, TableId, Tables as _};
@@ -59,11 +59,11 @@ fn push_rest(world: &mut World, device: &Device) {
 }
 
 /// Every row but those that are no part of the book.
-fn book_rows(tables: &MemoryTables) -> BTreeMap<(TableId, Vec<u8>), Vec<u8>> {
+fn book_rows(tables: &MemoryTables) -> BTreeMap<(TableId, KeyBytes), Vec<u8>> {
     tables
         .rows()
         .filter(|((table, _key), _record)| !APART.contains(table))
-        .map(|((table, key), record)| ((table, key.to_vec()), record.bytes().to_vec()))
+        .map(|((table, key), record)| ((table, KeyBytes::from_slice(key)), record.bytes().to_vec()))
         .collect()
 }
 
@@ -97,7 +97,7 @@ fn a_rebuild_from_the_book_gives_the_same_bytes() {
 #[test]
 fn a_book_with_a_hole_or_a_changed_record_is_found() {
     let (world, _devices) = busy_world();
-    let damage = |table: TableId, key: Vec<u8>, record| {
+    let damage = |table: TableId, key: KeyBytes, record| {
         let mut tables = world.store.tables().clone();
         tables.apply([((table, key), record)].into_iter().collect());
         tables
