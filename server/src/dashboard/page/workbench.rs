@@ -393,7 +393,8 @@ fn difference_told(view: &dyn Tables, case: &Case, row: &OutcomeRow) -> Option<Q
     })
 }
 
-fn word<'r>(reason: &'r Reason, name: &str) -> Option<&'r str> {
+/// The text that a reason gives for `name`.
+pub fn word<'r>(reason: &'r Reason, name: &str) -> Option<&'r str> {
     reason.arguments.iter().find_map(|(known, argument)| match argument {
         Argument::Word(word) if known == name => Some(word.as_str()),
         _ => None,
