@@ -83,9 +83,7 @@ fn table(
         h2 id="sightings" { (context.t("sightings")) " " (code(name)) }
         div class="scroll" {
             table class="list" {
-                thead {
-                    tr { @for key in ["done-at", "device", "act", "from-to", "operation"] { th scope="col" { (context.t(key)) } } }
-                }
+                (part::table_head(context, &["done-at", "device", "act", "from-to", "operation"]))
                 tbody { @for seen in sightings { (row(view, context, this, seen)) } }
             }
         }

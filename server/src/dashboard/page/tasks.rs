@@ -146,13 +146,9 @@ pub fn page(view: &dyn Tables, context: &PageContext, query: &Query) -> PageResu
         @else {
             div class="scroll" {
                 table class="list" {
-                    thead {
-                        tr {
-                            @for key in ["task", "kind", "bin", "item", "reason", "assigned", "not-by", "case"] {
-                                th scope="col" { (context.t(key)) }
-                            }
-                        }
-                    }
+                    (part::table_head(context, &[
+                        "task", "kind", "bin", "item", "reason", "assigned", "not-by", "case",
+                    ]))
                     tbody {
                         @for (id, task) in &rows {
                             tr id={ "task-" (id) } data-row {
