@@ -41,13 +41,10 @@ pub fn side_by_side(view: &dyn Tables, context: &PageContext, case: &Case) -> Ma
         h2 id="beside" { (context.t("beside")) }
         div class="scroll" {
             table class="list" {
-                thead {
-                    tr {
-                        @for key in ["done-at", "device", "person", "act", "item", "quantity", "from-to", "received-at", "outcome"] {
-                            th scope="col" { (context.t(key)) }
-                        }
-                    }
-                }
+                (part::table_head(context, &[
+                    "done-at", "device", "person", "act", "item", "quantity", "from-to",
+                    "received-at", "outcome",
+                ]))
                 tbody { @for told in &told { (row(view, context, told, told.operation == case.operation)) } }
             }
         }

@@ -82,6 +82,11 @@ pub fn figure(address: &str, text: &str) -> Markup {
     html! { a class="figure" href=(address) { (text) } }
 }
 
+/// The head of a table: a column for each of the texts `keys`.
+pub fn table_head(context: &PageContext, keys: &[&str]) -> Markup {
+    html! { thead { tr { @for key in keys { th scope="col" { (context.t(key)) } } } } }
+}
+
 /// What a list shows when it has no rows: what will appear, and how.
 pub fn empty(context: &PageContext, key: &str) -> Markup {
     html! { p class="empty" { (context.t(key)) } }

@@ -7,6 +7,10 @@
 //! | `/login`, `/logout`, `/first/{token}`, `/preferences` | who reads, and how |
 //! | `POST /workbench/{case}` | a decision |
 //! | `POST /devices/enrol`, `POST /devices/{device}/{action}` | devices |
+//! | `POST /counts/ask` | a count of a whole bin |
+//! | `POST /documents/transfer_order/{no}/close` | the end of what is on the way |
+//! | `POST /gaps/{device}/{incarnation}/{from}` | operations that are lost |
+//! | `POST /backup` | a backup now |
 //! | `/movements.csv` | the register as a file |
 //! | `/pictures/{hash}` | a photo or a signature |
 //! | `POST /money/act/{action}` | postings, periods and runs of the money side |

@@ -1,14 +1,14 @@
-//! Where one thing was seen, act by act: the history of a serial, or of a licence plate, of which a case
-//! asks where it is (CONFLICTS 17, 31).
+//! Where one thing was seen, act by act: the history of a serial, or of a licence plate, of which a case or
+//! a task asks where it is (CONFLICTS 17, 31).
 
 use std::ops::ControlFlow;
 
 use ledger::key::KeyRange;
 use ledger::schema::book::Outcomes;
-use ledger::schema::case::Case;
+use ledger::schema::case::{Case, Task};
 use ledger::schema::identity::Devices;
 use ledger::schema::item::{ItemsByNo, VariantsByCode};
-use ledger::schema::place::{Locations, PlateAct, PlateActs};
+use ledger::schema::place::{Locations, PlateAct, PlateActs, PlatesByNo};
 use ledger::schema::tracking::{SerialAct, SerialActRow, SerialActs};
 use ledger::schema::{BinId, ItemId, LocationId, OrderKey, PlateId, StockKey, VariantId};
 use ledger::tables::{Read as _, Tables, each_of};
@@ -45,29 +45,60 @@ struct Sighting {
 
 /// The history of the serial of a case, else of its plate; nothing where it is about neither.
 pub fn of_case(view: &dyn Tables, context: &PageContext, case: &Case) -> Markup {
-    let plate = case.stock.map(|key| key.plate).filter(|plate| plate.0 != 0);
-    let (name, sightings) = match (serial_of(view, case), plate) {
-        (Some(unit), _) => (unit.2.to_string(), of_serial(view, &unit)),
-        (None, Some(plate)) => (names::plate_no(view, plate), of_plate(view, plate)),
-        (None, None) => return html! {},
-    };
+    if let Some(unit) = serial_of(view, case) {
+        let sightings = of_serial(view, &unit);
+        return table(view, context, unit.2.as_str(), (&sightings, Some(case.operation)));
+    }
+    match plate_of(view, case) {
+        Some(plate) => of_plate(view, context, plate, Some(case.operation)),
+        None => html! {},
+    }
+}
+
+/// The history of the plate that a task is about; nothing where it is about none.
+pub fn of_task(view: &dyn Tables, context: &PageContext, task: &Task) -> Markup {
+    match task.plate {
+        PlateId(0) => html! {},
+        plate => of_plate(view, context, plate, None),
+    }
+}
+
+fn of_plate(
+    view: &dyn Tables,
+    context: &PageContext,
+    plate: PlateId,
+    this: Option<OperationId>,
+) -> Markup {
+    table(view, context, &names::plate_no(view, plate), (&acts_of_plate(view, plate), this))
+}
+
+/// `this` is marked.
+fn table(
+    view: &dyn Tables,
+    context: &PageContext,
+    name: &str,
+    (sightings, this): (&[Sighting], Option<OperationId>),
+) -> Markup {
     html! {
-        h2 id="sightings" { (context.t("sightings")) " " (code(&name)) }
+        h2 id="sightings" { (context.t("sightings")) " " (code(name)) }
         div class="scroll" {
             table class="list" {
-                thead {
-                    tr { @for key in ["done-at", "device", "act", "from-to", "operation"] { th scope="col" { (context.t(key)) } } }
-                }
-                tbody { @for seen in &sightings { (row(view, context, case, seen)) } }
+                (part::table_head(context, &["done-at", "device", "act", "from-to", "operation"]))
+                tbody { @for seen in sightings { (row(view, context, this, seen)) } }
             }
         }
     }
 }
 
-fn row(view: &dyn Tables, context: &PageContext, case: &Case, seen: &Sighting) -> Markup {
+fn row(
+    view: &dyn Tables,
+    context: &PageContext,
+    this: Option<OperationId>,
+    seen: &Sighting,
+) -> Markup {
     let operation = seen.at.operation();
     html! {
-        tr class=[(operation == case.operation).then_some("this")] {
+        tr class=[(Some(operation) == this).then_some("this")] {
             td {
                 (format::instant(context, seen.at.tau)) " "
                 small class="muted" { (format::error(context, seen.epsilon_us)) }
@@ -104,6 +135,15 @@ fn device(view: &dyn Tables, context: &PageContext, id: DeviceId) -> Markup {
         @if id.0 == 0 || view.has::<Devices>(&id) { (names::device_link(view, context, id)) }
         @else { (names::device_name(view, id)) }
     }
+}
+
+/// The plate that a case is about: of its stock, else the one that its first reason names.
+fn plate_of(view: &dyn Tables, case: &Case) -> Option<PlateId> {
+    if let Some(key) = case.stock {
+        return Some(key.plate).filter(|plate| plate.0 != 0);
+    }
+    let no = workbench::word(case.reasons.first()?, "plate")?;
+    view.row::<PlatesByNo>(&no.parse().ok()?).map(|plate| *plate)
 }
 
 /// The serial that a case is about: of its stock, else as its operation says.
@@ -163,7 +203,7 @@ fn serial_sighting(at: OrderKey, row: &SerialActRow) -> Sighting {
     Sighting { at, epsilon_us: row.epsilon_us, word, from, to, parked: row.parked }
 }
 
-fn of_plate(view: &dyn Tables, plate: PlateId) -> Vec<Sighting> {
+fn acts_of_plate(view: &dyn Tables, plate: PlateId) -> Vec<Sighting> {
     let mut found = Vec::new();
     each_of::<PlateActs>(
         view,

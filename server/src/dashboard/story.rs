@@ -150,9 +150,7 @@ pub fn around_key(
         @else {
             div class="scroll" {
                 table class="list" {
-                    thead {
-                        tr { @for key in ["done-at", "device", "person", "act", "quantity", "balance"] { th scope="col" { (context.t(key)) } } }
-                    }
+                    (part::table_head(context, &["done-at", "device", "person", "act", "quantity", "balance"]))
                     tbody { @for (order, what) in &acts { (act(view, context, this, (order, what))) } }
                 }
             }

@@ -3,6 +3,7 @@
 mod api;
 mod backup;
 mod control;
+mod counts;
 mod desk;
 mod device;
 mod disk;

@@ -80,7 +80,11 @@ pub fn sighted(
 ) -> Result<(), Stop> {
     let before = place_as_of(posting, plate, order);
     if before == Some(place) {
-        return confirm(posting, plate, place, order);
+        confirm(posting, plate, place, order)?;
+        // Whoever has it in hand without a doubt knows where it is.
+        let is_known =
+            next_act(posting, plate, order).is_none() && !search::is_in_doubt(posting, plate);
+        return if is_known { search::found(posting, plate) } else { Ok(()) };
     }
     if let Some((location, bin)) = before {
         let reason = Reason::new(Code::PlateElsewhere)
@@ -137,7 +141,7 @@ pub fn put(
 ) -> Result<(), Stop> {
     check_loop(posting, plate, parent)?;
     take_off(posting, plate, parent, to);
-    let unsure = ambiguous_with(posting, plate, to, order);
+    let unsure = search::ambiguous_with(posting, plate, to, order);
     for member in tree(posting, plate)? {
         let parent = (member == plate).then_some(parent);
         put_one(posting, member, Step { to, parent, counted: None }, order)?;
@@ -526,27 +530,6 @@ pub(crate) fn shift_along(
     posting.posted.legs.truncate(legs);
     posting.posted.standing.truncate(standing);
     Ok(())
-}
-
-/// The operation whose act on the plate, to another place, may have come after this one or before
-/// it: their intervals overlap.
-fn ambiguous_with(
-    posting: &Posting<'_, '_>,
-    plate: PlateId,
-    to: BinPlace,
-    order: OrderKey,
-) -> Option<OrderKey> {
-    let before =
-        posting.draft.last::<PlateActs>(&KeyRange::prefix_before(&(plate,), &(plate, order)));
-    let after =
-        posting.draft.first::<PlateActs>(&KeyRange::prefix_after(&(plate,), &(plate, order)));
-    let timing = posting.act.timing;
-    [before, after].into_iter().flatten().find_map(|((_plate, other), act)| {
-        let apart = u64::try_from(other.tau.us_since(order.tau).saturating_abs()).ok()?;
-        let same_device = other.device == order.device && other.incarnation == order.incarnation;
-        let overlaps = apart <= timing.epsilon_us.saturating_add(act.epsilon_us);
-        (overlaps && !same_device && act.to != to).then_some(other)
-    })
 }
 
 pub(crate) fn task_about(

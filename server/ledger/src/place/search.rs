@@ -79,9 +79,9 @@ fn holds(posting: &Posting<'_, '_>, plate: PlateId) -> Vec<protocol::identity::H
     all.filter(unsure).collect()
 }
 
-/// Whether nobody knows yet where the plate is.
+/// Whether nobody knows yet where the plate is. Where nothing on it was free, nothing is on hold for that.
 pub(crate) fn is_unsure(posting: &Posting<'_, '_>, plate: PlateId) -> bool {
-    !holds(posting, plate).is_empty()
+    !holds(posting, plate).is_empty() || is_in_doubt(posting, plate)
 }
 
 /// Somebody has seen it where the book has it: what is on it is free again.
@@ -94,4 +94,60 @@ pub(crate) fn found(posting: &mut Posting<'_, '_>, plate: PlateId) -> Result<(),
         posting.release_hold(hold)?;
     }
     Ok(())
+}
+
+/// The operation whose act on the plate, to another place, may have come after this one or before
+/// it: their intervals overlap.
+pub(crate) fn ambiguous_with(
+    posting: &Posting<'_, '_>,
+    plate: PlateId,
+    to: BinPlace,
+    order: OrderKey,
+) -> Option<OrderKey> {
+    let before =
+        posting.draft.last::<PlateActs>(&KeyRange::prefix_before(&(plate,), &(plate, order)));
+    let after =
+        posting.draft.first::<PlateActs>(&KeyRange::prefix_after(&(plate,), &(plate, order)));
+    let own = (order, to, posting.act.timing.epsilon_us);
+    [before, after].into_iter().flatten().find_map(|((_plate, other), act)| {
+        may_be_either_way_round(own, (other, act.to, act.epsilon_us)).then_some(other)
+    })
+}
+
+/// Whether another device's act, to another place, may have come after the last one on the plate.
+pub(crate) fn is_in_doubt(posting: &Posting<'_, '_>, plate: PlateId) -> bool {
+    let Some(((_plate, order), last)) =
+        posting.draft.last::<PlateActs>(&KeyRange::prefix(&(plate,)))
+    else {
+        return false;
+    };
+    let own = (order, last.to, last.epsilon_us);
+    let mut before = order;
+    let act_before = |before: OrderKey| {
+        posting.draft.last::<PlateActs>(&KeyRange::prefix_before(&(plate,), &(plate, before)))
+    };
+    while let Some(((_plate, other), act)) = act_before(before) {
+        let brought = (other, act.to, act.epsilon_us);
+        if may_be_either_way_round(own, brought) {
+            return true;
+        }
+        if !overlaps(own, brought) {
+            return false;
+        }
+        before = other;
+    }
+    false
+}
+
+/// An act on a plate: when, to where, and how well its clock is known, in microseconds.
+type Brought = (OrderKey, BinPlace, u64);
+
+/// Whether two devices brought a plate to different places, and either may have come last.
+fn may_be_either_way_round(one: Brought, other: Brought) -> bool {
+    let device = |(order, ..): Brought| (order.device, order.incarnation);
+    overlaps(one, other) && device(one) != device(other) && one.1 != other.1
+}
+
+fn overlaps((one, _to, epsilon_us): Brought, (other, _other_to, other_us): Brought) -> bool {
+    other.tau.us_since(one.tau).unsigned_abs() <= epsilon_us.saturating_add(other_us)
 }

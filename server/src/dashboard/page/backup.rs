@@ -129,9 +129,7 @@ fn recovery_part(context: &PageContext, recovery: &RecoveryView) -> Markup {
         }
         div class="scroll" {
             table class="list" {
-                thead { tr { @for key in ["recovery-device", "state", "recovery-regained", "last-seen"] {
-                    th scope="col" { (context.t(key)) }
-                } } }
+                (part::table_head(context, &["recovery-device", "state", "recovery-regained", "last-seen"]))
                 tbody { @for device in &recovery.devices {
                     tr data-row {
                         td { a data-open href={ "/devices/" (device.device) } { (device.name) } }

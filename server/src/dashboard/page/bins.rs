@@ -92,13 +92,7 @@ fn table(
     html! {
         div class="scroll" {
             table class="list" {
-                thead {
-                    tr {
-                        @for key in ["bin", "location", "zone", "kind", "ranking", "state"] {
-                            th scope="col" { (context.t(key)) }
-                        }
-                    }
-                }
+                (part::table_head(context, &["bin", "location", "zone", "kind", "ranking", "state"]))
                 tbody {
                     @for (location, id, bin) in rows {
                         @let place = names::location_code(view, *location);

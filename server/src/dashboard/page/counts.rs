@@ -330,13 +330,10 @@ fn table<'c>(
     html! {
         div class="scroll" {
             table class="list" {
-                thead {
-                    tr {
-                        @for key in ["done-at", "person", "bin", "item", "counted", "book-then", "book-at-arrival", "moved-between", "difference", "tolerance", "state"] {
-                            th scope="col" { (context.t(key)) }
-                        }
-                    }
-                }
+                (part::table_head(context, &[
+                    "done-at", "person", "bin", "item", "counted", "book-then",
+                    "book-at-arrival", "moved-between", "difference", "tolerance", "state",
+                ]))
                 tbody { @for (counted, beside) in rows { (count_row(view, context, counted, &beside)) } }
             }
         }

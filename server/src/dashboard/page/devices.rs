@@ -131,13 +131,10 @@ fn device_table(view: &dyn Tables, context: &PageContext, rows: &[Row]) -> Marku
     html! {
         div class="scroll" {
             table class="list" {
-                thead {
-                    tr {
-                        @for key in ["name", "person", "site", "state", "queue", "oldest", "battery", "version", "last-seen", "clock"] {
-                            th scope="col" { (context.t(key)) }
-                        }
-                    }
-                }
+                (part::table_head(context, &[
+                    "name", "person", "site", "state", "queue", "oldest", "battery", "version",
+                    "last-seen", "clock",
+                ]))
                 tbody { @for (id, device, now) in rows { (device_row(view, context, *id, (device, now))) } }
             }
         }

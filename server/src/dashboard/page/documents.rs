@@ -108,13 +108,7 @@ fn table(view: &dyn Tables, context: &PageContext, rows: &[(Key, Arc<Document>)]
     html! {
         div class="scroll" {
             table class="list" {
-                thead {
-                    tr {
-                        @for key in ["document", "kind", "state", "partner", "location", "due"] {
-                            th scope="col" { (context.t(key)) }
-                        }
-                    }
-                }
+                (part::table_head(context, &["document", "kind", "state", "partner", "location", "due"]))
                 tbody {
                     @for ((kind, no), row) in rows {
                         tr id={ "document-" (names::document_word(*kind)) "-" (no) } data-row {
@@ -263,13 +257,10 @@ fn lines(view: &dyn Tables, context: &PageContext, key: &Key) -> Markup {
         @else {
             div class="scroll" {
                 table class="list" {
-                    thead {
-                        tr {
-                            @for key in ["line", "item", "ordered", "picked", "handled", "received-there", "outstanding", "unit"] {
-                                th scope="col" { (context.t(key)) }
-                            }
-                        }
-                    }
+                    (part::table_head(context, &[
+                        "line", "item", "ordered", "picked", "handled", "received-there",
+                        "outstanding", "unit",
+                    ]))
                     tbody {
                         @for ((_kind, _no, line), row) in &rows {
                             (line_row(view, context, *line, row))

@@ -142,9 +142,7 @@ fn applications(view: &dyn Tables, context: &PageContext, no: EntryNo) -> Markup
         @else {
             div class="scroll" {
                 table class="list" {
-                    thead {
-                        tr { @for key in ["increase", "decrease", "quantity", "posting-date"] { th scope="col" { (context.t(key)) } } }
-                    }
+                    (part::table_head(context, &["increase", "decrease", "quantity", "posting-date"]))
                     tbody { @for row in &rows { (application(context, row)) } }
                 }
             }

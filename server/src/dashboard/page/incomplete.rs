@@ -276,13 +276,10 @@ pub fn list(view: &dyn Tables, context: &PageContext, query: &Query) -> Markup {
             p class="muted" { (context.t("incomplete-text")) }
             div class="scroll" {
                 table class="list" {
-                    thead {
-                        tr {
-                            @for key in ["bin", "done-at", "person", "incomplete-counted", "incomplete-untouched", "actions"] {
-                                th scope="col" { (context.t(key)) }
-                            }
-                        }
-                    }
+                    (part::table_head(context, &[
+                        "bin", "done-at", "person", "incomplete-counted",
+                        "incomplete-untouched", "actions",
+                    ]))
                     tbody { @for round in &rounds { (row(view, context, round)) } }
                 }
             }

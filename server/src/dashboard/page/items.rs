@@ -80,13 +80,7 @@ fn table(context: &PageContext, rows: &[Arc<Item>]) -> Markup {
     html! {
         div class="scroll" {
             table class="list" {
-                thead {
-                    tr {
-                        @for key in ["item", "description", "unit", "category", "tracking", "state"] {
-                            th scope="col" { (context.t(key)) }
-                        }
-                    }
-                }
+                (part::table_head(context, &["item", "description", "unit", "category", "tracking", "state"]))
                 tbody {
                     @for item in rows {
                         tr id={ "item-" (item.no) } data-row {
@@ -257,7 +251,7 @@ fn lots(view: &dyn Tables, context: &PageContext, id: ItemId) -> Markup {
             h2 { (context.t("lots")) }
             div class="scroll" {
                 table class="list" {
-                    thead { tr { @for key in ["lot", "expiry", "state"] { th scope="col" { (context.t(key)) } } } }
+                    (part::table_head(context, &["lot", "expiry", "state"]))
                     tbody {
                         @for (lot, row) in &rows {
                             tr {

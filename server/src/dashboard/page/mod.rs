@@ -21,6 +21,7 @@ pub mod stock;
 pub mod stock_detail;
 pub mod tasks;
 pub mod workbench;
+pub mod would_post;
 
 use maud::Markup;
 use protocol::code::Code;

@@ -256,13 +256,10 @@ fn early_table(
             p class="muted" { (context.t("way-early-text")) }
             div class="scroll" {
                 table class="list" {
-                    thead {
-                        tr {
-                            @for key in ["way-arrived", "device", "item", "quantity", "document", "from-to", "way-shipment"] {
-                                th scope="col" { (context.t(key)) }
-                            }
-                        }
-                    }
+                    (part::table_head(context, &[
+                        "way-arrived", "device", "item", "quantity", "document", "from-to",
+                        "way-shipment",
+                    ]))
                     tbody { @for row in early { (early_row((view, whole), context, row)) } }
                 }
             }
@@ -364,13 +361,7 @@ fn silent(
             h2 { (context.t("way-silent")) }
             div class="scroll" {
                 table class="list" {
-                    thead {
-                        tr {
-                            @for key in ["device", "last-seen", "queue", "way-held", "oldest"] {
-                                th scope="col" { (context.t(key)) }
-                            }
-                        }
-                    }
+                    (part::table_head(context, &["device", "last-seen", "queue", "way-held", "oldest"]))
                     tbody {
                         @for (id, (n, oldest)) in &rows {
                             @let now = context.device(*id);
@@ -469,13 +460,10 @@ fn ageing(
         @else {
             div class="scroll" {
                 table class="list" {
-                    thead {
-                        tr {
-                            @for key in ["way-shipped", "device", "person", "item", "quantity", "document", "from-to", "due", "entry"] {
-                                th scope="col" { (context.t(key)) }
-                            }
-                        }
-                    }
+                    (part::table_head(context, &[
+                        "way-shipped", "device", "person", "item", "quantity", "document",
+                        "from-to", "due", "entry",
+                    ]))
                     tbody {
                         @for row in rows.iter().take(rows_max) { (lying_row((view, whole), context, row)) }
                     }

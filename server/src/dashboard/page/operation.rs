@@ -50,13 +50,7 @@ pub fn scan(context: &PageContext, told: &Told) -> Markup {
         } @else if !told.deed.lines.is_empty() {
             div class="scroll" {
                 table class="list" {
-                    thead {
-                        tr {
-                            @for key in ["scanned", "item", "quantity", "base-quantity", "from-to"] {
-                                th scope="col" { (context.t(key)) }
-                            }
-                        }
-                    }
+                    (part::table_head(context, &["scanned", "item", "quantity", "base-quantity", "from-to"]))
                     tbody {
                         @for line in &told.deed.lines {
                             tr {
@@ -241,13 +235,10 @@ pub fn item_entries(view: &dyn Tables, context: &PageContext, entries: &[EntryNo
         h3 { (context.t("item-entries")) }
         div class="scroll" {
             table class="list" {
-                thead {
-                    tr {
-                        @for key in ["entry", "entry-type", "reason", "item", "location", "quantity", "posting-date"] {
-                            th scope="col" { (context.t(key)) }
-                        }
-                    }
-                }
+                (part::table_head(context, &[
+                    "entry", "entry-type", "reason", "item", "location", "quantity",
+                    "posting-date",
+                ]))
                 tbody {
                     @for no in entries.iter().take(ENTRIES_MAX) {
                         @if let Some(entry) = view.row::<ItemLedger>(no) {
@@ -279,13 +270,7 @@ fn warehouse_entries(view: &dyn Tables, context: &PageContext, posted: &Posted) 
         h3 { (context.t("warehouse-entries")) }
         div class="scroll" {
             table class="list" {
-                thead {
-                    tr {
-                        @for key in ["entry", "reason", "item", "bin", "quantity", "item-entry"] {
-                            th scope="col" { (context.t(key)) }
-                        }
-                    }
-                }
+                (part::table_head(context, &["entry", "reason", "item", "bin", "quantity", "item-entry"]))
                 tbody {
                     @for no in posted.warehouse.iter().take(ENTRIES_MAX) {
                         @if let Some(entry) = view.row::<WarehouseLedger>(no) {

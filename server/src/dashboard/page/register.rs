@@ -256,14 +256,10 @@ pub fn table(view: &dyn Tables, context: &PageContext, rows: &[Told]) -> Markup 
     html! {
         div class="scroll" {
             table class="list" {
-                thead {
-                    tr {
-                        @for key in ["done-at", "received-at", "device", "person", "kind", "item",
-                            "from-to", "quantity", "document", "outcome"] {
-                            th scope="col" { (context.t(key)) }
-                        }
-                    }
-                }
+                (part::table_head(context, &[
+                    "done-at", "received-at", "device", "person", "kind", "item", "from-to",
+                    "quantity", "document", "outcome",
+                ]))
                 tbody { @for told in rows { (row(view, context, told)) } }
             }
         }

@@ -264,13 +264,10 @@ fn item_table(
     html! {
         div class="scroll" {
             table class="list" {
-                thead {
-                    tr {
-                        @for key in ["item", "description", "on-hand", "on-hold", "available", "in-transit", "unit", "mark"] {
-                            th scope="col" { (context.t(key)) }
-                        }
-                    }
-                }
+                (part::table_head(context, &[
+                    "item", "description", "on-hand", "on-hold", "available", "in-transit",
+                    "unit", "mark",
+                ]))
                 tbody {
                     @for (_id, item, figures) in rows {
                         (item_row(context, query, item, figures))
@@ -360,13 +357,10 @@ pub fn key_table(
     html! {
         div class="scroll" {
             table class="list" {
-                thead {
-                    tr {
-                        @for key in ["bin", "item", "variant-tracking", "on-hand", "on-hold", "available", "unit", "mark"] {
-                            th scope="col" { (context.t(key)) }
-                        }
-                    }
-                }
+                (part::table_head(context, &[
+                    "bin", "item", "variant-tracking", "on-hand", "on-hold", "available",
+                    "unit", "mark",
+                ]))
                 tbody { @for (key, stock) in rows { (key_row(view, context, (key, stock), stale)) } }
             }
         }

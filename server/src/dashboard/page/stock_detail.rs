@@ -205,13 +205,10 @@ fn key_entries(
         @else {
             div class="scroll" {
                 table class="list" {
-                    thead {
-                        tr {
-                            @for key in ["done-at", "entry", "reason", "quantity", "balance", "item-entry", "operation", "device", "person", "document"] {
-                                th scope="col" { (context.t(key)) }
-                            }
-                        }
-                    }
+                    (part::table_head(context, &[
+                        "done-at", "entry", "reason", "quantity", "balance", "item-entry",
+                        "operation", "device", "person", "document",
+                    ]))
                     tbody { @for line in &ledger.lines { (key_entry(view, context, line)) } }
                     (opening(context, ledger.opening, ledger.has_more, (4, 5)))
                 }
@@ -350,7 +347,7 @@ fn holds(view: &dyn Tables, context: &PageContext, keys: &[StockKey]) -> Markup 
         @else {
             div class="scroll" {
                 table class="list" {
-                    thead { tr { @for key in ["bin", "quantity", "reason", "case", "operation"] { th scope="col" { (context.t(key)) } } } }
+                    (part::table_head(context, &["bin", "quantity", "reason", "case", "operation"]))
                     tbody {
                         @for (id, hold) in &rows {
                             tr id={ "hold-" (id) } data-row {
@@ -458,13 +455,10 @@ fn item_entries(
         @else {
             div class="scroll" {
                 table class="list" {
-                    thead {
-                        tr {
-                            @for key in ["done-at", "posting-date", "entry", "entry-type", "reason", "location", "tracking", "quantity", "balance", "operation", "document"] {
-                                th scope="col" { (context.t(key)) }
-                            }
-                        }
-                    }
+                    (part::table_head(context, &[
+                        "done-at", "posting-date", "entry", "entry-type", "reason", "location",
+                        "tracking", "quantity", "balance", "operation", "document",
+                    ]))
                     tbody {
                         @for line in &ledger.lines {
                             tr id={ "ile-" (line.no) } data-row {

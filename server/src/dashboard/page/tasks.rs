@@ -20,6 +20,7 @@ use crate::dashboard::format;
 use crate::dashboard::names;
 use crate::dashboard::part::{self, code, fact};
 use crate::dashboard::query::Query;
+use crate::dashboard::sightings;
 use crate::dashboard::story;
 
 /// The key of the word for a kind of task.
@@ -49,6 +50,7 @@ pub fn detail_page(view: &dyn Tables, context: &PageContext, id: TaskId) -> Page
     Ok(Page::new(Section::Tasks, title)
         .with("task", facts(view, context, &task))
         .with("cause", cause::of_stock(view, context, (task.location, task.bin), &keys))
+        .with("sightings", sightings::of_task(view, context, &task))
         .with(
             "story",
             html! {
@@ -63,6 +65,9 @@ fn facts(view: &dyn Tables, context: &PageContext, task: &Task) -> Markup {
         dl class="facts" {
             (fact(&context.t("bin"), &names::bin_link(view, task.location, task.bin)))
             @if let Some(item) = task.item { (fact(&context.t("item"), &names::item_link(view, item))) }
+            @if task.plate != PlateId(0) {
+                (fact(&context.t("plate"), &code(&names::plate_no(view, task.plate))))
+            }
             (fact(&context.t("state"), &html! { (context.t(match task.state {
                 TaskState::Open => "task-open",
                 TaskState::Done => "task-done",
@@ -141,13 +146,9 @@ pub fn page(view: &dyn Tables, context: &PageContext, query: &Query) -> PageResu
         @else {
             div class="scroll" {
                 table class="list" {
-                    thead {
-                        tr {
-                            @for key in ["task", "kind", "bin", "item", "reason", "assigned", "not-by", "case"] {
-                                th scope="col" { (context.t(key)) }
-                            }
-                        }
-                    }
+                    (part::table_head(context, &[
+                        "task", "kind", "bin", "item", "reason", "assigned", "not-by", "case",
+                    ]))
                     tbody {
                         @for (id, task) in &rows {
                             tr id={ "task-" (id) } data-row {

@@ -23,7 +23,7 @@ use protocol::text::{next_step, sentence};
 use protocol::words::OperatorId;
 
 use super::register::rows_wanted;
-use super::{Missing, Page, PageResult, Section, counts, operation};
+use super::{Missing, Page, PageResult, Section, counts, operation, would_post};
 use crate::dashboard::beside;
 use crate::dashboard::cause;
 use crate::dashboard::context::PageContext;
@@ -393,7 +393,8 @@ fn difference_told(view: &dyn Tables, case: &Case, row: &OutcomeRow) -> Option<Q
     })
 }
 
-fn word<'r>(reason: &'r Reason, name: &str) -> Option<&'r str> {
+/// The text that a reason gives for `name`.
+pub fn word<'r>(reason: &'r Reason, name: &str) -> Option<&'r str> {
     reason.arguments.iter().find_map(|(known, argument)| match argument {
         Argument::Word(word) if known == name => Some(word.as_str()),
         _ => None,
@@ -445,7 +446,7 @@ fn plain_choice(
     html! {
         div class="choice" {
             (choice_head(context, n, choice))
-            @if let Some(preview) = preview { (preview_block(view, context, &preview)) }
+            @if let Some(preview) = preview { (would_post::block(view, context, &preview)) }
             form method="post" action={ "/workbench/" (id) } {
                 input type="hidden" name="version" value=(case.version);
                 input type="hidden" name="choice" value=(choice_word(choice));
@@ -515,93 +516,8 @@ fn correct_preview(
         Ok(corrected) => {
             let command = decide((id, case.version), Choice::Correct, Some(corrected), "");
             match preview_of(whole, context, &command) {
-                Some(preview) => preview_block(view, context, &preview),
+                Some(preview) => would_post::block(view, context, &preview),
                 None => html! {},
-            }
-        }
-    }
-}
-
-/// The exact lines that a choice would post.
-pub fn preview_block(view: &dyn Tables, context: &PageContext, preview: &Preview) -> Markup {
-    html! {
-        div class="preview" {
-            h4 { (context.t("would-post")) }
-            @for reason in &preview.refused { (part::refusal(context, reason)) }
-            @if preview.refused.is_empty() && preview.posts_nothing() {
-                p { (context.t("posts-nothing")) }
-            }
-            (preview_entries(view, context, preview))
-            (preview_beside(view, context, preview))
-        }
-    }
-}
-
-fn preview_entries(view: &dyn Tables, context: &PageContext, preview: &Preview) -> Markup {
-    use super::entries::{entry_reason, entry_type};
-    html! {
-        @if !preview.item_entries.is_empty() || !preview.warehouse.is_empty() {
-            div class="scroll" {
-                table class="list" {
-                    thead {
-                        tr { @for key in ["ledger", "reason", "item", "where", "quantity"] { th scope="col" { (context.t(key)) } } }
-                    }
-                    tbody {
-                        @for (_no, entry) in &preview.item_entries {
-                            tr {
-                                td { (context.t("item-ledger")) ": " (entry_type(context, entry.entry_type)) }
-                                td { (entry_reason(context, entry.reason)) }
-                                td { (names::item_link(view, entry.item)) " " (part::code(&names::tracking(view, entry.tracking))) }
-                                td { (part::code(&names::location_code(view, entry.location))) }
-                                td class="number" { (format::signed(context, entry.quantity)) }
-                            }
-                        }
-                        @for (_no, entry) in &preview.warehouse {
-                            tr {
-                                td { (context.t("warehouse")) }
-                                td { (entry_reason(context, entry.reason)) }
-                                td { (names::item_link(view, entry.key.item)) " " (names::key_rest(view, &entry.key)) }
-                                td { (names::bin_link(view, entry.key.location, entry.key.bin)) }
-                                td class="number" { (format::signed(context, entry.quantity)) }
-                            }
-                        }
-                    }
-                }
-            }
-        }
-    }
-}
-
-/// What goes with the entries: holds, tasks, and who is told.
-fn preview_beside(view: &dyn Tables, context: &PageContext, preview: &Preview) -> Markup {
-    html! {
-        ul {
-            @for (_id, hold) in &preview.holds {
-                li {
-                    @match hold {
-                        Some(hold) => {
-                            (context.t("would-hold")) " " (format::quantity(context, hold.quantity)) " "
-                            (names::item_no(view, hold.key.item))
-                        },
-                        None => (context.t("would-lift")),
-                    }
-                }
-            }
-            @for (barcode, _meaning) in &preview.identifiers {
-                li { (context.t("would-bind")) " " (part::code(barcode.as_str())) }
-            }
-            @for (_id, task) in &preview.tasks {
-                li {
-                    (context.t("would-ask")) " " (context.t(super::tasks::kind_key(task.kind))) " "
-                    (names::bin_link(view, task.location, task.bin))
-                }
-            }
-            @for (operation, row) in &preview.outcomes {
-                li {
-                    (context.t("would-tell")) " " (names::device_link(view, context, operation.device))
-                    ": " (part::decision_badge(context, row.outcome.decision))
-                    @for reason in row.outcome.reasons.iter().take(3) { " " (sentence(reason, context.language)) }
-                }
             }
         }
     }

@@ -1,11 +1,10 @@
 //! Counts: none is out of reach.
 
 use protocol::identity::OperationId;
-use protocol::operation::{Body, CountBin, CountedLine, Goods, Move, Receive, Tracking, Undo};
+use protocol::operation::{Body, CountBin, CountedLine, Move, Undo};
 use protocol::outcome::Decision;
-use serde_json::json;
 
-use super::house::{House, count, goods, moved, receive_of};
+use super::house::{House, count, drill_came, goods, moved, receive_of};
 use super::html;
 use crate::dashboard::page::counts::{judged, settled};
 use crate::dashboard::query::Query;
@@ -149,21 +148,11 @@ fn case_08_a_count_that_was_undone_counted_nothing() {
 
 #[test]
 fn case_08_a_serial_is_counted_by_counts_and_not_by_what_else_was_done_with_it() {
-    let mut house = House::furnished();
-    let code = json!({"put_tracking_code":
-        {"code": "SERIAL", "rule": {"serial": true}, "serial_specific": true}});
-    house.system(&code);
-    house.system(&json!({"put_item": {"item": "DRILL", "description": "Drill",
-        "base_unit": "PCS", "tracking_code": "SERIAL"}}));
-    let came = |bin: &str| {
-        let Body::Receive(body) = receive_of(bin, "DRILL", "1") else { unreachable!("a receipt") };
-        let tracking = Tracking { serial: Some("S1".try_into().unwrap()), ..Tracking::NONE };
-        Body::Receive(Receive { goods: Goods { tracking, ..body.goods.clone() }, ..body })
-    };
-    house.device(1, &came("A-01"), (50, 49), None);
+    let mut house = House::with_serials();
+    house.device(1, &drill_came("MAIN", "A-01"), (50, 49), None);
     house.device(1, &count("A-01", "9"), (20, 19), None);
     // It cannot come again: parked, this says nothing of it.
-    let (_twice, row) = house.device(1, &came("A-02"), (10, 9), None);
+    let (_twice, row) = house.device(1, &drill_came("MAIN", "A-02"), (10, 9), None);
     assert_eq!(row.outcome.decision, Decision::Parked, "{:?}", row.outcome);
     let text = incomplete(&house);
     assert!(text.contains("S1") && text.contains("never counted"), "{text}");

@@ -146,6 +146,18 @@ pub(super) fn unidentified(bin: &str, raw: &str) -> Body {
     Body::Unidentified(Unidentified { place, raw: raw.to_owned(), quantity: q("3") })
 }
 
+/// The DRILL with a serial number that [`House::with_serials`] knows of.
+pub(super) fn drill() -> Goods {
+    let tracking = Tracking { serial: Some("S1".try_into().unwrap()), ..Tracking::NONE };
+    Goods { tracking, ..goods("DRILL", "1") }
+}
+
+/// It comes in.
+pub(super) fn drill_came(location: &str, bin: &str) -> Body {
+    let condition = protocol::operation::Condition::Good;
+    Body::Receive(Receive { to: place(location, bin), goods: drill(), condition })
+}
+
 /// The company.
 pub(super) struct House {
     pub(super) tables: MemoryTables,
@@ -184,6 +196,18 @@ impl House {
         }
         house.add_device(1, "H-01", 1);
         house.add_device(2, "H-02", 1);
+        house
+    }
+
+    /// The same, with an item of which each piece has a serial number.
+    pub(super) fn with_serials() -> Self {
+        let mut house = Self::furnished();
+        for command in [
+            json!({"put_tracking_code": {"code": "SERIAL", "rule": {"serial": true}, "serial_specific": true}}),
+            json!({"put_item": {"item": "DRILL", "description": "Drill", "base_unit": "PCS", "tracking_code": "SERIAL"}}),
+        ] {
+            house.system(&command);
+        }
         house
     }
 

@@ -8,6 +8,7 @@ mod house;
 mod html;
 mod on_the_way;
 mod pages;
+mod plates;
 mod provenance;
 mod scope;
 mod workbench;

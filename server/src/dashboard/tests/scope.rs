@@ -2,10 +2,8 @@
 
 use ledger::schema::LocationId;
 use protocol::feed::Role;
-use protocol::operation::{Body, Condition, Goods, Receive, Tracking};
-use serde_json::json;
 
-use super::house::{House, goods, moved, place};
+use super::house::{House, drill_came, moved};
 use super::html;
 use crate::dashboard::context::PageContext;
 
@@ -40,20 +38,10 @@ fn other_locations_are_not_there() {
 
 #[test]
 fn the_history_of_a_serial_ends_at_the_locations_that_one_may_see() {
-    let mut house = House::furnished();
-    let code = json!({"put_tracking_code":
-        {"code": "SERIAL", "rule": {"serial": true}, "serial_specific": true}});
-    house.system(&code);
-    house.system(&json!({"put_item": {"item": "DRILL", "description": "Drill",
-        "base_unit": "PCS", "tracking_code": "SERIAL"}}));
-    let came = |location: &str, bin: &str| {
-        let tracking = Tracking { serial: Some("S1".try_into().unwrap()), ..Tracking::NONE };
-        let goods = Goods { tracking, ..goods("DRILL", "1") };
-        Body::Receive(Receive { to: place(location, bin), goods, condition: Condition::Good })
-    };
-    house.device(1, &came("MAIN", "A-01"), (40, 39), None);
-    house.device(2, &came("SHOP", "S-01"), (30, 29), None);
-    let (_twice, row) = house.device(1, &came("MAIN", "A-02"), (20, 19), None);
+    let mut house = House::with_serials();
+    house.device(1, &drill_came("MAIN", "A-01"), (40, 39), None);
+    house.device(2, &drill_came("SHOP", "S-01"), (30, 29), None);
+    let (_twice, row) = house.device(1, &drill_came("MAIN", "A-02"), (20, 19), None);
     let case = row.outcome.case.expect("it is there already");
     let sightings = |context: &PageContext| {
         let document = house.document(context, &format!("/workbench/{case}"));

@@ -5,10 +5,10 @@ use ledger::schema::case::{Case, CaseState, Cases, Choice};
 use ledger::schema::entry::{PostedBy, WarehouseLedger};
 use ledger::tables::Read as _;
 use protocol::identity::CaseId;
-use protocol::operation::{Body, DocumentKind, DocumentRef, Goods, Move, Receive, Tracking};
+use protocol::operation::{Body, DocumentKind, DocumentRef, Move};
 use protocol::outcome::Decision;
 
-use super::house::{House, NOW, count, goods, moved, operator, receive, unidentified};
+use super::house::{House, NOW, count, drill, drill_came, moved, operator, receive, unidentified};
 use super::html;
 use crate::dashboard::correction::{Editable, corrected};
 use crate::dashboard::page::workbench::{CHOICES, choice_of, choice_word, decide, original};
@@ -193,27 +193,10 @@ fn case_16_a_move_out_of_a_bin_that_nothing_ever_came_to_says_so() {
     assert!(!cause.contains("Taken by more than one"), "{cause}");
 }
 
-/// One DRILL with a serial number.
-fn drill() -> Goods {
-    let tracking = Tracking { serial: Some("S1".try_into().unwrap()), ..Tracking::NONE };
-    Goods { tracking, ..goods("DRILL", "1") }
-}
-
 fn with_drill() -> House {
-    let mut house = House::furnished();
-    for command in [
-        serde_json::json!({"put_tracking_code": {"code": "SERIAL", "rule": {"serial": true}, "serial_specific": true}}),
-        serde_json::json!({"put_item": {"item": "DRILL", "description": "Drill", "base_unit": "PCS", "tracking_code": "SERIAL"}}),
-        serde_json::json!({"put_bin": {"location": "MAIN", "bin": "A-03"}}),
-    ] {
-        house.system(&command);
-    }
+    let mut house = House::with_serials();
+    house.system(&serde_json::json!({"put_bin": {"location": "MAIN", "bin": "A-03"}}));
     house
-}
-
-fn drill_in(bin: &str) -> Body {
-    let Body::Receive(body) = receive(bin, "1") else { unreachable!("a receipt") };
-    Body::Receive(Receive { goods: drill(), ..body })
 }
 
 fn drill_moved(from: &str, to: &str) -> Body {
@@ -224,8 +207,8 @@ fn drill_moved(from: &str, to: &str) -> Body {
 #[test]
 fn case_30_a_serial_that_arrives_twice_shows_both_scans() {
     let mut house = with_drill();
-    let (first, _row) = house.device(1, &drill_in("A-01"), (20, 19), None);
-    let (second, row) = house.device(2, &drill_in("A-02"), (14, 13), None);
+    let (first, _row) = house.device(1, &drill_came("MAIN", "A-01"), (20, 19), None);
+    let (second, row) = house.device(2, &drill_came("MAIN", "A-02"), (14, 13), None);
     assert_eq!(row.outcome.decision, Decision::Parked, "{:?}", row.outcome);
     let id = row.outcome.case.expect("a case");
     let document = house.document(&house.context(), &format!("/workbench/{id}"));
@@ -241,7 +224,7 @@ fn case_30_a_serial_that_arrives_twice_shows_both_scans() {
 #[test]
 fn case_31_a_serial_at_two_places_at_once_shows_each_sighting_and_that_nobody_can_tell() {
     let mut house = with_drill();
-    let (came, _row) = house.device(1, &drill_in("A-01"), (40, 39), None);
+    let (came, _row) = house.device(1, &drill_came("MAIN", "A-01"), (40, 39), None);
     house.device(1, &drill_moved("A-01", "A-02"), (20, 19), None);
     let (other, row) = house.device(2, &drill_moved("A-01", "A-03"), (20, 18), None);
     let id = match row.outcome.case {

@@ -3,7 +3,7 @@
 use protocol::code::Code;
 use protocol::operation::DocumentKind;
 use protocol::outcome::Reason;
-use protocol::quantity::{Quantity, base_quantity};
+use protocol::quantity::{Quantity, UnitFactor, base_quantity};
 use protocol::words::DocumentNo;
 
 use super::{PostDocument, PostLine, brings_in, is_purchase, is_return};
@@ -15,7 +15,7 @@ use crate::posting::{Posting, Stop, add, subtract};
 use crate::schema::document::{DocumentLine, DocumentLines};
 use crate::schema::item::Item;
 use crate::schema::posted::{LineTerms, LinesTerms};
-use crate::schema::{BinId, ItemId, LocationId, TrackingId, UnitId, VariantId};
+use crate::schema::{BinId, ItemId, LocationId, TrackingId, UnitId, VariantId, Written};
 use crate::tables::Read as _;
 
 /// A line in the making.
@@ -37,10 +37,6 @@ pub(super) struct Line<'a> {
 }
 
 /// Makes the line what the posting says, and works out what it hands over.
-#[expect(
-    clippy::too_many_lines,
-    reason = "one row is made of what the posting and the line before say"
-)]
 pub(super) fn resolve<'a>(
     posting: &mut Posting<'_, '_>,
     put: &PostDocument,
@@ -51,58 +47,25 @@ pub(super) fn resolve<'a>(
         lookup::variant(posting.draft, item, line.variant.as_ref()).map_err(Stop::Refuse)?;
     let (unit, factor) = journal::unit_of(posting, (item, &card), line.unit.as_ref())?;
     let key = (put.kind, put.no.clone(), line.line);
-    let before = posting.draft.row::<LinesTerms>(&key);
-    let signs = [line.ordered.unwrap_or_default(), line.handle, line.invoice];
-    let negative = signs.iter().any(|quantity| quantity.is_negative());
-    if negative && signs.iter().any(|quantity| quantity.is_positive()) {
-        return Err(out_of_range("quantity"));
-    }
-    let base = |quantity: Quantity| {
-        let rounded = base_quantity(quantity.abs(), factor, card.precision)
-            .ok_or_else(|| out_of_range("quantity"))?;
-        if rounded.is_zero() && !quantity.is_zero() {
-            let reason = Reason::new(Code::BaseQuantityRoundsToZero)
-                .quantity("quantity", quantity)
-                .word("unit", line.unit.as_ref().unwrap_or(&card.base_unit))
-                .word("item", &card.no);
-            return Err(Stop::Refuse(reason));
-        }
-        Ok(rounded)
-    };
+    let negative = is_negative(line)?;
+    let base = |quantity| in_base(line, (&card, factor), quantity);
     let (handle, invoice) = (base(line.handle)?, base(line.invoice)?);
     let inbound = brings_in(put.kind) != negative;
     let end = if inbound { End::To } else { End::From };
     let place = journal::place_of(posting, (line.location.as_ref(), line.bin.as_ref()), end)?;
-    let mut terms = before.map(|row| (*row).clone()).unwrap_or_default();
-    terms.location = place.location;
-    terms.bin = place.bin;
-    terms.negative = negative || (signs.iter().all(Quantity::is_zero) && terms.negative);
-    terms.unit_amount = line.unit_amount.unwrap_or(terms.unit_amount);
-    terms.discount_percent = discount(line.discount_percent, &terms)?;
-    if !put.business_group.is_empty() {
-        terms.business_group.clone_from(&put.business_group);
-    }
+    let before = posting.draft.row::<LinesTerms>(&key);
+    let before = before.map(|row| (*row).clone()).unwrap_or_default();
+    let terms = LineTerms { location: place.location, bin: place.bin, ..before };
+    let terms = terms_of(terms, put, line, negative)?;
     let row = posting.draft.row::<DocumentLines>(&key).map(|row| (*row).clone());
     let ordered = match (line.ordered, &row) {
         (Some(ordered), _) => base(ordered)?,
         (None, Some(row)) => row.quantity.max(add(row.handled, handle)?),
         (None, None) => handle.max(invoice),
     };
-    let of = |read: fn(&DocumentLine) -> Quantity| row.as_ref().map_or(Quantity::ZERO, read);
-    let made = DocumentLine {
-        item,
-        variant,
-        unit,
-        factor,
-        quantity: ordered,
-        handled: of(|row| row.handled),
-        picked: of(|row| row.picked),
-        received: of(|row| row.received),
-        provisional: of(|row| row.provisional),
-        tolerance: of(|row| row.tolerance),
-        tracking: row.as_ref().map_or(TrackingId(0), |row| row.tracking),
-        written: posting.written(),
-    };
+    let written = posting.written();
+    let before = row.unwrap_or_else(|| unhandled((item, variant), (unit, factor), written));
+    let made = DocumentLine { item, variant, unit, factor, quantity: ordered, written, ..before };
     if add(made.handled, handle)? > add(ordered, made.tolerance)? {
         let reason = Reason::new(Code::ExceedsOutstanding)
             .word("document", &put.no)
@@ -129,6 +92,76 @@ pub(super) fn resolve<'a>(
         handle,
         invoice,
     })
+}
+
+fn signs(line: &PostLine) -> [Quantity; 3] {
+    [line.ordered.unwrap_or_default(), line.handle, line.invoice]
+}
+
+/// Whether the line goes the other way; one that goes both ways is refused.
+fn is_negative(line: &PostLine) -> Result<bool, Stop> {
+    let negative = signs(line).iter().any(|quantity| quantity.is_negative());
+    if negative && signs(line).iter().any(|quantity| quantity.is_positive()) {
+        return Err(out_of_range("quantity"));
+    }
+    Ok(negative)
+}
+
+/// A quantity of the line in base units, without its sign.
+fn in_base(
+    line: &PostLine,
+    (card, factor): (&Item, UnitFactor),
+    quantity: Quantity,
+) -> Result<Quantity, Stop> {
+    let rounded = base_quantity(quantity.abs(), factor, card.precision)
+        .ok_or_else(|| out_of_range("quantity"))?;
+    if rounded.is_zero() && !quantity.is_zero() {
+        let reason = Reason::new(Code::BaseQuantityRoundsToZero)
+            .quantity("quantity", quantity)
+            .word("unit", line.unit.as_ref().unwrap_or(&card.base_unit))
+            .word("item", &card.no);
+        return Err(Stop::Refuse(reason));
+    }
+    Ok(rounded)
+}
+
+/// The terms of a line as the posting changes them.
+fn terms_of(
+    before: LineTerms,
+    put: &PostDocument,
+    line: &PostLine,
+    negative: bool,
+) -> Result<LineTerms, Stop> {
+    let mut terms = before;
+    terms.negative = negative || (signs(line).iter().all(Quantity::is_zero) && terms.negative);
+    terms.unit_amount = line.unit_amount.unwrap_or(terms.unit_amount);
+    terms.discount_percent = discount(line.discount_percent, &terms)?;
+    if !put.business_group.is_empty() {
+        terms.business_group.clone_from(&put.business_group);
+    }
+    Ok(terms)
+}
+
+/// A line of which nothing is handled yet.
+const fn unhandled(
+    (item, variant): (ItemId, VariantId),
+    (unit, factor): (UnitId, UnitFactor),
+    written: Written,
+) -> DocumentLine {
+    DocumentLine {
+        item,
+        variant,
+        unit,
+        factor,
+        quantity: Quantity::ZERO,
+        handled: Quantity::ZERO,
+        picked: Quantity::ZERO,
+        received: Quantity::ZERO,
+        provisional: Quantity::ZERO,
+        tolerance: Quantity::ZERO,
+        tracking: TrackingId(0),
+        written,
+    }
 }
 
 /// The discount of a line: what is said now, or else what it says, never above its amount.

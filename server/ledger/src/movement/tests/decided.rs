@@ -16,7 +16,7 @@ use crate::key::KeyRange;
 use crate::schema::case::{CaseState, Cases, Choice, TaskState, Tasks};
 use crate::schema::item::Identifiers;
 use crate::tables::Read as _;
-use crate::world::{codes, goods, move_plate, order, place, q, receive, undo};
+use crate::world::{codes, goods, move_plate, moved, order, place, q, receive, undo};
 
 fn open_case(world: &World) -> (CaseId, u32) {
     let cases = world.tables.list::<Cases>(&KeyRange::all());
@@ -88,6 +88,43 @@ fn case_17_a_plate_that_nobody_finds_stays_on_hold_and_a_person_decides() {
     assert_eq!(world.held("MAIN/A+P1 BOLT"), q("10"));
     assert_eq!(world.open_cases().len(), 1);
     assert_eq!(asked(&world), None);
+}
+
+#[test]
+fn case_17_a_plate_of_which_nothing_is_free_is_looked_for_as_well() {
+    let emptied: fn(&mut World, &DocumentRef) = |world, order| {
+        world.scan(1, 60, Some(order), receive("RECEIPT+P1", goods("BOLT", "10")));
+        world.scan(1, 62, None, moved("RECEIPT+P1", "C", goods("BOLT", "10")));
+    };
+    let held: fn(&mut World, &DocumentRef) = |world, order| {
+        world.scan(1, 60, Some(order), receive("RECEIPT+P1", goods("NUT", "10")));
+        assert_eq!(world.held("MAIN/RECEIPT+P1 NUT"), q("10"), "nobody ordered it");
+    };
+    for prepare in [emptied, held] {
+        let mut world = World::new();
+        let order = world.document(PO, "PO1", &[("BOLT", "10")]);
+        prepare(&mut world, &order);
+        let before = world.open_cases().len();
+        world.epsilon_us = 5 * 60_000_000;
+        world.scan(2, 90, None, move_plate("P1", "A"));
+        world.scan(3, 85, None, move_plate("P1", "B"));
+        world.epsilon_us = 0;
+        answer(&mut world, 120, "not here");
+        let outcome = answer(&mut world, 125, "not here");
+        assert!(codes(&outcome).contains(&Code::PlateNotFound), "{outcome:?}");
+        assert_eq!((asked(&world), world.open_cases().len()), (None, before + 1));
+    }
+}
+
+#[test]
+fn case_17_whoever_takes_goods_from_the_plate_later_has_seen_it() {
+    for (bin, stays) in [("A", "A"), ("B", "B")] {
+        let mut world = unsure();
+        let from = format!("{bin}+P1");
+        world.scan(1, 150, None, moved(&from, "C", goods("BOLT", "2")));
+        let there = format!("MAIN/{stays}+P1 BOLT");
+        assert_eq!((world.stock(&there), world.held(&there)), (q("8"), Quantity::ZERO), "{bin}");
+    }
 }
 
 #[test]
