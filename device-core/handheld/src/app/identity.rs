@@ -5,7 +5,8 @@ use device_core::engine::{SignInError, SignInWith};
 use protocol::enrolment::Invitation;
 use protocol::words::OperatorId;
 
-use super::{Answer, App, Desk, leave};
+use super::flow::leave;
+use super::{Answer, App, Desk};
 
 impl App {
     pub(super) fn enrol(&self, desk: &mut Desk, text: &str) -> Answer {
