@@ -59,18 +59,19 @@ impl App {
 
     pub(super) fn record_undo(&self, desk: &mut Desk, ready: &[Ready]) -> Answer {
         let device = self.device.status().identity.map(|(device, _)| device).unwrap_or_default();
-        let mut recorded = Vec::new();
-        for ready in ready {
-            let Body::Undo(undo) = &ready.body else { continue };
-            let name = OperationId { device, incarnation: undo.incarnation, seq: undo.seq };
-            match self.device.undo(name) {
-                Ok(id) => recorded.push(id),
-                // It is gone already: that is what was wanted.
-                Err(UndoError::AlreadyUndone) => recorded.push(name),
-                Err(error) => return self.not_undone(desk, &error),
+        let name = |ready: &Ready| match &ready.body {
+            Body::Undo(undo) => {
+                Some(OperationId { device, incarnation: undo.incarnation, seq: undo.seq })
             }
+            _ => None,
+        };
+        let names: Vec<OperationId> = ready.iter().filter_map(name).collect();
+        match self.device.undo_many(&names) {
+            Ok(recorded) => Answer { signal: Signal::Complete, recorded },
+            // They are gone already: that is what was wanted.
+            Err(UndoError::AlreadyUndone) => Answer { signal: Signal::Complete, recorded: names },
+            Err(error) => self.not_undone(desk, &error),
         }
-        Answer { signal: Signal::Complete, recorded }
     }
 
     /// The operation that `incarnation-seq` names.
