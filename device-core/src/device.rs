@@ -355,6 +355,15 @@ impl Device {
         self.shared.with(|core, at| split(core.undo(at, name)))
     }
 
+    /// Takes several operations back with one sync; those that are taken back already are left out.
+    ///
+    /// # Errors
+    ///
+    /// [`UndoError`]: none of them is taken back by this.
+    pub fn undo_many(&self, names: &[OperationId]) -> Result<Vec<OperationId>, UndoError> {
+        self.shared.with(|core, at| split(core.undo_many(at, names)))
+    }
+
     /// Keeps a photo or a signature of an earlier operation, and records that it belongs to it.
     ///
     /// # Errors

@@ -352,6 +352,11 @@ task-done = Gjort
 task-yes = Ja, den er her
 task-no = Nej, den er her ikke
 page-location = Hvor arbejder du?
+last-step-recorded = { $n ->
+    [one] Gemt før genstarten:
+   *[other] Gemt før genstarten, alle { $n }. Den sidste:
+}
+last-step-not-recorded = Det sidste trin før genstarten er IKKE gemt. Gør det igen.
 page-mine = Mine sidste scan
 mine-none = Intet er gemt på denne enhed endnu.
 mine-by = af { $operator }
@@ -426,6 +431,11 @@ out-waiting = { $n ->
     [0] Alt er sendt.
     [one] 1 er ikke sendt endnu. Det er sikkert på enheden.
    *[other] { $n } er ikke sendt endnu. De er sikre på enheden.
+}
+out-answers = Hos lederen { $parked }, afvist { $refused }
+unsent-of-others = { $n ->
+    [one] 1 scan fra en anden er ikke sendt endnu. Det forbliver vedkommendes.
+   *[other] { $n } scan fra andre er ikke sendt endnu. De forbliver deres.
 }
 undone = Fortrudt
 undo-not-here = Det er ikke længere på denne enhed

@@ -352,6 +352,11 @@ task-done = Done
 task-yes = Yes, it is here
 task-no = No, it is not here
 page-location = Where do you work?
+last-step-recorded = { $n ->
+    [one] Recorded before the restart:
+   *[other] Recorded before the restart, all { $n }. The last one:
+}
+last-step-not-recorded = The last step before the restart is NOT recorded. Do it again.
 page-mine = My last scans
 mine-none = Nothing was recorded on this device yet.
 mine-by = by { $operator }
@@ -426,6 +431,11 @@ out-waiting = { $n ->
     [0] Everything is sent.
     [one] 1 is not sent yet. It stays safe on this device.
    *[other] { $n } are not sent yet. They stay safe on this device.
+}
+out-answers = With your supervisor { $parked }, refused { $refused }
+unsent-of-others = { $n ->
+    [one] 1 scan of another person is not sent yet. It stays theirs.
+   *[other] { $n } scans of others are not sent yet. They stay theirs.
 }
 undone = Taken back
 undo-not-here = This is no longer on this device

@@ -21,6 +21,7 @@ mod check;
 mod chores;
 mod contact;
 mod conversation;
+mod last_step;
 mod link;
 mod open;
 mod orders;
@@ -56,6 +57,7 @@ use crate::view::{Fold, View};
 pub use ask::{AskError, Question};
 pub use blobs::AttachError;
 pub use check::ReplicaHealth;
+pub use last_step::{LastStep, is_step};
 pub use link::LinkTrouble;
 pub use open::{OpenError, Opened};
 pub use people::{SignInError, SignInWith, WRONG_PINS_MAX};
@@ -303,6 +305,8 @@ pub struct DeviceCore {
     asked: ask::Asked,
     link_log: link::LinkLog,
     /// What is to be told with the next answer.
+    /// What became of the last step before this was opened, until another is recorded.
+    unheard: Option<last_step::Unheard>,
     news: Vec<News>,
 }
 

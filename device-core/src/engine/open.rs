@@ -9,6 +9,7 @@ use super::ask::Asked;
 use super::blobs::Blobs;
 use super::check::Health;
 use super::contact::Contact;
+use super::last_step::Unheard;
 use super::link::LinkLog;
 use super::orders::Orders;
 use super::people::People;
@@ -90,8 +91,9 @@ impl DeviceCore {
         }
         let mut storage = Storage::new(state.storage);
         let mut queue = queue;
-        let recorder =
-            open_recorder_beside(&config, &recorder_disk, (&mut *queue, &mut storage), &mut news)?;
+        let (recorder, unheard) =
+            open_recorder_beside(&config, &recorder_disk, (&mut *queue, &mut storage), &mut news)?
+                .unzip();
         let replica = open_replica(replica, &mut news)?;
         let outbox = open_outbox(queue, recorder.as_ref(), &replica, &mut news)?;
         let (boot, last_us) = boot_of(&state, is_damaged, &opening, recorder.as_ref())?;
@@ -130,6 +132,7 @@ impl DeviceCore {
             place,
             orders,
             boot_id,
+            unheard: unheard.flatten(),
         };
         let mut core =
             Self::assemble(config, (key, store_name), (recorder_disk, state_disk), found);
@@ -156,6 +159,7 @@ struct Found {
     place: Place,
     orders: Orders,
     boot_id: String,
+    unheard: Option<Unheard>,
 }
 
 impl DeviceCore {
@@ -202,18 +206,20 @@ impl DeviceCore {
             blobs: found.blobs,
             asked: Asked::default(),
             link_log: LinkLog::default(),
+            unheard: found.unheard,
             news: Vec::new(),
         }
     }
 }
 
-/// Opens the recorder; what it has lost is taken from the queue where that has it.
+/// Opens the recorder; what it has lost is taken from the queue where that has it. With it what became of
+/// the last step.
 fn open_recorder_beside(
     config: &Config,
     disk: &DiskMaker,
     (queue, storage): (&mut dyn Store, &mut Storage),
     news: &mut Vec<News>,
-) -> Result<Option<Recorder>, OpenError> {
+) -> Result<Option<(Recorder, Option<Unheard>)>, OpenError> {
     let Some((recorder, recovery)) = open_recorder(config, disk, queue, news)? else {
         return Ok(None);
     };
@@ -221,7 +227,8 @@ fn open_recorder_beside(
     storage.found(&recovery);
     // A queue that cannot do this is set aside when it is read.
     let _ = outbox::forget(queue, recovery.holes.iter().cloned().flatten());
-    Ok(Some(recorder))
+    let unheard = Unheard::of(&recorder, &recovery);
+    Ok(Some((recorder, unheard)))
 }
 
 fn open_recorder(
@@ -397,7 +404,7 @@ impl DeviceCore {
     }
 
     /// What was recorded under this first name, while the recorder has it.
-    pub(super) fn body_of(&self, name: OperationId) -> Option<Body> {
+    pub fn body_of(&self, name: OperationId) -> Option<Body> {
         match self.outbox.seq_of(name).and_then(|seq| self.outbox.get(seq)) {
             Some(entry) => entry.body.clone(),
             None => self.recorded_of(name)?.decode_body().ok(),

@@ -4,6 +4,7 @@ use protocol::frame::Limits;
 use protocol::identity::{OperationId, Seq};
 use protocol::operation::{Body, DocumentRef, Envelope, Recorded, Undo};
 
+use super::last_step::is_step;
 use super::{Action, DeviceCore, Moment, News};
 use crate::recorder::{Appended, Recorder, RecorderError};
 use crate::session;
@@ -121,6 +122,9 @@ impl DeviceCore {
             self.news.push(News::Recorded(name));
             names.push(name);
         }
+        if works.iter().any(|work| is_step(&work.body)) {
+            self.unheard = None;
+        }
         if let Some(last) = appended.last() {
             self.drive(at, session::Event::Recorded(Seq(last.seq)), &mut actions);
         }
@@ -230,6 +234,38 @@ impl DeviceCore {
         at: Moment,
         name: OperationId,
     ) -> Result<(OperationId, Vec<Action>), UndoError> {
+        let (undone, actions) = self.undo_many(at, &[name])?;
+        Ok((undone[0], actions))
+    }
+
+    /// Takes operations back, in order, with one sync for all; those that are taken back already are
+    /// left out.
+    ///
+    /// # Errors
+    ///
+    /// [`UndoError`]: none of them is taken back by this. [`UndoError::AlreadyUndone`] where that is
+    /// so of each.
+    pub fn undo_many(
+        &mut self,
+        at: Moment,
+        names: &[OperationId],
+    ) -> Result<(Vec<OperationId>, Vec<Action>), UndoError> {
+        let mut works = Vec::with_capacity(names.len());
+        for name in names {
+            match self.undo_of(*name) {
+                Ok(work) => works.push(work),
+                Err(UndoError::AlreadyUndone) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        if works.is_empty() {
+            return Err(UndoError::AlreadyUndone);
+        }
+        Ok(self.record_many(at, &works)?)
+    }
+
+    /// What is to be recorded so that an operation is taken back.
+    fn undo_of(&self, name: OperationId) -> Result<Work, UndoError> {
         let body = self.body_of(name).ok_or(UndoError::NotHere)?;
         match body {
             Body::Undo(_)
@@ -263,6 +299,6 @@ impl DeviceCore {
             return Err(UndoError::NotOwn { author });
         }
         let undo = Undo { incarnation: name.incarnation, seq: name.seq };
-        Ok(self.record(at, &Work { body: Body::Undo(undo), document })?)
+        Ok(Work { body: Body::Undo(undo), document })
     }
 }

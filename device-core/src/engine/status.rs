@@ -233,7 +233,7 @@ impl DeviceCore {
         newest.into_iter().rev().map(|(seq, recorded)| self.shown(seq, recorded)).collect()
     }
 
-    fn shown(&self, seq: Seq, recorded: Recorded) -> Result<MyOperation, ListError> {
+    pub(super) fn shown(&self, seq: Seq, recorded: Recorded) -> Result<MyOperation, ListError> {
         let name = self.outbox.first_name(seq);
         let state = self.state_of(seq, name)?;
         Ok(MyOperation {

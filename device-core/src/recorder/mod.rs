@@ -27,7 +27,7 @@
 //!
 //! | Offset | Content |
 //! |---|---|
-//! | 0 | magic `TLYRECRD`, version u32 = 1, crc32c u32 of these 32 bytes with this field 0, generation u64, no u64 |
+//! | 0 | magic `TLYRECRD`, version u32 = 2, crc32c u32 of these 32 bytes with this field 0, generation u64, no u64 |
 //! | 64 | a state record: the checkpoint |
 //! | 4096 | the same again, on another page |
 //! | behind it | records, each at a multiple of 8 |
@@ -40,7 +40,7 @@
 //! | 4 | crc32c | of `len` and all from `seq` on; started from crc32c(generation u64, no u64), so that a block of another segment is not taken for ours |
 //! | 8 | seq | of an operation its number; of a state the last number before it |
 //! | 16 | prev | the chain's hash before this record |
-//! | 1 | kind | 1 operation, 2 void, 3 state; + 0x40 with origin; + 0x80 joined: written before the record in front was synced |
+//! | 1 | kind | 1 operation, 2 void, 3 state; + 0x40 with origin; + 0x80 joined: written before the record in front was synced; since version 2, + 0x20 followed: more of its group is behind it |
 //! | 32 | origin | only with 0x40: device u32, incarnation u32, seq u64, hash 16 |
 //! | | body | content; of a void: hash 16, content; of a state: see below |
 //! | 1 | end | 0xE5 |
@@ -54,7 +54,8 @@
 //!
 //! A power cut leaves a sector of an unfinished write as blank as the file was made, and can only
 //! touch the last group: a bad place at the end, or followed by *joined* records only, that has a
-//! blank sector, or a last record without its end, is torn, and is removed. Every other bad place is damage: one wrong bit is put
+//! blank sector, or a last record without its end, is torn, and is removed; and with it what was written
+//! of the same operations, so that of a group all are recorded or none. Every other bad place is damage: one wrong bit is put
 //! right by the checksum; otherwise the good rest is copied to a new generation, and a **void
 //! operation** stands in for each number that is missing.
 //!

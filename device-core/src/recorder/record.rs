@@ -80,6 +80,8 @@ pub(super) struct Record<'a> {
     pub(super) kind: Kind,
     /// Written before the record in front of it was synced.
     pub(super) joined: bool,
+    /// More of its group is written behind it: alone it counts for nothing.
+    pub(super) followed: bool,
     pub(super) origin: Option<Origin>,
     pub(super) body: &'a [u8],
 }
@@ -99,6 +101,7 @@ pub(super) const OVERHEAD_MAX: usize = LEAD + FIXED + ORIGIN + 16 + 1 + ALIGN;
 
 const JOINED: u8 = 0x80;
 const HAS_ORIGIN: u8 = 0x40;
+const FOLLOWED: u8 = 0x20;
 
 impl Kind {
     fn from_code(code: u8) -> Option<Self> {
@@ -127,7 +130,8 @@ pub(super) fn encode(out: &mut Vec<u8>, salt: u32, record: &Record<'_>) {
     out.extend_from_slice(&record.prev.0);
     let joined = if record.joined { JOINED } else { 0 };
     let has_origin = if record.origin.is_some() { HAS_ORIGIN } else { 0 };
-    out.push(record.kind.code() | joined | has_origin);
+    let followed = if record.followed { FOLLOWED } else { 0 };
+    out.push(record.kind.code() | joined | has_origin | followed);
     if let Some(origin) = &record.origin {
         out.extend_from_slice(&origin.device.to_le_bytes());
         out.extend_from_slice(&origin.incarnation.to_le_bytes());
@@ -174,7 +178,7 @@ pub(super) fn decode(bytes: &[u8], at: usize, salt: u32) -> Option<(Record<'_>, 
         let (seq, hash) = (u64_at(origin, 8), hash_at(origin, 16));
         (Some(Origin { device, incarnation, seq, hash }), body)
     };
-    let kind = Kind::from_code(code & !(JOINED | HAS_ORIGIN))?;
+    let kind = Kind::from_code(code & !(JOINED | HAS_ORIGIN | FOLLOWED))?;
     if kind == Kind::Void && body.len() < 16 {
         return None;
     }
@@ -183,6 +187,7 @@ pub(super) fn decode(bytes: &[u8], at: usize, salt: u32) -> Option<(Record<'_>, 
         prev: hash_at(frame, LEAD + 8),
         kind,
         joined: code & JOINED != 0,
+        followed: code & FOLLOWED != 0,
         origin,
         body,
     };
@@ -280,7 +285,9 @@ pub(super) fn encode_operation(out: &mut Vec<u8>, salt: u32, operation: &Operati
         (Kind::Operation, &operation.content)
     };
     let (seq, prev, origin) = (operation.seq, operation.prev, operation.origin);
-    encode(out, salt, &Record { seq, prev, kind, joined: false, origin, body });
+    // Copies are in use only when all of them are synced.
+    let (joined, followed) = (false, false);
+    encode(out, salt, &Record { seq, prev, kind, joined, followed, origin, body });
 }
 
 /// Callers have checked the length.

@@ -21,6 +21,8 @@ pub struct Recovery {
     pub last_group: Option<RangeInclusive<u64>>,
     /// Bytes of a write that the power cut short, removed. Nobody was told it had succeeded.
     pub torn_bytes: u64,
+    /// Whether those were operations: tell the operator that the last step is not recorded.
+    pub is_group_dropped: bool,
     /// Operations that storage damage destroyed; void operations stand in for them now.
     pub holes: Vec<RangeInclusive<u64>>,
     /// Destroyed operations of which a second copy was at hand that fits the chain: nothing is lost
@@ -214,7 +216,7 @@ pub(super) fn recover(
     let mut recovery =
         Recovery { has_ballast: names.iter().any(|name| name == BALLAST), ..Recovery::default() };
     let last = scans.last_mut().expect("the live generation has a segment");
-    recovery.torn_bytes = drop_torn(last);
+    (recovery.torn_bytes, recovery.is_group_dropped) = drop_torn(last);
     if let Some(confirmed) = confirmed.filter(|confirmed| confirmed.generation == generation) {
         drop_unconfirmed(last, confirmed.seq);
     } else {
@@ -264,27 +266,46 @@ fn live_generation(ids: &[SegmentId], current: Option<u64>) -> Result<u64, Recor
     }
 }
 
-/// Removes the end of a group whose write was cut short, and says how many bytes that were.
+/// Removes a group whose write was cut short, and says how many bytes that were, and whether there were
+/// operations in it.
 ///
 /// A good record behind a gap proves that the gap is damage, unless it was written before the gap
 /// was synced; then the disk was free to write the one and not the other.
-fn drop_torn(scan: &mut Scan) -> u64 {
+fn drop_torn(scan: &mut Scan) -> (u64, bool) {
     let group = scan.items.iter().rposition(|item| !item.joined).map_or(0, |last| last + 1);
     let gap = (group..scan.items.len()).find(|at| scan.items[*at].before == Before::TornGap);
-    let from = scan.end;
     let to = scan.tail.as_ref().map_or(scan.end, |tail| tail.end);
+    let mut has_operation = false;
     if let Some(gap) = gap {
-        let torn_from = if gap == 0 { scan.items[0].offset } else { scan.items[gap - 1].end };
-        scan.items.truncate(gap);
-        scan.end = torn_from;
+        // An operation is synced before anything is written behind it: behind a state are states.
+        has_operation = scan.items.drain(gap..).any(|item| item.state.is_none());
+        scan.end = scan.items.last().map_or(scan.start, |item| item.end);
         scan.tail = None;
-        return (to - torn_from) as u64;
+    } else if let Some(tail) = scan.tail.take_if(|tail| tail.is_torn) {
+        has_operation = !tail.is_state;
     }
-    if scan.tail.as_ref().is_some_and(|tail| tail.is_torn) {
-        scan.tail = None;
-        return (to - from) as u64;
+    has_operation |= drop_unfinished(scan);
+    let kept = scan.tail.as_ref().map_or(scan.end, |tail| tail.end);
+    ((to - kept) as u64, has_operation)
+}
+
+/// Removes the beginning of a group of which the rest was never written, and says whether there was one.
+/// What is damaged besides is left to be repaired: it was whole once.
+fn drop_unfinished(scan: &mut Scan) -> bool {
+    let is_cut = scan.tail.is_none() && scan.items.last().is_some_and(|item| item.followed);
+    if !is_cut {
+        return false;
     }
-    0
+    let mut first = scan.items.len() - 1;
+    while first > 0 && scan.items[first - 1].followed {
+        first -= 1;
+    }
+    if scan.items[first..].iter().any(|item| item.before != Before::Nothing) {
+        return false;
+    }
+    scan.end = scan.items[first].offset;
+    scan.items.truncate(first);
+    true
 }
 
 fn drop_unconfirmed(scan: &mut Scan, confirmed_seq: u64) {
@@ -378,6 +399,7 @@ fn take_over(
     let id = SegmentId { generation, no: last.no };
     let mut content = read_all(disk, &id.name()).map_err(&failed)?;
     content.truncate(last.end);
+    id.renew_header(&mut content);
     let mut mark = Vec::new();
     encode_state(&mut mark, id.salt(), head, &state, false);
     if content.len() + mark.len() <= options.segment_bytes {

@@ -14,6 +14,8 @@ pub(super) struct Scan {
     /// Whether one copy of the checkpoint is damaged, or both.
     pub(super) is_front_damaged: bool,
     pub(super) items: Vec<Item>,
+    /// Behind the front, in bytes.
+    pub(super) start: usize,
     /// Behind the last good record, in bytes.
     pub(super) end: usize,
     /// Bytes behind `end` that are neither a record nor blank.
@@ -31,6 +33,7 @@ pub(super) struct Item {
     /// The chain's hash after this record.
     pub(super) hash: ChainHash,
     pub(super) joined: bool,
+    pub(super) followed: bool,
     /// None for operations.
     pub(super) state: Option<State>,
     /// Behind the record and its padding, in bytes.
@@ -81,6 +84,7 @@ pub(super) fn scan(id: SegmentId, bytes: &[u8]) -> Scan {
         header: id.check_header(bytes),
         is_front_damaged,
         items: Vec::new(),
+        start,
         end: start,
         tail: None,
         n_mended: 0,
@@ -133,6 +137,7 @@ fn take(scan: &mut Scan, bytes: &[u8], at: usize, before: Before) -> Option<usiz
         prev: record.prev,
         hash: record.hash(),
         joined: record.joined,
+        followed: record.followed,
         state,
         end,
         before,

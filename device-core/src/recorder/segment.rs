@@ -35,8 +35,10 @@ pub(super) const NEW_SUFFIX: &str = ".new";
 pub(super) const NEXT: &str = "next.new";
 
 const MAGIC: &[u8; 8] = b"TLYRECRD";
-/// The version of the file format.
-const VERSION: u32 = 1;
+/// The version of the file format: since 2, a record may say that more of its group comes behind it.
+const VERSION: u32 = 2;
+/// Earlier versions that can be read; such a file is not written to, but written anew.
+const READABLE: [u32; 1] = [1];
 /// Where the first checkpoint stands.
 pub(super) const FIRST_CHECKPOINT: usize = 64;
 /// Where the second checkpoint stands: on another page than the first.
@@ -64,7 +66,7 @@ impl SegmentId {
 
     /// Everything in front of the first record of a new segment.
     pub(super) fn front(self, head: Head, state: &State) -> Vec<u8> {
-        let mut bytes = self.header();
+        let mut bytes = self.header(VERSION);
         for start in [FIRST_CHECKPOINT, SECOND_CHECKPOINT] {
             bytes.resize(start, 0);
             encode_state(&mut bytes, self.salt(), head, state, false);
@@ -72,10 +74,16 @@ impl SegmentId {
         bytes
     }
 
-    fn header(self) -> Vec<u8> {
+    /// Makes the header that of this version.
+    pub(super) fn renew_header(self, content: &mut [u8]) {
+        let header = self.header(VERSION);
+        content[..header.len()].copy_from_slice(&header);
+    }
+
+    fn header(self, version: u32) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(FIRST_CHECKPOINT);
         bytes.extend_from_slice(MAGIC);
-        bytes.extend_from_slice(&VERSION.to_le_bytes());
+        bytes.extend_from_slice(&version.to_le_bytes());
         bytes.extend_from_slice(&[0; 4]);
         bytes.extend_from_slice(&self.generation.to_le_bytes());
         bytes.extend_from_slice(&self.no.to_le_bytes());
@@ -84,10 +92,10 @@ impl SegmentId {
         bytes
     }
 
-    /// What the header says: whole with our version, whole with another one, or damaged.
+    /// What the header says: whole with a version that can be read, whole with another one, or damaged.
     pub(super) fn check_header(self, bytes: &[u8]) -> Header {
         let Some(header) = bytes.get(..32) else { return Header::Damaged };
-        if header == self.header() {
+        if READABLE.iter().chain([&VERSION]).any(|version| header == self.header(*version)) {
             return Header::Whole;
         }
         let mut plain = header.to_vec();
@@ -115,7 +123,8 @@ pub(super) fn encode_state(out: &mut Vec<u8>, salt: u32, head: Head, state: &Sta
     let body = state.encode();
     let Head { seq, hash: prev } = head;
     let kind = Kind::State;
-    record::encode(out, salt, &Record { seq, prev, kind, joined, origin: None, body: &body });
+    let (followed, origin) = (false, None);
+    record::encode(out, salt, &Record { seq, prev, kind, joined, followed, origin, body: &body });
 }
 
 /// Makes a file of `length` bytes that starts with `content` and goes on with zeros, synced.

@@ -23,8 +23,8 @@ impl Recorder {
         Ok(appended[0])
     }
 
-    /// Records several contents with one sync, in order. After a crash before it returns, any
-    /// number of the first ones may be recorded; after an error none is.
+    /// Records several contents with one sync, in order. After a crash before it returns, all of them
+    /// are recorded or none; after an error none is.
     ///
     /// # Errors
     ///
@@ -52,8 +52,10 @@ impl Recorder {
             let (seq, prev) = (head.seq + 1, head.hash);
             let joined = !self.is_clean || !appended.is_empty();
             offsets.push(self.active().end + out.len());
-            let kind = Kind::Operation;
-            record::encode(&mut out, salt, &Record { seq, prev, kind, joined, origin: None, body });
+            let followed = appended.len() + 1 < contents.len();
+            let (kind, origin) = (Kind::Operation, None);
+            let record = Record { seq, prev, kind, joined, followed, origin, body };
+            record::encode(&mut out, salt, &record);
             head = Head { seq, hash: prev.then(seq, body) };
             appended.push(Appended { seq, hash: head.hash });
         }

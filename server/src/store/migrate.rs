@@ -107,7 +107,7 @@ mod tests {
 
     fn raw(key: u8, bytes: &[u8]) -> Changes {
         let record = Some(Record::from_bytes(bytes.to_vec()));
-        [((Counters::ID, vec![key]), record)].into_iter().collect()
+        [((Counters::ID, KeyBytes::from_elem(key, 1)), record)].into_iter().collect()
     }
 
     #[test]

@@ -1,11 +1,14 @@
 //! Whose device this is, and who has it in hand.
 
 use device_core::capture::Signal;
-use device_core::engine::{SignInError, SignInWith};
+use device_core::engine::{LOOKED_BACK_MAX, OperationState, SignInError, SignInWith, is_step};
 use protocol::enrolment::Invitation;
 use protocol::words::OperatorId;
 
-use super::{Answer, App, Desk, leave};
+use super::desk::Remark;
+use super::flow::leave;
+use super::{Answer, App, Desk};
+use crate::words::with_number;
 
 impl App {
     pub(super) fn enrol(&self, desk: &mut Desk, text: &str) -> Answer {
@@ -45,6 +48,7 @@ impl App {
                 desk.candidate = None;
                 desk.language = None;
                 desk.seen.clear();
+                desk.remark = self.unsent_of_others(desk);
                 Answer::of(Signal::Complete)
             }
             Err(SignInError::Record(error)) => self.not_recorded(desk, &error),
@@ -61,6 +65,23 @@ impl App {
                 self.refuse(desk, text)
             }
         }
+    }
+
+    /// What others did with this device and is only here: whoever takes it over brings it to the server.
+    fn unsent_of_others(&self, desk: &Desk) -> Option<Remark> {
+        let me = self.device.operator();
+        let list = self.device.operations(LOOKED_BACK_MAX).unwrap_or_default();
+        let unsent = list.iter().filter(|listed| {
+            listed.state == OperationState::SavedHere
+                && listed.envelope.operator.is_some()
+                && listed.envelope.operator != me
+                && listed.body.as_ref().is_some_and(is_step)
+        });
+        let n = u64::try_from(unsent.count()).unwrap_or(u64::MAX);
+        (n > 0).then(|| Remark {
+            signal: Signal::Quiet,
+            text: with_number("unsent-of-others", "n", n, self.language(desk)),
+        })
     }
 
     pub(super) fn sign_out(&self, desk: &mut Desk) -> Answer {

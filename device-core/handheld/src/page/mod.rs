@@ -4,6 +4,7 @@
 mod flow;
 mod frame;
 mod lists;
+mod mine;
 mod person;
 mod picture;
 mod still;
@@ -15,7 +16,7 @@ use protocol::frame::beside::Answer as Told;
 use crate::app::{Answer, App, Desk, Page};
 
 pub(crate) use frame::chip_of;
-pub(crate) use lists::{is_undone, what_became};
+pub(crate) use mine::{is_undone, what_became};
 pub(crate) use still::trouble_word;
 
 /// The page that is due.
@@ -43,7 +44,7 @@ pub(crate) fn sync(app: &App, part: bool) -> String {
 
 /// My last scans.
 pub(crate) fn mine(app: &App, part: bool) -> String {
-    other(app, part, "mine", |app, desk, _| lists::mine(app, desk))
+    other(app, part, "mine", |app, desk, _| mine::mine(app, desk))
 }
 
 /// A photo or a signature for an operation.

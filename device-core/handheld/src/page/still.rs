@@ -36,14 +36,7 @@ pub(super) fn sync(app: &App, desk: &Desk, status: &Status) -> Markup {
     let online = status.link == LinkState::Online;
     // Of everybody who worked with this device: it is the device that has to send it.
     let list = app.device.operations(COUNTED_MAX).unwrap_or_default();
-    let count = |decision: Decision| {
-        let n = list.iter().filter(|operation| match &operation.state {
-            OperationState::Judged(Some(outcome)) => outcome.decision == decision,
-            _ => false,
-        });
-        Argument::Number(i64::try_from(n.count()).unwrap_or(i64::MAX))
-    };
-    let (parked, refused) = (count(Decision::Parked), count(Decision::Refused));
+    let (parked, refused) = (decided(&list, Decision::Parked), decided(&list, Decision::Refused));
     let server = status.addresses.first().map(|address| address.url.clone());
     let device = status.identity.map(|(device, _)| format!("{device} {}", status.company));
     html! {
@@ -88,6 +81,15 @@ pub(super) fn sync(app: &App, desk: &Desk, status: &Status) -> Markup {
             (button("try-now", "", &plain("button-try-now", language), "primary"))
         }
     }
+}
+
+/// How many of the operations were decided so.
+fn decided(list: &[MyOperation], decision: Decision) -> Argument {
+    let n = list.iter().filter(|operation| match &operation.state {
+        OperationState::Judged(Some(outcome)) => outcome.decision == decision,
+        _ => false,
+    });
+    Argument::Number(i64::try_from(n.count()).unwrap_or(i64::MAX))
 }
 
 /// Online or offline, and since when.
@@ -180,9 +182,18 @@ const fn standing(standing: Standing) -> Option<&'static str> {
 /// The end of the shift: what is not sent stays safe.
 pub(super) fn out(app: &App, desk: &Desk, status: &Status) -> Markup {
     let language = app.language(desk);
+    let list = app.device.my_operations(COUNTED_MAX).unwrap_or_default();
+    let (parked, refused) = (decided(&list, Decision::Parked), decided(&list, Decision::Refused));
+    let is_open = [&parked, &refused].iter().any(|n| **n != Argument::Number(0));
     html! {
         h1 { (plain("page-out", language)) }
         p class="big" { (with_number("out-waiting", "n", status.n_unsent, language)) }
+        @if is_open {
+            p id="answers" {
+                (screens::sentence("out-answers",
+                    [("parked", &parked), ("refused", &refused)], language))
+            }
+        }
         nav class="bar" {
             (link("/", &plain("button-back", language), "secondary back"))
             (link("/mine", &plain("button-mine", language), "secondary"))

@@ -3,6 +3,7 @@
 mod browser;
 mod guard;
 mod house;
+mod mine;
 mod screens;
 mod shift;
 mod storage;

@@ -84,9 +84,20 @@ fn named_texts(folder: &Path, names: &mut BTreeSet<String>) {
         let source = std::fs::read_to_string(&path).unwrap();
         for text in source.split('"').skip(1).step_by(2) {
             let known = NAMES.iter().any(|start| text.starts_with(start))
-                || ["reason-", "condition-", "document-", "line-", "filled-", "mine-", "page-"]
-                    .iter()
-                    .any(|start| text.starts_with(start));
+                || [
+                    "reason-",
+                    "condition-",
+                    "document-",
+                    "line-",
+                    "filled-",
+                    "mine-",
+                    "page-",
+                    "last-step-",
+                    "out-",
+                    "sync-",
+                ]
+                .iter()
+                .any(|start| text.starts_with(start));
             let plain = text.bytes().all(|b| b.is_ascii_lowercase() || b == b'-');
             if known && plain && !text.ends_with('-') {
                 names.insert(text.to_owned());

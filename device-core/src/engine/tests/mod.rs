@@ -4,6 +4,7 @@ mod beside;
 mod broken;
 mod cases;
 mod generations;
+mod groups;
 mod liveness;
 mod orders;
 mod people;

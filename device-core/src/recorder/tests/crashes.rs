@@ -7,7 +7,7 @@ use super::*;
 struct Known {
     /// Contents confirmed, trimmed ones included.
     confirmed: u64,
-    /// Contents handed over, of which the last group may or may not be there.
+    /// Contents handed over, of which the last group may be there as a whole or not at all.
     attempted: u64,
     lease: u64,
     /// Trimming was allowed up to here.
@@ -53,7 +53,8 @@ fn check(disk: &MemoryDisk, known: &Known, what: &str) {
     let (mut recorder, recovery) = open(disk);
     assert!(!recovery.is_damaged, "{what}: a power cut is no damage: {recovery:?}");
     let head = recorder.head().seq;
-    assert!(head >= known.confirmed && head <= known.attempted, "{what}: {head} of {known:?}");
+    let is_whole = head == known.confirmed || head == known.attempted;
+    assert!(is_whole, "{what}: {head} of {known:?}");
     assert!(recorder.low_seq() <= known.safe + 1, "{what}: {known:?}");
     assert_eq!(contents(&recorder), expected(recorder.low_seq()..=head), "{what}");
     assert!(recorder.state().lease.counter >= known.lease, "{what}");
@@ -146,6 +147,93 @@ fn a_record_cut_at_any_byte_recovers_to_what_was_acknowledged_before_it() {
         let n_whole = ends.filter(|next| is_whole(*next)).count() as u64;
         assert!(!recovery.is_damaged, "byte {cut}: {recovery:?}");
         assert_eq!(contents(&recorder), expected(1..=n_whole), "byte {cut}: {recovery:?}");
+    }
+}
+
+/// A recorder with 4 operations and a group of 30 behind them, and the bytes of its only segment.
+fn with_group(disk: &MemoryDisk) -> (Recorder, String, Vec<u8>) {
+    let mut recorder = create(disk);
+    fill(&mut recorder, 4);
+    let group: Vec<Vec<u8>> = (5..=34).map(content).collect();
+    let group: Vec<&[u8]> = group.iter().map(Vec::as_slice).collect();
+    assert_eq!(recorder.append_many(&group).unwrap().len(), 30);
+    let name = segment_names(disk).pop().unwrap();
+    let bytes = disk.bytes_of(&name).unwrap();
+    (recorder, name, bytes)
+}
+
+#[test]
+fn a_group_cut_at_any_byte_is_recorded_as_a_whole_or_not_at_all() {
+    let disk = MemoryDisk::new();
+    let (recorder, name, whole) = with_group(&disk);
+    let (first, end) = (recorder.files.segments[0].offsets[4], recorder.files.segments[0].end);
+    for cut in (usize::try_from(first).unwrap()..end).step_by(7).chain([end]) {
+        let image = disk.image();
+        let mut file = Disk::open(&image, &name).unwrap();
+        file.write_at(segment::offset(cut), &vec![0; whole.len() - cut]).unwrap();
+        let is_whole = whole[cut..end].iter().all(|byte| *byte == 0);
+        let (mut recorder, recovery) = open(&image);
+        assert!(!recovery.is_damaged, "byte {cut}: {recovery:?}");
+        let n = if is_whole { 34 } else { 4 };
+        assert_eq!(contents(&recorder), expected(1..=n), "byte {cut}: {recovery:?}");
+        let is_blank = cut == usize::try_from(first).unwrap();
+        assert_eq!(recovery.is_group_dropped, !is_whole && !is_blank, "byte {cut}");
+        assert_eq!(recovery.last_group, Some(if is_whole { 5..=34 } else { 4..=4 }));
+        // Its numbers are free again.
+        fill(&mut recorder, 2);
+        drop(recorder);
+        assert_eq!(contents(&open(&image).0), expected(1..=n + 2), "byte {cut}");
+    }
+}
+
+#[test]
+fn a_group_of_which_any_sector_is_missing_is_not_recorded() {
+    const SECTOR: usize = 512;
+    let disk = MemoryDisk::new();
+    let (recorder, name, whole) = with_group(&disk);
+    let (first, end) = (recorder.files.segments[0].offsets[4], recorder.files.segments[0].end);
+    let first_sector = usize::try_from(first).unwrap().next_multiple_of(SECTOR);
+    for sector in (first_sector..end).step_by(SECTOR) {
+        let image = disk.image();
+        let n = SECTOR.min(whole.len() - sector);
+        let mut file = Disk::open(&image, &name).unwrap();
+        file.write_at(segment::offset(sector), &vec![0; n]).unwrap();
+        let (recorder, recovery) = open(&image);
+        assert!(!recovery.is_damaged && recovery.is_group_dropped, "{sector}: {recovery:?}");
+        assert_eq!(contents(&recorder), expected(1..=4), "{sector}: {recovery:?}");
+    }
+}
+
+#[test]
+fn a_group_at_the_front_of_a_segment_is_recorded_as_a_whole_or_not_at_all() {
+    let group: Vec<Vec<u8>> = (1..=30).map(content).collect();
+    let group: Vec<&[u8]> = group.iter().map(Vec::as_slice).collect();
+    for seed in 0..200 {
+        let disk = MemoryDisk::new();
+        let mut recorder = create(&disk);
+        // The write is the first step, its sync the second.
+        disk.crash_at(1);
+        recorder.append_many(&group).unwrap_err();
+        disk.cut_power(Cut::Torn { seed });
+        let (mut recorder, recovery) = open(&disk);
+        let n = recorder.head().seq;
+        assert!(!recovery.is_damaged && (n == 0 || n == 30), "{seed}: {recovery:?}");
+        fill(&mut recorder, 1);
+        let (recorder, recovery) = open(&disk);
+        assert!(!recovery.is_damaged, "{seed}: and it stays so: {recovery:?}");
+        assert_eq!(recorder.head().seq, n + 1);
+    }
+}
+
+#[test]
+fn a_group_that_was_whole_once_is_repaired_and_not_removed() {
+    for ruined in [5, 20, 34] {
+        let disk = MemoryDisk::new();
+        drop(with_group(&disk));
+        ruin(&disk, ruined);
+        let (recorder, recovery) = open(&disk);
+        assert!(recovery.is_damaged && !recovery.is_group_dropped, "{ruined}: {recovery:?}");
+        assert_eq!((recovery.holes, recorder.head().seq), (vec![ruined..=ruined], 34));
     }
 }
 

@@ -111,6 +111,39 @@ pub(crate) fn raise(
     save(posting, id, case);
 }
 
+/// Another thing that the open case asks the same about, with all reasons that there are now: it is about
+/// the goods of `stock` together.
+pub(crate) fn join(
+    posting: &mut Posting<'_, '_>,
+    id: CaseId,
+    stock: StockKey,
+    (reasons, others): (Vec<Reason>, &[OperationId]),
+) {
+    let Some(case) = posting.draft.row::<Cases>(&id) else { return };
+    let operation = case.operation;
+    save(posting, id, Case { stock: Some(stock), ..(*case).clone() });
+    raise(posting, id, reasons, others);
+    if operation == posting.act.operation {
+        posting.decision.case = Some(id);
+    }
+}
+
+/// One of the things that the case asks about is answered; the last of them ends it.
+pub(crate) fn answer(
+    posting: &mut Posting<'_, '_>,
+    id: CaseId,
+    is_answered: impl Fn(&Reason) -> bool,
+) {
+    let Some(case) = posting.draft.row::<Cases>(&id) else { return };
+    let mut open = case.reasons.clone();
+    open.retain(|reason| !is_answered(reason));
+    if open.is_empty() {
+        resolve(posting, id);
+    } else if case.state == CaseState::Open {
+        raise(posting, id, open, &[]);
+    }
+}
+
 /// The case became pointless: what it waited for arrived.
 pub(crate) fn resolve(posting: &mut Posting<'_, '_>, id: CaseId) {
     let at = posting.act.at;

@@ -158,6 +158,7 @@ fn accept_posted(posting: &mut Posting<'_, '_>, id: CaseId, open: &Case) -> Resu
     if let Some(key) = open.stock {
         serial::unsure::release(posting, key, id)?;
     }
+    serial::unsure::release_all(posting, id, open)?;
     say(posting, open.operation, Code::CaseAccepted);
     Ok(())
 }

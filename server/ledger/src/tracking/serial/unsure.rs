@@ -7,13 +7,17 @@
 //! Invariants:
 //! 1. The question is asked once for the same acts, and ends when an act after them tells where the serial
 //!    is, or one of them is taken back.
-//! 2. What is booked never depends on it.
+//! 2. What one complete count did not see of an item is one question, with each serial in it: it ends for
+//!    each of them as for one alone.
+//! 3. What is booked never depends on it.
 
 use std::ops::ControlFlow;
 
 use protocol::code::Code;
 use protocol::identity::{CaseId, OperationId};
+use protocol::outcome::{Argument, Reason};
 use protocol::quantity::Quantity;
+use protocol::words::SerialNo;
 
 use crate::conflict;
 use crate::count::ambiguity;
@@ -21,11 +25,11 @@ use crate::key::KeyRange;
 use crate::lookup;
 use crate::posting::{Posting, Stop};
 use crate::schema::book::Outcomes;
-use crate::schema::case::Choice;
+use crate::schema::case::{Case, CaseState, Cases, CasesByOperation, Choice};
 use crate::schema::place::Locations;
 use crate::schema::stock::{Holds, HoldsByStock};
 use crate::schema::tracking::{SerialAct, SerialActRow, SerialActs, SerialDoubt, SerialDoubts};
-use crate::schema::{OrderKey, PlateId, StockKey};
+use crate::schema::{OrderKey, PlateId, StockKey, TrackingId};
 use crate::tables::Read as _;
 use crate::tracking::serial::chain::text;
 use crate::tracking::serial::history::{Unit, is_missing_bin};
@@ -40,6 +44,8 @@ struct Doubt {
     last: OrderKey,
     /// Each with where it brought the serial.
     others: Vec<(OrderKey, StockKey)>,
+    /// A complete count asks, which did not see it.
+    by_count: bool,
 }
 
 /// Asks where the serial is, or asks no more, by its acts as they are known now.
@@ -63,7 +69,7 @@ pub(super) fn follow(posting: &mut Posting<'_, '_>, unit: &Unit) -> Result<(), S
     }
     if let Some(asked) = asked {
         posting.draft.delete::<SerialDoubts>(unit);
-        conflict::case::resolve(posting, asked.case);
+        conflict::case::answer(posting, asked.case, |reason| is_about(reason, &unit.2));
         if let Some(at) = place_now(posting, unit) {
             release(posting, at, asked.case)?;
         }
@@ -109,10 +115,14 @@ fn ask(posting: &mut Posting<'_, '_>, unit: &Unit, doubt: &Doubt) -> Result<(), 
         parked: false,
         others: others.clone(),
     };
-    let case = if last == own {
-        conflict::open_case(posting, draft)
-    } else {
-        crate::operation::open_case_of(posting, last, draft)
+    let case = match shared_case(posting, doubt) {
+        Some((id, asked)) => {
+            let reasons = with(asked, reason.clone());
+            conflict::case::join(posting, id, loose(doubt.at), (reasons, &others));
+            id
+        }
+        None if last == own => conflict::open_case(posting, draft),
+        None => crate::operation::open_case_of(posting, last, draft),
     };
     if last == own || others.contains(&own) {
         posting.decision.changed(reason);
@@ -123,6 +133,73 @@ fn ask(posting: &mut Posting<'_, '_>, unit: &Unit, doubt: &Doubt) -> Result<(), 
     }
     posting.hold_free(doubt.at, Quantity::ONE, &Code::SerialPlaceUnsure, Some(case))?;
     posting.draft.put::<SerialDoubts>(unit, SerialDoubt { last, others, case });
+    Ok(())
+}
+
+/// The open case of the same complete count about others of the item: hundreds of serials that it did not
+/// see are one thing to decide. With what it asks by now.
+fn shared_case(posting: &Posting<'_, '_>, doubt: &Doubt) -> Option<(CaseId, Vec<Reason>)> {
+    if !doubt.by_count || !is_missing_bin(posting.draft, &doubt.at) {
+        return None;
+    }
+    let cases = KeyRange::prefix(&(doubt.last.operation(),));
+    let ids = posting.draft.list::<CasesByOperation>(&cases).into_iter();
+    ids.map(|((_operation, id), _row)| id).find_map(|id| {
+        let case = posting.draft.row::<Cases>(&id)?;
+        let is_same = case.state == CaseState::Open
+            && case.reasons.first().is_some_and(|reason| serial_of(reason).is_some())
+            && case.stock.map(loose) == Some(loose(doubt.at));
+        is_same.then(|| (id, case.reasons.clone()))
+    })
+}
+
+/// The reasons with one more, by serial: whatever arrived in which order.
+fn with(mut reasons: Vec<Reason>, reason: Reason) -> Vec<Reason> {
+    let at = reasons.partition_point(|asked| serial_of(asked) < serial_of(&reason));
+    reasons.insert(at, reason);
+    reasons
+}
+
+/// The same goods in the same bin, whichever of them.
+const fn loose(key: StockKey) -> StockKey {
+    StockKey { plate: PlateId(0), tracking: TrackingId(0), ..key }
+}
+
+/// Whether `reason` asks where this serial is.
+fn is_about(reason: &Reason, serial: &SerialNo) -> bool {
+    serial_of(reason).is_some_and(|word| word == serial.as_str())
+}
+
+fn serial_of(reason: &Reason) -> Option<&str> {
+    if reason.code != Code::SerialPlaceUnsure {
+        return None;
+    }
+    reason.arguments.iter().find_map(|(name, argument)| match argument {
+        Argument::Word(word) if name == "serial" => Some(word.as_str()),
+        Argument::Word(_) | Argument::Quantity(_) | Argument::Number(_) | Argument::Time(_) => None,
+    })
+}
+
+/// Ends what is held of every serial of the case `id` until it is decided.
+///
+/// # Errors
+///
+/// [`Stop::Overflow`].
+pub(crate) fn release_all(
+    posting: &mut Posting<'_, '_>,
+    id: CaseId,
+    case: &Case,
+) -> Result<(), Stop> {
+    let Some(goods) = case.stock else { return Ok(()) };
+    for reason in &case.reasons {
+        let Some(Ok(serial)) = serial_of(reason).map(SerialNo::new) else { continue };
+        let unit = (goods.item, goods.variant, serial);
+        let is_ours =
+            posting.draft.row::<SerialDoubts>(&unit).is_some_and(|doubt| doubt.case == id);
+        if is_ours && let Some(at) = place_now(posting, &unit) {
+            release(posting, at, id)?;
+        }
+    }
     Ok(())
 }
 
@@ -149,10 +226,10 @@ fn ask_to_look(posting: &mut Posting<'_, '_>, place: StockKey) {
     {
         return;
     }
-    let loose = StockKey { plate: PlateId(0), ..place };
+    let unpacked = StockKey { plate: PlateId(0), ..place };
     conflict::request_task(
         posting,
-        conflict::TaskDraft::count_of(&loose, &Code::SerialPlaceUnsure),
+        conflict::TaskDraft::count_of(&unpacked, &Code::SerialPlaceUnsure),
     );
 }
 
@@ -178,7 +255,8 @@ fn doubt(posting: &Posting<'_, '_>, unit: &Unit) -> Option<Doubt> {
         }
         (..) => rivals(posting, last, at, before),
     };
-    (!others.is_empty()).then_some(Doubt { at, last: last.0, others })
+    let by_count = matches!(last.1.act, SerialAct::NotSeen(_));
+    (!others.is_empty()).then_some(Doubt { at, last: last.0, others, by_count })
 }
 
 /// Of the acts `before` another one, which left the serial `at` its place, those that brought it elsewhere and

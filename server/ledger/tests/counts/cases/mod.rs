@@ -2,6 +2,7 @@
 
 mod decided;
 mod seen;
+mod unseen;
 
 use ledger::schema::case::{CaseState, Choice};
 use ledger::schema::count::CountState;

@@ -134,7 +134,7 @@ fn seen_beside_a_move(seen_first: bool) -> (World, OperationId, OperationId) {
     (world, moved.id, seen.id)
 }
 
-fn bins_to_look_into(world: &World) -> Vec<String> {
+pub(super) fn bins_to_look_into(world: &World) -> Vec<String> {
     let open = world.open_tasks();
     open.iter().map(|task| lookup::bin_text(&world.tables, task.location, task.bin)).collect()
 }
