@@ -1,6 +1,7 @@
 //! Cases of CONFLICTS.md that are about counts, and what SYNC 4.3, 4.4 and 4.8 say beside them.
 
 mod decided;
+mod joined;
 mod seen;
 
 use ledger::schema::case::{CaseState, Choice};
