@@ -11,8 +11,9 @@
 //! Not here: when a count needs a person (that is [`crate::count`]), what a parked operation does
 //! when it is judged again (that is [`crate::operation`]).
 //!
-//! Order of reading: [`case`], [`task`], [`question`], [`restate`], [`decision`], [`preview`].
+//! Order of reading: [`case`], [`task`], [`question`], [`assignment`], [`restate`], [`decision`], [`preview`].
 
+pub mod assignment;
 pub mod case;
 pub mod decision;
 pub mod preview;

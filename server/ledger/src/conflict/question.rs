@@ -178,10 +178,12 @@ fn task_of(task: &Task, list: &[(Option<CaseId>, Question)]) -> Task {
         return Task { case, state, ..task.clone() };
     }
     open.sort_by_key(|(asker, question)| (question.asked, *asker));
+    let not_by = open.iter().find_map(|(_asker, question)| question.not_by.clone());
     Task {
         case,
         state: TaskState::Open,
-        not_by: open.iter().find_map(|(_asker, question)| question.not_by.clone()),
+        assigned: task.assigned.clone().filter(|operator| Some(operator) != not_by.as_ref()),
+        not_by,
         blind: open.iter().any(|(_asker, question)| question.blind),
         ..task.clone()
     }

@@ -7,6 +7,7 @@ use protocol::feed::TaskKind;
 use protocol::identity::{CaseId, TaskId};
 use protocol::words::OperatorId;
 
+use crate::conflict::assignment;
 use crate::conflict::question::{Questions, may_answer};
 use crate::key::KeyRange;
 use crate::posting::Posting;
@@ -277,7 +278,7 @@ pub(super) fn save(posting: &mut Posting<'_, '_>, id: TaskId, task: Task) {
         posting.draft.delete::<OpenTasks>(&about);
     }
     let written = posting.written();
-    posting.draft.put::<Tasks>(&id, Task { written, ..task });
+    assignment::put(posting.draft, id, Task { written, ..task });
 }
 
 /// The kind as part of a key.

@@ -1,7 +1,7 @@
 //! What waits for a person: cases and tasks; and what depends on them.
 
 use protocol::feed::TaskKind;
-use protocol::identity::{CaseId, OperationId, ServerTime, TaskId};
+use protocol::identity::{CaseId, DeviceId, OperationId, ServerTime, TaskId};
 use protocol::outcome::Reason;
 use protocol::words::OperatorId;
 use serde::{Deserialize, Serialize};
@@ -171,4 +171,8 @@ crate::tables! {
     /// What a task asks, by the case that asks it; none for what no case is about. A task that asks one
     /// thing only has no rows: its own says it.
     TaskQuestions = 87, "task_question", (TaskId, Option<CaseId>) => Question;
+    /// Open tasks by whose they are.
+    TasksByOperator = 89, "task_by_operator", (OperatorId, TaskId) => ();
+    /// Tasks that were somebody's until a device of theirs was declared lost: they may have been done.
+    TasksFreed = 64, "task_freed", (DeviceId, TaskId) => OperatorId;
 }

@@ -250,7 +250,12 @@ impl World {
 
     /// A command of the supervisor.
     pub(crate) fn desk(&mut self, command: &Command) -> OperationId {
-        let user = OperatorId::new("KIM").unwrap();
+        self.desk_of("KIM", command)
+    }
+
+    /// A command of `user`.
+    pub(crate) fn desk_of(&mut self, user: &str, command: &Command) -> OperationId {
+        let user = OperatorId::new(user).unwrap();
         let timing = Timing::exact(self.clock.plus_us(1));
         self.judge(Origin::Desk { user, idempotency: None }, timing, command.encode())
     }
