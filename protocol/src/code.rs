@@ -224,6 +224,8 @@ codes! {
     IdentifierMisread = "identifier_misread",
     SerialPlaceUnsure = "serial_place_unsure",
     CountIncomplete = "count_incomplete",
+    TaskEnded = "task_ended",
+    TaskNotBy = "task_not_by",
 }
 
 impl fmt::Display for Code {

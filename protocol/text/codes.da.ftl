@@ -378,3 +378,7 @@ device_lost = En enhed, der er væk, kan have arbejdet her.
     .next = Tæl det, der ligger her.
 count_incomplete = Kun en del af lokationen er optalt.
     .next = Tæl alt, hvad der ligger her.
+task_ended = Opgave { $task } er gjort eller trukket tilbage.
+    .next = Se på listen over åbne opgaver igen.
+task_not_by = { $operator } bør ikke løse opgave { $task }: den spørger om det, { $operator } gjorde.
+    .next = Vælg en anden.

@@ -379,3 +379,7 @@ device_lost = A device that is away may have been at work here.
     .next = Count what lies here.
 count_incomplete = Only a part of the bin was counted.
     .next = Count everything that lies here.
+task_ended = Task { $task } is done or was withdrawn.
+    .next = Look at the list of open tasks again.
+task_not_by = { $operator } should not do task { $task }: it asks about what { $operator } did.
+    .next = Choose somebody else.

@@ -348,6 +348,7 @@ task-return-to-stock = Tilbage på lager: { $item } { $bin }
 task-relocate = Flyt { $item } fra { $bin }
 task-look = Led efter { $item } ved { $bin }
 task-complete-tracking = Udfyld numre for { $item } på { $bin }
+task-yours = Til dig: { $task }
 task-done = Gjort
 task-yes = Ja, den er her
 task-no = Nej, den er her ikke

@@ -348,6 +348,7 @@ task-return-to-stock = Back to stock: { $item } { $bin }
 task-relocate = Move { $item } from { $bin }
 task-look = Look for { $item } near { $bin }
 task-complete-tracking = Complete the numbers of { $item } in { $bin }
+task-yours = For you: { $task }
 task-done = Done
 task-yes = Yes, it is here
 task-no = No, it is not here

@@ -109,7 +109,7 @@ impl App {
         rows
     }
 
-    /// The work that waits at the location.
+    /// The work that waits at the location, as far as it is not somebody else's.
     pub(crate) fn tasks(&self, desk: &Desk, operator: Option<&OperatorId>) -> Vec<TaskRow> {
         let Some(location) = &desk.location else { return Vec::new() };
         let mut tasks = self.device.read(|core| core.fold().tasks()).unwrap_or_default();
@@ -118,6 +118,8 @@ impl App {
                 && (task.assigned.is_none() || task.assigned.as_ref() == operator)
                 && (task.not_by.is_none() || task.not_by.as_ref() != operator)
         });
+        // What is for this person alone comes first.
+        tasks.sort_by_key(|task| task.assigned.is_none());
         tasks
     }
 

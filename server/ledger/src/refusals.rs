@@ -36,7 +36,7 @@ use crate::tables::{Read as _, TableId};
 use crate::world::q;
 
 /// Codes behind the first of the money side that belong to other parts.
-const ELSEWHERE: [Code; 22] = [
+const ELSEWHERE: [Code; 24] = [
     Code::TransferNeedsLocation,
     Code::BinNotEditable,
     Code::ReservationLocked,
@@ -59,6 +59,8 @@ const ELSEWHERE: [Code; 22] = [
     Code::IdentifierMisread,
     Code::SerialPlaceUnsure,
     Code::CountIncomplete,
+    Code::TaskEnded,
+    Code::TaskNotBy,
 ];
 
 /// Codes that the money side shares with the warehouse (COSTING 22).

@@ -7,6 +7,8 @@
 //! `POST /cases/{case}/decision` `{version, choice, correction?, remark?}` → 200
 //! [`super::commands::JudgedView`]; 409 when the case changed since. Header `Idempotency-Key`.
 //! `GET /tasks[?location=&all=true]` → page of [`TaskView`].
+//! `POST /tasks/{task}/assignment` `{operator?}` → 200 [`super::commands::JudgedView`]: whose the task is from
+//! now on, nobody's without `operator`. Header `Idempotency-Key`.
 //!
 //! A correction is work as [`super::commands`] describes it: the operation as it should have been
 //! captured.
@@ -16,16 +18,16 @@ use axum::http::HeaderMap;
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use ledger::command::Command;
-use ledger::command::stock::Decide;
+use ledger::command::stock::{AssignTask, Decide};
 use ledger::conflict::preview::{Ledger, PreviewLine, preview};
 use ledger::schema::LocationId;
-use ledger::schema::case::Cases;
+use ledger::schema::case::{Cases, Tasks};
 use ledger::schema::place::{Locations, SitesByCode};
 use ledger::tables::{Read as _, Tables};
 use protocol::feed::Role;
-use protocol::identity::{CaseId, ServerTime};
+use protocol::identity::{CaseId, ServerTime, TaskId};
 use protocol::quantity::Quantity;
-use protocol::words::{LocationCode, SiteCode};
+use protocol::words::{LocationCode, OperatorId, SiteCode};
 use serde::{Deserialize, Serialize};
 
 use super::commands::{JudgedView, Work, desk_origin};
@@ -132,6 +134,7 @@ pub(super) fn router() -> Router<AppState> {
         .route("/cases/{case}/preview", post(look_ahead))
         .route("/cases/{case}/decision", post(decide))
         .route("/tasks", get(tasks))
+        .route("/tasks/{task}/assignment", post(assign))
 }
 
 async fn list(
@@ -247,4 +250,41 @@ async fn tasks(
         signed_in.demand_reading(Some(LocationId(0)))?;
     }
     Ok(Json(task::open_tasks(&snapshot, location, &page)))
+}
+
+/// Whose a task is to be.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Assigned {
+    #[serde(default)]
+    operator: Option<OperatorId>,
+}
+
+/// The command that makes a task `operator`'s, for somebody who may ask for it.
+///
+/// # Errors
+///
+/// [`Problem`]: `not_found`, `right_missing`.
+pub fn assignment_of(
+    tables: &dyn Tables,
+    signed_in: &SignedIn,
+    (task, operator): (TaskId, Option<OperatorId>),
+) -> Result<Command, Problem> {
+    let row = tables.row::<Tasks>(&task);
+    let row = row.ok_or_else(|| Problem::not_found(format!("task {task}")))?;
+    signed_in.demand(Role::Supervisor, Some(row.location))?;
+    Ok(Command::AssignTask(AssignTask { task, operator }))
+}
+
+async fn assign(
+    State(app): State<AppState>,
+    signed_in: SignedIn,
+    headers: HeaderMap,
+    Named(id): Named<u64>,
+    Body(to): Body<Assigned>,
+) -> Result<Json<JudgedView>, Problem> {
+    let command = assignment_of(&app.company().snapshot(), &signed_in, (TaskId(id), to.operator))?;
+    let origin = desk_origin(&signed_in, &headers)?;
+    let judged = app.command(origin, &command, None).await?;
+    Ok(Json(JudgedView::of(&judged, signed_in.language)))
 }

@@ -12,7 +12,7 @@
 //! | `GET /sites`, `/locations`, `/locations/{location}/bins[/{bin}]`, `/plates/{plate}` | [`places`] |
 //! | `GET /stock`, `/stock/below-zero`, `/stock/entries` | [`stock`] |
 //! | `GET /operations`, `/operations/{operation}`, `/entries/items`, `/entries/warehouse`, `/counts` | [`operations`] |
-//! | `GET /cases`, `/cases/{case}`, `POST /cases/{case}/preview`, `POST /cases/{case}/decision`, `GET /tasks` | [`cases`] |
+//! | `GET /cases`, `/cases/{case}`, `POST /cases/{case}/preview`, `POST /cases/{case}/decision`, `GET /tasks`, `POST /tasks/{task}/assignment` | [`cases`] |
 //! | `GET /documents`, `/documents/{kind}/{no}` | [`documents`] |
 //! | `GET /devices`, `POST /devices/{device}/state`, `/devices/{device}/lost`, `/devices/{device}/risk`, `/devices/{device}/counts`, `/devices/{device}/order`, `/gaps`, `/enrolment-codes` | [`devices`] |
 //! | `GET /people`, `PUT /people/{operator}` | [`people`] |

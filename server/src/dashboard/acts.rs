@@ -15,10 +15,10 @@ use protocol::code::Code;
 use protocol::enrolment::Invitation;
 use protocol::feed::Role;
 use protocol::frame::order::Order;
-use protocol::identity::{CaseId, DeviceId, Incarnation, Seq, ServerTime};
+use protocol::identity::{CaseId, DeviceId, Incarnation, Seq, ServerTime, TaskId};
 use protocol::operation::Place;
 use protocol::outcome::Reason;
-use protocol::words::{BinCode, DocumentNo, LocationCode, SiteCode};
+use protocol::words::{BinCode, DocumentNo, LocationCode, OperatorId, SiteCode};
 use server_core::identity::command::MachineCommand;
 use server_core::intake::command::CommandOrigin;
 
@@ -29,6 +29,7 @@ use super::query::Query;
 use super::request::{Asked, Preferences, to_sign_in};
 use super::routes::{Visitor, answer, problem_page, with_page};
 use super::{correction, shell};
+use crate::api::cases::assignment_of;
 use crate::api::devices::{host_of, new_code, order_expires};
 use crate::api::problem::Problem;
 use crate::desk::session::SignedIn;
@@ -316,6 +317,36 @@ pub(super) async fn ask_count(
     };
     match done {
         Ok(()) => Redirect::to("/counts?state=incomplete").into_response(),
+        Err(problem) => problem_page(&actor.context, &problem),
+    }
+}
+
+/// Makes a task somebody's, or nobody's.
+pub(super) async fn assign_task(
+    State(app): State<AppState>,
+    headers: HeaderMap,
+    asked: Asked,
+    Path(id): Path<u64>,
+    Form(pairs): Pairs,
+) -> Response {
+    let Some(actor) = actor(&app, &Preferences::of(&headers)) else {
+        return to_sign_in(&asked.address);
+    };
+    let form = Query::new(pairs);
+    let whose = match form.text("operator") {
+        "" => Ok(None),
+        named => OperatorId::new(named).map(Some).map_err(|_bad| Problem::not_found(named)),
+    };
+    let command = whose.and_then(|operator| {
+        assignment_of(&app.company().snapshot(), &actor.signed_in, (TaskId(id), operator))
+    });
+    let done = match command {
+        Err(problem) => Err(problem),
+        Ok(command) => app.command(origin(&actor), &command, None).await.map(|_judged| ()),
+    };
+    match done {
+        Ok(()) if form.text("from") == "list" => Redirect::to("/tasks").into_response(),
+        Ok(()) => Redirect::to(&format!("/tasks/{id}")).into_response(),
         Err(problem) => problem_page(&actor.context, &problem),
     }
 }

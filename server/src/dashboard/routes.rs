@@ -54,6 +54,7 @@ pub fn router() -> Router<AppState> {
         .route("/backup", get(page).post(acts::back_up))
         .route("/documents/transfer_order/{no}/close", post(acts::close_transfer))
         .route("/counts/ask", post(acts::ask_count))
+        .route("/tasks/{id}/assign", post(acts::assign_task))
         .route("/gaps/{device}/{incarnation}/{from}", post(acts::declare_gap))
         .route("/money/act/{action}", post(money_acts::act))
         .route("/money/{*path}", get(page))

@@ -13,7 +13,9 @@ use std::ops::ControlFlow;
 use ledger::key::KeyRange;
 use ledger::record::Record;
 use ledger::schema::book::{Intakes, OperationsByTime, OutcomeRevisions, Outcomes};
-use ledger::schema::case::{Case, Cases, OpenCases, OpenTasks, Tasks};
+use ledger::schema::case::{
+    Case, Cases, OpenCases, OpenTasks, TaskQuestions, Tasks, TasksByOperator,
+};
 use ledger::schema::count::{
     BinCounts, Counts, CountsByOperation, CountsDue, Movements, WideMovements,
 };
@@ -160,6 +162,12 @@ impl Scoped<'_> {
             CountsByOperation::ID => typed_key::<CountsByOperation>(at.0).1.location,
             Tasks::ID => row::<Tasks>(at).location,
             OpenTasks::ID => typed_key::<OpenTasks>(at.0).0,
+            TaskQuestions::ID => {
+                self.base.row::<Tasks>(&typed_key::<TaskQuestions>(at.0).0)?.location
+            }
+            TasksByOperator::ID => {
+                self.base.row::<Tasks>(&typed_key::<TasksByOperator>(at.0).1)?.location
+            }
             OpenLinesByItem::ID => typed_key::<OpenLinesByItem>(at.0).0,
             _ => return None,
         };

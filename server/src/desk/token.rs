@@ -80,7 +80,7 @@ impl Scope {
             "import" => Some(if looks { Self::Read } else { Self::Import }),
             "devices" | "enrolment-codes" => Some(if looks { Self::Read } else { Self::Devices }),
             "cases" if last == "preview" => Some(Self::Read),
-            "cases" => Some(if looks { Self::Read } else { Self::Decide }),
+            "cases" | "tasks" => Some(if looks { Self::Read } else { Self::Decide }),
             "commands" if last == "preview" => Some(Self::Read),
             "commands" | "work" => Some(Self::Write),
             _ => looks.then_some(Self::Read),
@@ -137,6 +137,7 @@ mod tests {
             ("POST", "/api/v1/work", Some(Scope::Write)),
             ("POST", "/api/v1/cases/7/preview", Some(Scope::Read)),
             ("POST", "/api/v1/cases/7/decision", Some(Scope::Decide)),
+            ("POST", "/api/v1/tasks/7/assignment", Some(Scope::Decide)),
             ("POST", "/api/v1/devices/7/state", Some(Scope::Devices)),
             ("POST", "/api/v1/enrolment-codes", Some(Scope::Devices)),
         ];

@@ -11,7 +11,7 @@ use protocol::operation::{
 use protocol::outcome::{Decision, Outcome};
 use protocol::quantity::{Quantity, UnitFactor};
 use protocol::words::{BinCode, DocumentNo, ItemNo, LocationCode, UnitCode};
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::Message;
 
 use super::house::{House, PASSWORD, all_is_judged, sign_in};
@@ -23,6 +23,8 @@ use crate::open::open_over;
 use crate::runtime::{Commit, Health};
 use crate::server::Server;
 use crate::store::{Store, StoreError};
+use crate::verify::digest::Pace;
+use crate::verify::rebuild_and_compare;
 
 pub(super) async fn invitation(house: &House) -> Invitation {
     let asked = json!({"site": "HALL"});
@@ -140,6 +142,54 @@ async fn a_lost_device_leaves_a_list_of_where_to_look() {
     let page = house.boss.get(&format!("/devices/{}", device.device)).await.body;
     assert!(page.contains("count asked for") && !page.contains(&act), "{page}");
     assert_eq!(house.boss.get("/api/v1/devices/99/risk").await.status, 404);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn case_44_what_is_assigned_to_whoever_lost_a_device_is_nobodys_and_may_have_been_done() {
+    let house = House::furnished().await;
+    let addr = house.running.addr();
+    let mut device = TestDevice::enrol(addr, invitation(&house).await.code).await.unwrap();
+    let (mut socket, _welcome) = device.connect(addr).await;
+    let (body, document) = receive(7);
+    device.push(&mut socket, &body, document).await;
+    socket.wait(|frame| matches!(frame, Frame::Ack(_)).then_some(())).await;
+    all_is_judged(&house.running).await;
+    let bins = json!([{"location": "MAIN", "bin": "A-01"}]);
+    let ask = json!({"ask_counts": {"bins": bins, "reason": "count_incomplete"}});
+    assert_eq!(house.boss.post("/api/v1/commands", &ask).await.status, 200);
+    let tasks = house.boss.get("/api/v1/tasks").await.json();
+    let task = tasks["rows"][0]["task"].as_u64().unwrap();
+    let to = format!("/api/v1/tasks/{task}/assignment");
+    let stranger = house.boss.post(&to, &json!({"operator": "nobody"})).await;
+    assert_eq!((stranger.status, stranger.code().as_str()), (404, "not_found"));
+    let assigned = house.boss.post(&to, &json!({"operator": "anna"})).await;
+    assert_eq!(assigned.status, 200, "{assigned:?}");
+    let unknown = house.boss.post("/api/v1/tasks/99/assignment", &json!({})).await;
+    assert_eq!((unknown.status, unknown.code().as_str()), (404, "not_found"));
+
+    let risk = format!("/api/v1/devices/{}/risk", device.device);
+    let at_risk =
+        |risk: Value| (risk["tasks"][0]["task"].clone(), risk["tasks"][0]["freed"].clone());
+    let before = at_risk(house.boss.get(&risk).await.json());
+    assert_eq!(before, (json!(task), json!(false)), "she may have done it");
+    let lost = format!("/api/v1/devices/{}/lost", device.device);
+    assert_eq!(house.boss.post(&lost, &json!({})).await.status, 204);
+    let tasks = house.boss.get("/api/v1/tasks").await.json();
+    assert_eq!(tasks["rows"][0]["assigned"], json!(null), "others may do it now");
+    let after = at_risk(house.boss.get(&risk).await.json());
+    assert_eq!(after, (json!(task), json!(true)), "and it may have been done");
+    let page = house.boss.get(&format!("/devices/{}", device.device)).await.body;
+    assert!(page.contains("since it was declared lost"), "{page}");
+
+    // The page says whose it is as well.
+    let act = format!("/tasks/{task}/assign");
+    let (status, _head, body) = form(&house.boss, &act, &[("operator", "anna")]).await;
+    assert_eq!(status, 303, "{body}");
+    let tasks = house.boss.get("/api/v1/tasks").await.json();
+    assert_eq!(tasks["rows"][0]["assigned"], "anna");
+    let snapshot = house.running.app().company().snapshot();
+    let scratch = tempfile::tempdir().unwrap();
+    rebuild_and_compare(&snapshot, &scratch.path().join("s"), &mut Pace::full()).unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -3,33 +3,31 @@
 //!
 //! The unsent operations themselves are on the device: the list names where to look, not what to find.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
-use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use ledger::command::stock::{AskCounts, BinOf};
 use ledger::command::{Batch, Command};
+use ledger::conflict::assignment::tasks_of;
+use ledger::conflict::question::Questions;
 use ledger::conflict::task::whole_bin_count;
 use ledger::key::KeyRange;
-use ledger::schema::book::{Intake, Intakes, Outcomes};
-use ledger::schema::case::{Cases, Task, TaskState, Tasks};
-use ledger::schema::identity::{Devices, Incarnations};
+use ledger::schema::book::{Intakes, Outcomes};
+use ledger::schema::case::{Cases, Task, TaskState, Tasks, TasksFreed};
+use ledger::schema::identity::Devices;
 use ledger::schema::place::{Bins, BinsByCode, Locations, LocationsByCode};
 use ledger::schema::{BinId, LocationId};
-use ledger::tables::{Read as _, Tables, each_of};
+use ledger::tables::{Read as _, Tables};
 use protocol::code::Code;
-use protocol::identity::{DeviceId, Incarnation, Seq, ServerTime, TaskId};
+use protocol::identity::{DeviceId, ServerTime, TaskId};
 use protocol::operation::{Body, DocumentKind, Place, Recorded};
 use protocol::words::{BinCode, DocumentNo, LocationCode, OperatorId};
 use serde::Serialize;
-use server_core::schema::{Link, Links, Statements};
+use server_core::identity::lost::last_operations;
+use server_core::schema::Statements;
 
 use super::names::Names;
-
-/// The last operations of a device that are looked at.
-const OPERATIONS: usize = 100;
-/// Tasks that are looked at, the newest ones.
-const TASKS: usize = 2_000;
 
 /// A place where a device was at work.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -68,8 +66,10 @@ pub struct TaskAtRisk {
     pub location: String,
     /// The bin.
     pub bin: Option<String>,
-    /// Whose it is.
+    /// Whose it is, or was when the device was declared lost.
     pub assigned: OperatorId,
+    /// It was freed then: others may do it now.
+    pub freed: bool,
 }
 
 /// What to look after, the newest first.
@@ -125,14 +125,14 @@ impl Risk {
 pub fn risk(tables: &dyn Tables, device: DeviceId) -> Risk {
     let said = tables.row::<Statements>(&device);
     let mut found = Found::default();
-    for intake in last_of(tables, device) {
+    for intake in last_operations(tables, device) {
         if let Ok(recorded) = Recorded::from_content(&intake.raw) {
             found.take(&recorded, intake.received);
         }
     }
     let tasks = tasks(tables, device, &found.operators);
-    for (_shown, task) in &tasks {
-        found.take_task(tables, task);
+    for (shown, task) in &tasks {
+        found.take_task(tables, (TaskId(shown.task), task));
     }
     let mut places: Vec<PlaceAtRisk> = found.places.into_values().collect();
     // Another location than somebody may see is not there for them; its bins are not gone.
@@ -143,9 +143,9 @@ pub fn risk(tables: &dyn Tables, device: DeviceId) -> Risk {
         let open = at.and_then(|(location, bin)| whole_bin_count(tables, location, bin));
         place.count = open.map(|task| task.0);
     }
-    places.sort_by_key(|place| std::cmp::Reverse(place.last));
+    places.sort_by_key(|place| Reverse(place.last));
     let mut documents: Vec<DocumentAtRisk> = found.documents.into_values().collect();
-    documents.sort_by_key(|document| std::cmp::Reverse(document.last));
+    documents.sort_by_key(|document| Reverse(document.last));
     Risk {
         pending: said.as_ref().map_or(0, |said| said.pending),
         heard: said.map(|said| said.at),
@@ -162,7 +162,7 @@ pub fn was_at_work_in(
     device: DeviceId,
     (location, bin): (&LocationCode, &BinCode),
 ) -> bool {
-    last_of(tables, device).iter().any(|intake| {
+    last_operations(tables, device).iter().any(|intake| {
         let recorded = Recorded::from_content(&intake.raw).ok();
         let body = recorded.and_then(|recorded| recorded.decode_body().ok());
         body.is_some_and(|body| places_of(&body).iter().any(|(at, of)| (at, of) == (location, bin)))
@@ -172,32 +172,6 @@ pub fn was_at_work_in(
 fn bin_of(tables: &dyn Tables, place: &PlaceAtRisk) -> Option<(LocationId, BinId)> {
     let location = *tables.row::<LocationsByCode>(&place.location)?;
     Some((location, *tables.row::<BinsByCode>(&(location, place.bin.clone()))?))
-}
-
-/// The last operations that arrived from a device, the newest first.
-fn last_of(tables: &dyn Tables, device: DeviceId) -> Vec<Arc<Intake>> {
-    let mut last = Vec::new();
-    let incarnations = tables.list::<Incarnations>(&KeyRange::prefix(&device));
-    for ((_device, incarnation), _at) in incarnations.into_iter().rev() {
-        let range = KeyRange::prefix(&(device, incarnation));
-        each_of::<Links>(
-            tables,
-            &range,
-            true,
-            &mut |_key: (DeviceId, Incarnation, Seq), link: Arc<Link>| {
-                last.extend(tables.row::<Intakes>(&link.intake));
-                if last.len() < OPERATIONS {
-                    ControlFlow::Continue(())
-                } else {
-                    ControlFlow::Break(())
-                }
-            },
-        );
-        if last.len() >= OPERATIONS {
-            break;
-        }
-    }
-    last
 }
 
 #[derive(Default)]
@@ -234,9 +208,9 @@ impl Found {
         }
     }
 
-    /// What a claimed task is about may have been handled: its bin, and the document of the operation that
+    /// What a claimed task is about may have been handled: its bin, and the documents of the operations that
     /// it was asked for.
-    fn take_task(&mut self, tables: &dyn Tables, task: &Task) {
+    fn take_task(&mut self, tables: &dyn Tables, (id, task): (TaskId, &Task)) {
         let location = tables.row::<Locations>(&task.location);
         if let (Some(location), Some(bin)) = (location, tables.row::<Bins>(&task.bin)) {
             let (location, bin) = (location.code.clone(), bin.code.clone());
@@ -249,15 +223,17 @@ impl Found {
                 count: None,
             });
         }
-        let case = task.case.and_then(|case| tables.row::<Cases>(&case));
-        let operation = case.and_then(|case| tables.row::<Outcomes>(&case.operation));
-        let intake = operation.and_then(|row| tables.row::<Intakes>(&row.intake));
-        let recorded = intake.and_then(|intake| Recorded::from_content(&intake.raw).ok());
-        if let Some(document) = recorded.and_then(|recorded| recorded.envelope.document) {
-            let (kind, no) = (document.kind, document.no);
-            let key = (kind, no.clone());
-            let row = DocumentAtRisk { kind, no, last: task.asked };
-            self.documents.entry(key).or_insert(row);
+        for case in Questions::of(tables, id, task).cases() {
+            let case = tables.row::<Cases>(&case);
+            let operation = case.and_then(|case| tables.row::<Outcomes>(&case.operation));
+            let intake = operation.and_then(|row| tables.row::<Intakes>(&row.intake));
+            let recorded = intake.and_then(|intake| Recorded::from_content(&intake.raw).ok());
+            if let Some(document) = recorded.and_then(|recorded| recorded.envelope.document) {
+                let (kind, no) = (document.kind, document.no);
+                let key = (kind, no.clone());
+                let row = DocumentAtRisk { kind, no, last: task.asked };
+                self.documents.entry(key).or_insert(row);
+            }
         }
     }
 }
@@ -290,7 +266,8 @@ fn places_of(body: &Body) -> Vec<(LocationCode, BinCode)> {
     }
 }
 
-/// Open tasks at the site of the device that belong to one of `operators`.
+/// Open tasks at the site of the device that belong to one of `operators`, and those that did until it was
+/// declared lost.
 fn tasks(
     tables: &dyn Tables,
     device: DeviceId,
@@ -300,24 +277,28 @@ fn tasks(
     let is_here =
         |location: &LocationId| tables.row::<Locations>(location).map(|row| row.site) == site;
     let names = Names(tables);
-    let mut found = Vec::new();
-    let mut n = 0;
-    each_of::<Tasks>(tables, &KeyRange::all(), true, &mut |id: TaskId, task| {
-        n += 1;
-        let assigned = task.assigned.as_ref().filter(|who| operators.contains(who));
-        if let Some(assigned) = assigned
-            && task.state == TaskState::Open
-            && is_here(&task.location)
-        {
+    let mut found = BTreeMap::new();
+    let mut take = |id: TaskId, task: Arc<Task>, (assigned, freed): (&OperatorId, bool)| {
+        if task.state == TaskState::Open && is_here(&task.location) {
             let shown = TaskAtRisk {
                 task: id.0,
                 location: names.location(task.location),
                 bin: names.bin(task.bin),
                 assigned: assigned.clone(),
+                freed,
             };
-            found.push((shown, task));
+            found.entry(Reverse(id)).or_insert((shown, task));
         }
-        if n < TASKS { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
-    });
-    found
+    };
+    for operator in operators {
+        for (id, task) in tasks_of(tables, operator) {
+            take(id, task, (operator, false));
+        }
+    }
+    for ((_device, id), operator) in tables.list::<TasksFreed>(&KeyRange::prefix(&(device,))) {
+        if let Some(task) = tables.row::<Tasks>(&id) {
+            take(id, task, (&operator, true));
+        }
+    }
+    found.into_values().collect()
 }

@@ -1,5 +1,6 @@
 //! Tasks: work that the server asks for.
 
+use ledger::conflict::question::Questions;
 use ledger::key::KeyRange;
 use ledger::schema::LocationId;
 use ledger::schema::case::{OpenTasks, Task, TaskState, Tasks};
@@ -38,10 +39,47 @@ pub struct TaskView {
     pub blind: bool,
     /// Why it was asked: a reason code.
     pub reason: String,
-    /// The case behind it.
+    /// The first case behind it.
     pub case: Option<u64>,
+    /// What it asks, and has asked.
+    pub questions: Vec<QuestionView>,
     /// When it was asked.
     pub asked: ServerTime,
+}
+
+/// One of the questions that a task asks.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct QuestionView {
+    /// The case that asks; none for what no case is about.
+    pub case: Option<u64>,
+    /// `open`, `done` or `cancelled`.
+    pub state: &'static str,
+    /// Why it was asked: a reason code.
+    pub reason: String,
+    /// Who should not answer it.
+    pub not_by: Option<String>,
+    /// When it was asked.
+    pub asked: ServerTime,
+}
+
+const fn state_word(state: TaskState) -> &'static str {
+    match state {
+        TaskState::Open => "open",
+        TaskState::Done => "done",
+        TaskState::Cancelled => "cancelled",
+    }
+}
+
+fn questions(tables: &dyn Tables, id: TaskId, row: &Task) -> Vec<QuestionView> {
+    let asked = Questions::of(tables, id, row);
+    let list = asked.all().iter().map(|(case, question)| QuestionView {
+        case: case.map(|case| case.0),
+        state: state_word(question.state),
+        reason: question.reason.clone(),
+        not_by: question.not_by.as_ref().map(ToString::to_string),
+        asked: question.asked,
+    });
+    list.collect()
 }
 
 fn view(tables: &dyn Tables, id: TaskId, row: &Task) -> TaskView {
@@ -49,11 +87,7 @@ fn view(tables: &dyn Tables, id: TaskId, row: &Task) -> TaskView {
     TaskView {
         task: id.0,
         kind: row.kind,
-        state: match row.state {
-            TaskState::Open => "open",
-            TaskState::Done => "done",
-            TaskState::Cancelled => "cancelled",
-        },
+        state: state_word(row.state),
         location: names.location(row.location),
         bin: names.bin(row.bin),
         item: row.item.map(|item| names.item(item).0),
@@ -64,6 +98,7 @@ fn view(tables: &dyn Tables, id: TaskId, row: &Task) -> TaskView {
         blind: row.blind,
         reason: row.reason.clone(),
         case: row.case.map(|case| case.0),
+        questions: questions(tables, id, row),
         asked: row.asked,
     }
 }

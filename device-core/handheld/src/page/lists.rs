@@ -121,5 +121,10 @@ fn task_text(task: &TaskRow, language: Language) -> String {
     let bin = word(task.bin.as_ref().map(ToString::to_string));
     let item = word(task.item.as_ref().map(ToString::to_string));
     let plate = word(task.plate.as_ref().map(ToString::to_string));
-    screens::sentence(name, [("bin", &bin), ("item", &item), ("plate", &plate)], language)
+    let text =
+        screens::sentence(name, [("bin", &bin), ("item", &item), ("plate", &plate)], language);
+    if task.assigned.is_none() {
+        return text;
+    }
+    screens::sentence("task-yours", [("task", &Argument::Word(text))], language)
 }

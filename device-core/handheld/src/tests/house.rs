@@ -347,7 +347,8 @@ pub(super) fn rows() -> Vec<FeedRow> {
     rows.push(stock("A-01", "NUT", "7391"));
     order(&mut rows, DocumentKind::PurchaseOrder, "4711", "MILK", "40");
     order(&mut rows, DocumentKind::SalesOrder, "881", "BOLT", "3");
-    rows.push(task());
+    rows.push(task(4, "A-01", "BO"));
+    rows.push(task(5, "A-02", "ANA"));
     rows.push(person("ANA", "Ana <b>", "BADGE-ANA", "1234", "en"));
     rows.push(person("BO", "Bo", "BADGE-BO", "4321", "da"));
     rows
@@ -420,16 +421,17 @@ fn order(rows: &mut Vec<FeedRow>, kind: DocumentKind, no: &str, item: &str, quan
     }));
 }
 
-fn task() -> FeedRow {
+/// A count of a bin that is somebody's.
+fn task(id: u64, bin: &str, whose: &str) -> FeedRow {
     FeedRow::Task(TaskRow {
-        task: TaskId(5),
+        task: TaskId(id),
         kind: TaskKind::Count,
         location: "MAIN".try_into().unwrap(),
-        bin: Some("A-02".try_into().unwrap()),
+        bin: Some(bin.try_into().unwrap()),
         item: None,
         variant: None,
         plate: None,
-        assigned: None,
+        assigned: Some(whose.try_into().unwrap()),
         not_by: None,
         blind: true,
     })

@@ -200,7 +200,8 @@ async fn an_earlier_operation_is_taken_back_from_the_list() {
 async fn a_task_opens_its_count_and_leaves_the_list_with_it() {
     let (_folder, served, browser, house) = at_work(Settings::default()).await;
     let page = browser.get("/tasks").await.body;
-    assert!(page.contains("Count A-02"), "{page}");
+    assert!(page.contains("For you: Count A-02"), "{page}");
+    assert!(!page.contains("A-01"), "that one is Bo's: {page}");
     let page = browser.press("task", "5").await;
     assert!(page.contains("Count bin") && page.contains("A-02"), "{page}");
     let page = browser.press("confirm", "").await;

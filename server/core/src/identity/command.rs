@@ -22,7 +22,7 @@ use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 
 use crate::identity::gap::{self, GapKey};
-use crate::identity::rights_at;
+use crate::identity::{lost, rights_at};
 use crate::intake::next_epoch;
 use crate::poster::judge::{Poison, Request, write_outcome};
 use crate::schema::{
@@ -347,7 +347,9 @@ fn apply(
         MachineCommand::SetDevice { device, state } => set_device(draft, device, state),
         MachineCommand::DeclareLost { device } => {
             let at = request.intake.received;
-            with_device(draft, device, |device| device.declared_lost = Some(at)).map(|_row| ())
+            with_device(draft, device, |device| device.declared_lost = Some(at))?;
+            lost::free_tasks(draft, request, device);
+            Ok(())
         }
         MachineCommand::Order { device, order, expires } => {
             give_order(draft, request, (device, order, expires))
@@ -579,6 +581,7 @@ fn order_done(
         device.state = DeviceState::Revoked;
         device.declared_lost = device.declared_lost.or(Some(at));
     })?;
+    lost::free_tasks(draft, request, id);
     if n_lost > 0 {
         let stream = draft.row::<Streams>(&(id, device.incarnation));
         let from = stream.map_or(Seq(0), |stream| stream.accepted).next();

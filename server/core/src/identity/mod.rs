@@ -8,6 +8,7 @@
 
 pub mod command;
 pub mod gap;
+pub mod lost;
 
 use std::collections::BTreeMap;
 

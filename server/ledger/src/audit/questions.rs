@@ -1,10 +1,14 @@
 //! What waits for a person, and what was answered: cases, tasks, outcomes.
 
 use crate::audit::{Findings, rows};
+use crate::conflict::question::Questions;
 use crate::conflict::task::kind_number;
 use crate::key::KeyRange;
 use crate::schema::book::{Intakes, OutcomeRevisions, Outcomes};
-use crate::schema::case::{Case, CaseState, Cases, OpenCases, OpenTasks, Task, TaskState, Tasks};
+use crate::schema::case::{
+    Case, CaseState, Cases, OpenCases, OpenTasks, Task, TaskQuestions, TaskState, Tasks,
+    TasksByOperator,
+};
 use crate::schema::document::DocumentLines;
 use crate::tables::{Read as _, Table as _, TableId, Tables, typed_key};
 use protocol::identity::{CaseId, IntakeNo, OperationId, TaskId};
@@ -20,6 +24,16 @@ pub(crate) fn check_all(tables: &(impl Tables + ?Sized), findings: &mut Findings
     rows::<OpenTasks>(tables, |key, _row| {
         let open = tables.row::<Tasks>(&key.5).is_some_and(|task| task.state == TaskState::Open);
         findings.unless(open, "I5", || format!("task {} is listed as open", key.5));
+    });
+    rows::<TasksByOperator>(tables, |(operator, id), _row| {
+        let task = tables.row::<Tasks>(&id);
+        let is_theirs = task.is_some_and(|task| task.assigned.as_ref() == Some(&operator));
+        findings.unless(is_theirs, "I5", || format!("task {id} is listed for {operator}"));
+    });
+    rows::<TaskQuestions>(tables, |(id, _asker), _row| {
+        findings.unless(tables.has::<Tasks>(&id), "I5", || {
+            format!("task {id} asks something and is not there")
+        });
     });
     rows::<Intakes>(tables, |no, intake| {
         let judged =
@@ -48,6 +62,29 @@ fn check_task(tables: &(impl Tables + ?Sized), id: TaskId, task: &Task, findings
     findings.unless(listed == (task.state == TaskState::Open), "I5", || {
         format!("task {id}: {:?}, listed as open: {listed}", task.state)
     });
+    let is_nobodys = task.assigned.is_none() || task.assigned != task.not_by;
+    findings.unless(is_nobodys || task.state != TaskState::Open, "I5", || {
+        format!("task {id} is somebody's who should not do it")
+    });
+    if let Some(operator) = &task.assigned {
+        let listed = tables.has::<TasksByOperator>(&(operator.clone(), id));
+        findings.unless(listed == (task.state == TaskState::Open), "I5", || {
+            format!("task {id}: {:?}, listed for {operator}: {listed}", task.state)
+        });
+    }
+    let n_open = Questions::of(tables, id, task).in_state(TaskState::Open).count();
+    findings.unless((n_open > 0) == (task.state == TaskState::Open), "I5", || {
+        format!("task {id}: {:?}, open questions: {n_open}", task.state)
+    });
+}
+
+fn check_question(tables: &(impl Tables + ?Sized), id: TaskId, findings: &mut Findings) {
+    match tables.row::<Tasks>(&id) {
+        Some(task) => check_task(tables, id, &task, findings),
+        None => {
+            findings.unless(false, "I5", || format!("task {id} asks something and is not there"))
+        }
+    }
 }
 
 /// An operation has one current outcome; the earlier ones count up from 1 to it.
@@ -89,6 +126,8 @@ pub(crate) fn check_row(
         if let Some(task) = tables.row::<Tasks>(&id) {
             check_task(tables, id, &task, findings);
         }
+    } else if table == TaskQuestions::ID {
+        check_question(tables, typed_key::<TaskQuestions>(key).0, findings);
     } else if table == Outcomes::ID {
         check_outcome(tables, typed_key::<Outcomes>(key), findings);
     }

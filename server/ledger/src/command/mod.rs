@@ -29,6 +29,7 @@ use protocol::outcome::Reason;
 use serde::{Deserialize, Serialize};
 
 use crate::assembly::{capacity, post as assembly, standard};
+use crate::conflict::assignment;
 use crate::costing::revalue::{self, PostRevaluation};
 use crate::costing::work::{self, AdjustCost, WorkOff};
 use crate::costing::worksheet;
@@ -180,6 +181,8 @@ commands! {
     CalculateCounts(stock::CalculateCounts) = "calculate_counts";
     /// See [`stock::AskCounts`].
     AskCounts(stock::AskCounts) = "ask_counts";
+    /// See [`stock::AssignTask`].
+    AssignTask(stock::AssignTask) = "assign_task";
     /// See [`EnterCounts`].
     EnterCounts(EnterCounts) = "enter_counts";
     /// See [`Batch`].
@@ -364,6 +367,7 @@ pub fn run(posting: &mut Posting<'_, '_>, command: &Command) -> Result<(), Stop>
         Command::RevokeRole(revoke) => people::revoke_role(posting, revoke),
         Command::CalculateCounts(calculate) => stock::calculate(posting, calculate),
         Command::AskCounts(ask) => stock::ask_counts(posting, ask),
+        Command::AssignTask(ask) => assignment::assign(posting, ask),
         Command::EnterCounts(entered) => {
             count::observation::judge_journal_count(posting, entered.calculated, &entered.counts)
         }

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 
 use crate::command::{malformed, not_found};
+use crate::conflict::assignment;
 use crate::key::KeyRange;
 use crate::lookup;
 use crate::posting::{Posting, Stop};
@@ -104,6 +105,7 @@ pub(crate) fn put_operator(posting: &mut Posting<'_, '_>, put: &PutOperator) -> 
         disabled: put.disabled,
     };
     posting.draft.put::<Operators>(&put.operator, row);
+    assignment::free_without_right(posting, &put.operator);
     Ok(())
 }
 
@@ -148,6 +150,7 @@ pub(crate) fn revoke_role(posting: &mut Posting<'_, '_>, revoke: &RevokeRole) ->
     let written = posting.written();
     posting.draft.put::<Rights>(&key, Right { until: Some(until), written });
     touch_operator(posting, &revoke.operator);
+    assignment::free_without_right(posting, &revoke.operator);
     Ok(())
 }
 

@@ -2,10 +2,10 @@
 
 use protocol::code::Code;
 use protocol::feed::TaskKind;
-use protocol::identity::{CaseId, OperationId};
+use protocol::identity::{CaseId, OperationId, TaskId};
 use protocol::operation::{Goods, Place};
 use protocol::outcome::Reason;
-use protocol::words::{BinCode, LocationCode};
+use protocol::words::{BinCode, LocationCode, OperatorId};
 use serde::{Deserialize, Serialize};
 
 use crate::command::out_of_range;
@@ -55,6 +55,16 @@ pub struct AskCounts {
     /// Whoever counts must not know what the book says.
     #[serde(default)]
     pub blind: bool,
+}
+
+/// Make a task somebody's: others leave it to them. Whoever does it has done it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AssignTask {
+    /// The task.
+    pub task: TaskId,
+    /// Whose it is from now on; left out: nobody's.
+    #[serde(default)]
+    pub operator: Option<OperatorId>,
 }
 
 /// Judge the counts that are due.

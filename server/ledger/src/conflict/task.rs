@@ -4,21 +4,18 @@ use std::ops::ControlFlow;
 
 use protocol::code::Code;
 use protocol::feed::TaskKind;
-use protocol::identity::{CaseId, OperationId, ServerTime, TaskId};
+use protocol::identity::{CaseId, TaskId};
 use protocol::words::OperatorId;
 
-use crate::conflict::{case, decision};
-use crate::count::timeline;
+use crate::conflict::assignment;
+use crate::conflict::question::{Questions, may_answer};
 use crate::key::KeyRange;
 use crate::posting::Posting;
-use crate::schema::case::{OpenTasks, Task, TaskState, Tasks, TasksAnswered};
-use crate::schema::stock::Stocks;
-use crate::schema::tracking::SerialActs;
+use crate::schema::case::{OpenTasks, Question, Task, TaskState, Tasks, TasksAnswered};
 use crate::schema::{
     BinId, Counter, ItemId, LocationId, OrderKey, PlateId, StockKey, VariantId, next_number,
 };
-use crate::tables::{Read, Tables};
-use crate::tracking::serial;
+use crate::tables::{Read as _, Tables};
 
 /// A task to be asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,18 +60,21 @@ impl TaskDraft {
     }
 }
 
-/// Asks for a task, unless the same is asked already: then that one also serves this purpose.
+/// Asks for a task, unless the same is asked already: then that one asks this as well.
 pub fn request_task(posting: &mut Posting<'_, '_>, draft: TaskDraft) -> TaskId {
     if let Some((id, task)) = same_open_task(posting.draft, &draft) {
-        let joined = Task {
-            not_by: task.not_by.clone().or(draft.not_by),
-            blind: task.blind || draft.blind,
-            case: task.case.or(draft.case),
-            ..task.clone()
-        };
-        if joined != task {
-            save(posting, id, joined);
-        }
+        let mut questions = Questions::of(posting.draft, id, &task);
+        questions.ask(
+            draft.case,
+            Question {
+                asked: posting.act.at,
+                not_by: draft.not_by,
+                blind: draft.blind,
+                reason: draft.reason,
+                state: TaskState::Open,
+            },
+        );
+        questions.save(posting);
         return id;
     }
     let id = TaskId(next_number(posting.draft, Counter::Task));
@@ -98,41 +98,81 @@ pub fn request_task(posting: &mut Posting<'_, '_>, draft: TaskDraft) -> TaskId {
     id
 }
 
-/// Withdraws a task that became pointless.
-pub(crate) fn cancel(posting: &mut Posting<'_, '_>, id: TaskId) {
-    finish(posting, id, TaskState::Cancelled);
+/// What `case` asked by the task became pointless. What others ask by it stays asked.
+pub(crate) fn withdraw(posting: &mut Posting<'_, '_>, id: TaskId, case: CaseId) {
+    let Some(task) = posting.draft.row::<Tasks>(&id) else { return };
+    let mut questions = Questions::of(posting.draft, id, &task);
+    questions.end(Some(case), TaskState::Cancelled);
+    questions.save(posting);
 }
 
-/// Ends the task when it is open.
+/// Ends the task, with all that it asks, when it is open.
 pub fn finish(posting: &mut Posting<'_, '_>, id: TaskId, state: TaskState) {
     let Some(task) = posting.draft.row::<Tasks>(&id) else { return };
-    if task.state == TaskState::Open {
-        save(posting, id, Task { state, ..(*task).clone() });
-    }
+    let mut questions = Questions::of(posting.draft, id, &task);
+    questions.end_all(state);
+    questions.save(posting);
 }
 
-/// A task that was done is open again, unless the same was asked anew meanwhile.
-pub(crate) fn open_again(posting: &mut Posting<'_, '_>, id: TaskId, done: Task) {
+/// What the `askers` ask by a task was answered, and is open again: by that task, or by the one by which
+/// the same was asked anew meanwhile.
+pub(crate) fn open_again(
+    posting: &mut Posting<'_, '_>,
+    mut questions: Questions,
+    askers: &[Option<CaseId>],
+) {
+    let done = &questions.task;
     let about = (done.location, done.bin, kind_number(done.kind), done.item, done.plate);
-    let again = posting.draft.list::<OpenTasks>(&KeyRange::prefix(&about));
-    let is_asked = again.into_iter().any(|(key, _row)| {
-        posting.draft.row::<Tasks>(&key.5).is_some_and(|task| task.variant == done.variant)
+    let variant = done.variant;
+    let open = posting.draft.list::<OpenTasks>(&KeyRange::prefix(&about));
+    let anew = open.into_iter().find_map(|(key, _row)| {
+        let task = posting.draft.row::<Tasks>(&key.5)?;
+        (key.5 != questions.id && task.variant == variant).then_some((key.5, task))
     });
-    if !is_asked {
-        save(posting, id, Task { state: TaskState::Open, ..done });
+    match anew {
+        None => {
+            questions.reopen(askers);
+            questions.save(posting);
+        }
+        Some((id, task)) => {
+            let mut others = Questions::of(posting.draft, id, &task);
+            for (asker, question) in questions.list {
+                if askers.contains(&asker) {
+                    others.ask(asker, Question { state: TaskState::Open, ..question });
+                }
+            }
+            others.save(posting);
+        }
     }
 }
 
-/// Ends the count tasks that a count of `key` (none: of the whole bin), done at `order`, answers: the one
-/// it names, and those that were asked before it was done. Who was asked about an item has answered when
-/// every lot and serial of it is counted. Gives back the tasks that it answers, wholly or for its key.
+/// A task that a count has answered, wholly or for what it has counted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Answered {
+    pub(crate) task: TaskId,
+    /// Cases whose questions are answered.
+    pub(crate) ended: Vec<CaseId>,
+    /// Who asked later than it was counted, or of whom its counter should not answer.
+    unanswered: Vec<Option<CaseId>>,
+}
+
+impl Answered {
+    /// Whether the count says something to what `asker` has asked by the task.
+    pub(crate) fn answers(&self, asker: Option<CaseId>) -> bool {
+        !self.unanswered.contains(&asker)
+    }
+}
+
+/// Answers what the count tasks of the bin ask about `key` (none: a count of the whole bin), by a count
+/// done at `order`: the task that it names, and what was asked before it was done. Who was asked about an
+/// item has answered when every lot and serial of it is counted.
 pub(crate) fn answer_counts(
     posting: &mut Posting<'_, '_>,
     (location, bin): (LocationId, BinId),
     key: Option<StockKey>,
     order: OrderKey,
     named: Option<TaskId>,
-) -> Vec<(TaskId, Task)> {
+) -> Vec<Answered> {
     let operator = posting.act.operator.clone();
     let mut answered = Vec::new();
     for (id, task) in open_count_tasks(posting.draft, location, bin) {
@@ -141,55 +181,37 @@ pub(crate) fn answer_counts(
             (None, Some(_)) => false,
             (Some(item), Some(counted)) => (counted.item, counted.variant) == (item, task.variant),
         };
-        let asked_before =
-            order.tau > task.asked && (task.not_by.is_none() || task.not_by != operator);
-        if covered && (named == Some(id) || asked_before) {
-            if key.is_none_or(|key| is_rest_counted(posting.draft, &task, key)) {
-                finish(posting, id, TaskState::Done);
-            }
-            posting.draft.put::<TasksAnswered>(&(posting.act.operation, id), ());
-            answered.push((id, task));
+        if !covered {
+            continue;
         }
+        let mut questions = Questions::of(posting.draft, id, &task);
+        // Who names the task has seen it, but not what was asked by it since.
+        let in_time =
+            |asked| order.tau > asked || (named == Some(id) && asked <= questions.task.asked);
+        let (fitting, unanswered): (Vec<_>, Vec<_>) = questions
+            .in_state(TaskState::Open)
+            .partition(|(_, ask)| in_time(ask.asked) && may_answer(ask, operator.as_ref()));
+        if fitting.is_empty() {
+            continue;
+        }
+        let ended: Vec<_> = fitting
+            .into_iter()
+            .filter(|(asker, question)| {
+                let tables = &*posting.draft;
+                key.is_none_or(|key| questions.is_answered(tables, (*asker, question), key))
+            })
+            .map(|(asker, _question)| asker)
+            .collect();
+        let unanswered = unanswered.into_iter().map(|(asker, _question)| asker).collect();
+        for asker in &ended {
+            questions.end(*asker, TaskState::Done);
+        }
+        questions.save(posting);
+        posting.draft.put::<TasksAnswered>(&(posting.act.operation, id), ());
+        let ended = ended.into_iter().flatten().collect();
+        answered.push(Answered { task: id, ended, unanswered });
     }
     answered
-}
-
-/// Whether, beside `counted`, everything was counted since the task was asked that it is about: what the
-/// book has of its item in the bin, and what the case behind it is about, whether or not the book has that.
-pub(crate) fn is_rest_counted(tables: &impl Tables, task: &Task, counted: StockKey) -> bool {
-    let is_counted = |key: StockKey| key == counted || is_counted_since(tables, key, task);
-    let mut of_item = timeline::keys_of_bin(tables, task.location, task.bin);
-    of_item.retain(|key| (Some(key.item), key.variant) == (task.item, task.variant));
-    let is_booked = |key: &StockKey| {
-        let stock = tables.row::<Stocks>(key);
-        key.plate == task.plate && stock.is_some_and(|stock| !stock.quantity.is_zero())
-    };
-    let about = task.case.and_then(|case| decision::goods_of(tables, case));
-    let is_asked_counted = about.is_none_or(|(item, variant, tracking)| {
-        let is_of_task = (Some(item), variant) == (task.item, task.variant);
-        !is_of_task
-            || tracking.is_some_and(|tracking| {
-                let asked = StockKey { tracking, ..counted };
-                let same = of_item.iter().filter(|key| key.tracking == tracking);
-                std::iter::once(&asked).chain(same).any(|key| is_counted(*key))
-            })
-    });
-    is_asked_counted && of_item.iter().filter(|key| is_booked(key)).all(|key| is_counted(*key))
-}
-
-/// Whether somebody who may answer the task has counted the key since it was asked. A serial is known of
-/// by whatever was done with it since.
-fn is_counted_since(tables: &impl Tables, key: StockKey, task: &Task) -> bool {
-    if let Some(no) = serial::of(tables, key.tracking) {
-        let history = KeyRange::prefix(&(key.item, key.variant, no));
-        let last = tables.last::<SerialActs>(&history);
-        return last.is_some_and(|((.., order), _row)| order.tau > task.asked);
-    }
-    let end = OrderKey::new(ServerTime(i64::MAX), OperationId::default());
-    timeline::count_before(tables, key, end).is_some_and(|last| {
-        let may_answer = task.not_by.is_none() || task.not_by != last.row.operator;
-        last.order.tau > task.asked && may_answer
-    })
 }
 
 /// Open tasks to count something in the bin.
@@ -248,7 +270,7 @@ fn same_open_task(tables: &(impl Tables + ?Sized), draft: &TaskDraft) -> Option<
     })
 }
 
-fn save(posting: &mut Posting<'_, '_>, id: TaskId, task: Task) {
+pub(super) fn save(posting: &mut Posting<'_, '_>, id: TaskId, task: Task) {
     let about = (task.location, task.bin, kind_number(task.kind), task.item, task.plate, id);
     if task.state == TaskState::Open {
         posting.draft.put::<OpenTasks>(&about, ());
@@ -256,7 +278,7 @@ fn save(posting: &mut Posting<'_, '_>, id: TaskId, task: Task) {
         posting.draft.delete::<OpenTasks>(&about);
     }
     let written = posting.written();
-    posting.draft.put::<Tasks>(&id, Task { written, ..task });
+    assignment::put(posting.draft, id, Task { written, ..task });
 }
 
 /// The kind as part of a key.
@@ -269,12 +291,5 @@ pub(crate) const fn kind_number(kind: TaskKind) -> u8 {
         TaskKind::Relocate => 5,
         TaskKind::Look => 6,
         TaskKind::CompleteTracking => 7,
-    }
-}
-
-/// Resolves the case behind a task that was answered.
-pub(crate) fn resolve_case_of(posting: &mut Posting<'_, '_>, task: &Task) {
-    if let Some(id) = task.case {
-        case::resolve(posting, id);
     }
 }

@@ -2,40 +2,48 @@
 
 use std::ops::ControlFlow;
 
-use protocol::identity::{OperationId, TaskId};
+use protocol::identity::{CaseId, OperationId, TaskId};
 use protocol::words::OperatorId;
 
+use crate::conflict::question::{Questions, may_answer};
 use crate::conflict::task;
-use crate::count::timeline;
+use crate::count::timeline::{self, Counted};
 use crate::key::KeyRange;
 use crate::posting::Posting;
-use crate::schema::case::{Task, TaskState, Tasks, TasksAnswered};
+use crate::schema::case::{Question, Task, TaskState, Tasks, TasksAnswered};
 use crate::schema::count::{BinCounts, CountState, Counts, CountsByOperation};
 use crate::schema::{BinId, LocationId, OrderKey, StockKey};
 use crate::tables::{Read as _, Tables};
 
-/// Opens the tasks again that the counts of `operation` had ended, unless another count that stands answers
-/// them as well; and has the counts judged again that had asked for them. To be called when the counts of
+/// Asks again what the counts of `operation` had answered, unless another count that stands answers that
+/// as well; and has the counts judged again that had asked for them. To be called when the counts of
 /// `operation` are out of the book.
 pub(crate) fn ask_again(posting: &mut Posting<'_, '_>, operation: OperationId) {
     let rows = posting.draft.list::<TasksAnswered>(&KeyRange::prefix(&(operation,)));
     for ((_operation, id), _row) in rows {
         posting.draft.delete::<TasksAnswered>(&(operation, id));
-        let Some(row) = posting.draft.row::<Tasks>(&id).map(|row| (*row).clone()) else { continue };
-        if row.state != TaskState::Done {
-            continue;
+        let Some(row) = posting.draft.row::<Tasks>(&id) else { continue };
+        let questions = Questions::of(posting.draft, id, &row);
+        let mut open = Vec::new();
+        for (asker, question) in questions.in_state(TaskState::Done) {
+            match answered_by(posting.draft, &row, &questions, (asker, &question)) {
+                Some(by) => posting.draft.put::<TasksAnswered>(&(by, id), ()),
+                None => open.push(asker),
+            }
         }
-        if let Some(by) = answered_by(posting.draft, &row) {
-            posting.draft.put::<TasksAnswered>(&(by, id), ());
-            continue;
+        judge_askers(posting, operation, (id, &questions));
+        if !open.is_empty() {
+            task::open_again(posting, questions, &open);
         }
-        task::open_again(posting, id, row);
-        judge_askers(posting, operation, id);
     }
 }
 
-/// A count that was asked for the recount `id` is not replaced any more: it is judged again.
-fn judge_askers(posting: &mut Posting<'_, '_>, operation: OperationId, id: TaskId) {
+/// A count that was asked for the recount `id` and that nothing stands instead of any more is judged again.
+fn judge_askers(
+    posting: &mut Posting<'_, '_>,
+    operation: OperationId,
+    (id, questions): (TaskId, &Questions),
+) {
     let rows = posting.draft.list::<CountsByOperation>(&KeyRange::prefix(&(operation,)));
     for ((_operation, key, order), _row) in rows {
         for key in keys(posting.draft, key) {
@@ -45,12 +53,28 @@ fn judge_askers(posting: &mut Posting<'_, '_>, operation: OperationId, id: TaskI
                 if earlier.row.task != Some(id) || !earlier.row.superseded {
                     break;
                 }
+                if is_replaced(posting.draft, &earlier, questions.asked_by(earlier.row.case)) {
+                    continue;
+                }
                 earlier.row.superseded = false;
                 timeline::reopen(&mut earlier.row);
                 timeline::save(posting, earlier);
             }
         }
     }
+}
+
+/// Whether a later count of the same key that stands answers what was asked about `earlier`.
+fn is_replaced(tables: &impl Tables, earlier: &Counted, question: Option<&Question>) -> bool {
+    let Some(question) = question else { return false };
+    let mut at = earlier.order;
+    while let Some(later) = timeline::next_count(tables, earlier.key, at) {
+        at = later.order;
+        if at.tau > question.asked && may_answer(question, later.row.operator.as_ref()) {
+            return true;
+        }
+    }
+    false
 }
 
 /// What a row of a count stands for: one key, or all of its bin.
@@ -62,12 +86,16 @@ fn keys(tables: &impl Tables, key: StockKey) -> Vec<StockKey> {
     }
 }
 
-/// The first count that stands, was done after `task` was asked, and says what it asks.
-fn answered_by(tables: &impl Tables, task: &Task) -> Option<OperationId> {
-    let asked = OrderKey::new(task.asked, OperationId::default());
+/// The first count that stands, was done after the question was asked, and says what it asks.
+fn answered_by(
+    tables: &impl Tables,
+    task: &Task,
+    questions: &Questions,
+    (asker, question): (Option<CaseId>, &Question),
+) -> Option<OperationId> {
+    let asked = OrderKey::new(question.asked, OperationId::default());
     let place = (task.location, task.bin);
-    let not_by = task.not_by.as_ref();
-    let fits = |operator: Option<&OperatorId>| not_by.is_none() || not_by != operator;
+    let fits = |operator: Option<&OperatorId>| may_answer(question, operator);
     let whole = whole_count(tables, place, asked, &fits);
     whole.or_else(|| {
         let item = task.item?;
@@ -76,7 +104,7 @@ fn answered_by(tables: &impl Tables, task: &Task) -> Option<OperationId> {
             keys.into_iter().filter(|key| (key.item, key.variant) == (item, task.variant));
         asked_for.find_map(|key| {
             let found = count_of(tables, key, asked, &fits);
-            found.filter(|_by| task::is_rest_counted(tables, task, key))
+            found.filter(|_by| questions.is_answered(tables, (asker, question), key))
         })
     })
 }

@@ -73,8 +73,8 @@ pub(crate) fn apply(
 fn accept(posting: &mut Posting<'_, '_>, mut counted: Counted, code: Code) {
     counted.row.state = CountState::Settled;
     counted.row.accepted = Some(counted.row.difference);
-    if let Some(task) = counted.row.task.take() {
-        task::cancel(posting, task);
+    if let (Some(task), Some(case)) = (counted.row.task.take(), counted.row.case) {
+        task::withdraw(posting, task, case);
     }
     let reason = by_decider(posting, code);
     timeline::save(posting, counted.clone());
@@ -96,8 +96,8 @@ fn refuse(posting: &mut Posting<'_, '_>, counted: &Counted) -> Result<(), Stop> 
     let Some(taken) = timeline::take_out(posting, counted.key, counted.order)? else {
         return Ok(());
     };
-    if let Some(task) = counted.row.task {
-        task::cancel(posting, task);
+    if let (Some(task), Some(case)) = (counted.row.task, counted.row.case) {
+        task::withdraw(posting, task, case);
     }
     if timeline::next_count(posting.draft, counted.key, counted.order).is_none() {
         report::ask(posting, counted, TaskKind::Recount, &Code::CountRefused);

@@ -12,7 +12,7 @@ use crate::count::timeline::{self, Cause, Counted};
 use crate::key::KeyRange;
 use crate::lookup;
 use crate::posting::Posting;
-use crate::schema::case::{Choice, Tasks};
+use crate::schema::case::Choice;
 use crate::schema::count::{CountRow, CountState, Counts, CountsByOperation};
 use crate::schema::place::{Locations, Sites};
 use crate::schema::{PlateId, StockKey};
@@ -227,17 +227,9 @@ pub(crate) fn withdraw_questions(posting: &mut Posting<'_, '_>, counted: &Counte
         && others.iter().all(|other| other.row.case != Some(id))
     {
         case::resolve(posting, id);
-    }
-    // Asked for another reason before, the task stays.
-    let is_own = |id| {
-        let task = posting.draft.row::<Tasks>(&id);
-        task.is_some_and(|task| task.case.is_none() || task.case == counted.row.case)
-    };
-    if let Some(id) = counted.row.task
-        && others.iter().all(|other| other.row.task != Some(id))
-        && is_own(id)
-    {
-        task::cancel(posting, id);
+        if let Some(task) = counted.row.task {
+            task::withdraw(posting, task, id);
+        }
     }
 }
 

@@ -8,14 +8,15 @@ use protocol::outcome::Reason;
 use protocol::quantity::Quantity;
 use serde::{Deserialize, Serialize};
 
-use crate::conflict::{CaseDraft, TaskDraft, request_task, restate, task};
+use crate::conflict::task::Answered;
+use crate::conflict::{CaseDraft, TaskDraft, case, request_task, restate};
 use crate::count::ambiguity::{self, Readings};
 use crate::count::report;
 use crate::count::timeline::{self, Counted};
 use crate::key::{Key as _, KeyRange};
 use crate::movement::transfer;
 use crate::posting::{Posting, Stop};
-use crate::schema::case::{CaseState, Cases, Choice, TaskState, Tasks};
+use crate::schema::case::{CaseState, Cases, Choice};
 use crate::schema::count::{CountState, Counts, CountsDue, Watermark, Watermarks};
 use crate::schema::item::Items;
 use crate::schema::{ItemId, OrderKey, SiteId, StockKey};
@@ -400,40 +401,39 @@ fn ask_third_person(
     vec![reason]
 }
 
-/// A count that was asked for because of another one stands instead of it.
+/// A count that was asked for because of another one stands instead of it, and ends the cases whose
+/// questions it has answered.
 pub(crate) fn supersede(
     posting: &mut Posting<'_, '_>,
     by: OrderKey,
-    answered: &[(protocol::identity::TaskId, crate::schema::case::Task)],
+    answered: &[Answered],
     keys: &[StockKey],
 ) {
     for key in keys {
         let mut at = by;
         while let Some(mut earlier) = timeline::count_before(posting.draft, *key, at) {
             at = earlier.order;
-            let asked =
-                earlier.row.task.is_some_and(|task| answered.iter().any(|(id, _task)| *id == task));
-            if !asked || earlier.row.superseded {
+            let of_task = |task| answered.iter().find(|answered| answered.task == task);
+            let Some(answer) = earlier.row.task.and_then(of_task) else { break };
+            if earlier.row.superseded {
                 break;
+            }
+            if !answer.answers(earlier.row.case) {
+                continue;
             }
             earlier.row.superseded = true;
             if earlier.row.state == CountState::Recount {
                 earlier.row.state = CountState::Settled;
             }
             if let Some(id) = earlier.row.case {
-                crate::conflict::case::resolve(posting, id);
+                case::resolve(posting, id);
             }
             let told = report::about(posting.draft, Code::CountSuperseded, *key);
             timeline::save(posting, earlier.clone());
             report::judged(posting, &earlier, vec![told]);
         }
     }
-    for (id, answered) in answered {
-        // Of an item with lots, others may not be counted yet.
-        let is_done =
-            posting.draft.row::<Tasks>(id).is_some_and(|now| now.state == TaskState::Done);
-        if is_done {
-            task::resolve_case_of(posting, answered);
-        }
+    for case in answered.iter().flat_map(|answered| &answered.ended) {
+        case::resolve(posting, *case);
     }
 }

@@ -148,7 +148,8 @@ fn roles_for(command: &Command) -> &'static [Role] {
         Command::Settle(_)
         | Command::JudgeAgain(_)
         | Command::Decide(_)
-        | Command::AskCounts(_) => &[Role::Supervisor],
+        | Command::AskCounts(_)
+        | Command::AssignTask(_) => &[Role::Supervisor],
         Command::SetInventorySetup(_)
         | Command::PutUserSetup(_)
         | Command::PutGlAccount(_)

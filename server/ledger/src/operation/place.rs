@@ -10,7 +10,7 @@ use crate::lookup;
 use crate::operation::named_in;
 use crate::schema::LocationId;
 use crate::schema::book::{Intakes, Origin, Outcomes};
-use crate::schema::case::Cases;
+use crate::schema::case::{Cases, Tasks};
 use crate::schema::document::Documents;
 use crate::schema::place::LocationsByCode;
 use crate::tables::{Read as _, Tables};
@@ -33,6 +33,9 @@ pub(super) fn of_command(tables: &impl Tables, command: &Command) -> LocationId 
             one_of(entered.counts.iter().map(|count| id(&count.place.location)))
         }
         Command::AskCounts(ask) => one_of(ask.bins.iter().map(|place| id(&place.location))),
+        Command::AssignTask(ask) => {
+            tables.row::<Tasks>(&ask.task).map_or(LocationId(0), |task| task.location)
+        }
         Command::PutDocument(put) => {
             // Who changes a document must be of the place that handles it now, and from now on.
             let now = tables.row::<Documents>(&(put.kind, put.no.clone()));

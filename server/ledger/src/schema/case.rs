@@ -1,7 +1,7 @@
 //! What waits for a person: cases and tasks; and what depends on them.
 
 use protocol::feed::TaskKind;
-use protocol::identity::{CaseId, OperationId, ServerTime, TaskId};
+use protocol::identity::{CaseId, DeviceId, OperationId, ServerTime, TaskId};
 use protocol::outcome::Reason;
 use protocol::words::OperatorId;
 use serde::{Deserialize, Serialize};
@@ -130,12 +130,27 @@ pub struct Task {
     pub state: TaskState,
     /// Why it was asked: a reason code.
     pub reason: String,
-    /// The case behind it.
+    /// The case behind it; the first, where several ask ([`TaskQuestions`]).
     pub case: Option<CaseId>,
     /// When it was asked: only what was done later answers it unasked.
     pub asked: ServerTime,
     /// The decision that changed it last.
     pub written: Written,
+}
+
+/// One of the questions that a task asks, and how that stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Question {
+    /// When it was asked: only what was done later answers it unasked.
+    pub asked: ServerTime,
+    /// Who should not answer it.
+    pub not_by: Option<OperatorId>,
+    /// Whoever answers it must not know the book quantity.
+    pub blind: bool,
+    /// Why it was asked: a reason code.
+    pub reason: String,
+    /// How it stands.
+    pub state: TaskState,
 }
 
 crate::tables! {
@@ -153,4 +168,11 @@ crate::tables! {
     OpenTasks = 85, "open_task", (LocationId, BinId, u8, Option<ItemId>, PlateId, TaskId) => ();
     /// Tasks that a count has answered, by its operation: taken back, it has answered nothing.
     TasksAnswered = 86, "task_answered", (OperationId, TaskId) => ();
+    /// What a task asks, by the case that asks it; none for what no case is about. A task that asks one
+    /// thing only has no rows: its own says it.
+    TaskQuestions = 87, "task_question", (TaskId, Option<CaseId>) => Question;
+    /// Open tasks by whose they are.
+    TasksByOperator = 89, "task_by_operator", (OperatorId, TaskId) => ();
+    /// Tasks that were somebody's until a device of theirs was declared lost: they may have been done.
+    TasksFreed = 64, "task_freed", (DeviceId, TaskId) => OperatorId;
 }

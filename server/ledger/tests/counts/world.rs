@@ -23,6 +23,7 @@ use ledger::tables::Read as _;
 use protocol::feed::{BinKind, Role, TrackingRule};
 use protocol::identity::{
     Boot, CaseId, DeviceId, Hash16, Incarnation, Lsn, OperationId, Seq, ServerEpoch, ServerTime,
+    TaskId,
 };
 use protocol::operation::{
     Body, Condition, Count, CountBin, CountedLine, DocumentRef, Envelope, Goods, Move, Pick, Place,
@@ -78,6 +79,12 @@ pub(crate) fn goods(item: &str, quantity: &str) -> Goods {
 pub(crate) fn serial(item: &str, no: &str) -> Goods {
     let tracking = Tracking { serial: Some(no.try_into().unwrap()), ..Tracking::NONE };
     Goods { tracking, ..goods(item, "1") }
+}
+
+/// Goods of a lot of item L.
+pub(crate) fn lot(no: &str, quantity: &str) -> Goods {
+    let tracking = Tracking { lot: Some(no.try_into().unwrap()), ..Tracking::NONE };
+    Goods { tracking, ..goods("L", quantity) }
 }
 
 pub(crate) fn count(bin: &str, item: &str, quantity: &str) -> Body {
@@ -147,7 +154,7 @@ pub(crate) struct World {
 
 impl World {
     /// One site, one location MAIN with bins, CART and those of states; items X, Y, Z
-    /// without tolerance, T with a tolerance of 5, S with serial numbers.
+    /// without tolerance, T with a tolerance of 5, S with serial numbers, L with lots.
     pub(crate) fn new() -> Self {
         let mut world = Self {
             tables: MemoryTables::new(),
@@ -243,7 +250,12 @@ impl World {
 
     /// A command of the supervisor.
     pub(crate) fn desk(&mut self, command: &Command) -> OperationId {
-        let user = OperatorId::new("KIM").unwrap();
+        self.desk_of("KIM", command)
+    }
+
+    /// A command of `user`.
+    pub(crate) fn desk_of(&mut self, user: &str, command: &Command) -> OperationId {
+        let user = OperatorId::new(user).unwrap();
         let timing = Timing::exact(self.clock.plus_us(1));
         self.judge(Origin::Desk { user, idempotency: None }, timing, command.encode())
     }
@@ -430,10 +442,16 @@ impl World {
     }
 
     pub(crate) fn open_tasks(&self) -> Vec<Task> {
+        self.open_task_ids().into_iter().map(|id| self.task(id)).collect()
+    }
+
+    pub(crate) fn open_task_ids(&self) -> Vec<TaskId> {
         let open = self.tables.list::<OpenTasks>(&KeyRange::all());
-        open.into_iter()
-            .map(|(key, _row)| (*self.tables.row::<Tasks>(&key.5).unwrap()).clone())
-            .collect()
+        open.into_iter().map(|(key, _row)| key.5).collect()
+    }
+
+    pub(crate) fn task(&self, id: TaskId) -> Task {
+        (*self.tables.row::<Tasks>(&id).expect("the task was asked for")).clone()
     }
 }
 
@@ -460,14 +478,8 @@ fn setup() -> Vec<Command> {
             receipt_bin: None,
             shipment_bin: None,
         }),
-        Command::PutTrackingCode(master::PutTrackingCode {
-            code: "SN".try_into().unwrap(),
-            rule: TrackingRule { serial: true, ..TrackingRule::default() },
-            serial_specific: true,
-            lot_specific: false,
-            package_specific: false,
-            strict_expiration: false,
-        }),
+        tracked("SN", TrackingRule { serial: true, ..TrackingRule::default() }),
+        tracked("LOT", TrackingRule { lot: true, ..TrackingRule::default() }),
     ];
     for bin in ["A-1", "A-2", "A-3", "CART"] {
         commands.push(Command::PutBin(places::PutBin {
@@ -485,6 +497,7 @@ fn setup() -> Vec<Command> {
         ("Z", "0", None),
         ("T", "5", None),
         ("S", "0", Some("SN")),
+        ("L", "0", Some("LOT")),
     ] {
         commands.push(Command::PutItem(master::PutItem {
             item: item.try_into().unwrap(),
@@ -507,6 +520,17 @@ fn setup() -> Vec<Command> {
     }
     commands.extend(people());
     commands
+}
+
+fn tracked(code: &str, rule: TrackingRule) -> Command {
+    Command::PutTrackingCode(master::PutTrackingCode {
+        code: code.try_into().unwrap(),
+        serial_specific: rule.serial,
+        lot_specific: rule.lot,
+        rule,
+        package_specific: false,
+        strict_expiration: false,
+    })
 }
 
 /// KIM decides, the others work with devices.

@@ -416,7 +416,9 @@ fn at_risk(
             ul { @for task in &risk.tasks {
                 li { (task_link(context, task.task)) " "
                     (names::place_link(&task.location, task.bin.as_deref().unwrap_or_default())) " "
-                    (names::person_if_any(view, Some(&task.assigned))) }
+                    (names::person_if_any(view, Some(&task.assigned)))
+                    @if task.freed { " " (part::badge(Tone::Warn, &context.t("at-risk-freed"))) }
+                }
             } }
         }
     }

@@ -2,9 +2,10 @@
 
 use std::ops::ControlFlow;
 
+use ledger::conflict::question::Questions;
 use ledger::key::KeyRange;
 use ledger::schema::book::{Counters, Heads, Intake, Intakes, Origin};
-use ledger::schema::case::{Cases, OpenCases, OpenTasks, Tasks};
+use ledger::schema::case::{Cases, OpenCases, OpenTasks, Task, TaskState, Tasks};
 use ledger::schema::entry::Registers;
 use ledger::schema::identity::{DeviceState, Devices};
 use ledger::schema::stock::Stocks;
@@ -356,6 +357,14 @@ fn needs((view, whole): (&dyn Tables, &dyn Tables), context: &PageContext) -> Ma
     }
 }
 
+/// Whether one of the open questions of the task was asked because of `why`.
+fn asks(view: &dyn Tables, (id, task): (TaskId, &Task), why: &Code) -> bool {
+    let questions = Questions::of(view, id, task);
+    questions.all().iter().any(|(_asker, question)| {
+        question.state == TaskState::Open && question.reason == why.as_str()
+    })
+}
+
 /// Bins below zero, by the count tasks that they have called for.
 fn below_zero(view: &dyn Tables, context: &PageContext, needs: &mut Vec<Need>) {
     let mut examined = 0;
@@ -364,7 +373,7 @@ fn below_zero(view: &dyn Tables, context: &PageContext, needs: &mut Vec<Need>) {
         let (location, bin, _kind, item, plate, id) = key;
         let task = view.row::<Tasks>(&id);
         if let (Some(item), Some(task)) = (item, task)
-            && task.reason == Code::BinBelowZero.as_str()
+            && asks(view, (id, &task), &Code::BinBelowZero)
             && let Some((key, quantity)) = lowest(view, (location, bin, plate, item))
         {
             needs.push(Need {

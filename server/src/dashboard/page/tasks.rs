@@ -2,14 +2,18 @@
 
 use std::ops::ControlFlow;
 
+use ledger::conflict::assignment::may_do;
+use ledger::conflict::question::Questions;
 use ledger::key::KeyRange;
 use ledger::schema::case::{OpenTasks, Task, TaskState, Tasks};
+use ledger::schema::identity::Operators;
 use ledger::schema::stock::{Stocks, StocksByItem};
 use ledger::schema::{BinId, ItemId, LocationId, PlateId, StockKey};
 use ledger::tables::{Read as _, Tables, each_of};
 use maud::{Markup, html};
 use protocol::feed::TaskKind;
 use protocol::identity::TaskId;
+use protocol::words::OperatorId;
 
 use super::register::rows_wanted;
 use super::stock::{location_choices, wanted_location};
@@ -36,6 +40,8 @@ pub const fn kind_key(kind: TaskKind) -> &'static str {
     }
 }
 
+/// People who are offered in a form; others may be typed.
+const PEOPLE_MAX: usize = 500;
 /// Stock keys that the page of a task tells the story of.
 const STORIES_MAX: usize = 5;
 /// Stock keys that are looked at for those.
@@ -48,7 +54,8 @@ pub fn detail_page(view: &dyn Tables, context: &PageContext, id: TaskId) -> Page
     let title = format!("{name}: {}", context.t(kind_key(task.kind)));
     let keys = keys_of(view, &task);
     Ok(Page::new(Section::Tasks, title)
-        .with("task", facts(view, context, &task))
+        .with("task", facts(view, context, (id, &task)))
+        .with("assign", assign(view, context, (id, &task)))
         .with("cause", cause::of_stock(view, context, (task.location, task.bin), &keys))
         .with("sightings", sightings::of_task(view, context, &task))
         .with(
@@ -59,7 +66,8 @@ pub fn detail_page(view: &dyn Tables, context: &PageContext, id: TaskId) -> Page
         ))
 }
 
-fn facts(view: &dyn Tables, context: &PageContext, task: &Task) -> Markup {
+fn facts(view: &dyn Tables, context: &PageContext, (id, task): (TaskId, &Task)) -> Markup {
+    let questions = Questions::of(view, id, task);
     html! {
         p class="lead" { (part::reason_word(context, &task.reason)) }
         dl class="facts" {
@@ -68,17 +76,96 @@ fn facts(view: &dyn Tables, context: &PageContext, task: &Task) -> Markup {
             @if task.plate != PlateId(0) {
                 (fact(&context.t("plate"), &code(&names::plate_no(view, task.plate))))
             }
-            (fact(&context.t("state"), &html! { (context.t(match task.state {
-                TaskState::Open => "task-open",
-                TaskState::Done => "task-done",
-                TaskState::Cancelled => "task-cancelled",
-            })) }))
+            (fact(&context.t("state"), &html! { (context.t(state_key(task.state))) }))
             (fact(&context.t("opened"), &html! {
                 (format::instant(context, task.asked)) " (" (format::age(context, task.asked)) ")"
             }))
             (fact(&context.t("assigned"), &html! { (names::person_if_any(view, task.assigned.as_ref())) }))
             (fact(&context.t("not-by"), &html! { (names::person_if_any(view, task.not_by.as_ref())) }))
-            @if let Some(case) = task.case { (fact(&context.t("case"), &names::case_link(context, case))) }
+            @if let ([_only], Some(case)) = (questions.all(), task.case) {
+                (fact(&context.t("case"), &names::case_link(context, case)))
+            }
+        }
+        @if questions.all().len() > 1 { (asked(view, context, &questions)) }
+    }
+}
+
+/// What several have asked by one task, and how each of that stands.
+fn asked(view: &dyn Tables, context: &PageContext, questions: &Questions) -> Markup {
+    html! {
+        h3 { (context.t("task-asked")) }
+        table class="list" {
+            thead { tr {
+                @for key in ["case", "reason", "state", "opened", "not-by"] {
+                    th scope="col" { (context.t(key)) }
+                }
+            } }
+            tbody {
+                @for (case, question) in questions.all() {
+                    tr {
+                        td { @if let Some(case) = case { (names::case_link(context, *case)) } }
+                        td { (part::reason_word(context, &question.reason)) }
+                        td { (context.t(state_key(question.state))) }
+                        td { (format::instant(context, question.asked)) }
+                        td { (names::person_if_any(view, question.not_by.as_ref())) }
+                    }
+                }
+            }
+        }
+    }
+}
+
+const fn state_key(state: TaskState) -> &'static str {
+    match state {
+        TaskState::Open => "task-open",
+        TaskState::Done => "task-done",
+        TaskState::Cancelled => "task-cancelled",
+    }
+}
+
+/// Whether the reader may say whose the task is.
+fn may_assign(context: &PageContext, task: &Task) -> bool {
+    let person = context.person.as_ref();
+    task.state == TaskState::Open && person.is_some_and(|who| who.may_decide_at(task.location))
+}
+
+fn assign(view: &dyn Tables, context: &PageContext, (id, task): (TaskId, &Task)) -> Markup {
+    html! {
+        @if may_assign(context, task) {
+            (assign_form(context, (id, task), None))
+            (people(view, context, Some(task.location)))
+        }
+    }
+}
+
+/// Says whose a task is; with nobody in the field it is nobody's.
+fn assign_form(context: &PageContext, (id, task): (TaskId, &Task), from: Option<&str>) -> Markup {
+    let now = task.assigned.as_ref().map(ToString::to_string).unwrap_or_default();
+    html! {
+        form method="post" action={ "/tasks/" (id) "/assign" } {
+            @if let Some(from) = from { input type="hidden" name="from" value=(from); }
+            label class="visually-hidden" for={ "whose-" (id) } { (context.t("assigned")) }
+            input id={ "whose-" (id) } name="operator" list="people" value=(now) size="12"
+                autocomplete="off" placeholder=(context.t("assign-nobody"));
+            " " button type="submit" { (context.t("assign")) }
+        }
+    }
+}
+
+/// Who may be named in those forms.
+fn people(view: &dyn Tables, context: &PageContext, at: Option<LocationId>) -> Markup {
+    let (mut people, mut n) = (Vec::new(), 0);
+    each_of::<Operators>(view, &KeyRange::all(), false, &mut |id: OperatorId, row| {
+        n += 1;
+        let may = at.is_none_or(|at| may_do(view, &id, at, context.now));
+        if may && !row.disabled {
+            people.push((id, row.name.clone()));
+        }
+        if n < PEOPLE_MAX { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+    });
+    html! {
+        datalist id="people" {
+            @for (id, name) in &people { option value=(id) { (name) } }
         }
     }
 }
@@ -163,9 +250,18 @@ pub fn page(view: &dyn Tables, context: &PageContext, query: &Query) -> PageResu
                                 }
                                 td { @if let Some(item) = task.item { (names::item_link(view, item)) } }
                                 td { (part::reason_word(context, &task.reason)) }
-                                td { (names::person_if_any(view, task.assigned.as_ref())) }
+                                td {
+                                    (names::person_if_any(view, task.assigned.as_ref()))
+                                    @if may_assign(context, task) {
+                                        (assign_form(context, (*id, task), Some("list")))
+                                    }
+                                }
                                 td { (names::person_if_any(view, task.not_by.as_ref())) }
-                                td { @if let Some(case) = task.case { (names::case_link(context, case)) } }
+                                td {
+                                    @for case in Questions::of(view, *id, task).cases() {
+                                        (names::case_link(context, case)) " "
+                                    }
+                                }
                             }
                         }
                     }
@@ -180,5 +276,6 @@ pub fn page(view: &dyn Tables, context: &PageContext, query: &Query) -> PageResu
         part::choice_filter(context, query, "location", "location", &location_choices(view));
     Ok(Page::new(Section::Tasks, context.t("tasks-title"))
         .with("filters", part::filter_form(context, "/tasks", query, &[], &fields))
-        .with("list", list))
+        .with("list", list)
+        .with("people", people(view, context, None)))
 }

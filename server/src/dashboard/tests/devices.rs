@@ -1,20 +1,21 @@
 //! Devices that are away: where to look.
 
 use ledger::command::Command;
+use ledger::command::stock::AssignTask;
 use ledger::key::KeyRange;
 use ledger::schema::LocationId;
-use ledger::schema::case::{Task, Tasks};
-use ledger::schema::place::{BinsByCode, LocationsByCode};
+use ledger::schema::case::Tasks;
+use ledger::schema::place::LocationsByCode;
 use ledger::tables::Read as _;
 use protocol::code::Code;
 use protocol::feed::Role;
-use protocol::identity::{DeviceId, TaskId};
-use protocol::operation::{DocumentKind, DocumentRef};
+use protocol::identity::DeviceId;
+use protocol::operation::{Body, DocumentKind, DocumentRef, Pick};
 use protocol::outcome::Decision;
-use protocol::words::{BinCode, LocationCode};
+use protocol::words::LocationCode;
 use serde_json::json;
 
-use super::house::{House, moved, operator, receive};
+use super::house::{House, moved, pick, place, receive};
 use super::html;
 use crate::view::risk::risk;
 
@@ -29,13 +30,8 @@ fn case_44_a_silent_device_leads_to_bins_orders_and_tasks_and_has_their_bins_cou
     house.device(2, &receive("A-01", "5"), (50, 49), Some(order));
     // A-02 goes below zero by another device; the task is claimed by who has the silent one.
     house.device(1, &moved("A-02", "A-01", "2"), (40, 39), None);
-    let (task, row) = {
-        let (id, row) = house.tables.list::<Tasks>(&KeyRange::all()).remove(0);
-        (id, (*row).clone())
-    };
-    house.write(|draft| {
-        draft.put::<Tasks>(&task, Task { assigned: Some(operator("anna")), ..row });
-    });
+    let task = house.tables.list::<Tasks>(&KeyRange::all()).remove(0).0;
+    house.assign(task, "anna");
     house.says(2, 30, 4);
 
     let document = house.document(&house.context(), "/devices/2");
@@ -75,10 +71,12 @@ fn with_two_locations() -> (House, LocationId, LocationId) {
         *house.tables.row::<LocationsByCode>(&LocationCode::new(code).unwrap()).unwrap()
     };
     let (main, back) = (location(&house, "MAIN"), location(&house, "BACK"));
-    let bin = *house.tables.row::<BinsByCode>(&(back, BinCode::new("B-01").unwrap())).unwrap();
-    let row = (*house.tables.list::<Tasks>(&KeyRange::all())[0].1).clone();
-    let claimed = Task { location: back, bin, assigned: Some(operator("anna")), ..row };
-    house.write(|draft| draft.put::<Tasks>(&TaskId(77), claimed));
+    let Body::Pick(taken) = pick("A-01", "2") else { unreachable!("a pick") };
+    let taken = Body::Pick(Pick { from: place("BACK", "B-01"), ..taken });
+    house.device(1, &taken, (38, 37), None);
+    let tasks = house.tables.list::<Tasks>(&KeyRange::all());
+    let at_back = tasks.iter().find(|(_id, task)| task.location == back);
+    house.assign(at_back.expect("B-01 is below zero").0, "anna");
     house.says(2, 30, 4);
     (house, main, back)
 }
@@ -117,4 +115,33 @@ fn case_44_who_supervises_one_location_has_its_bins_counted_whatever_lies_at_ano
     let (_asked, row) = house.desk("mette", &rest);
     assert_eq!(row.outcome.decision, Decision::Accepted, "{:?}", row.outcome);
     assert_eq!(risk(&house.tables, DeviceId(2)).counts(&house.tables, |_any| true), None);
+}
+
+#[test]
+fn whose_a_task_is_stands_on_its_page_and_is_said_by_a_supervisor_of_the_place() {
+    let (mut house, main, back) = with_two_locations();
+    let tasks = house.tables.list::<Tasks>(&KeyRange::all());
+    let here = tasks.iter().find(|(_id, task)| task.location == main).expect("A-02").0;
+    let act = |task| format!("action=\"/tasks/{task}/assign\"");
+    let document = house.document(&house.context(), "/tasks");
+    html::check(&document);
+    assert!(tasks.iter().all(|(id, _task)| document.contains(&act(*id))), "{document}");
+    let document = house.document(&house.context(), &format!("/tasks/{here}"));
+    html::check(&document);
+    assert!(document.contains(&act(here)) && document.contains("<option value=\"anna\">"));
+    house.assign(here, "anna");
+    let text = html::text(&house.document(&house.context(), &format!("/tasks/{here}")));
+    assert!(text.contains("Assigned to Anna"), "{text}");
+
+    // A supervisor of another place may look, and not say so.
+    let mut context = house.context();
+    if let Some(person) = &mut context.person {
+        person.roles = vec![(Role::Auditor, main), (Role::Supervisor, back)];
+    }
+    for address in ["/tasks".to_owned(), format!("/tasks/{here}")] {
+        assert!(!house.document(&context, &address).contains(&act(here)), "{address}");
+    }
+    let refused = AssignTask { task: here, operator: None };
+    let (_asked, row) = house.desk("anna", &Command::AssignTask(refused));
+    assert_eq!(row.outcome.reasons[0].code, Code::RightMissing);
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use chrono_tz::Tz;
 use ledger::command::Command;
-use ledger::command::stock::Settle;
+use ledger::command::stock::{AssignTask, Settle};
 use ledger::count::SiteWatermark;
 use ledger::draft::Draft;
 use ledger::memory::MemoryTables;
@@ -18,7 +18,7 @@ use ledger::tables::Read as _;
 use protocol::feed::Role;
 use protocol::frame::KeyAlgorithm;
 use protocol::identity::{
-    Boot, DeviceId, Hash16, Incarnation, Lsn, OperationId, Seq, ServerEpoch, ServerTime,
+    Boot, DeviceId, Hash16, Incarnation, Lsn, OperationId, Seq, ServerEpoch, ServerTime, TaskId,
     operation_hash,
 };
 use protocol::operation::{
@@ -305,6 +305,14 @@ impl House {
     pub(super) fn desk(&mut self, user: &str, command: &Command) -> (OperationId, OutcomeRow) {
         let origin = Origin::Desk { user: operator(user), idempotency: None };
         self.command(origin, command)
+    }
+
+    /// A supervisor makes a task `operator`'s.
+    pub(super) fn assign(&mut self, task: TaskId, whose: &str) {
+        let ask = AssignTask { task, operator: Some(operator(whose)) };
+        let (_asked, row) = self.desk("mette", &Command::AssignTask(ask));
+        let done = row.outcome.decision == protocol::outcome::Decision::Accepted;
+        assert!(done, "{:?}", row.outcome);
     }
 
     /// A device of Anna did `body` so many minutes ago, and it came in so many minutes ago.

@@ -1,5 +1,7 @@
 //! Cases: both sides of the story, and previews that are what is posted.
 
+use ledger::command::Command;
+use ledger::command::stock::Decide;
 use ledger::schema::book::Outcomes;
 use ledger::schema::case::{Case, CaseState, Cases, Choice};
 use ledger::schema::entry::{PostedBy, WarehouseLedger};
@@ -191,6 +193,37 @@ fn case_16_a_move_out_of_a_bin_that_nothing_ever_came_to_says_so() {
     assert!(cause.contains("took more than the books had here"), "{cause}");
     assert!(cause.contains("nothing that ever came here"), "{cause}");
     assert!(!cause.contains("Taken by more than one"), "{cause}");
+}
+
+#[test]
+fn a_task_that_two_cases_ask_for_names_both_and_how_each_stands() {
+    use ledger::key::KeyRange;
+    use ledger::schema::case::{OpenCases, Tasks};
+    let mut house = House::furnished();
+    house.device(1, &unidentified("A-01", "4711"), (50, 49), None);
+    house.device(2, &unidentified("A-01", "4712"), (40, 39), None);
+    let cases = house.tables.list::<OpenCases>(&KeyRange::all());
+    for ((_site, case), _row) in &cases {
+        let decide = Decide {
+            case: *case,
+            version: 1,
+            choice: Choice::Recount,
+            correction: None,
+            remark: String::new(),
+        };
+        let (_decided, row) = house.desk("mette", &Command::Decide(decide));
+        assert_eq!(row.outcome.decision, Decision::Accepted, "{:?}", row.outcome);
+    }
+    let tasks = house.tables.list::<Tasks>(&KeyRange::all());
+    assert_eq!((cases.len(), tasks.len()), (2, 1));
+    for address in ["/tasks".to_owned(), format!("/tasks/{}", tasks[0].0)] {
+        let document = house.document(&house.context(), &address);
+        html::check(&document);
+        for ((_site, case), _row) in &cases {
+            assert!(document.contains(&format!("/workbench/{case}\"")), "{address}: {case}");
+        }
+        assert_eq!(document.contains("Asked by"), address != "/tasks", "{document}");
+    }
 }
 
 fn with_drill() -> House {

@@ -456,6 +456,9 @@ task-relocate = Flyt
 task-look = Se efter
 task-tracking = Udfyld parti eller serienummer
 assigned = Tildelt
+assign = Tildel
+assign-nobody = ingen
+task-asked = Spurgt af
 not-by = Ikke af
 blind = blind
 
@@ -677,6 +680,7 @@ at-risk-count = Få placeringerne talt: { $n }
 at-risk-count-text = Bestiller en blind optælling af hver placering, som ingen er bedt om at tælle endnu. Skannerne viser det inden for et sekund.
 at-risk-documents = Papirer
 at-risk-tasks = Opgaver, der måske er udført
+at-risk-freed = ingens, siden den blev meldt tabt
 
 # Money
 nav-money = Værdi

@@ -456,6 +456,9 @@ task-relocate = Relocate
 task-look = Look around
 task-tracking = Complete lot or serial
 assigned = Assigned to
+assign = Assign
+assign-nobody = nobody
+task-asked = Asked by
 not-by = Not by
 blind = blind
 
@@ -677,6 +680,7 @@ at-risk-count = Have the bins counted: { $n }
 at-risk-count-text = Asks for a blind count of each bin that nobody is asked to count yet. Scanners show it within a second.
 at-risk-documents = Papers
 at-risk-tasks = Tasks that may have been done
+at-risk-freed = nobody's since it was declared lost
 
 # Money
 nav-money = Value

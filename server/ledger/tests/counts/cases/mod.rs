@@ -1,6 +1,8 @@
 //! Cases of CONFLICTS.md that are about counts, and what SYNC 4.3, 4.4 and 4.8 say beside them.
 
+mod assigned;
 mod decided;
+mod joined;
 mod seen;
 mod unseen;
 
