@@ -82,7 +82,7 @@ fn check_question(tables: &(impl Tables + ?Sized), id: TaskId, findings: &mut Fi
     match tables.row::<Tasks>(&id) {
         Some(task) => check_task(tables, id, &task, findings),
         None => {
-            findings.unless(false, "I5", || format!("task {id} asks something and is not there"))
+            findings.unless(false, "I5", || format!("task {id} asks something and is not there"));
         }
     }
 }

@@ -175,7 +175,7 @@ fn task_of(task: &Task, list: &[(Option<CaseId>, Question)]) -> Task {
     if open.is_empty() {
         let is_done = list.iter().any(|(_asker, question)| question.state == TaskState::Done);
         let state = if is_done { TaskState::Done } else { TaskState::Cancelled };
-        return Task { case, state, ..task.clone() };
+        return Task { state, case, ..task.clone() };
     }
     open.sort_by_key(|(asker, question)| (question.asked, *asker));
     let not_by = open.iter().find_map(|(_asker, question)| question.not_by.clone());
