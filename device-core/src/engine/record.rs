@@ -267,27 +267,8 @@ impl DeviceCore {
     /// What is to be recorded so that an operation is taken back.
     fn undo_of(&self, name: OperationId) -> Result<Work, UndoError> {
         let body = self.body_of(name).ok_or(UndoError::NotHere)?;
-        match body {
-            Body::Undo(_)
-            | Body::SignIn(_)
-            | Body::SignOut(_)
-            | Body::Attach(_)
-            | Body::Void(_) => {
-                return Err(UndoError::NothingToUndo);
-            }
-            Body::Count(_)
-            | Body::CountBin(_)
-            | Body::Receive(_)
-            | Body::Pick(_)
-            | Body::Ship(_)
-            | Body::Move(_)
-            | Body::MovePlate(_)
-            | Body::TransferShip(_)
-            | Body::TransferReceive(_)
-            | Body::Adjust(_)
-            | Body::Reclassify(_)
-            | Body::Unidentified(_)
-            | Body::Answer(_) => {}
+        if !is_step(&body) || matches!(body, Body::Undo(_)) {
+            return Err(UndoError::NothingToUndo);
         }
         if self.view.is_undone(name) {
             return Err(UndoError::AlreadyUndone);

@@ -376,6 +376,13 @@ impl KeyRange {
     }
 }
 
+/// The first key after `key` itself: nothing lies between a key and itself with a zero behind.
+pub fn after(key: &[u8]) -> KeyBytes {
+    let mut next = KeyBytes::from_slice(key);
+    next.push(0);
+    next
+}
+
 /// The first bytes after everything that starts with `prefix`.
 fn after_prefix(prefix: &[u8]) -> KeyBytes {
     let mut bytes = KeyBytes::from_slice(prefix);

@@ -17,14 +17,14 @@ use std::cell::RefCell;
 use std::ops::ControlFlow;
 
 use ledger::draft::Changes;
-use ledger::key::{KeyBytes, KeyRange};
+use ledger::key::{KeyBytes, KeyRange, after};
 use ledger::record::Record;
 use ledger::schema::book::{ChangesTable, Intakes, Outcomes};
 use ledger::schema::entry::{ItemLedger, ItemLedgerState, ItemLedgerStates};
 use ledger::tables::{Table as _, TableId, Tables, Visit};
 
 use self::rows::{Known, Rows};
-use self::runs::{Found, RowList, Runs, after, show};
+use self::runs::{Found, RowList, Runs, show};
 use crate::schema::{BlobParts, FeedIndex, SnapshotChunks};
 
 /// Rows that one scan takes note of.

@@ -205,10 +205,3 @@ pub(super) fn show(
         shown.iter().try_for_each(&mut visit)
     }
 }
-
-/// The first key after `key`.
-pub(super) fn after(key: &[u8]) -> KeyBytes {
-    let mut next = KeyBytes::from_slice(key);
-    next.push(0);
-    next
-}

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use ledger::key::{Key, KeyBytes, KeyRange};
+use ledger::key::{Key, KeyRange, after};
 use ledger::schema::book::Head;
 use ledger::schema::case::{Cases, Tasks};
 use ledger::schema::document::{DocumentLine, DocumentLines, Documents};
@@ -193,11 +193,4 @@ impl Build {
             chunks: self.chunks,
         }
     }
-}
-
-/// The first key after `key` itself.
-fn after(key: &[u8]) -> KeyBytes {
-    let mut next = KeyBytes::from_slice(key);
-    next.push(0);
-    next
 }
