@@ -4,13 +4,16 @@
 //!   through a descriptor of our own.
 //! - Opening a damaged folder may panic inside sled, so it happens inside `catch_unwind`, and a
 //!   folder that will not open is renamed, never deleted, and a new one begins.
+//! - Threads of its own hold its lock for a moment after the last handle is gone, so opening waits
+//!   until the file is free: a store that is only in use is never set aside.
 //! - A full disk makes it stop writing for good, while it still reads: it is opened again when there
 //!   is room. Opening needs room, too, so it is tried first whether there is some.
 //! - Every value carries a version and a checksum over key and value.
 
-use std::fs::{self, File};
+use std::fs::{self, File, TryLockError};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use super::memory::after;
 use super::{Batch, Pair, Store, StoreError};
@@ -55,15 +58,20 @@ const ASIDE_KEPT: u32 = 2;
 /// How often sled writes by itself. Not durable; keeps what a killed process loses small.
 const FLUSH_EVERY_MS: u64 = 500;
 
+/// How often it is looked whether its file is free, and how many times.
+const LOOKS: (Duration, u32) = (Duration::from_millis(10), 500);
+
 impl SledStore {
     /// Opens the store in `folder`, or begins one. A folder that will not open is set aside.
     ///
     /// # Errors
     ///
-    /// [`StoreError::Failed`]: not even an empty store can be made there.
+    /// [`StoreError::Failed`]: not even an empty store can be made there, or something else has it open
+    /// and does not let go of it for five seconds.
     pub fn open(folder: &Path) -> Result<Opened, StoreError> {
         let mut store = Self { folder: folder.to_owned(), open: None, is_out_of_room: false };
         store.demand_room()?;
+        wait_until_free(folder)?;
         match open(folder) {
             Ok(open) => {
                 store.open = Some(open);
@@ -159,6 +167,23 @@ fn failed(reason: impl ToString) -> StoreError {
 fn sync_folder(folder: &Path) -> std::io::Result<()> {
     // Windows opens no folders as files; NTFS journals names by itself.
     if cfg!(windows) { Ok(()) } else { File::open(folder)?.sync_all() }
+}
+
+/// Waits until nobody holds sled's file.
+fn wait_until_free(folder: &Path) -> Result<(), StoreError> {
+    // What is not there, or is no file, is for the opening to judge.
+    let Ok(file) = File::open(folder.join("db")) else { return Ok(()) };
+    let (pause, n_looks) = LOOKS;
+    for _look in 0..n_looks {
+        match file.try_lock() {
+            Err(TryLockError::WouldBlock) => std::thread::sleep(pause),
+            // Some phones have no locks; there sled takes none either.
+            Ok(()) | Err(TryLockError::Error(_)) => return Ok(()),
+        }
+    }
+    Err(failed(
+        "something else has the store open: end the other program, or start the device again",
+    ))
 }
 
 /// Opens sled and a descriptor of our own on its file.
@@ -261,6 +286,7 @@ impl Store for SledStore {
         // From here on the old handle is gone: it would refuse every write for good.
         self.open = None;
         self.is_out_of_room = false;
+        wait_until_free(&self.folder)?;
         match open(&self.folder) {
             Ok(open) => {
                 self.open = Some(open);

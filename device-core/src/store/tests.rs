@@ -75,6 +75,26 @@ fn what_sled_synced_is_there_after_reopening() {
 }
 
 #[test]
+fn a_store_that_something_has_open_still_is_waited_for_and_not_set_aside() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("replica");
+    let mut store = SledStore::open(&path).unwrap().store;
+    store.apply(batch(&[("a", Some("1"))])).unwrap();
+    store.sync().unwrap();
+    drop(store);
+    let held = std::fs::File::open(path.join("db")).unwrap();
+    held.lock().unwrap();
+    let holder = std::thread::spawn(move || {
+        std::thread::sleep(std::time::Duration::from_millis(200));
+        drop(held);
+    });
+    let opened = SledStore::open(&path).unwrap();
+    assert_eq!(opened.set_aside, None);
+    assert_eq!(opened.store.get(b"a").unwrap().as_deref(), Some(&b"1"[..]));
+    holder.join().unwrap();
+}
+
+#[test]
 fn a_folder_that_will_not_open_is_set_aside_and_kept() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("replica");

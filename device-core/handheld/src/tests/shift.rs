@@ -85,6 +85,7 @@ async fn a_scan_is_recorded_sent_and_decided_and_the_list_says_so() {
 #[tokio::test]
 async fn serial_numbers_in_a_row_are_entered_without_the_server_and_sent_one_by_one() {
     let (_folder, served, browser, house) = at_work(Settings::default()).await;
+    browser.until("/api/state", |state| state["status"]["unsent"] == 0).await;
     house.close().await;
     browser.until("/api/state", |state| state["status"]["trouble"] == "unreachable").await;
     browser.press("start", "receive").await;
