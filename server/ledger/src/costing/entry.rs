@@ -1,5 +1,7 @@
 //! What a new item ledger entry costs (COSTING 6).
 
+use std::cell::Cell;
+
 use protocol::quantity::Quantity;
 
 use crate::costing::value::values_of;
@@ -170,9 +172,18 @@ impl Posting<'_, '_> {
     fn remember_decrease(&mut self, no: EntryNo, entry: &ItemLedgerEntry) {
         let average = method_of(&*self.draft, entry.item) == CostingMethod::Average;
         let counts_from = self.state(no).valuation_date;
+        // They are mostly the same one, of which the store has to be asked.
+        let asked = Cell::new(None);
         let later = |before: EntryNo| {
+            if let Some((known, is_later)) = asked.get()
+                && known == before
+            {
+                return is_later;
+            }
             let state = self.draft.row::<ItemLedgerStates>(&before);
-            state.is_none_or(|before| before.valuation_date <= counts_from)
+            let is_later = state.is_none_or(|before| before.valuation_date <= counts_from);
+            asked.set(Some((before, is_later)));
+            is_later
         };
         // The last is the one that counts latest, not the one that was posted last.
         let remember = |last: &mut LastDecreases| {

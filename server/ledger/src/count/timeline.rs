@@ -4,6 +4,7 @@
 //! The walk goes backwards from the end and never further than the instant in question, so a bin
 //! that was never counted costs two seeks per movement, and one that was counted no more.
 
+use std::cmp::Ordering;
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
@@ -106,14 +107,25 @@ pub(crate) fn insert_movement(
     }
 }
 
+/// What the row of a movement says already. Most come after all others of their place: the last row, which
+/// is known there, tells that there is none, and nothing has to be looked for.
+fn known(tables: &impl Tables, (key, order): (StockKey, OrderKey)) -> Option<Quantity> {
+    let ((_key, last), row) = tables.last::<Movements>(&KeyRange::prefix(&(key,)))?;
+    match order.cmp(&last) {
+        Ordering::Greater => None,
+        Ordering::Equal => Some(row.delta),
+        Ordering::Less => tables.row::<Movements>(&(key, order)).map(|row| row.delta),
+    }
+}
+
 /// Writes the row of a movement; several legs in one place become one.
 fn record(
     posting: &mut Posting<'_, '_>,
     (key, order): (StockKey, OrderKey),
     moved: Moved,
 ) -> Result<(), Stop> {
-    let delta = match posting.draft.row::<Movements>(&(key, order)) {
-        Some(row) => add(row.delta, moved.delta)?,
+    let delta = match known(posting.draft, (key, order)) {
+        Some(before) => add(before, moved.delta)?,
         None => moved.delta,
     };
     let row = MovementRow {
