@@ -9,18 +9,32 @@ use protocol::frame::KeyAlgorithm;
 use crate::recorder::read_all;
 use crate::root::Root;
 
-/// An Ed25519 key pair, and the one that is to take its place. `Debug` hides them.
+/// An Ed25519 key pair, the one that is to take its place, and those whose place it took: a server that was
+/// restored from before a change knows only one of them. `Debug` hides them.
 #[derive(Clone)]
 pub struct DeviceKey {
     present: SigningKey,
     next: Option<SigningKey>,
-    /// Whether the two have changed places, to see which of them the server takes.
-    is_swapped: bool,
+    /// The newest first.
+    previous: Vec<SigningKey>,
+    in_use: KeyInUse,
+}
+
+/// Which of the keys signs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeyInUse {
+    /// The one that is the device's.
+    Present,
+    /// The one that is to take its place.
+    Next,
+    /// The one that is so many changes older than the last before it.
+    Previous(usize),
 }
 
 impl PartialEq for DeviceKey {
     fn eq(&self, other: &Self) -> bool {
-        (self.public(), self.next_public()) == (other.public(), other.next_public())
+        (&self.present, &self.next, &self.previous)
+            == (&other.present, &other.next, &other.previous)
     }
 }
 
@@ -34,14 +48,18 @@ impl fmt::Debug for DeviceKey {
 
 /// Bytes of the secret half.
 const SECRET_BYTES: usize = 32;
+/// Keys before the present one that are kept: changes since the backup that a server is restored from.
+const PREVIOUS_MAX: usize = 4;
 const PRESENT: &str = "key";
 const NEXT: &str = "key.next";
+const PREVIOUS: &str = "key.previous";
 const NEW: &str = "key.new";
 
 impl DeviceKey {
     /// The key with this secret half: 32 bytes of good randomness.
     pub fn from_secret(secret: [u8; SECRET_BYTES]) -> Self {
-        Self { present: SigningKey::from_bytes(&secret), next: None, is_swapped: false }
+        let present = SigningKey::from_bytes(&secret);
+        Self { present, next: None, previous: Vec::new(), in_use: KeyInUse::Present }
     }
 
     /// Reads the key of the device in `root`, or makes one and keeps it there.
@@ -56,6 +74,9 @@ impl DeviceKey {
             None => Self::make(root, PRESENT)?,
         };
         key.next = Self::read(root, NEXT)?.map(|next| next.present);
+        key.previous = Self::read_previous(root);
+        // Whoever lost its power while the next key was kept finds the present one in both places.
+        key.previous.retain(|previous| *previous != key.present);
         Ok(key)
     }
 
@@ -71,12 +92,20 @@ impl DeviceKey {
         }
     }
 
-    /// Puts the next key in the place of the present one, for good.
+    /// Puts the next key in the place of the present one, which stays as the previous one.
     ///
     /// # Errors
     ///
     /// What the file system says: both keys are still there.
     pub fn keep_next(root: &dyn Root) -> io::Result<()> {
+        if let Some(present) = Self::read(root, PRESENT)? {
+            let mut previous = Self::read_previous(root);
+            previous.retain(|previous| *previous != present.present);
+            previous.insert(0, present.present);
+            previous.truncate(PREVIOUS_MAX);
+            let secrets: Vec<u8> = previous.iter().flat_map(SigningKey::to_bytes).collect();
+            Self::write(root, PREVIOUS, &secrets)?;
+        }
         root.rename(NEXT, PRESENT)?;
         root.sync_folder()
     }
@@ -92,60 +121,89 @@ impl DeviceKey {
         }
     }
 
+    /// The keys before the present one. Those that cannot be read keep nobody from working.
+    fn read_previous(root: &dyn Root) -> Vec<SigningKey> {
+        let secrets = read_all(root, PREVIOUS).unwrap_or_default();
+        let (secrets, _rest) = secrets.as_chunks::<SECRET_BYTES>();
+        secrets.iter().map(SigningKey::from_bytes).collect()
+    }
+
     fn make(root: &dyn Root, name: &str) -> io::Result<Self> {
         let mut secret = [0; SECRET_BYTES];
         getrandom::fill(&mut secret).map_err(io::Error::other)?;
-        let mut file = root.create(NEW)?;
-        file.write_at(0, &secret)?;
-        file.sync_data()?;
-        root.rename(NEW, name)?;
-        root.sync_folder()?;
+        Self::write(root, name, &secret)?;
         Ok(Self::from_secret(secret))
     }
 
-    /// Whether another key waits to take its place.
-    pub const fn has_next(&self) -> bool {
-        self.next.is_some()
+    fn write(root: &dyn Root, name: &str, secrets: &[u8]) -> io::Result<()> {
+        let mut file = root.create(NEW)?;
+        file.write_at(0, secrets)?;
+        file.sync_data()?;
+        root.rename(NEW, name)?;
+        root.sync_folder()
     }
 
-    /// The public half of the key that waits.
-    pub fn next_public(&self) -> Option<[u8; 32]> {
-        self.next.as_ref().map(|next| next.verifying_key().to_bytes())
-    }
-
-    /// Signs `message` with the key that waits.
-    pub fn sign_by_next(&self, message: &[u8]) -> Option<[u8; 64]> {
-        self.next.as_ref().map(|next| next.sign(message).to_bytes())
-    }
-
-    /// `next` waits to take its place.
+    /// `next` waits to take the place of the present one.
     pub fn prepare(&mut self, next: &Self) {
         self.next = Some(next.present.clone());
     }
 
-    /// The key that waits takes its place.
-    pub fn take_next(&mut self) {
-        if let Some(next) = self.next.take() {
-            self.present = next;
+    /// What the server is to know instead of the key in use: the key that waits, or the present one, where
+    /// one before it was taken.
+    fn offered(&self) -> Option<&SigningKey> {
+        let is_behind = matches!(self.in_use, KeyInUse::Previous(_));
+        self.next.as_ref().or_else(|| is_behind.then_some(&self.present))
+    }
+
+    /// The public half of the key that the server is to know instead of the one in use.
+    pub fn offered_public(&self) -> Option<[u8; 32]> {
+        self.offered().map(|key| key.verifying_key().to_bytes())
+    }
+
+    /// Signs `message` with that key.
+    pub fn sign_by_offered(&self, message: &[u8]) -> Option<[u8; 64]> {
+        self.offered().map(|key| key.sign(message).to_bytes())
+    }
+
+    /// The server knows the key that was offered. Whether that one waited: it is the present one from here
+    /// on, and is to be kept as such.
+    pub fn take_offered(&mut self) -> bool {
+        self.in_use = KeyInUse::Present;
+        let Some(next) = self.next.take() else { return false };
+        self.previous.insert(0, std::mem::replace(&mut self.present, next));
+        self.previous.truncate(PREVIOUS_MAX);
+        true
+    }
+
+    /// The server did not take what this signed: the next of the keys signs from here on.
+    pub fn try_another(&mut self) {
+        self.in_use = match self.in_use {
+            KeyInUse::Present if self.next.is_some() => KeyInUse::Next,
+            KeyInUse::Present | KeyInUse::Next => KeyInUse::Previous(0),
+            KeyInUse::Previous(n) => KeyInUse::Previous(n + 1),
+        };
+        if matches!(self.in_use, KeyInUse::Previous(n) if n >= self.previous.len()) {
+            self.in_use = KeyInUse::Present;
         }
     }
 
-    /// Signs with the other one from here on, where there are two: the server did not take this.
-    pub fn swap(&mut self) {
-        if let Some(next) = &mut self.next {
-            std::mem::swap(next, &mut self.present);
-            self.is_swapped = !self.is_swapped;
-        }
+    /// The present key signs again: nobody knows this device by another.
+    pub fn use_present(&mut self) {
+        self.in_use = KeyInUse::Present;
     }
 
-    /// The server has taken a signature: where that was the next key's, the old one is done with.
-    /// Says so.
-    pub fn is_taken(&mut self) -> bool {
-        let was_next = std::mem::take(&mut self.is_swapped);
-        if was_next {
-            self.next = None;
-        }
-        was_next
+    /// Which key signs.
+    pub const fn in_use(&self) -> KeyInUse {
+        self.in_use
+    }
+
+    fn signing(&self) -> &SigningKey {
+        let other = match self.in_use {
+            KeyInUse::Present => None,
+            KeyInUse::Next => self.next.as_ref(),
+            KeyInUse::Previous(n) => self.previous.get(n),
+        };
+        other.unwrap_or(&self.present)
     }
 
     /// The kind of key.
@@ -153,14 +211,14 @@ impl DeviceKey {
         KeyAlgorithm::Ed25519
     }
 
-    /// The half that the server gets.
+    /// The public half of the key in use.
     pub fn public(&self) -> [u8; 32] {
-        self.present.verifying_key().to_bytes()
+        self.signing().verifying_key().to_bytes()
     }
 
-    /// Signs `message`.
+    /// Signs `message` with the key in use.
     pub fn sign(&self, message: &[u8]) -> [u8; 64] {
-        self.present.sign(message).to_bytes()
+        self.signing().sign(message).to_bytes()
     }
 }
 
@@ -188,22 +246,41 @@ mod tests {
     }
 
     #[test]
-    fn a_next_key_waits_until_it_is_kept() {
+    fn a_next_key_waits_until_it_is_kept_and_the_one_before_it_stays() {
         let folder = tempfile::tempdir().unwrap();
         let root = RootFolder::at(folder.path());
         let old = DeviceKey::open(&root).unwrap();
         let next = DeviceKey::open_next(&root).unwrap();
         assert_eq!(DeviceKey::open_next(&root).unwrap(), next, "it is made once");
         let mut both = DeviceKey::open(&root).unwrap();
-        assert_eq!((both.public(), both.next_public()), (old.public(), Some(next.public())));
-        assert!(!both.is_taken(), "the old one was taken");
-        both.swap();
-        assert_eq!((both.public(), both.next_public()), (next.public(), Some(old.public())));
-        assert!(both.is_taken());
-        assert_eq!((both.public(), both.has_next()), (next.public(), false));
+        assert_eq!((both.public(), both.offered_public()), (old.public(), Some(next.public())));
+        both.try_another();
+        assert_eq!((both.public(), both.in_use()), (next.public(), KeyInUse::Next));
+        assert!(both.take_offered(), "it is to be kept");
+        assert_eq!((both.public(), both.offered_public()), (next.public(), None));
         DeviceKey::keep_next(&root).unwrap();
-        let kept = DeviceKey::open(&root).unwrap();
-        assert_eq!((kept.public(), kept.has_next()), (next.public(), false));
+        let mut kept = DeviceKey::open(&root).unwrap();
+        assert_eq!(kept, both);
+        kept.try_another();
+        assert_eq!((kept.public(), kept.offered_public()), (old.public(), Some(next.public())));
+        assert!(!kept.take_offered(), "it is kept already");
+        assert_eq!((kept.public(), kept.offered_public()), (next.public(), None));
+        // Those before the last few are forgotten.
+        for _change in 0..PREVIOUS_MAX {
+            DeviceKey::open_next(&root).unwrap();
+            DeviceKey::keep_next(&root).unwrap();
+        }
+        let mut kept = DeviceKey::open(&root).unwrap();
+        let signed_by: Vec<_> = (0..=PREVIOUS_MAX)
+            .map(|_try| {
+                let public = kept.public();
+                kept.try_another();
+                public
+            })
+            .collect();
+        assert_eq!(signed_by.last(), Some(&next.public()), "the oldest that is kept");
+        assert_eq!(kept.public(), signed_by[0], "it begins again with the present one");
+        assert!(!signed_by.contains(&old.public()));
     }
 
     #[test]

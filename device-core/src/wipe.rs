@@ -11,7 +11,7 @@ use crate::root::Root;
 /// Says that everything is to be deleted.
 const MARKER: &str = "wiped";
 const FOLDERS: [&str; 5] = ["recorder", "device", "queue", "replica", "photos"];
-const FILES: [&str; 4] = ["key", "key.next", "key.new", "key.next.new"];
+const FILES: [&str; 5] = ["key", "key.next", "key.previous", "key.new", "key.next.new"];
 
 /// Decides that everything in the folder of a device is deleted, whatever happens from here on.
 ///
@@ -72,7 +72,7 @@ mod tests {
             fs::create_dir(path.join(name)).unwrap();
             fs::write(path.join(name).join("file"), "x").unwrap();
         }
-        for name in ["key", "key.next", "notes.txt"] {
+        for name in ["key", "key.next", "key.previous", "notes.txt"] {
             fs::write(path.join(name), "x").unwrap();
         }
         let root = RootFolder::at(path);

@@ -217,11 +217,14 @@ fn book(page: &mut Page, app: &AppState) {
     let buffered = "Rows of the store that wait in memory for their file.";
     page.gauge("store_buffer_bytes", buffered, memory.buffered);
     page.gauge("store_cache_bytes", "Blocks of the store's files in memory.", memory.cached);
-    let safe = snapshot.row::<SafePoints>(&());
-    let none = (0, "NaN".to_owned());
-    let (safe_intake, age) = safe.map_or(none, |safe| (safe.intake.0, age(safe.at, company.now())));
-    page.gauge("safe_operations", "Operations up to here are in a verified backup.", safe_intake);
+    let safe = snapshot.row::<SafePoints>(&()).map_or(0, |safe| safe.intake.0);
+    page.gauge("safe_operations", "Operations up to here are in a verified backup.", safe);
+    let backup = app.backups().status();
+    let age = backup.verified.map(|verified| age(ServerTime(verified.at_us), company.now()));
+    let age = age.unwrap_or_else(|| "NaN".to_owned());
     page.gauge("backup_age_seconds", "Time since the last verified backup.", age);
+    let failed = u8::from(backup.failed.is_some());
+    page.gauge("backup_failed", "1 when the last run failed.", failed);
     page.counter("alarms_total", "Alarms.", metrics.alarms.get());
     let replicas = company.replicas();
     for (name, help, n) in [

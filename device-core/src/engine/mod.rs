@@ -190,7 +190,7 @@ pub enum Action {
     Disarm(Timer),
     /// Make a new key beside the present one, durably. The answer is [`Event::NextKey`].
     MakeKey,
-    /// The new key takes the place of the old one: for good.
+    /// The new key takes the place of the old one, which is kept behind it.
     KeepKey,
     /// Keep, durably and before anything else is done, that everything here is to be deleted.
     BeginWipe,

@@ -4,7 +4,9 @@
 //!    until the device is enrolled again.
 //! 2. A device that drains records nothing more, and deletes nothing before the server says that
 //!    everything it holds is safe.
-//! 3. A new key proves nothing before the server has it in its book; the old one is kept until then.
+//! 3. A new key proves nothing before the server has it in its book. Those before it are kept: a
+//!    server that was restored from before a change knows only one of them, and is told of the new one by
+//!    it.
 
 use ed25519_dalek::{Signature, VerifyingKey};
 use protocol::frame::order::{
@@ -15,7 +17,7 @@ use protocol::identity::{Hash16, IntakeNo, Seq, ServerEpoch};
 use serde_bytes::ByteBuf;
 
 use super::{Action, DeviceCore, News};
-use crate::key::DeviceKey;
+use crate::key::{DeviceKey, KeyInUse};
 
 /// What was ordered, and by whom orders are believed.
 #[derive(Debug, Default)]
@@ -26,6 +28,8 @@ pub(super) struct Orders {
     pub(super) draining: Option<u64>,
     /// Everything is gone, or will be in a moment.
     pub(super) is_wiped: bool,
+    /// The server does not take the new key: it knows another one of this device than those here.
+    pub(super) is_key_refused: bool,
     /// How far the intake log went before this connection.
     pub(super) witness: Option<Witness>,
 }
@@ -59,10 +63,10 @@ impl DeviceCore {
         if let Some(witness) = self.orders.witness.take() {
             self.send(&Frame::Witness(witness), actions);
         }
-        if self.key.is_taken() {
-            actions.push(Action::KeepKey);
+        if self.key.in_use() == KeyInUse::Next {
+            self.key_is_known(actions);
         } else {
-            self.send_next_key(actions);
+            self.offer_key(actions);
         }
     }
 
@@ -94,7 +98,11 @@ impl DeviceCore {
                     self.news.push(News::Withdrawn);
                 }
             }
-            Order::RotateKey if self.key.has_next() => self.send_next_key(actions),
+            Order::RotateKey if self.orders.is_key_refused => {
+                let why = "the server knows another key of this device: enrol it again";
+                self.answer(command.id, (false, 0), why, actions);
+            }
+            Order::RotateKey if self.key.offered_public().is_some() => self.offer_key(actions),
             Order::RotateKey => actions.push(Action::MakeKey),
             Order::Later => {
                 let why = "this app does not know the order: update it";
@@ -156,18 +164,19 @@ impl DeviceCore {
     pub(super) fn on_next_key(&mut self, key: &DeviceKey, actions: &mut Vec<Action>) {
         self.key.prepare(key);
         if self.session.live().is_some() {
-            self.send_next_key(actions);
+            self.offer_key(actions);
         }
     }
 
-    fn send_next_key(&self, actions: &mut Vec<Action>) {
-        let Some((device, _incarnation)) = self.identity() else { return };
-        let Some(public) = self.key.next_public() else { return };
-        let message = rotation_message(device, &public);
-        let (Some(by_new), by_present) = (self.key.sign_by_next(&message), self.key.sign(&message))
-        else {
+    fn offer_key(&self, actions: &mut Vec<Action>) {
+        if self.orders.is_key_refused {
             return;
-        };
+        }
+        let Some((device, _incarnation)) = self.identity() else { return };
+        let Some(public) = self.key.offered_public() else { return };
+        let message = rotation_message(device, &public);
+        let Some(by_new) = self.key.sign_by_offered(&message) else { return };
+        let by_present = self.key.sign(&message);
         let rotate = RotateKey {
             algorithm: self.key.algorithm(),
             public_key: ByteBuf::from(public),
@@ -179,21 +188,32 @@ impl DeviceCore {
 
     /// The server has the new key in its book.
     pub(super) fn on_key_ok(&mut self, public_key: &[u8], actions: &mut Vec<Action>) {
-        if self.key.next_public().is_some_and(|next| next == public_key) {
-            self.key.take_next();
+        if self.key.offered_public().is_some_and(|offered| offered == public_key) {
+            self.key_is_known(actions);
+        }
+    }
+
+    fn key_is_known(&mut self, actions: &mut Vec<Action>) {
+        if self.key.take_offered() {
             actions.push(Action::KeepKey);
         }
     }
 
-    /// The server did not take the signature: if a new key waits, it may know that one already.
+    /// The server did not take a signature. At the door it may know another of the keys; behind it, it did
+    /// not take the new one, and would not the next time.
     pub(super) fn on_unproven(&mut self) {
-        self.key.swap();
+        if self.session.live().is_some() {
+            self.orders.is_key_refused = true;
+        } else {
+            self.key.try_another();
+        }
     }
 
     /// Who this is for orders: another company's server has another key.
     pub(super) fn forget_server_key(&mut self) {
         self.orders.server_key = None;
         self.orders.draining = None;
+        self.orders.is_key_refused = false;
     }
 }
 

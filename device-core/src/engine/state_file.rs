@@ -91,7 +91,10 @@ pub enum StateFileError {
     #[error("the state file is damaged")]
     Damaged,
     /// A newer program wrote it.
-    #[error("the state file has format {version}, which this program does not know")]
+    #[error(
+        "the state file has format {version}, which this program does not know: nothing was changed; \
+         install the release that wrote it, or a later one"
+    )]
     UnknownFormat {
         /// The version found.
         version: u8,

@@ -215,6 +215,7 @@ impl DeviceCore {
 
     fn send_enrol(&mut self, actions: &mut Vec<Action>) {
         let Some(invitation) = &self.invitation else { return };
+        self.key.use_present();
         let mut signed = b"tallyman hsp.1 enrol\0".to_vec();
         signed.extend_from_slice(&invitation.code);
         let enrol = Enrol {

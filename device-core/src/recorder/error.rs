@@ -46,7 +46,10 @@ pub enum RecorderError {
         what: &'static str,
     },
     /// A newer program wrote these files.
-    #[error("the recorder has format {version}, which this program does not know")]
+    #[error(
+        "the recorder has format {version}, which this program does not know: nothing was changed; \
+         install the release that wrote it, or a later one"
+    )]
     UnknownFormat {
         /// The version found.
         version: u32,

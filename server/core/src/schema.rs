@@ -188,7 +188,7 @@ pub struct OrderRow {
 pub struct KeptSnapshot {
     /// The last operation that was judged at its cut.
     pub intake: IntakeNo,
-    /// When that was.
+    /// When it was made.
     pub time: ServerTime,
     /// Version of the site's scope.
     pub scope_version: u64,

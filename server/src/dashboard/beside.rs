@@ -1,5 +1,6 @@
 //! The operations of a case side by side: who did what, when, how sure that is, and when it came in.
 
+use ledger::conflict::destroyed;
 use ledger::schema::case::Case;
 use ledger::tables::Tables;
 use maud::{Markup, html};
@@ -17,11 +18,15 @@ use super::sightings;
 /// Operations that are shown.
 const SHOWN_MAX: usize = 20;
 
-/// The other operations of a case. A serial that is there already came in by one of them.
+/// The other operations of a case. A serial that is there already came in by one of them; one that was
+/// destroyed stood between two.
 pub fn others(view: &dyn Tables, case: &Case) -> Vec<OperationId> {
     let code = case.reasons.first().map(|reason| &reason.code);
     if case.others.is_empty() && code == Some(&Code::SerialAlreadyInStock) {
         return sightings::arrivals(view, case);
+    }
+    if destroyed::is_about(case) {
+        return destroyed::neighbours(view, case.operation);
     }
     case.others.clone()
 }

@@ -21,6 +21,7 @@ use tempfile::TempDir;
 
 use super::device::{invitation, receive};
 use super::house::{House, PASSWORD, all_is_judged, files, sign_in};
+use super::http::Client;
 use super::socket::{Socket, TestDevice};
 use crate::backup::check::check;
 use crate::backup::files::System;
@@ -449,6 +450,33 @@ async fn another_process_may_ask_the_running_server_for_a_backup() {
     assert_eq!((answer.error, answer.full), (None, true));
     house.running.stop().await;
     check(&second.path().join("other"), &second.path().join("scratch")).unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_scraper_sees_how_old_the_last_proved_backup_is_though_nothing_was_done_since() {
+    let (house, folder) = scheduled().await;
+    let age = || async {
+        let shown = Client::new(house.running.addr()).get("/metrics").await.body;
+        let value = |name: &str| {
+            let line = shown.lines().find_map(|line| line.strip_prefix(&format!("{name} ")));
+            line.unwrap_or_else(|| panic!("no {name}: {shown}")).to_owned()
+        };
+        (value("tallyman_backup_age_seconds"), value("tallyman_backup_failed"))
+    };
+    let backup = json!({});
+    assert_eq!(house.boss.post("/api/v1/backup", &backup).await.status, 200);
+    tokio::time::sleep(std::time::Duration::from_millis(2_500)).await;
+    assert_eq!(house.boss.post("/api/v1/backup", &backup).await.status, 200);
+    let (aged, failed) = age().await;
+    assert!(aged.parse::<f64>().unwrap() < 2.0, "it was proved a moment ago: {aged}");
+    assert_eq!(failed, "0");
+    // What stands in its way is told as well.
+    let path = folder.path().join("backup");
+    std::fs::remove_dir_all(&path).unwrap();
+    std::fs::write(&path, "no folder").unwrap();
+    assert_eq!(house.boss.post("/api/v1/backup", &backup).await.status, 500);
+    assert_eq!(age().await.1, "1");
+    house.running.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -3,14 +3,19 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use ledger::draft::Draft;
+use ledger::key::KeyRange;
+use ledger::schema::book::{Intake, Intakes, Origin};
+use ledger::tables::Read as _;
 use protocol::enrolment::Invitation;
 use protocol::frame::{FaultCode, Frame, Limits};
 use protocol::operation::{
-    Body, Condition, DocumentKind, DocumentRef, Goods, Place, Receive, Tracking,
+    Body, Condition, DocumentKind, DocumentRef, Envelope, Goods, Place, Receive, Recorded, Tracking,
 };
 use protocol::outcome::{Decision, Outcome};
 use protocol::quantity::{Quantity, UnitFactor};
 use protocol::words::{BinCode, DocumentNo, ItemNo, LocationCode, UnitCode};
+use serde_bytes::ByteBuf;
 use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::Message;
 
@@ -190,6 +195,54 @@ async fn case_44_what_is_assigned_to_whoever_lost_a_device_is_nobodys_and_may_ha
     let snapshot = house.running.app().company().snapshot();
     let scratch = tempfile::tempdir().unwrap();
     rebuild_and_compare(&snapshot, &scratch.path().join("s"), &mut Pace::full()).unwrap();
+}
+
+/// Has the newest record of `device` say what this release knows, as if a release that can read it had been
+/// installed.
+fn learn_to_read(
+    folder: &std::path::Path,
+    device: &TestDevice,
+    (body, document): (Body, Option<DocumentRef>),
+) {
+    let store = Store::open(&Config::local(folder).store_folder()).unwrap();
+    let of_device = |intake: &Intake| match &intake.origin {
+        Origin::Device { sent_as, .. } => sent_as.device == device.device,
+        Origin::Desk { .. } | Origin::Import { .. } | Origin::System => false,
+    };
+    let records = store.list::<Intakes>(&KeyRange::all());
+    let (no, last) = records.into_iter().rfind(|(_no, intake)| of_device(intake)).unwrap();
+    let envelope = Recorded::from_content(&last.raw).unwrap().envelope;
+    let envelope = Envelope { document, ..envelope };
+    let raw = ByteBuf::from(Recorded::new(envelope, &body).to_content());
+    let hash = Intake::link(last.previous, no, last.received, &raw);
+    let mut draft = Draft::over(&store);
+    draft.put::<Intakes>(&no, Intake { raw, hash, ..(*last).clone() });
+    store.apply(&draft.finish()).unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_device_of_a_later_release_did_is_judged_when_the_server_is_opened_by_that_release()
+{
+    let house = House::furnished().await;
+    let addr = house.running.addr();
+    let mut device = TestDevice::enrol(addr, invitation(&house).await.code).await.unwrap();
+    let (mut socket, _welcome) = device.connect(addr).await;
+    TestDevice::subscribe(&mut socket).await;
+    device.push_of_later(&mut socket).await;
+    let parked = outcome(&mut socket).await;
+    assert_eq!(parked.decision, Decision::Parked, "{parked:?}");
+    drop(socket);
+    let House { folder, running, boss: _ } = house;
+    running.stop().await;
+    learn_to_read(folder.path(), &device, receive(7));
+    let running = super::house::start(folder.path()).await;
+    all_is_judged(&running).await;
+    let boss = sign_in(&running, "boss", PASSWORD).await;
+    let house = House { folder, running, boss };
+    assert_eq!(house.on_hand("A-02", "BOLT").await.as_deref(), Some("7"));
+    let cases = house.boss.get("/api/v1/cases").await.json();
+    assert_eq!(cases["rows"].as_array().map(Vec::len), Some(0), "nobody has to decide it: {cases}");
+    house.running.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

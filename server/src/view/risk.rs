@@ -10,6 +10,7 @@ use std::sync::Arc;
 use ledger::command::stock::{AskCounts, BinOf};
 use ledger::command::{Batch, Command};
 use ledger::conflict::assignment::tasks_of;
+use ledger::conflict::destroyed::bins_of;
 use ledger::conflict::question::Questions;
 use ledger::conflict::task::whole_bin_count;
 use ledger::key::KeyRange;
@@ -21,7 +22,7 @@ use ledger::schema::{BinId, LocationId};
 use ledger::tables::{Read as _, Tables};
 use protocol::code::Code;
 use protocol::identity::{DeviceId, ServerTime, TaskId};
-use protocol::operation::{Body, DocumentKind, Place, Recorded};
+use protocol::operation::{DocumentKind, Recorded};
 use protocol::words::{BinCode, DocumentNo, LocationCode, OperatorId};
 use serde::Serialize;
 use server_core::identity::lost::last_operations;
@@ -165,7 +166,7 @@ pub fn was_at_work_in(
     last_operations(tables, device).iter().any(|intake| {
         let recorded = Recorded::from_content(&intake.raw).ok();
         let body = recorded.and_then(|recorded| recorded.decode_body().ok());
-        body.is_some_and(|body| places_of(&body).iter().any(|(at, of)| (at, of) == (location, bin)))
+        body.is_some_and(|body| bins_of(&body).iter().any(|(at, of)| (at, of) == (location, bin)))
     })
 }
 
@@ -194,7 +195,7 @@ impl Found {
             self.documents.entry(key).or_insert(DocumentAtRisk { kind, no, last: at });
         }
         let Ok(body) = recorded.decode_body() else { return };
-        for (location, bin) in places_of(&body) {
+        for (location, bin) in bins_of(&body) {
             let key = (location.clone(), bin.clone());
             let row = self.places.entry(key).or_insert(PlaceAtRisk {
                 location,
@@ -235,34 +236,6 @@ impl Found {
                 self.documents.entry(key).or_insert(row);
             }
         }
-    }
-}
-
-/// The bins that an operation is about.
-fn places_of(body: &Body) -> Vec<(LocationCode, BinCode)> {
-    let bins = |places: &[Option<&Place>]| {
-        let places = places.iter().flatten();
-        places.filter_map(|place| Some((place.location.clone(), place.bin.clone()?))).collect()
-    };
-    match body {
-        Body::Count(count) => bins(&[Some(&count.place)]),
-        Body::CountBin(count) => vec![(count.location.clone(), count.bin.clone())],
-        Body::Receive(receive) => bins(&[Some(&receive.to)]),
-        Body::Pick(pick) => bins(&[Some(&pick.from), pick.to.as_ref()]),
-        Body::Ship(ship) => bins(&[Some(&ship.from)]),
-        Body::Move(moved) => bins(&[Some(&moved.from), Some(&moved.to)]),
-        Body::MovePlate(moved) => bins(&[Some(&moved.to)]),
-        Body::TransferShip(ship) => bins(&[Some(&ship.from)]),
-        Body::TransferReceive(receive) => bins(&[Some(&receive.to)]),
-        Body::Adjust(adjust) => bins(&[Some(&adjust.place)]),
-        Body::Reclassify(change) => bins(&[Some(&change.place)]),
-        Body::Unidentified(found) => bins(&[Some(&found.place)]),
-        Body::Undo(_)
-        | Body::Answer(_)
-        | Body::SignIn(_)
-        | Body::SignOut(_)
-        | Body::Attach(_)
-        | Body::Void(_) => Vec::new(),
     }
 }
 

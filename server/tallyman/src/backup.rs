@@ -151,6 +151,8 @@ fn report(recovery: &Recovery) -> String {
     }
     text.push_str(
         "A device that joined after the backup is unknown here: enrol it again, its work is kept.\n\
+         Devices, people, rights and keys that were withdrawn after it are let in as before: withdraw \
+         them again.\n\
          What desks entered and imports brought in after the following is lost, and no device \
          knows it: enter it again.\n",
     );

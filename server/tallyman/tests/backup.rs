@@ -119,6 +119,7 @@ fn a_company_is_backed_up_beside_its_server_and_after_it_and_put_back() {
     let report = path(folder.path(), "report.json");
     let told = done(&["restore", "--from", &second, "--data", &again, "--report", &report]);
     assert!(told.contains("Acme is restored, as generation "), "{told}");
+    assert!(told.contains("withdraw them again"), "what was withdrawn since is as before: {told}");
     let report: Value = serde_json::from_slice(&std::fs::read(report).unwrap()).unwrap();
     assert_eq!(report["company"], "Acme");
     let epoch = report["epoch"].as_u64().unwrap();

@@ -30,30 +30,28 @@ use ledger::tables::Read as _;
 use protocol::digest::Sums;
 use protocol::frame::order::Order;
 use protocol::identity::{DeviceId, Hash16, OperationId, ServerTime};
-use protocol::operation::{Body, Goods, Move, Place, Recorded};
+use protocol::operation::{Body, Recorded};
 use protocol::outcome::Decision;
-use protocol::quantity::Quantity;
 use server_core::feed::OBJECTS;
 use server_core::feed::project::SiteView;
 use server_core::identity::command::MachineCommand;
 use server_core::machine::Event;
 use server_core::schema::Orders;
 use server_core::session::beside::blob;
+use server_core::store::MemoryStore;
 
 use fuse::Fuse;
 pub use hall::End;
 use hall::Hall;
 pub use live::{Settled, Trigger, settle};
-pub use mutant::Mutant;
+pub use mutant::{Mutant, notice};
 
-use crate::receipt::{nuts, word};
+use crate::receipt::nuts;
 use crate::world::company;
 use crate::world::floor::LOCATION;
 
 /// Units of the book in one piece.
 const PIECE: i128 = 100_000;
-/// Messages that may wait for a device that does not read.
-const WAITING_MAX: usize = 40;
 /// Pieces of NUT at the beginning.
 const OPENING: i128 = 120;
 
@@ -108,8 +106,7 @@ fn play(hall: &mut Hall) -> Result<(), String> {
     hall.phase("a photo");
     hall.photograph(&photo());
     come_to_rest(hall)?;
-    hall.phase("a new key");
-    change_key(hall)?;
+    new_keys(hall)?;
     // Of the key before it the server knows nothing any more: who has only that one is enrolled again.
     let early_image = hall.folders.image();
     hall.phase("chores");
@@ -141,9 +138,7 @@ fn play(hall: &mut Hall) -> Result<(), String> {
     hall.replace_device(folders, false);
     come_to_rest(hall)?;
     hall.phase("the server restored from a backup");
-    let fork = late_backup.row::<Heads>(&()).map(|head| head.lsn).unwrap_or_default();
-    hall.replace_server(late_backup);
-    hall.system(MachineCommand::BeginEpoch { fork, backup_at: None }.encode());
+    restore(hall, late_backup);
     records(hall, 2);
     come_to_rest(hall)?;
     hall.phase("an old image of the device");
@@ -175,6 +170,13 @@ fn play(hall: &mut Hall) -> Result<(), String> {
     }
 }
 
+/// The server is lost, and put back as `backup` has it.
+fn restore(hall: &mut Hall, backup: MemoryStore) {
+    let fork = backup.row::<Heads>(&()).map(|head| head.lsn).unwrap_or_default();
+    hall.replace_server(backup);
+    hall.system(MachineCommand::BeginEpoch { fork, backup_at: None }.encode());
+}
+
 /// A backup has everything that was judged, and was read back.
 fn prove_a_backup(hall: &mut Hall) {
     let judged = hall.store.row::<Heads>(&()).map(|head| head.intake).unwrap_or_default();
@@ -183,7 +185,7 @@ fn prove_a_backup(hall: &mut Hall) {
 }
 
 /// Has the device do what is ordered. A server that dies before it has the order in its book is told
-/// again.
+/// again; what is done at once is ordered twice, so that a key changes twice.
 fn order(hall: &mut Hall, device: DeviceId, order: Order) {
     let is_ordered = |hall: &Hall| {
         let row = hall.store.row::<Orders>(&device);
@@ -203,7 +205,18 @@ fn identity(hall: &Hall) -> Result<DeviceId, String> {
     identity.map(|(device, _incarnation)| device).ok_or_else(|| "it is no device".to_owned())
 }
 
-/// The device makes a new key, and only that is left.
+/// The device changes its key, and the server is restored from before that.
+fn new_keys(hall: &mut Hall) -> Result<(), String> {
+    hall.phase("a new key");
+    let backup = hall.store.clone();
+    change_key(hall)?;
+    hall.phase("the server restored from before the new key");
+    restore(hall, backup);
+    records(hall, 1);
+    knows_the_key(hall)
+}
+
+/// The device makes a new key, and the server knows it.
 fn change_key(hall: &mut Hall) -> Result<(), String> {
     let device = identity(hall)?;
     let old = hall.store.row::<Devices>(&device).map(|row| row.public_key.to_vec());
@@ -213,6 +226,17 @@ fn change_key(hall: &mut Hall) -> Result<(), String> {
         come_to_rest(hall)
     } else {
         Err("an hour later the key is not another".to_owned())
+    }
+}
+
+/// Until the server knows the key of the device, and no other waits.
+fn knows_the_key(hall: &mut Hall) -> Result<(), String> {
+    let device = identity(hall)?;
+    if hall.run_until(3_600, |hall| hall.has_other_key(device, &[])) {
+        come_to_rest(hall)
+    } else {
+        let status = hall.device().map(|device| device.status(0));
+        Err(format!("an hour later the server knows another key: {status:?}"))
     }
 }
 
@@ -411,106 +435,6 @@ fn both_sides_agree(hall: &Hall) -> Result<(), String> {
     } else {
         Err(format!("the rows differ: {:?} and {:?}", found.totals(), wanted.totals()))
     }
-}
-
-/// Plays what notices each mutant; with one that is right everything holds.
-///
-/// # Errors
-///
-/// What was noticed.
-pub fn notice(mutant: Option<Mutant>) -> Result<(), String> {
-    caught(|| {
-        let mut hall = Hall::with(Fuse::new(None), End::Kill, mutant);
-        play_for_mutants(&mut hall)?;
-        judge(&hall)
-    })
-}
-
-/// A script that gives each mutant its occasion.
-fn play_for_mutants(hall: &mut Hall) -> Result<(), String> {
-    begin(hall)?;
-    records(hall, 3);
-    come_to_rest(hall)?;
-    let image = hall.folders.image();
-    // In the same session, so that no lease tells the copy from the original.
-    records(hall, 1);
-    come_to_rest(hall)?;
-    let backup = hall.store.clone();
-    hall.set_offline(true);
-    records(hall, 150);
-    hall.set_offline(false);
-    come_to_rest(hall)?;
-    hall.run_until(300, |_hall| false);
-    // The server is lost with everything since the backup: the device has it all.
-    let fork = backup.row::<Heads>(&()).map(|head| head.lsn).unwrap_or_default();
-    hall.replace_server(backup);
-    hall.system(MachineCommand::BeginEpoch { fork, backup_at: None }.encode());
-    come_to_rest(hall)?;
-    old_copy(hall)?;
-    // The last pieces leave a bin: a row is gone.
-    hall.record_other(&[carry("B", "C", 20)]);
-    come_to_rest(hall)?;
-    // The old image goes on: what it records has numbers that are taken.
-    hall.replace_device(image, true);
-    hall.set_offline(true);
-    records(hall, 3);
-    hall.set_offline(false);
-    come_to_rest(hall)?;
-    hall.restart_server();
-    records(hall, 1);
-    come_to_rest(hall)?;
-    slow_reader(hall)?;
-    hall.run_until(1_500, |_hall| false);
-    come_to_rest(hall)
-}
-
-/// A copy of the store that is older than the last contact is noticed, even where nothing was recorded in
-/// between.
-fn old_copy(hall: &mut Hall) -> Result<(), String> {
-    let incarnation = |hall: &Hall| {
-        hall.device()
-            .and_then(device_core::engine::DeviceCore::identity)
-            .map(|(_device, incarnation)| incarnation)
-    };
-    let image = hall.folders.image();
-    for _contact in 0..2 {
-        hall.break_wire();
-        hall.run_until(120, |_hall| false);
-    }
-    come_to_rest(hall)?;
-    let before = incarnation(hall);
-    hall.replace_device(image, false);
-    hall.run_until(300, |_hall| false);
-    come_to_rest(hall)?;
-    if incarnation(hall) > before {
-        Ok(())
-    } else {
-        Err("an old copy of a store went on, and nobody noticed".to_owned())
-    }
-}
-
-/// A device that does not read while much happens costs no more than a few messages.
-fn slow_reader(hall: &mut Hall) -> Result<(), String> {
-    hall.is_deaf = true;
-    for n in 0..150 {
-        hall.system(company::one_more_item(n).encode());
-        hall.run_until(1, |_hall| false);
-    }
-    let n = hall.n_waiting_max;
-    hall.is_deaf = false;
-    if n > WAITING_MAX {
-        return Err(format!("{n} messages waited for a device that does not read"));
-    }
-    come_to_rest(hall)
-}
-
-fn carry(from: &str, to: &str, pieces: i32) -> Work {
-    let Body::Receive(receive) = receive().body else { unreachable!("a receipt") };
-    let at = |bin: &str| Place { location: word(LOCATION), bin: Some(word(bin)), plate: None };
-    let pieces = Quantity::whole(pieces);
-    let goods = Goods { quantity: pieces, base: pieces, ..receive.goods };
-    let body = Move { from: at(from), to: at(to), goods };
-    Work { body: Body::Move(body), document: None }
 }
 
 /// A point at which a process ended, and how; what broke, where something did.

@@ -48,6 +48,27 @@ async fn nothing_is_done_by_nobody() {
 }
 
 #[tokio::test]
+async fn a_question_that_the_server_does_not_answer_ends_in_two_seconds_and_keeps_nobody_from_scanning()
+ {
+    let (_folder, served, browser, house) = at_work(Settings::default()).await;
+    let asked = tokio::time::Instant::now();
+    let (page, ()) = tokio::join!(browser.get("/elsewhere/NUT-M8"), async {
+        browser.press("start", "receive").await;
+        browser.press("scan", "D:4711").await;
+        browser.press("scan", "]d2010950600013435217270331\u{1D}10LOT7").await;
+        browser.press("key", "12").await;
+        let page = browser.press("confirm", "").await;
+        assert!(page.contains("data-signal=\"complete\""), "{page}");
+        assert!(asked.elapsed().as_secs() < 2, "it did not wait for the answer");
+    });
+    assert!(page.body.contains("The server did not answer in time"), "{}", page.body);
+    assert!((2..4).contains(&asked.elapsed().as_secs()), "{:?}", asked.elapsed());
+    browser.until("/api/state", |state| state["status"]["unsent"] == 0).await;
+    assert!(house.kinds().contains(&"receive".to_owned()));
+    served.stop().await;
+}
+
+#[tokio::test]
 async fn a_scan_is_recorded_sent_and_decided_and_the_list_says_so() {
     let (_folder, served, browser, house) = at_work(Settings::default()).await;
     browser.press("start", "receive").await;

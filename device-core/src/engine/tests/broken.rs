@@ -201,3 +201,53 @@ fn rows_that_cannot_be_read_are_reported_and_the_feed_goes_on() {
     world.record(&receive("A-01", "BOLT", 1));
     world.settle();
 }
+
+/// Has `disk` hold what a later release has written.
+fn rewrite(disk: &MemoryDisk, name: &str, change: impl FnOnce(&mut Vec<u8>)) {
+    use crate::recorder::Disk as _;
+    let mut bytes = disk.bytes_of(name).unwrap();
+    change(&mut bytes);
+    let mut file = disk.create(name).unwrap();
+    file.write_at(0, &bytes).unwrap();
+    file.sync_data().unwrap();
+}
+
+#[test]
+fn a_folder_of_a_later_release_is_refused_with_a_sentence_and_stays_as_it_is() {
+    use crate::recorder::Disk as _;
+    let mut world = World::online();
+    world.record(&receive("A-01", "M8", 3));
+    let later_recorder = |folders: &Folders| {
+        let names = folders.recorder.list().unwrap();
+        let segment = names.into_iter().find(|name| name.strip_suffix(".seg").is_some());
+        rewrite(&folders.recorder, &segment.unwrap(), |bytes| {
+            bytes[8..12].copy_from_slice(&99_u32.to_le_bytes());
+            bytes[12..16].fill(0);
+            let crc = crc32c::crc32c(&bytes[..32]);
+            bytes[12..16].copy_from_slice(&crc.to_le_bytes());
+        });
+    };
+    let later_state = |folders: &Folders| {
+        rewrite(&folders.state, "state", |bytes| {
+            bytes[0] = 99;
+            let crc = crc32c::crc32c_append(crc32c::crc32c(&[99]), &bytes[5..]);
+            bytes[1..5].copy_from_slice(&crc.to_le_bytes());
+        });
+    };
+    let makers: [&dyn Fn(&Folders); 2] = [&later_recorder, &later_state];
+    for make in makers {
+        let folders = world.folders.image();
+        make(&folders);
+        let all = |disk: &MemoryDisk| {
+            let mut names = disk.list().unwrap();
+            names.sort();
+            names.into_iter().map(|name| (disk.bytes_of(&name), name)).collect::<Vec<_>>()
+        };
+        let before = (all(&folders.recorder), all(&folders.state));
+        let refused = try_to_open(&folders, 2, 1_000).map(drop).unwrap_err();
+        let cause = std::error::Error::source(&refused).map(ToString::to_string);
+        let said = cause.unwrap_or_else(|| refused.to_string());
+        assert!(said.contains("install the release that wrote it"), "{said}");
+        assert_eq!((all(&folders.recorder), all(&folders.state)), before);
+    }
+}

@@ -94,6 +94,10 @@ struct World {
 }
 
 fn open(folders: &Folders, boot: u32, mono_us: u64) -> Opened {
+    try_to_open(folders, boot, mono_us).unwrap()
+}
+
+fn try_to_open(folders: &Folders, boot: u32, mono_us: u64) -> Result<Opened, OpenError> {
     let recorder = folders.recorder.clone();
     let parts = Parts {
         recorder_disk: Box::new(move || Ok(Box::new(recorder.clone()))),
@@ -105,7 +109,7 @@ fn open(folders: &Folders, boot: u32, mono_us: u64) -> Opened {
         store_name: [4; 16],
     };
     let opening = Opening { boot_id: format!("boot {boot}"), mono_us, wall_us: None };
-    DeviceCore::open(config(), parts, opening).unwrap()
+    DeviceCore::open(config(), parts, opening)
 }
 
 pub(crate) fn invitation() -> Invitation {

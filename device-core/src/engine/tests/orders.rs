@@ -176,6 +176,71 @@ fn a_device_whose_old_key_is_refused_tries_the_one_that_waits() {
     assert!(world.kept_key, "the old one is done with");
 }
 
+/// A device that has taken the key [8; 32], which `server` knows from then on.
+fn with_a_new_key() -> World {
+    let mut world = World::online();
+    world.ordered(3, Order::RotateKey);
+    let next = DeviceKey::from_secret([8; 32]);
+    world.event(Event::NextKey(Box::new(next.clone())));
+    world.exchange();
+    let ok = protocol::frame::order::KeyOk { public_key: ByteBuf::from(next.public()) };
+    world.told(&Frame::KeyOk(ok));
+    world.server.take_key(next.public());
+    world.server.refuses_other_keys = true;
+    world
+}
+
+#[test]
+fn a_server_that_was_restored_from_before_the_new_key_is_told_of_it_by_the_old_one() {
+    let mut world = with_a_new_key();
+    world.record(&receive("A-01", "M8", 3));
+    world.settle();
+    let (old, new) = (DeviceKey::from_secret([3; 32]), DeviceKey::from_secret([8; 32]));
+    let backup = world.server.book.clone();
+    world.cut_wire();
+    world.server.restore(backup);
+    world.server.take_key(old.public());
+    world.server.rotations.clear();
+    world.record(&receive("A-01", "M8", 4));
+    world.settle();
+    assert_eq!(world.core.session().standing(), Standing::Good);
+    assert_eq!(world.server.book.intake.len(), 2, "work goes on");
+    let asked = world.server.rotations.last().expect("it names its key again").clone();
+    assert_eq!(asked.public_key[..], new.public());
+    // From there on the old one is not used any more.
+    world.told(&Frame::KeyOk(protocol::frame::order::KeyOk { public_key: asked.public_key }));
+    world.server.take_key(new.public());
+    world.cut_wire();
+    world.settle();
+    assert_eq!(world.core.session().standing(), Standing::Good);
+}
+
+#[test]
+fn a_device_whose_new_key_is_not_taken_goes_on_with_the_old_one_and_says_so() {
+    let mut world = World::online();
+    world.ordered(3, Order::RotateKey);
+    world.event(Event::NextKey(Box::new(DeviceKey::from_secret([8; 32]))));
+    world.exchange();
+    // Its store is an old copy: the server takes a new key from a later one only.
+    let refused = protocol::frame::Fault {
+        code: FaultCode::AUTH,
+        retryable: false,
+        retry_after_ms: None,
+        detail: String::new(),
+    };
+    world.told(&Frame::Fault(refused));
+    let n_asked = world.server.rotations.len();
+    world.record(&receive("A-01", "M8", 3));
+    world.settle();
+    assert_eq!(world.server.book.intake.len(), 1, "work goes on");
+    assert_eq!(world.server.rotations.len(), n_asked, "it does not ask for the same again");
+    world.ordered(3, Order::RotateKey);
+    world.exchange();
+    assert_eq!(world.server.rotations.len(), n_asked);
+    let result = world.server.results.last().expect("it answers the order");
+    assert!(!result.done && !result.detail.is_empty(), "{result:?}");
+}
+
 #[test]
 fn it_tells_how_far_the_log_went_before_and_in_which_generation() {
     let mut world = World::online();

@@ -359,10 +359,9 @@ impl Machine {
         for site in std::mem::take(&mut self.expecting) {
             let cut = self.core.pipeline.cut().clone();
             let Some(row) = cut.row::<ledger::schema::place::Sites>(&site) else { continue };
-            let head = self.core.pipeline.durable_head();
+            let state = (&cut, self.core.pipeline.durable_head(), self.core.now());
             // Made or not: whoever asks later gets it.
-            let _ready =
-                self.snapshots.wanted((&cut, head), (site, row.scope_version, Lsn(0)), None);
+            let _ready = self.snapshots.wanted(state, (site, row.scope_version, Lsn(0)), None);
         }
     }
 

@@ -302,9 +302,9 @@ fn begin_snapshot(
     let open = session.open()?;
     let cut = core.pipeline.cut().clone();
     let scope_version = scope_version(cut.as_ref(), open);
-    let head = core.pipeline.durable_head();
+    let state = (&cut, core.pipeline.durable_head(), core.now());
     let scope = (open.sender.site, scope_version, open.feed.at_least);
-    let snapshot = snapshots.wanted((&cut, head), scope, Some(connection))?;
+    let snapshot = snapshots.wanted(state, scope, Some(connection))?;
     if !core.turns.enter(connection, core.now()) {
         return None;
     }

@@ -16,6 +16,7 @@ use ledger::schema::{ItemId, SiteId, StockKey};
 use ledger::tables::{Read as _, Table as _, TableId};
 use protocol::feed::FeedRecord;
 use protocol::frame::{Frame, SnapChunk};
+use protocol::identity::ServerTime;
 
 use super::{Snapshot, number};
 use crate::feed::delta::record_bytes;
@@ -47,6 +48,7 @@ struct Run {
 pub(super) struct Build {
     cut: Cut,
     head: Head,
+    begun: ServerTime,
     site: SiteId,
     scope_version: u64,
     /// What is still to be read, the next last.
@@ -62,7 +64,11 @@ pub(super) struct Build {
 }
 
 impl Build {
-    pub(super) fn new(cut: Cut, head: Head, site: SiteId, scope_version: u64) -> Self {
+    pub(super) fn new(
+        (cut, head, begun): (Cut, Head, ServerTime),
+        site: SiteId,
+        scope_version: u64,
+    ) -> Self {
         let all = |table, take| Run { table, range: KeyRange::all(), take };
         let mut runs: Vec<Run> =
             [Sites::ID, Locations::ID, Operators::ID, Tasks::ID, Documents::ID, DocumentLines::ID]
@@ -88,6 +94,7 @@ impl Build {
         Self {
             cut,
             head,
+            begun,
             site,
             scope_version,
             runs,
@@ -186,7 +193,7 @@ impl Build {
             site: self.site,
             lsn: self.head.lsn,
             intake: self.head.intake,
-            time: self.head.time,
+            time: self.begun,
             scope_version: self.scope_version,
             rows: self.rows,
             ready_chunks: self.ready_chunks,

@@ -26,7 +26,7 @@ use build::Build;
 const KEPT_MAX: usize = 8;
 /// A snapshot is kept for so long: a device may come back for the rest.
 const KEPT_US: i64 = 24 * 3_600_000_000;
-/// A new device gets an existing snapshot while it is not older than this.
+/// A new device gets an existing snapshot while no more than this was decided since it was made.
 const FRESH_US: i64 = 15 * 60_000_000;
 
 /// A finished snapshot.
@@ -40,7 +40,7 @@ pub struct Snapshot {
     pub lsn: Lsn,
     /// The last operation that was judged at that cut.
     pub intake: IntakeNo,
-    /// When that was.
+    /// When it was made: a company may decide nothing for days.
     pub time: ServerTime,
     /// Version of the site's scope.
     pub scope_version: u64,
@@ -83,7 +83,7 @@ impl Snapshots {
     /// `waiting`, where there is somebody, is told by [`Snapshots::build`].
     pub fn wanted(
         &mut self,
-        (cut, head): (&Cut, Head),
+        (cut, head, now): (&Cut, Head, ServerTime),
         (site, scope_version, at_least): (SiteId, u64, Lsn),
         waiting: Option<ConnectionNo>,
     ) -> Option<Arc<Snapshot>> {
@@ -100,7 +100,7 @@ impl Snapshots {
         if let Some((_build, connections)) = building {
             connections.extend(waiting.filter(|waiting| !connections.contains(waiting)));
         } else {
-            let build = Build::new(Arc::clone(cut), head, site, scope_version);
+            let build = Build::new((Arc::clone(cut), head, now), site, scope_version);
             self.builds.push((build, waiting.into_iter().collect()));
         }
         None

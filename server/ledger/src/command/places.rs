@@ -154,14 +154,23 @@ pub(crate) fn put_location(posting: &mut Posting<'_, '_>, put: &PutLocation) -> 
         missing_bin: state(posting, "MISSING", BinKind::Missing),
         transit_bin: state(posting, "TRANSIT", BinKind::Transit),
     };
-    if before.is_none_or(|before| before.site != site)
-        && let Some(row) = posting.draft.row::<Sites>(&site)
-    {
-        let scope_version = row.scope_version.saturating_add(1);
-        posting.draft.put::<Sites>(&site, Site { scope_version, ..(*row).clone() });
+    let left = before.as_ref().map(|before| before.site);
+    if left != Some(site) {
+        // What the one site gains the other loses: the devices of both begin anew.
+        for site in left.into_iter().chain([site]) {
+            change_scope(posting, site);
+        }
     }
     posting.draft.put::<Locations>(&id, row);
     Ok(())
+}
+
+/// Another set of rows is what the devices of `site` see.
+fn change_scope(posting: &mut Posting<'_, '_>, site: SiteId) {
+    if let Some(row) = posting.draft.row::<Sites>(&site) {
+        let scope_version = row.scope_version.saturating_add(1);
+        posting.draft.put::<Sites>(&site, Site { scope_version, ..(*row).clone() });
+    }
 }
 
 /// The bin with that code, made with `kind` when it is not there.

@@ -12,7 +12,7 @@ use protocol::words::{IdentifierCode, OperatorId};
 
 use crate::command::master::{self, PutIdentifier};
 use crate::command::stock::Decide;
-use crate::conflict::{TaskDraft, case, request_task, restate};
+use crate::conflict::{TaskDraft, case, destroyed, request_task, restate};
 use crate::count::{self, decided};
 use crate::document::Wanted;
 use crate::lookup;
@@ -121,7 +121,11 @@ fn apply(posting: &mut Posting<'_, '_>, decide: &Decide, open: &Case) -> Result<
             Ok(())
         }
         Choice::Recount => {
-            ask_about(posting, decide.case, open, TaskKind::Recount)?;
+            if destroyed::is_about(open) {
+                destroyed::ask_counts(posting, decide.case, open)?;
+            } else {
+                ask_about(posting, decide.case, open, TaskKind::Recount)?;
+            }
             dismissed(posting, open, Code::CaseRecount);
             Ok(())
         }
@@ -235,7 +239,7 @@ fn bind_identifier(
     master::bind_identifier(posting, &put)
 }
 
-fn recorded(tables: &impl Tables, operation: OperationId) -> Option<Recorded> {
+fn recorded(tables: &(impl Tables + ?Sized), operation: OperationId) -> Option<Recorded> {
     let no = tables.row::<Outcomes>(&operation)?.intake;
     let intake = tables.row::<Intakes>(&no)?;
     match intake.origin {
@@ -245,7 +249,7 @@ fn recorded(tables: &impl Tables, operation: OperationId) -> Option<Recorded> {
 }
 
 /// What a device captured.
-pub(crate) fn captured(tables: &impl Tables, operation: OperationId) -> Option<Body> {
+pub(crate) fn captured(tables: &(impl Tables + ?Sized), operation: OperationId) -> Option<Body> {
     recorded(tables, operation)?.decode_body().ok()
 }
 

@@ -11,11 +11,12 @@
 //! Not here: when a count needs a person (that is [`crate::count`]), what a parked operation does
 //! when it is judged again (that is [`crate::operation`]).
 //!
-//! Order of reading: [`case`], [`task`], [`question`], [`assignment`], [`restate`], [`decision`], [`preview`].
+//! Order of reading: [`case`], [`task`], [`question`], [`assignment`], [`restate`], [`decision`], [`destroyed`], [`preview`].
 
 pub mod assignment;
 pub mod case;
 pub mod decision;
+pub mod destroyed;
 pub mod preview;
 pub mod question;
 pub mod restate;

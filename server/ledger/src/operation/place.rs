@@ -6,6 +6,7 @@ use protocol::words::LocationCode;
 
 use crate::command::{Command, Handle};
 use crate::conflict::decision::captured;
+use crate::conflict::destroyed;
 use crate::lookup;
 use crate::operation::named_in;
 use crate::schema::LocationId;
@@ -55,6 +56,7 @@ pub(super) fn of_command(tables: &impl Tables, command: &Command) -> LocationId 
             // Where nothing was posted the case names no stock: it is decided where the work was done.
             let about = match case.stock {
                 Some(stock) => stock.location,
+                None if destroyed::is_about(&case) => around_destroyed(tables, case.operation),
                 None => of_captured(tables, case.operation),
             };
             // A place that does not exist is the correction's own fault.
@@ -77,6 +79,16 @@ pub(crate) fn of_captured(tables: &impl Tables, operation: OperationId) -> Locat
     };
     let code = body.as_ref().and_then(of_body);
     code.and_then(|code| lookup::location(tables, code).ok()).map_or(LocationId(0), |(id, _row)| id)
+}
+
+/// The location where a device was before and after something that was destroyed.
+fn around_destroyed(tables: &impl Tables, operation: OperationId) -> LocationId {
+    let neighbours = destroyed::neighbours(tables, operation);
+    let bodies = neighbours.into_iter().filter_map(|neighbour| captured(tables, neighbour));
+    let places = bodies.flat_map(|body| destroyed::bins_of(&body)).map(|(code, _bin)| {
+        lookup::location(tables, &code).map_or(LocationId(0), |(location, _row)| location)
+    });
+    one_of(places)
 }
 
 /// What the undo `operation` takes back.

@@ -14,6 +14,7 @@ use serde_bytes::ByteBuf;
 
 use crate::command::stock::{Decide, JudgeAgain};
 use crate::command::{Batch, Command, Handle, people};
+use crate::conflict::destroyed;
 use crate::draft::Draft;
 use crate::key::KeyRange;
 use crate::operation::again::is_readable_now;
@@ -23,7 +24,7 @@ use crate::schema::book::{Intake, Origin, Outcomes, Timing};
 use crate::schema::case::{CaseState, Cases, Choice};
 use crate::schema::identity::{Device, DeviceState, Devices};
 use crate::tables::Read as _;
-use crate::world::{World, adjust, at, codes, goods, q, receive, undo};
+use crate::world::{World, adjust, at, codes, goods, moved, q, receive, undo};
 
 fn intake(raw: Vec<u8>, seq: u64) -> Intake {
     let sent_as = OperationId { device: DeviceId(9), incarnation: Incarnation(1), seq: Seq(seq) };
@@ -132,6 +133,51 @@ fn a_lost_operation_is_visible() {
     let void = protocol::operation::Body::Void(Nothing {});
     let (_id, outcome) = world.scan(1, 60, None, void);
     assert_eq!(codes(&outcome), [Code::LostOperation]);
+    assert_eq!(world.open_cases().len(), 1);
+}
+
+#[test]
+fn case_43_where_an_entry_was_destroyed_the_bins_before_and_after_it_are_counted() {
+    let void = || Body::Void(Nothing {});
+    let recount = |world: &mut World| decide(world, "BEN", Choice::Recount);
+    let mut world = World::new();
+    // Of the place where the device was before and after.
+    supervisor(&mut world, "BEN", "MAIN");
+    let order = world.document(DocumentKind::PurchaseOrder, "PO1", &[("BOLT", "10")]);
+    world.scan(1, 60, Some(&order), receive("A", goods("BOLT", "4")));
+    world.scan(2, 61, Some(&order), receive("RECEIPT", goods("BOLT", "1")));
+    let (lost, _outcome) = world.scan(1, 62, None, void());
+    world.scan(1, 62, None, void());
+    let (after, _outcome) = world.scan(1, 63, None, moved("B", "C", goods("BOLT", "1")));
+    let beside: Vec<_> = destroyed::neighbours(&world.tables, lost);
+    assert_eq!(beside, [OperationId { seq: Seq(1), ..lost }, after]);
+    let before = world.open_tasks().len();
+    let outcome = recount(&mut world);
+    assert_eq!(outcome.decision, Decision::Accepted, "{outcome:?}");
+    let bins: Vec<String> = world
+        .open_tasks()
+        .iter()
+        .skip(before)
+        .map(|task| {
+            assert!(task.kind == TaskKind::Count && task.item.is_none() && task.blind, "{task:?}");
+            crate::lookup::bin_text(&world.tables, task.location, task.bin)
+        })
+        .collect();
+    assert_eq!(bins, ["A", "B", "C"]);
+    assert_eq!(codes(&world.outcome(lost)), [Code::LostOperation, Code::CaseRecount]);
+
+    // Where nobody could be sent anywhere, that is said, and the case stays open.
+    let mut world = World::new();
+    supervisor(&mut world, "BEN", "MAIN");
+    world.scan(1, 60, None, void());
+    assert_eq!(codes(&recount(&mut world)), [Code::RightMissing], "it may have been anywhere");
+    let everywhere = people::GrantRole {
+        operator: "BEN".try_into().unwrap(),
+        role: Role::Supervisor,
+        location: None,
+    };
+    world.system(Command::GrantRole(everywhere));
+    assert_eq!(codes(&recount(&mut world)), [Code::ChoiceNotOffered]);
     assert_eq!(world.open_cases().len(), 1);
 }
 

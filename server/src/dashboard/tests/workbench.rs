@@ -2,12 +2,13 @@
 
 use ledger::command::Command;
 use ledger::command::stock::Decide;
+use ledger::key::KeyRange;
 use ledger::schema::book::Outcomes;
-use ledger::schema::case::{Case, CaseState, Cases, Choice};
+use ledger::schema::case::{Case, CaseState, Cases, Choice, Tasks};
 use ledger::schema::entry::{PostedBy, WarehouseLedger};
 use ledger::tables::Read as _;
 use protocol::identity::CaseId;
-use protocol::operation::{Body, DocumentKind, DocumentRef, Move};
+use protocol::operation::{Body, DocumentKind, DocumentRef, Move, Nothing};
 use protocol::outcome::Decision;
 
 use super::house::{House, NOW, count, drill, drill_came, moved, operator, receive, unidentified};
@@ -69,6 +70,36 @@ fn a_case_shows_both_sides_and_each_choice_with_its_preview() {
         assert!(document.contains(&format!("name=\"choice\" value=\"{word}\"")), "{word}");
     }
     assert!(document.contains("data-resolve"), "E leads to the decision");
+}
+
+#[test]
+fn case_43_a_destroyed_entry_stands_between_what_its_device_did_before_and_after_it() {
+    let mut house = House::furnished();
+    house.device(1, &receive("A-01", "1"), (10, 1), None);
+    let (before, _row) = house.device(1, &receive("A-02", "1"), (10, 2), None);
+    let (_lost, row) = house.device(1, &Body::Void(Nothing {}), (10, 3), None);
+    let (after, _row) = house.device(1, &moved("A-02", "A-01", "1"), (10, 4), None);
+    let id = row.outcome.case.expect("a case");
+    let document = house.document(&house.context(), &format!("/workbench/{id}"));
+    html::check(&document);
+    let (_above, beside) = document.split_once("id=\"beside\"").expect("they are side by side");
+    let (beside, _below) = beside.split_once("</table>").unwrap();
+    for operation in [before, after] {
+        assert!(beside.contains(&format!("/operations/{operation}\"")), "{operation}: {beside}");
+    }
+    assert_eq!(beside.matches("/operations/").count(), 3, "and the lost one: {beside}");
+    let shown = house.document(&house.context(), &format!("/workbench/{id}?choice=recount"));
+    assert!(!shown.contains("choice_not_offered"), "{shown}");
+    let (_operation, row) =
+        house.desk("mette", &decide((id, 1), Choice::Recount, None, "it was here"));
+    assert_eq!(row.outcome.decision, Decision::Accepted, "{:?}", row.outcome);
+    let bins: Vec<String> = house
+        .tables
+        .list::<Tasks>(&KeyRange::all())
+        .into_iter()
+        .map(|(_id, task)| ledger::lookup::bin_text(&house.tables, task.location, task.bin))
+        .collect();
+    assert_eq!(bins, ["A-01", "A-02"]);
 }
 
 #[test]
@@ -148,7 +179,6 @@ fn part<'d>(document: &'d str, from: &str, to: &str) -> &'d str {
 
 #[test]
 fn case_20_the_task_of_a_bin_below_zero_shows_who_took_what_and_where_else_it_lies() {
-    use ledger::key::KeyRange;
     use ledger::schema::case::Tasks;
     let mut house = House::furnished();
     for command in [
@@ -183,7 +213,6 @@ fn case_20_the_task_of_a_bin_below_zero_shows_who_took_what_and_where_else_it_li
 
 #[test]
 fn case_16_a_move_out_of_a_bin_that_nothing_ever_came_to_says_so() {
-    use ledger::key::KeyRange;
     use ledger::schema::case::Tasks;
     let mut house = House::furnished();
     house.device(1, &moved("A-02", "A-01", "2"), (20, 19), None);
@@ -197,7 +226,6 @@ fn case_16_a_move_out_of_a_bin_that_nothing_ever_came_to_says_so() {
 
 #[test]
 fn a_task_that_two_cases_ask_for_names_both_and_how_each_stands() {
-    use ledger::key::KeyRange;
     use ledger::schema::case::{OpenCases, Tasks};
     let mut house = House::furnished();
     house.device(1, &unidentified("A-01", "4711"), (50, 49), None);

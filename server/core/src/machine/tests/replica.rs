@@ -438,6 +438,27 @@ fn a_new_location_of_a_site_brings_a_new_snapshot() {
 }
 
 #[test]
+fn a_location_that_goes_to_another_site_leaves_the_replicas_of_the_one_it_was_of() {
+    let mut world = World::with_ledger(patient());
+    super::company::put_location(&mut world, "YARD", "NORTH");
+    super::company::put_bin(&mut world, "YARD", "Y-01");
+    let mut here = Follower::new(&mut world, 1);
+    let shows_yard = |replica: &Replica| {
+        let bins = replica.read(3, |row| match row {
+            FeedRow::Bin(bin) => Some(String::from(bin.bin)),
+            _ => None,
+        });
+        bins.contains(&"Y-01".to_owned())
+    };
+    assert!(shows_yard(&here.replica));
+    super::company::put_location(&mut world, "YARD", "SOUTH");
+    here.look(&mut world);
+    here.come_in(&mut world);
+    assert!(!shows_yard(&here.replica));
+    assert_same(&here.replica, &world, "NORTH");
+}
+
+#[test]
 fn a_closed_document_leaves_the_replica() {
     let mut world = World::with_ledger(config());
     let order = purchase(&mut world, "PO-1", &[("BOLT", 100)]);

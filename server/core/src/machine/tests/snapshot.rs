@@ -13,18 +13,26 @@ use super::world::{World, config};
 
 #[test]
 fn a_snapshot_can_be_resumed_at_a_chunk_and_comes_in_the_order_of_need() {
-    resumed(|_world| {});
+    resumed(|_world| {}, |_world| {});
 }
 
 #[test]
 fn a_snapshot_is_resumed_at_its_chunk_by_a_server_that_has_begun_again() {
-    resumed(|world| world.crash(0));
-    resumed(|world| {
-        // It is kept for a day, however often the server begins again.
-        world.crash(0);
-        world.wait_us(23 * 3_600_000_000);
-        world.crash(0);
-    });
+    resumed(|_world| {}, |world| world.crash(0));
+    resumed(
+        |_world| {},
+        |world| {
+            // It is kept for a day, however often the server begins again.
+            world.crash(0);
+            world.wait_us(23 * 3_600_000_000);
+            world.crash(0);
+        },
+    );
+}
+
+#[test]
+fn a_snapshot_of_a_company_where_nothing_happens_is_kept_for_a_day_after_it_was_made() {
+    resumed(|world| world.wait_us(30 * 3_600_000_000), |world| world.wait_us(60_000_000));
 }
 
 #[test]
@@ -46,8 +54,9 @@ fn a_snapshot_that_nobody_comes_back_for_leaves_nothing_in_the_store() {
     assert_eq!(n_rows(&world), (0, 0));
 }
 
-/// A device is cut off in the middle of its first replica; `meanwhile` happens, and it goes on.
-fn resumed(meanwhile: impl FnOnce(&mut World)) {
+/// After `before` a device is cut off in the middle of its first replica; `meanwhile` happens, and it goes
+/// on.
+fn resumed(before: impl FnOnce(&mut World), meanwhile: impl FnOnce(&mut World)) {
     let mut world = World::with_ledger(patient());
     put_items(&mut world, 4_000);
     let mut here = Follower::new(&mut world, 1);
@@ -65,6 +74,7 @@ fn resumed(meanwhile: impl FnOnce(&mut World)) {
     let mut away = Follower { device: world.enrolled(2), replica: Replica::default() };
     away.device.come_in(&mut world);
     world.wait_us(16 * 60_000_000);
+    before(&mut world);
     away.device.come_in(&mut world);
     world.sockets_read = false;
     world.receive(away.device.connection, Frame::Subscribe(Subscribe { cursor: None }));
