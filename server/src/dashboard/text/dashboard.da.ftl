@@ -529,6 +529,7 @@ cases-done = Afgjorte
 cases-empty = Ingen sager. Det, serveren ikke kan afgøre alene, vises her med valgmuligheder.
 case-n = Sag { $n }
 case-untitled = Kræver en afgørelse
+case-of-several = { $first } (og { $n } mere af samme slags)
 case-version = Version
 by-age = efter alder
 by-effect = efter virkning

@@ -529,6 +529,7 @@ cases-done = Decided
 cases-empty = No cases. What the server cannot decide alone appears here, with its choices.
 case-n = Case { $n }
 case-untitled = Needs a decision
+case-of-several = { $first } (and { $n } more like it)
 case-version = Version
 by-age = by age
 by-effect = by effect
