@@ -5,8 +5,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use protocol::enrolment::Invitation;
 use protocol::frame::{FaultCode, Frame, Limits};
+use protocol::identity::Seq;
 use protocol::operation::{
-    Body, Condition, DocumentKind, DocumentRef, Goods, Place, Receive, Tracking,
+    Body, Condition, DocumentKind, DocumentRef, Goods, Place, Receive, SignIn, SignInMethod,
+    Tracking,
 };
 use protocol::outcome::{Decision, Outcome};
 use protocol::quantity::{Quantity, UnitFactor};
@@ -190,6 +192,41 @@ async fn case_44_what_is_assigned_to_whoever_lost_a_device_is_nobodys_and_may_ha
     let snapshot = house.running.app().company().snapshot();
     let scratch = tempfile::tempdir().unwrap();
     rebuild_and_compare(&snapshot, &scratch.path().join("s"), &mut Pace::full()).unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn case_44_who_works_with_another_device_by_now_keeps_what_is_assigned() {
+    let house = House::furnished().await;
+    let addr = house.running.addr();
+    let signed_in = Body::SignIn(SignIn { method: SignInMethod::BadgeAndPin, online: true });
+    let mut first = TestDevice::enrol(addr, invitation(&house).await.code).await.unwrap();
+    let (mut before, _welcome) = first.connect(addr).await;
+    first.push(&mut before, &signed_in, None).await;
+    let (body, document) = receive(7);
+    first.push(&mut before, &body, document).await;
+    let mut second = TestDevice::enrol(addr, invitation(&house).await.code).await.unwrap();
+    let (mut now, _welcome) = second.connect(addr).await;
+    second.push(&mut now, &signed_in, None).await;
+    now.wait(|frame| matches!(frame, Frame::Ack(_)).then_some(())).await;
+    // What was done before comes later, and changes nothing.
+    first.push(&mut before, &signed_in, None).await;
+    before
+        .wait(|frame| matches!(frame, Frame::Ack(ack) if ack.accepted_seq == Seq(3)).then_some(()))
+        .await;
+    all_is_judged(&house.running).await;
+    let bins = json!([{"location": "MAIN", "bin": "A-01"}]);
+    let ask = json!({"ask_counts": {"bins": bins, "reason": "count_incomplete"}});
+    assert_eq!(house.boss.post("/api/v1/commands", &ask).await.status, 200);
+    let tasks = house.boss.get("/api/v1/tasks").await.json();
+    let to = format!("/api/v1/tasks/{}/assignment", tasks["rows"][0]["task"]);
+    assert_eq!(house.boss.post(&to, &json!({"operator": "anna"})).await.status, 200);
+
+    for (device, whose) in [(first.device, json!("anna")), (second.device, json!(null))] {
+        let lost = format!("/api/v1/devices/{device}/lost");
+        assert_eq!(house.boss.post(&lost, &json!({})).await.status, 204);
+        let tasks = house.boss.get("/api/v1/tasks").await.json();
+        assert_eq!(tasks["rows"][0]["assigned"], whose, "{device} is lost");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

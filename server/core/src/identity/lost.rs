@@ -9,7 +9,7 @@ use ledger::draft::Draft;
 use ledger::key::KeyRange;
 use ledger::schema::Written;
 use ledger::schema::book::{Intake, Intakes};
-use ledger::schema::identity::{Devices, Incarnations};
+use ledger::schema::identity::{Devices, Incarnations, SignedIn};
 use ledger::schema::place::Locations;
 use ledger::tables::{Read as _, Tables, each_of};
 use protocol::identity::{DeviceId, Incarnation, Seq};
@@ -48,15 +48,19 @@ pub fn last_operations(tables: &dyn Tables, device: DeviceId) -> Vec<Arc<Intake>
     last
 }
 
-/// Frees what is assigned to the people who worked with `device` last, at the site where it worked:
-/// others may do it, and know that it may have been done (CONFLICTS 44).
+/// Frees what is assigned to the people who worked with `device` last, at the site where it worked, and
+/// have not signed in on another one since: others may do it, and know that it may have been done
+/// (CONFLICTS 44).
 pub(super) fn free_tasks(draft: &mut Draft<'_>, request: &Request<'_>, device: DeviceId) {
     let Some(site) = draft.row::<Devices>(&device).map(|row| row.site) else { return };
     let operator_of = |intake: &Arc<Intake>| -> Option<OperatorId> {
         Recorded::from_content(&intake.raw).ok()?.envelope.operator
     };
-    let people: BTreeSet<_> =
+    let mut people: BTreeSet<_> =
         last_operations(&*draft, device).iter().filter_map(operator_of).collect();
+    people.retain(|operator| {
+        draft.row::<SignedIn>(operator).is_none_or(|last| last.device == device)
+    });
     let locations = draft.list::<Locations>(&KeyRange::all());
     let here: BTreeSet<_> =
         locations.into_iter().filter(|(_id, row)| row.site == site).map(|(id, _row)| id).collect();
