@@ -79,6 +79,26 @@ pub fn movement(
     insert_movement(posting, (key, order), moved)
 }
 
+/// Takes a movement off the time line again, for good: `delta` is the opposite of what it was. The counts
+/// that it lay beside are judged again, however well the clock of whoever takes it back is known.
+///
+/// # Errors
+///
+/// [`Stop::Overflow`].
+pub(crate) fn movement_back(
+    posting: &mut Posting<'_, '_>,
+    key: StockKey,
+    delta: Quantity,
+    order: OrderKey,
+    entry: EntryNo,
+) -> Result<(), Stop> {
+    let Some(row) = posting.draft.row::<Movements>(&(key, order)) else {
+        return movement(posting, key, delta, order, entry);
+    };
+    let moved = Moved { delta, entry, epsilon_us: row.epsilon_us, uncertain: row.uncertain };
+    insert_movement(posting, (key, order), moved)
+}
+
 pub(crate) fn insert_movement(
     posting: &mut Posting<'_, '_>,
     (key, order): (StockKey, OrderKey),
@@ -106,7 +126,7 @@ pub(crate) fn insert_movement(
     }
 }
 
-/// Writes the row of a movement; several legs in one place become one.
+/// Writes the row of a movement; several legs in one place become one, and what is taken back is none.
 fn record(
     posting: &mut Posting<'_, '_>,
     (key, order): (StockKey, OrderKey),
@@ -122,6 +142,11 @@ fn record(
         uncertain: moved.uncertain,
         entry: moved.entry,
     };
+    if row.delta.is_zero() {
+        posting.draft.delete::<Movements>(&(key, order));
+        posting.draft.delete::<WideMovements>(&(key, order));
+        return Ok(());
+    }
     if row.uncertain || row.epsilon_us > ambiguity::WIDE_US {
         posting.draft.put::<WideMovements>(&(key, order), ());
     }
