@@ -181,7 +181,7 @@ async fn case_44_what_is_assigned_to_whoever_lost_a_device_is_nobodys_and_may_ha
     let after = at_risk(house.boss.get(&risk).await.json());
     assert_eq!(after, (json!(task), json!(true)), "and it may have been done");
     let page = house.boss.get(&format!("/devices/{}", device.device)).await.body;
-    assert!(page.contains("since it was declared lost"), "{page}");
+    assert!(page.contains("declared lost, or was silent for too long"), "{page}");
 
     // The page says whose it is as well.
     let act = format!("/tasks/{task}/assign");

@@ -681,7 +681,7 @@ at-risk-count = Have the bins counted: { $n }
 at-risk-count-text = Asks for a blind count of each bin that nobody is asked to count yet. Scanners show it within a second.
 at-risk-documents = Papers
 at-risk-tasks = Tasks that may have been done
-at-risk-freed = nobody's since it was declared lost
+at-risk-freed = nobody's any more: the device was declared lost, or was silent for too long
 
 # Money
 nav-money = Value
