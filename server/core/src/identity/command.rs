@@ -356,12 +356,7 @@ fn apply(
             draft.put::<Incarnations>(&(device, row.incarnation), request.intake.received);
         }),
         MachineCommand::SetDevice { device, state } => set_device(draft, device, state),
-        MachineCommand::DeclareLost { device } => {
-            let at = request.intake.received;
-            with_device(draft, device, |device| device.declared_lost = Some(at))?;
-            lost::free_tasks(draft, request, (device, None));
-            Ok(())
-        }
+        MachineCommand::DeclareLost { device } => declare_lost(draft, request, device),
         MachineCommand::FreeTasks { device, until } => {
             lost::free_tasks(draft, request, (device, Some(until)));
             Ok(())
@@ -403,6 +398,18 @@ fn apply(
             apply_token(draft, request, token)
         }
     }
+}
+
+/// A device will not come back, and what is assigned to its people is for anybody.
+fn declare_lost(
+    draft: &mut Draft<'_>,
+    request: &Request<'_>,
+    device: DeviceId,
+) -> Result<(), Refusal> {
+    let at = request.intake.received;
+    with_device(draft, device, |device| device.declared_lost = Some(at))?;
+    lost::free_tasks(draft, request, (device, None));
+    Ok(())
 }
 
 /// Keys of programs come and go.
