@@ -226,6 +226,7 @@ codes! {
     CountIncomplete = "count_incomplete",
     TaskEnded = "task_ended",
     TaskNotBy = "task_not_by",
+    CaseClosed = "case_closed",
 }
 
 impl fmt::Display for Code {

@@ -382,3 +382,6 @@ task_ended = Opgave { $task } er gjort eller trukket tilbage.
     .next = Se på listen over åbne opgaver igen.
 task_not_by = { $operator } bør ikke løse opgave { $task }: den spørger om det, { $operator } gjorde.
     .next = Vælg en anden.
+case_closed = { $operator } har set på det: der skal ikke gøres mere.
+    .next = Intet at gøre.
+    .bare = Der er set på det: der skal ikke gøres mere.

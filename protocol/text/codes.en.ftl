@@ -383,3 +383,6 @@ task_ended = Task { $task } is done or was withdrawn.
     .next = Look at the list of open tasks again.
 task_not_by = { $operator } should not do task { $task }: it asks about what { $operator } did.
     .next = Choose somebody else.
+case_closed = { $operator } has looked at it: nothing more is to be done.
+    .next = Nothing to do.
+    .bare = It was looked at: nothing more is to be done.

@@ -157,6 +157,7 @@ async fn at_the_desk(client: &Client, desk: &str) {
 async fn a_move_without_the_server(client: &Client, served: &Served) {
     client.goto(&served.start_url()).await.expect("the app answers");
     shows(client, "#chip", "Offline").await;
+    the_scanner_is_tested(client, served).await;
     a_move(client, served).await;
     shows(client, "#chip", "2").await;
     let mine = format!("http://{}/mine", served.address());
@@ -166,6 +167,23 @@ async fn a_move_without_the_server(client: &Client, served: &Served) {
     let state = client.find(Locator::Css("#mine li[data-seq='2']")).await.expect("the row");
     let state = state.attr("data-state").await.expect("the row has a state");
     assert_eq!(state.as_deref(), Some("recorded"), "saved here, not on the server");
+}
+
+/// Before anybody signs in: a scan on the page of settings is shown, with how fast it came, and is nothing
+/// more; and the night makes no sound.
+async fn the_scanner_is_tested(client: &Client, served: &Served) {
+    let settings = format!("http://{}/settings", served.address());
+    client.goto(&settings).await.expect("the page opens");
+    scan(client, "TALLYMANTEST").await;
+    shows(client, "#scanned", "TALLYMANTEST").await;
+    shows(client, "#scanned", "ms per character").await;
+    shows(client, "#whole", "separator is missing").await;
+    click(client, "//form[@action='/settings/sounds'][input[@value='night']]/button").await;
+    shows(client, "form[action='/settings/sounds'] button[aria-pressed=true]", "no sound").await;
+    click(client, "//button[@data-try='stop']").await;
+    client.goto(&format!("http://{}/", served.address())).await.expect("the page opens");
+    let looks = client.execute("return document.documentElement.dataset.sounds", Vec::new()).await;
+    assert_eq!(looks.expect("a script runs"), json!("night"), "the browser has kept it");
 }
 
 /// On the first page of the app: signs in by badge and PIN, and carries 7 NUT from A to C.

@@ -27,11 +27,7 @@ fn all_sources() -> String {
 
 /// The rows of the table under the heading "Invariants": number, sentence, names of tests.
 fn invariants() -> Vec<(String, Vec<String>)> {
-    let readme = std::fs::read_to_string(root().join("README.md")).expect("there is a README");
-    let (_before, section) =
-        readme.split_once("\n## Invariants\n").expect("the README has a section Invariants");
-    let section = section.split("\n## ").next().unwrap_or_default();
-    section
+    section("Invariants")
         .lines()
         .filter(|line| line.starts_with("| ") && !line.starts_with("| #") && !line.contains("---"))
         .map(|line| {
@@ -55,5 +51,33 @@ fn every_invariant_of_the_readme_names_a_test_that_exists() {
         for name in names {
             assert!(sources.contains(&format!("fn {name}(")), "{number}: no test {name}");
         }
+    }
+}
+
+/// The section of the README under this heading.
+fn section(title: &str) -> String {
+    let readme = std::fs::read_to_string(root().join("README.md")).expect("there is a README");
+    let (_before, section) = readme
+        .split_once(&format!("\n## {title}\n"))
+        .unwrap_or_else(|| panic!("the README has a section {title}"));
+    section.split("\n## ").next().unwrap_or_default().to_owned()
+}
+
+fn names_in(folder: &str) -> Vec<String> {
+    let entries = std::fs::read_dir(root().join(folder)).expect("the folder can be read");
+    let names = entries.map(|entry| entry.expect("its entries can be read").file_name());
+    names.map(|name| name.to_string_lossy().into_owned()).collect()
+}
+
+#[test]
+fn every_program_and_script_of_the_tree_is_in_the_readmes_table_of_commands() {
+    let commands = section("Commands");
+    let bins = names_in("tests/src/bin").into_iter().map(|name| format!("--bin {name} "));
+    let scripts = names_in(".ci").into_iter().map(|name| format!("`.ci/{name}"));
+    let known: Vec<_> = bins.chain(scripts).collect();
+    assert!(known.len() >= 10, "only {known:?}");
+    for name in known {
+        let told = commands.contains(&name) || commands.contains(&format!("{}`", name.trim_end()));
+        assert!(told, "the README says nothing of {name}");
     }
 }

@@ -34,6 +34,16 @@ const VIBRATIONS = {
 };
 let audio = null;
 
+// The set of sounds: how much longer tones and vibrations are, and whether there is a tone at all.
+const SOUNDS = {
+  normal: { tones: 1, vibrations: 1 },
+  noisy: { tones: 3, vibrations: 1 },
+  night: { tones: 0, vibrations: 2 },
+};
+const GAINS = { low: 0.08, medium: 0.25, high: 0.6 };
+const looks = document.documentElement.dataset;
+const sounds = SOUNDS[looks.sounds] || SOUNDS.normal;
+
 // Browsers let a page sound only after it was touched.
 function unlock() {
   const Context = window.AudioContext || window.webkitAudioContext;
@@ -42,13 +52,13 @@ function unlock() {
 }
 
 function tone([frequency, at, length, wave]) {
-  const start = audio.currentTime + at / 1000;
-  const end = start + length / 1000;
+  const start = audio.currentTime + at * sounds.tones / 1000;
+  const end = start + length * sounds.tones / 1000;
   const source = audio.createOscillator();
   const gain = audio.createGain();
   source.type = wave || "square";
   source.frequency.value = frequency;
-  gain.gain.setValueAtTime(0.25, start);
+  gain.gain.setValueAtTime(GAINS[looks.volume] || GAINS.medium, start);
   gain.gain.linearRampToValueAtTime(0, end);
   source.connect(gain).connect(audio.destination);
   source.start(start);
@@ -58,13 +68,15 @@ function tone([frequency, at, length, wave]) {
 function signal(name) {
   if (!TONES[name]) return;
   unlock();
-  if (audio) TONES[name].forEach(tone);
+  if (audio && sounds.tones) TONES[name].forEach(tone);
   // Before the first touch a browser refuses, and says so in its log.
   const touched = !navigator.userActivation || navigator.userActivation.hasBeenActive;
-  if (touched && navigator.vibrate && VIBRATIONS[name]) navigator.vibrate(VIBRATIONS[name]);
+  if (touched && navigator.vibrate && VIBRATIONS[name]) {
+    navigator.vibrate(VIBRATIONS[name].map((ms) => ms * sounds.vibrations));
+  }
   if (name === "offline" || name === "online") return; // the chip says it
   const loud = name === "stop" || name === "warning" || name === "attention";
-  const said = document.querySelector("#notice, #stopped, #remark, #question");
+  const said = document.querySelector("#notice, #stopped, #scanned, #remark, #question");
   document.getElementById(loud ? "alarm" : "heard").textContent = said ? said.textContent : "";
 }
 
@@ -72,10 +84,14 @@ function signal(name) {
 
 let asking = Promise.resolve();
 
-function show(html, name) {
+function put(html) {
   const parsed = new DOMParser().parseFromString(html, "text/html").getElementById("main");
-  if (!parsed) return;
-  main().replaceWith(document.adoptNode(parsed));
+  if (parsed) main().replaceWith(document.adoptNode(parsed));
+  return Boolean(parsed);
+}
+
+function show(html, name) {
+  if (!put(html)) return;
   history.replaceState(null, "", "/");
   listen();
   signal(name || main().dataset.signal);
@@ -103,6 +119,24 @@ function perform(deed, text) {
     }
   });
   return asking;
+}
+
+// On the page of settings a scan is looked at, and nothing is done with it.
+const isTested = () => main().dataset.page === "settings";
+
+async function test(text, ms) {
+  try {
+    const answer = await fetch("/settings/scan", {
+      method: "POST",
+      headers: { "x-part": "1" },
+      body: new URLSearchParams({ text, ms }),
+    });
+    if (!answer.ok) throw new Error(String(answer.status));
+    if (put(await answer.text())) listen();
+    signal("good");
+  } catch (error) {
+    gone();
+  }
 }
 
 // The app itself does not answer: red, because nothing is being recorded.
@@ -142,6 +176,9 @@ document.addEventListener("submit", (event) => {
 
 document.addEventListener("click", (event) => {
   unlock();
+  const tried = event.target.closest("[data-try]");
+  if (tried) signal(tried.dataset.try);
+  if (event.target.closest("[data-print]")) window.print();
   const key = event.target.closest("[data-key]");
   const field = document.getElementById("field");
   if (!key || !field) return;
@@ -164,7 +201,7 @@ document.addEventListener("input", (event) => {
 
 // The wedge: a scanner types faster than a person, and ends with Enter or Tab.
 
-const wedge = { text: "", last: 0, typed: false, field: null, before: "", alt: null, timer: 0, byKey: false };
+const wedge = { text: "", first: 0, last: 0, typed: false, field: null, before: "", alt: null, timer: 0, byKey: false };
 let scanned = { text: "", at: 0 };
 
 function forget() {
@@ -181,6 +218,7 @@ function pause() {
 function take(character, now) {
   if (wedge.text && now - wedge.last > pause()) forget();
   if (!wedge.text) {
+    wedge.first = now;
     wedge.typed = isTyping();
     const field = document.activeElement;
     wedge.field = field && field.matches("input") ? field : null;
@@ -199,7 +237,8 @@ function finish(now) {
   if (!burst) return false;
   if (scanned.text === text && now - scanned.at < SAME_SCAN_MS) return true;
   scanned = { text, at: now };
-  perform("scan", text);
+  if (isTested()) test(text, Math.round((wedge.last - wedge.first) / ([...text].length - 1)));
+  else perform("scan", text);
   return true;
 }
 
@@ -254,7 +293,7 @@ document.addEventListener("keydown", (event) => {
       event.preventDefault();
     } else if (event.key === "Enter" && !isTyping() && !document.activeElement.matches("button, a, summary")) {
       event.preventDefault();
-      if (!press(".bar .go")) perform("confirm", "");
+      if (!press(".bar .go") && !isTested()) perform("confirm", "");
     }
     return;
   }

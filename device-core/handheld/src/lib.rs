@@ -23,6 +23,7 @@ mod clock;
 mod deed;
 mod events;
 mod guard;
+mod looks;
 mod page;
 mod router;
 #[cfg(test)]

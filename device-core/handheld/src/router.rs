@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::extract::{DefaultBodyLimit, Form, Path, State};
-use axum::http::header::{CONTENT_TYPE, LOCATION};
+use axum::http::header::{CONTENT_TYPE, LOCATION, SET_COOKIE};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::{get, post};
@@ -11,10 +11,15 @@ use axum::{Router, middleware};
 use device_core::engine::Question;
 use protocol::operation::AttachmentKind;
 use protocol::words::ItemNo;
+use qrcode::render::svg;
+use qrcode::{EcLevel, QrCode};
+use serde::Deserialize;
 
 use crate::app::App;
 use crate::deed::{Deed, Fields};
 use crate::guard::{self, Guard};
+use crate::looks::Looks;
+use crate::page::{Asked, TEST_CODE, Tested};
 use crate::{api, events, page};
 
 const SCRIPT: &str = include_str!("../assets/app.js");
@@ -33,6 +38,10 @@ pub(crate) fn routes(app: Arc<App>, port: u16, token: String) -> Router {
         .route("/mine", get(mine))
         .route("/tasks", get(tasks))
         .route("/out", get(out))
+        .route("/settings", get(settings))
+        .route("/settings/scan", post(scan_test))
+        .route("/settings/code.svg", get(test_code))
+        .route("/settings/{what}", post(set))
         .route("/elsewhere/{item}", get(elsewhere))
         .route("/picture/{name}", get(picture))
         .route(
@@ -73,28 +82,87 @@ async fn drawn(app: Arc<App>, draw: impl FnOnce(&App) -> String + Send + 'static
 }
 
 async fn here(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
-    let part = is_part(&headers);
-    drawn(app, move |app| page::here(app, None, part)).await
+    let asked = Asked::by(&headers);
+    drawn(app, move |app| page::here(app, None, asked)).await
 }
 
 async fn sync(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
-    let part = is_part(&headers);
-    drawn(app, move |app| page::sync(app, part)).await
+    let asked = Asked::by(&headers);
+    drawn(app, move |app| page::sync(app, asked)).await
 }
 
 async fn mine(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
-    let part = is_part(&headers);
-    drawn(app, move |app| page::mine(app, part)).await
+    let asked = Asked::by(&headers);
+    drawn(app, move |app| page::mine(app, asked)).await
 }
 
 async fn tasks(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
-    let part = is_part(&headers);
-    drawn(app, move |app| page::tasks(app, part)).await
+    let asked = Asked::by(&headers);
+    drawn(app, move |app| page::tasks(app, asked)).await
 }
 
 async fn out(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
-    let part = is_part(&headers);
-    drawn(app, move |app| page::out(app, part)).await
+    let asked = Asked::by(&headers);
+    drawn(app, move |app| page::out(app, asked)).await
+}
+
+async fn settings(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
+    let asked = Asked::by(&headers);
+    drawn(app, move |app| page::settings(app, asked, None)).await
+}
+
+/// Changes one of the settings.
+async fn set(
+    State(app): State<Arc<App>>,
+    Path(what): Path<String>,
+    headers: HeaderMap,
+    Form(fields): Form<Fields>,
+) -> Response {
+    let back = (LOCATION, "/settings".to_owned());
+    if what == "language" {
+        let done = tokio::task::spawn_blocking(move || app.act(Deed::Language, &fields.text)).await;
+        if let Err(error) = done {
+            tracing::error!(%error, "the language could not be changed");
+        }
+        return (StatusCode::SEE_OTHER, [back]).into_response();
+    }
+    match Looks::of(&headers).with(&what, &fields.text) {
+        Some(looks) => {
+            (StatusCode::SEE_OTHER, [back, (SET_COOKIE, looks.cookie())]).into_response()
+        }
+        None => StatusCode::NOT_FOUND.into_response(),
+    }
+}
+
+/// A scan that is only looked at.
+#[derive(Debug, Deserialize)]
+struct TestScan {
+    text: String,
+    /// Milliseconds that one character took; empty where nobody has measured it.
+    #[serde(default)]
+    ms: String,
+}
+
+async fn scan_test(
+    State(app): State<Arc<App>>,
+    headers: HeaderMap,
+    Form(scan): Form<TestScan>,
+) -> Response {
+    let asked = Asked::by(&headers);
+    drawn(app, move |app| {
+        let tested = Tested { reading: app.read_scan(&scan.text), ms: scan.ms.parse().ok() };
+        page::settings(app, asked, Some(&tested))
+    })
+    .await
+}
+
+/// The code to be printed and scanned.
+async fn test_code() -> Response {
+    let Ok(code) = QrCode::with_error_correction_level(TEST_CODE, EcLevel::M) else {
+        return StatusCode::INTERNAL_SERVER_ERROR.into_response();
+    };
+    let drawn = code.render::<svg::Color<'_>>().min_dimensions(256, 256).build();
+    ([(CONTENT_TYPE, "image/svg+xml")], drawn).into_response()
 }
 
 /// Room for a picture that is too long: it is refused with a sentence.
@@ -107,8 +175,8 @@ async fn picture(
     Path(name): Path<String>,
     headers: HeaderMap,
 ) -> Response {
-    let part = is_part(&headers);
-    drawn(app, move |app| page::picture(app, part, &name)).await
+    let asked = Asked::by(&headers);
+    drawn(app, move |app| page::picture(app, asked, &name)).await
 }
 
 /// Takes the bytes of a picture, as they are.
@@ -144,15 +212,10 @@ async fn elsewhere(
     Path(item): Path<String>,
     headers: HeaderMap,
 ) -> Response {
-    let part = is_part(&headers);
+    let asked = Asked::by(&headers);
     let Ok(item) = ItemNo::new(&item) else { return StatusCode::NOT_FOUND.into_response() };
     let answer = app.device.ask(&Question::Elsewhere(item.clone()), ASKED_WITHIN).await;
-    drawn(app, move |app| page::elsewhere(app, part, (item.as_str(), &answer))).await
-}
-
-/// Whether the script asks, which replaces only the middle of the page.
-fn is_part(headers: &HeaderMap) -> bool {
-    headers.get("x-part").is_some()
+    drawn(app, move |app| page::elsewhere(app, asked, (item.as_str(), &answer))).await
 }
 
 async fn deed(
@@ -162,13 +225,13 @@ async fn deed(
     Form(fields): Form<Fields>,
 ) -> Response {
     let Some(deed) = Deed::of_word(&word) else { return StatusCode::NOT_FOUND.into_response() };
-    let part = is_part(&headers);
+    let asked = Asked::by(&headers);
     let answered = drawn(app, move |app| {
         let answer = app.act(deed, &fields.text);
-        page::here(app, Some(&answer), true)
+        page::here(app, Some(&answer), Asked { part: true, ..asked })
     })
     .await;
-    if part {
+    if asked.part {
         return answered;
     }
     // Without the script, the browser asks for the whole page anew.

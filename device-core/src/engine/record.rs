@@ -1,5 +1,7 @@
 //! Recording: the one thing that must not fail silently.
 
+use std::collections::BTreeSet;
+
 use protocol::frame::Limits;
 use protocol::identity::{OperationId, Seq};
 use protocol::operation::{Body, DocumentRef, Envelope, Recorded, Undo};
@@ -238,8 +240,8 @@ impl DeviceCore {
         Ok((undone[0], actions))
     }
 
-    /// Takes operations back, in order, with one sync for all; those that are taken back already are
-    /// left out.
+    /// Takes operations back, in order, with one sync for all; those that are taken back already, by this as
+    /// well, are left out.
     ///
     /// # Errors
     ///
@@ -251,7 +253,8 @@ impl DeviceCore {
         names: &[OperationId],
     ) -> Result<(Vec<OperationId>, Vec<Action>), UndoError> {
         let mut works = Vec::with_capacity(names.len());
-        for name in names {
+        let mut seen = BTreeSet::new();
+        for name in names.iter().filter(|name| seen.insert(**name)) {
             match self.undo_of(*name) {
                 Ok(work) => works.push(work),
                 Err(UndoError::AlreadyUndone) => {}

@@ -267,7 +267,8 @@ pub struct SignIn {
     pub online: bool,
 }
 
-/// Claim: a task or a case is answered by the operator (for example "verified", "put back").
+/// Observation: a task or a case is answered by the operator (for example "here", "done"); refused only
+/// where the task or case is not known.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Answer {
     /// The task that is answered.

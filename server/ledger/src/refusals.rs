@@ -36,7 +36,7 @@ use crate::tables::{Read as _, TableId};
 use crate::world::q;
 
 /// Codes behind the first of the money side that belong to other parts.
-const ELSEWHERE: [Code; 24] = [
+const ELSEWHERE: [Code; 25] = [
     Code::TransferNeedsLocation,
     Code::BinNotEditable,
     Code::ReservationLocked,
@@ -61,6 +61,7 @@ const ELSEWHERE: [Code; 24] = [
     Code::CountIncomplete,
     Code::TaskEnded,
     Code::TaskNotBy,
+    Code::CaseClosed,
 ];
 
 /// Codes that the money side shares with the warehouse (COSTING 22).

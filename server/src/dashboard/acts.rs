@@ -2,9 +2,10 @@
 //! as a command, and is judged there; a page only carries it.
 
 use axum::Form;
-use axum::extract::{Path, State};
+use axum::extract::{FromRequestParts, Path, State};
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode};
-use axum::response::{IntoResponse as _, Redirect, Response};
+use axum::response::{IntoResponse, Redirect, Response};
 use ledger::command::Command;
 use ledger::command::papers::CloseTransfer;
 use ledger::schema::case::{CaseState, Cases, Choice};
@@ -39,19 +40,41 @@ use crate::view::risk::risk;
 
 pub(super) type Pairs = Form<Vec<(String, String)>>;
 
-/// Who acts, with the context of their pages.
+/// Who acts, with the context of their pages. A request of nobody who may look is sent to sign in.
 pub(super) struct Actor {
     /// Who.
     pub(super) signed_in: SignedIn,
     /// How their pages are.
     pub(super) context: PageContext,
+    /// How they like them.
+    preferences: Preferences,
 }
 
-pub(super) fn actor(app: &AppState, preferences: &Preferences) -> Option<Actor> {
-    let snapshot = app.company().snapshot();
-    let signed_in = preferences.signed_in(app, &snapshot)?;
-    let context = preferences.context_of(app, &snapshot, &signed_in).ok()?;
-    Some(Actor { signed_in, context })
+impl FromRequestParts<AppState> for Actor {
+    type Rejection = SignInFirst;
+
+    async fn from_request_parts(parts: &mut Parts, app: &AppState) -> Result<Self, SignInFirst> {
+        let preferences = Preferences::of(&parts.headers);
+        let snapshot = app.company().snapshot();
+        let signed_in = preferences.signed_in(app, &snapshot);
+        let known = signed_in.and_then(|signed_in| {
+            let context = preferences.context_of(app, &snapshot, &signed_in).ok()?;
+            Some((signed_in, context))
+        });
+        match known {
+            Some((signed_in, context)) => Ok(Self { signed_in, context, preferences }),
+            None => Err(SignInFirst(Asked::of(&parts.uri, "").address)),
+        }
+    }
+}
+
+/// The answer to a request of nobody: to sign in, and from there to what was asked for.
+pub(super) struct SignInFirst(String);
+
+impl IntoResponse for SignInFirst {
+    fn into_response(self) -> Response {
+        to_sign_in(&self.0)
+    }
 }
 
 fn origin(actor: &Actor) -> CommandOrigin {
@@ -85,14 +108,12 @@ fn decision(view: &dyn Tables, id: CaseId, form: &Query) -> Result<Command, Reas
 /// with what was typed.
 pub(super) async fn decide(
     State(app): State<AppState>,
-    headers: HeaderMap,
+    actor: Actor,
     asked: Asked,
     Path(id): Path<u64>,
     Form(pairs): Pairs,
 ) -> Response {
     let id = CaseId(id);
-    let preferences = Preferences::of(&headers);
-    let Some(actor) = actor(&app, &preferences) else { return to_sign_in(&asked.address) };
     let form = Query::new(pairs);
     let snapshot = app.company().snapshot();
     let command = actor.context.scope().over(&snapshot, |view| decision(view, id, &form));
@@ -108,7 +129,7 @@ pub(super) async fn decide(
             Err(problem) => problem.reason,
         },
     };
-    let visitor = Visitor { preferences, asked: Asked { query: form, ..asked } };
+    let visitor = Visitor { preferences: actor.preferences, asked: Asked { query: form, ..asked } };
     with_page(&app, visitor, move |whole, context, asked| {
         // Somebody was quicker: that is no error, the case shows who and when.
         let decided = whole
@@ -137,12 +158,10 @@ pub(super) async fn decide(
 /// Makes an enrolment code and shows it, this once.
 pub(super) async fn enrol(
     State(app): State<AppState>,
+    actor: Actor,
     headers: HeaderMap,
-    asked: Asked,
     Form(pairs): Pairs,
 ) -> Response {
-    let preferences = Preferences::of(&headers);
-    let Some(actor) = actor(&app, &preferences) else { return to_sign_in(&asked.address) };
     let form = Query::new(pairs);
     let made = match SiteCode::new(form.text("site")) {
         Ok(site) => match actor.signed_in.demand(Role::Supervisor, None) {
@@ -219,14 +238,10 @@ fn device_command(
 /// Suspends, resumes, revokes a device, declares it lost, or has the bins counted where it was at work.
 pub(super) async fn change_device(
     State(app): State<AppState>,
-    headers: HeaderMap,
-    asked: Asked,
+    actor: Actor,
     Path((device, action)): Path<(u32, String)>,
     Form(pairs): Pairs,
 ) -> Response {
-    let Some(actor) = actor(&app, &Preferences::of(&headers)) else {
-        return to_sign_in(&asked.address);
-    };
     let device = DeviceId(device);
     let (form, now) = (Query::new(pairs), app.company().now());
     let raw = {
@@ -253,14 +268,7 @@ pub(super) async fn change_device(
 }
 
 /// Makes a backup now, and shows how it went.
-pub(super) async fn back_up(
-    State(app): State<AppState>,
-    headers: HeaderMap,
-    asked: Asked,
-) -> Response {
-    let Some(actor) = actor(&app, &Preferences::of(&headers)) else {
-        return to_sign_in(&asked.address);
-    };
+pub(super) async fn back_up(State(app): State<AppState>, actor: Actor) -> Response {
     if let Err(problem) = actor.signed_in.demand(Role::Administrator, None) {
         return problem_page(&actor.context, &problem);
     }
@@ -272,13 +280,9 @@ pub(super) async fn back_up(
 /// Declares operations lost that are nowhere any more.
 pub(super) async fn declare_gap(
     State(app): State<AppState>,
-    headers: HeaderMap,
-    asked: Asked,
+    actor: Actor,
     Path((device, incarnation, from)): Path<(u32, u32, u64)>,
 ) -> Response {
-    let Some(actor) = actor(&app, &Preferences::of(&headers)) else {
-        return to_sign_in(&asked.address);
-    };
     let command = MachineCommand::DeclareGapLost {
         device: DeviceId(device),
         incarnation: Incarnation(incarnation),
@@ -297,13 +301,9 @@ pub(super) async fn declare_gap(
 /// Asks for a count of a whole bin, because only a part of it was counted.
 pub(super) async fn ask_count(
     State(app): State<AppState>,
-    headers: HeaderMap,
-    asked: Asked,
+    actor: Actor,
     Form(pairs): Pairs,
 ) -> Response {
-    let Some(actor) = actor(&app, &Preferences::of(&headers)) else {
-        return to_sign_in(&asked.address);
-    };
     let form = Query::new(pairs);
     let done = match incomplete::ask(form.text("location"), form.text("bin")) {
         None => Err(Problem::malformed("bin")),
@@ -324,14 +324,10 @@ pub(super) async fn ask_count(
 /// Makes a task somebody's, or nobody's.
 pub(super) async fn assign_task(
     State(app): State<AppState>,
-    headers: HeaderMap,
-    asked: Asked,
+    actor: Actor,
     Path(id): Path<u64>,
     Form(pairs): Pairs,
 ) -> Response {
-    let Some(actor) = actor(&app, &Preferences::of(&headers)) else {
-        return to_sign_in(&asked.address);
-    };
     let form = Query::new(pairs);
     let whose = match form.text("operator") {
         "" => Ok(None),
@@ -354,14 +350,10 @@ pub(super) async fn assign_task(
 /// Ends the waiting for what is on the way between two locations: it is lost, or was found at one of them.
 pub(super) async fn close_transfer(
     State(app): State<AppState>,
-    headers: HeaderMap,
-    asked: Asked,
+    actor: Actor,
     Path(no): Path<String>,
     Form(pairs): Pairs,
 ) -> Response {
-    let Some(actor) = actor(&app, &Preferences::of(&headers)) else {
-        return to_sign_in(&asked.address);
-    };
     let done = match actor.signed_in.demand(Role::Supervisor, None) {
         Err(problem) => Err(problem),
         Ok(()) => match transfer_closing(&no, &Query::new(pairs)) {

@@ -3,7 +3,7 @@
 
 use axum::Form;
 use axum::extract::{Path, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Redirect, Response};
 use chrono::NaiveDate;
 use ledger::command::Command;
@@ -21,10 +21,9 @@ use ledger::tables::Tables;
 use protocol::words::{ItemNo, OperatorId};
 use server_core::intake::command::CommandOrigin;
 
-use super::acts::{Actor, Pairs, actor};
+use super::acts::{Actor, Pairs};
 use super::page::money::desk;
 use super::query::Query;
-use super::request::{Asked, Preferences, to_sign_in};
 use super::routes::{answer, problem_page};
 use super::{money_forms, preview, shell};
 use crate::api::problem::Problem;
@@ -113,14 +112,10 @@ fn dates(tables: &dyn Tables, form: &Query) -> Result<Command, Problem> {
 /// Does what a form of the money side asks for.
 pub(super) async fn act(
     State(app): State<AppState>,
-    headers: HeaderMap,
-    asked: Asked,
+    actor: Actor,
     Path(action): Path<String>,
     Form(pairs): Pairs,
 ) -> Response {
-    let Some(actor) = actor(&app, &Preferences::of(&headers)) else {
-        return to_sign_in(&asked.address);
-    };
     if !actor.context.may_see_money() {
         return problem_page(&actor.context, &Problem::right_missing(&actor.signed_in.user));
     }

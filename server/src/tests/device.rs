@@ -9,8 +9,10 @@ use ledger::schema::book::{Intake, Intakes, Origin};
 use ledger::tables::Read as _;
 use protocol::enrolment::Invitation;
 use protocol::frame::{FaultCode, Frame, Limits};
+use protocol::identity::Seq;
 use protocol::operation::{
-    Body, Condition, DocumentKind, DocumentRef, Envelope, Goods, Place, Receive, Recorded, Tracking,
+    Body, Condition, DocumentKind, DocumentRef, Envelope, Goods, Place, Receive, Recorded, SignIn,
+    SignInMethod, Tracking,
 };
 use protocol::outcome::{Decision, Outcome};
 use protocol::quantity::{Quantity, UnitFactor};
@@ -184,7 +186,7 @@ async fn case_44_what_is_assigned_to_whoever_lost_a_device_is_nobodys_and_may_ha
     let after = at_risk(house.boss.get(&risk).await.json());
     assert_eq!(after, (json!(task), json!(true)), "and it may have been done");
     let page = house.boss.get(&format!("/devices/{}", device.device)).await.body;
-    assert!(page.contains("since it was declared lost"), "{page}");
+    assert!(page.contains("declared lost, or was silent for too long"), "{page}");
 
     // The page says whose it is as well.
     let act = format!("/tasks/{task}/assign");
@@ -243,6 +245,41 @@ async fn what_a_device_of_a_later_release_did_is_judged_when_the_server_is_opene
     let cases = house.boss.get("/api/v1/cases").await.json();
     assert_eq!(cases["rows"].as_array().map(Vec::len), Some(0), "nobody has to decide it: {cases}");
     house.running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn case_44_who_works_with_another_device_by_now_keeps_what_is_assigned() {
+    let house = House::furnished().await;
+    let addr = house.running.addr();
+    let signed_in = Body::SignIn(SignIn { method: SignInMethod::BadgeAndPin, online: true });
+    let mut first = TestDevice::enrol(addr, invitation(&house).await.code).await.unwrap();
+    let (mut before, _welcome) = first.connect(addr).await;
+    first.push(&mut before, &signed_in, None).await;
+    let (body, document) = receive(7);
+    first.push(&mut before, &body, document).await;
+    let mut second = TestDevice::enrol(addr, invitation(&house).await.code).await.unwrap();
+    let (mut now, _welcome) = second.connect(addr).await;
+    second.push(&mut now, &signed_in, None).await;
+    now.wait(|frame| matches!(frame, Frame::Ack(_)).then_some(())).await;
+    // What was done before comes later, and changes nothing.
+    first.push(&mut before, &signed_in, None).await;
+    before
+        .wait(|frame| matches!(frame, Frame::Ack(ack) if ack.accepted_seq == Seq(3)).then_some(()))
+        .await;
+    all_is_judged(&house.running).await;
+    let bins = json!([{"location": "MAIN", "bin": "A-01"}]);
+    let ask = json!({"ask_counts": {"bins": bins, "reason": "count_incomplete"}});
+    assert_eq!(house.boss.post("/api/v1/commands", &ask).await.status, 200);
+    let tasks = house.boss.get("/api/v1/tasks").await.json();
+    let to = format!("/api/v1/tasks/{}/assignment", tasks["rows"][0]["task"]);
+    assert_eq!(house.boss.post(&to, &json!({"operator": "anna"})).await.status, 200);
+
+    for (device, whose) in [(first.device, json!("anna")), (second.device, json!(null))] {
+        let lost = format!("/api/v1/devices/{device}/lost");
+        assert_eq!(house.boss.post(&lost, &json!({})).await.status, 204);
+        let tasks = house.boss.get("/api/v1/tasks").await.json();
+        assert_eq!(tasks["rows"][0]["assigned"], whose, "{device} is lost");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

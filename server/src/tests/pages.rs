@@ -296,6 +296,32 @@ async fn a_stream_without_a_session_sends_the_reader_to_sign_in() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn whoever_acts_without_a_session_is_sent_to_sign_in_and_nothing_is_done() {
+    let house = House::furnished().await;
+    park(&house).await;
+    let stranger = Client::new(house.running.addr());
+    let case = |body: &str| body.contains("Would post");
+    assert!(case(&house.boss.get("/workbench/1").await.body));
+    for path in [
+        "/workbench/1",
+        "/devices/enrol",
+        "/devices/1/suspend",
+        "/backup",
+        "/documents/transfer_order/TO-1/close",
+        "/counts/ask",
+        "/tasks/1/assign",
+        "/gaps/1/1/1",
+        "/money/act/adjust",
+    ] {
+        let (status, head, body) = form(&stranger, path, &[("version", "1")]).await;
+        assert_eq!(status, 303, "{path}: {body}");
+        let back = format!("/login?back={}", crate::dashboard::query::encoded(path));
+        assert!(head.contains(&back.to_lowercase()), "{path}: {head}");
+    }
+    assert!(case(&house.boss.get("/workbench/1").await.body), "the case is open still");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn two_supervisors_decide_and_the_second_sees_who_was_first() {
     let house = House::furnished().await;
     park(&house).await;

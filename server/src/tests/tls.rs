@@ -1,4 +1,4 @@
-//! A server that encrypts with a certificate of its own making.
+//! A server that encrypts, with a certificate of its own making or with one that it is given.
 
 use std::sync::Arc;
 
@@ -11,7 +11,53 @@ use tokio_rustls::TlsConnector;
 
 use crate::config::{Config, Tls};
 use crate::secret;
-use crate::server::Server;
+use crate::server::{Running, Server};
+use crate::tls;
+
+const REQUEST: &[u8] = b"GET /livez HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
+
+/// What a client hears that trusts this certificate, and that is shown no other.
+async fn asked(running: &Running, certificate: &CertificateDer<'_>) -> String {
+    let mut roots = RootCertStore::empty();
+    roots.add(certificate.clone().into_owned()).unwrap();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let client = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    let stream = TcpStream::connect(running.addr()).await.unwrap();
+    let name = ServerName::try_from("localhost").unwrap();
+    let mut stream = TlsConnector::from(Arc::new(client)).connect(name, stream).await.unwrap();
+    let (_socket, session) = stream.get_ref();
+    assert_eq!(session.peer_certificates().unwrap().first(), Some(certificate));
+    stream.write_all(REQUEST).await.unwrap();
+    let mut answer = String::new();
+    // Some servers close without a farewell; what was read counts.
+    drop(stream.read_to_string(&mut answer).await);
+    assert!(answer.starts_with("HTTP/1.1 200") && answer.ends_with("ok\n"), "{answer}");
+    answer
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_certificate_that_the_server_is_given_is_the_one_that_it_serves() {
+    // Made by another server, as files of an authority would be.
+    let maker = tempfile::tempdir().unwrap();
+    let made = Config {
+        tls: Tls::SelfSigned { names: vec!["localhost".to_owned()] },
+        ..Config::local(maker.path())
+    };
+    tls::identity(&made).unwrap().expect("it has a certificate");
+    let [certificate, key] =
+        ["certificate.pem", "key.pem"].map(|name| maker.path().join("tls").join(name));
+    let folder = tempfile::tempdir().unwrap();
+    let given = Tls::Files { certificate: certificate.clone(), key };
+    let running =
+        Server::start(Config { tls: given, ..Config::local(folder.path()) }).await.unwrap();
+    let pem = std::fs::read(certificate).unwrap();
+    asked(&running, &CertificateDer::from_pem_slice(&pem).unwrap()).await;
+    assert!(!folder.path().join("tls").exists(), "none of its own is made");
+}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_certificate_that_is_served_is_the_one_that_the_code_pins() {
@@ -23,28 +69,10 @@ async fn the_certificate_that_is_served_is_the_one_that_the_code_pins() {
     let pem = std::fs::read(folder.path().join("tls/certificate.pem")).unwrap();
     let certificate = CertificateDer::from_pem_slice(&pem).unwrap();
     assert_eq!(running.app().address().pin, Some(secret::sha256(&certificate)));
-    let mut roots = RootCertStore::empty();
-    roots.add(certificate.clone()).unwrap();
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let client = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    let stream = TcpStream::connect(running.addr()).await.unwrap();
-    let name = ServerName::try_from("localhost").unwrap();
-    let mut stream = TlsConnector::from(Arc::new(client)).connect(name, stream).await.unwrap();
-    let (_socket, session) = stream.get_ref();
-    assert_eq!(session.peer_certificates().unwrap().first(), Some(&certificate));
-    let request = b"GET /livez HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
-    stream.write_all(request).await.unwrap();
-    let mut answer = String::new();
-    // Some servers close without a farewell; what was read counts.
-    drop(stream.read_to_string(&mut answer).await);
-    assert!(answer.starts_with("HTTP/1.1 200") && answer.ends_with("ok\n"), "{answer}");
+    let answer = asked(&running, &certificate).await;
     assert!(answer.contains("strict-transport-security: max-age="), "{answer}");
     let mut plain = TcpStream::connect(running.addr()).await.unwrap();
-    plain.write_all(request).await.unwrap();
+    plain.write_all(REQUEST).await.unwrap();
     let mut bytes = Vec::new();
     drop(plain.read_to_end(&mut bytes).await);
     assert!(!String::from_utf8_lossy(&bytes).contains("200"), "nothing is served in plain");

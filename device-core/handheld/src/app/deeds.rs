@@ -2,7 +2,7 @@
 
 use device_core::capture::{Capture, Event, Flow, Scan, Signal};
 use device_core::engine::SignInWith;
-use protocol::barcode::{self, Meaning, ScanProfile};
+use protocol::barcode::{self, Meaning, Reading, ScanProfile};
 use protocol::operation::DocumentKind;
 use protocol::text::Language;
 use protocol::words::LocationCode;
@@ -98,7 +98,8 @@ impl App {
         }
     }
 
-    fn scan(&self, desk: &mut Desk, page: Page, raw: &str) -> Answer {
+    /// What a scan says, by the scanner's profile of the site; nothing is done with it.
+    pub(crate) fn read_scan(&self, raw: &str) -> Reading {
         let mono_us = self.device.now_us();
         let time = self.device.read(|core| core.server_time(mono_us));
         let year = chrono::Datelike::year(&clock::day(time, None));
@@ -107,7 +108,11 @@ impl App {
         if let Some(separator) = site.and_then(|site| site.separator) {
             profile.separators.aliases.push(separator);
         }
-        let reading = barcode::read(raw, &profile);
+        barcode::read(raw, &profile)
+    }
+
+    fn scan(&self, desk: &mut Desk, page: Page, raw: &str) -> Answer {
+        let reading = self.read_scan(raw);
         let badge = match reading.only() {
             Some(Meaning::Badge(badge)) => Some(badge.reveal().to_owned()),
             _ => None,

@@ -11,6 +11,7 @@ use protocol::text::Language;
 use super::Drawn;
 use crate::app::{App, Desk};
 use crate::clock;
+use crate::looks::Looks;
 use crate::words::{plain, with_number, with_word};
 
 /// From this age on, what waits while the device is online is called slow.
@@ -32,10 +33,11 @@ pub(super) const fn signal_word(signal: Signal) -> &'static str {
 }
 
 /// The whole document.
-pub(super) fn whole(language: Language, chip: &Markup, middle: &Markup) -> Markup {
+pub(super) fn whole(language: Language, looks: Looks, chip: &Markup, middle: &Markup) -> Markup {
     html! {
         (DOCTYPE)
-        html lang=(language.tag()) {
+        html lang=(language.tag()) data-theme=(looks.theme.word()) data-sounds=(looks.sounds.word())
+            data-volume=(looks.volume.word()) data-hand=(looks.hand.word()) {
             head {
                 meta charset="utf-8";
                 meta name="viewport" content="width=device-width, initial-scale=1";
@@ -115,8 +117,13 @@ pub(super) fn numbered(n: usize, deed: &str, text: &str, label: &str) -> Markup 
 
 /// A field with one button.
 pub(super) fn field(deed: &str, label: &str, kind: Field, button: &str) -> Markup {
+    field_of(&format!("/do/{deed}"), label, kind, button)
+}
+
+/// The same, sent to another address than that of a deed.
+pub(super) fn field_of(to: &str, label: &str, kind: Field, button: &str) -> Markup {
     html! {
-        form method="post" action=(format!("/do/{deed}")) class="field" {
+        form method="post" action=(to) class="field" {
             label for="field" { (label) }
             (input(kind))
             button type="submit" class="primary" { (button) }

@@ -32,6 +32,7 @@ pub(super) fn menu(app: &App, desk: &mut Desk, status: &Status) -> Markup {
             @for (at, flow) in flows.iter().enumerate() {
                 (numbered(at + 1, "start", flow.word(), &flow_text(*flow, desk, language)))
             }
+            (link("/settings", &plain("page-settings", language), "row"))
         }
         nav class="bar" {
             (link("/out", &plain("button-sign-out", language), "secondary"))

@@ -57,7 +57,10 @@ pub(super) fn sign_in(app: &App, desk: &Desk, status: &Status) -> Markup {
             }
         }
         (languages())
-        nav class="bar" { (link("/sync", &plain("button-sync", language), "secondary")) }
+        nav class="bar" {
+            (link("/settings", &plain("page-settings", language), "secondary"))
+            (link("/sync", &plain("button-sync", language), "secondary"))
+        }
     }
 }
 

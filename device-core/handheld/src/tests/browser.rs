@@ -71,6 +71,20 @@ impl Browser {
         self.send(format!("GET {path} HTTP/1.1\r\n{}\r\n", self.common())).await
     }
 
+    /// Submits a form as a browser without the script does.
+    pub(super) async fn submit(&self, path: &str, fields: &[(&str, &str)]) -> Reply {
+        let pairs = fields.iter().map(|(name, text)| format!("{name}={}", encoded(text)));
+        let body = pairs.collect::<Vec<_>>().join("&");
+        self.send(format!(
+            "POST {path} HTTP/1.1\r\n{}Origin: http://{}\r\n\
+             Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\n\r\n{body}",
+            self.common(),
+            self.address,
+            body.len(),
+        ))
+        .await
+    }
+
     /// Presses a button: the part of the page that comes back.
     pub(super) async fn press(&self, deed: &str, text: &str) -> String {
         let body = format!("text={}", encoded(text));

@@ -5,6 +5,7 @@ mod guard;
 mod house;
 mod mine;
 mod screens;
+mod settings;
 mod shift;
 mod storage;
 

@@ -59,7 +59,7 @@ async fn no_page_shows_the_name_of_a_text() {
                 }
             }
         }
-        for path in ["/", "/sync", "/mine", "/tasks", "/out"] {
+        for path in ["/", "/sync", "/mine", "/tasks", "/out", "/settings"] {
             let page = browser.get(path).await.body;
             assert_eq!(page.matches("<h1").count(), 1, "{path}");
             let text = text_of(&page);
@@ -94,6 +94,7 @@ fn named_texts(folder: &Path, names: &mut BTreeSet<String>) {
                     "page-",
                     "last-step-",
                     "out-",
+                    "settings-",
                     "sync-",
                 ]
                 .iter()

@@ -134,6 +134,14 @@ pub enum MachineCommand {
         /// The device.
         device: DeviceId,
     },
+    /// A device is silent for too long with work that it has not sent: what is assigned to its people is
+    /// for anybody, as far as nothing became of it after an instant (CONFLICTS 44).
+    FreeTasks {
+        /// The device.
+        device: DeviceId,
+        /// The instant.
+        until: ServerTime,
+    },
     /// People may sign in on devices without the server until this instant.
     ExtendSignIn {
         /// The instant.
@@ -190,6 +198,7 @@ impl MachineCommand {
             Self::DeclareGapLost { .. } => "declare_gap_lost",
             Self::NoteLostLog { .. } => "note_lost_log",
             Self::DeclareLost { .. } => "declare_lost",
+            Self::FreeTasks { .. } => "free_tasks",
             Self::ExtendSignIn { .. } => "extend_sign_in",
             Self::BeginEpoch { .. } => "begin_epoch",
             Self::AllowToken { .. } => "allow_token",
@@ -215,6 +224,7 @@ impl MachineCommand {
             | Self::DeclareGapLost { .. }
             | Self::NoteLostLog { .. }
             | Self::DeclareLost { .. }
+            | Self::FreeTasks { .. }
             | Self::ExtendSignIn { .. }
             | Self::BeginEpoch { .. }
             | Self::AllowToken { .. }
@@ -272,6 +282,7 @@ fn may(draft: &Draft<'_>, request: &Request<'_>, command: &MachineCommand) -> Re
         // Only the machine knows when these are due.
         MachineCommand::Enrol { .. }
         | MachineCommand::Incarnate { .. }
+        | MachineCommand::FreeTasks { .. }
         | MachineCommand::ExtendSignIn { .. }
         | MachineCommand::OrderDone { .. }
         | MachineCommand::RotateKey { .. }
@@ -345,10 +356,9 @@ fn apply(
             draft.put::<Incarnations>(&(device, row.incarnation), request.intake.received);
         }),
         MachineCommand::SetDevice { device, state } => set_device(draft, device, state),
-        MachineCommand::DeclareLost { device } => {
-            let at = request.intake.received;
-            with_device(draft, device, |device| device.declared_lost = Some(at))?;
-            lost::free_tasks(draft, request, device);
+        MachineCommand::DeclareLost { device } => declare_lost(draft, request, device),
+        MachineCommand::FreeTasks { device, until } => {
+            lost::free_tasks(draft, request, (device, Some(until)));
             Ok(())
         }
         MachineCommand::Order { device, order, expires } => {
@@ -390,6 +400,18 @@ fn apply(
     }
 }
 
+/// A device will not come back, and what is assigned to its people is for anybody.
+fn declare_lost(
+    draft: &mut Draft<'_>,
+    request: &Request<'_>,
+    device: DeviceId,
+) -> Result<(), Refusal> {
+    let at = request.intake.received;
+    with_device(draft, device, |device| device.declared_lost = Some(at))?;
+    lost::free_tasks(draft, request, (device, None));
+    Ok(())
+}
+
 /// Keys of programs come and go.
 fn apply_token(
     draft: &mut Draft<'_>,
@@ -424,6 +446,7 @@ fn apply_token(
         | MachineCommand::DeclareGapLost { .. }
         | MachineCommand::NoteLostLog { .. }
         | MachineCommand::DeclareLost { .. }
+        | MachineCommand::FreeTasks { .. }
         | MachineCommand::ExtendSignIn { .. }
         | MachineCommand::BeginEpoch { .. } => Ok(()),
     }
@@ -581,7 +604,7 @@ fn order_done(
         device.state = DeviceState::Revoked;
         device.declared_lost = device.declared_lost.or(Some(at));
     })?;
-    lost::free_tasks(draft, request, id);
+    lost::free_tasks(draft, request, (id, None));
     if n_lost > 0 {
         let stream = draft.row::<Streams>(&(id, device.incarnation));
         let from = stream.map_or(Seq(0), |stream| stream.accepted).next();

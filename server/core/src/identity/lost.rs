@@ -1,4 +1,5 @@
-//! What a device leaves behind when it is declared lost: work of its people that may have been done.
+//! What a device leaves behind when it is declared lost, or is silent for too long with work that it has
+//! not sent: tasks of its people that may have been done.
 
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
@@ -8,11 +9,12 @@ use ledger::conflict::assignment;
 use ledger::draft::Draft;
 use ledger::key::KeyRange;
 use ledger::schema::Written;
-use ledger::schema::book::{Intake, Intakes};
-use ledger::schema::identity::{Devices, Incarnations};
+use ledger::schema::book::{Change, Intake, Intakes};
+use ledger::schema::case::Task;
+use ledger::schema::identity::{Devices, Incarnations, SignedIn};
 use ledger::schema::place::Locations;
 use ledger::tables::{Read as _, Tables, each_of};
-use protocol::identity::{DeviceId, Incarnation, Seq};
+use protocol::identity::{DeviceId, Incarnation, Seq, ServerTime, TaskId};
 use protocol::operation::Recorded;
 use protocol::words::OperatorId;
 
@@ -48,21 +50,41 @@ pub fn last_operations(tables: &dyn Tables, device: DeviceId) -> Vec<Arc<Intake>
     last
 }
 
-/// Frees what is assigned to the people who worked with `device` last, at the site where it worked:
-/// others may do it, and know that it may have been done (CONFLICTS 44).
-pub(super) fn free_tasks(draft: &mut Draft<'_>, request: &Request<'_>, device: DeviceId) {
-    let Some(site) = draft.row::<Devices>(&device).map(|row| row.site) else { return };
+/// What is assigned to the people who worked with `device` last, at the site where it worked, and who have
+/// not signed in on another one since; where `until` is given, as far as nothing became of it after that.
+pub(crate) fn tasks_of_people(
+    tables: &dyn Tables,
+    device: DeviceId,
+    until: Option<ServerTime>,
+) -> Vec<(TaskId, Arc<Task>)> {
+    let Some(site) = tables.row::<Devices>(&device).map(|row| row.site) else { return Vec::new() };
     let operator_of = |intake: &Arc<Intake>| -> Option<OperatorId> {
         Recorded::from_content(&intake.raw).ok()?.envelope.operator
     };
-    let people: BTreeSet<_> =
-        last_operations(&*draft, device).iter().filter_map(operator_of).collect();
-    let locations = draft.list::<Locations>(&KeyRange::all());
-    let here: BTreeSet<_> =
-        locations.into_iter().filter(|(_id, row)| row.site == site).map(|(id, _row)| id).collect();
+    let mut people: BTreeSet<_> =
+        last_operations(tables, device).iter().filter_map(operator_of).collect();
+    people.retain(|operator| {
+        tables.row::<SignedIn>(operator).is_none_or(|last| last.device == device)
+    });
+    let is_here =
+        |task: &Task| tables.row::<Locations>(&task.location).is_some_and(|row| row.site == site);
+    let is_old = |task: &Task| {
+        let written = Change::time_of(tables, task.written.lsn);
+        until.is_none_or(|until| written.is_some_and(|written| written <= until))
+    };
+    let tasks = people.iter().flat_map(|operator| assignment::tasks_of(tables, operator));
+    tasks.filter(|(_id, task)| is_here(task) && is_old(task)).collect()
+}
+
+/// Frees [`tasks_of_people`]: others may do them, and know that they may have been done (CONFLICTS 44).
+pub(super) fn free_tasks(
+    draft: &mut Draft<'_>,
+    request: &Request<'_>,
+    (device, until): (DeviceId, Option<ServerTime>),
+) {
     let operation = request.intake.identity(request.intake_no);
     let written = Written { lsn: request.lsn, operation };
-    assignment::free_of_lost(draft, (device, written), &people, |location| {
-        here.contains(&location)
-    });
+    for (id, task) in tasks_of_people(&*draft, device, until) {
+        assignment::free_of_away(draft, (device, written), (id, &task));
+    }
 }

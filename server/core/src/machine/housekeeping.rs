@@ -89,6 +89,7 @@ impl Machine {
             self.core.extend_sign_in(store);
             self.core.drop_old_imports(store);
             watermark::flush(&mut self.core, store);
+            watermark::free_tasks(&mut self.core, store);
             watermark::settle(&mut self.core, store, self.judge.as_ref());
             self.core.ask_for_work(store, self.judge.as_ref());
             let kept = self.core.config.feed_kept_us;

@@ -10,7 +10,9 @@
 //! 1. A device with unsent operations holds the watermark until it delivers or is declared lost.
 //! 2. A device without any that is silent for longer than the company's limit is absent: it no
 //!    longer holds the watermark.
-//! 3. What is decided from it is a command in the log that carries the statements: the ledger stays
+//! 3. What is assigned to the people of a device that is silent for as long with unsent operations is for
+//!    anybody (CONFLICTS 44).
+//! 4. What is decided from it is a command in the log that carries the statements: the ledger stays
 //!    a function of the log.
 
 use std::collections::BTreeMap;
@@ -19,11 +21,14 @@ use ledger::count::settlement::is_any_due;
 use ledger::key::KeyRange;
 use ledger::schema::SiteId;
 use ledger::schema::book::Companies;
+use ledger::schema::case::TasksByOperator;
 use ledger::schema::identity::{Device, DeviceState, Devices};
 use ledger::schema::place::Sites;
 use ledger::tables::{Read as _, Tables};
 use protocol::identity::{DeviceId, IntakeNo, ServerTime};
 
+use crate::identity::command::MachineCommand;
+use crate::identity::lost;
 use crate::machine::core::Core;
 use crate::poster::judge::Judge;
 use crate::schema::{Statement, Statements};
@@ -35,6 +40,8 @@ const ABSENT_AFTER_HOURS: u32 = 12;
 const HOUR_US: i64 = 3_600_000_000;
 /// A statement that says the same as before is written down at most this often.
 const WRITTEN_EVERY_US: i64 = 60_000_000;
+/// How often it is looked at what is to be freed.
+const FREED_EVERY_US: i64 = 60_000_000;
 
 /// How far one site has reported.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -80,10 +87,7 @@ pub fn watermark(
     site: SiteId,
     now: ServerTime,
 ) -> SiteWatermark {
-    let hours = tables
-        .row::<Companies>(&())
-        .map_or(ABSENT_AFTER_HOURS, |company| company.absent_after_hours);
-    let limit_us = HOUR_US.saturating_mul(i64::from(hours));
+    let limit_us = limit_us(tables);
     let devices: Vec<DeviceReport> = tables
         .list::<Devices>(&KeyRange::all())
         .into_iter()
@@ -96,6 +100,13 @@ pub fn watermark(
         .map(|report| report.complete_to)
         .min();
     SiteWatermark { site, complete_to: held.unwrap_or(now), devices }
+}
+
+/// How long a device may be silent before that means something.
+fn limit_us(tables: &dyn Tables) -> i64 {
+    let company = tables.row::<Companies>(&());
+    let hours = company.map_or(ABSENT_AFTER_HOURS, |company| company.absent_after_hours);
+    HOUR_US.saturating_mul(i64::from(hours))
 }
 
 fn report(
@@ -132,6 +143,9 @@ pub(crate) struct Watch {
     settle_due: ServerTime,
     /// The settlement that was asked for last.
     settling: Option<IntakeNo>,
+    freeing_due: ServerTime,
+    /// The last tasks that were asked to be freed.
+    freeing: Option<IntakeNo>,
     /// A longer sign-in term was asked for.
     pub(crate) is_extending: bool,
 }
@@ -143,7 +157,13 @@ impl Watch {
             .into_iter()
             .map(|(device, statement)| (device, *statement))
             .collect();
-        Self { written: statements.clone(), statements, settle_due: now, ..Self::default() }
+        Self {
+            written: statements.clone(),
+            statements,
+            settle_due: now,
+            freeing_due: now,
+            ..Self::default()
+        }
     }
 
     /// Takes note of what a device says. What it completes is never taken back.
@@ -201,6 +221,46 @@ pub(crate) fn settle(core: &mut Core, store: &dyn Store, judge: &dyn Judge) {
         let raw = judge.settle_command(&due);
         core.watch.settling = core.system_command(store, raw);
     }
+}
+
+/// Asks for what is assigned to the people of devices that are silent for too long to be freed. One at a
+/// time.
+pub(crate) fn free_tasks(core: &mut Core, store: &dyn Store) {
+    let now = core.now();
+    if now < core.watch.freeing_due {
+        return;
+    }
+    core.watch.freeing_due = now.plus_us(FREED_EVERY_US);
+    let judged = core.pipeline.durable_head().intake;
+    if core.watch.freeing.is_some_and(|asked| asked > judged) {
+        return;
+    }
+    let freed = core.view(store, |view| tasks_to_free(view, &core.watch.statements, now));
+    if let Some((device, until)) = freed {
+        core.watch.freeing =
+            core.machine_command(store, &MachineCommand::FreeTasks { device, until });
+    }
+}
+
+/// A device that is silent for too long with unsent operations, and whose people have tasks that nothing
+/// became of for as long.
+fn tasks_to_free(
+    tables: &dyn Tables,
+    statements: &BTreeMap<DeviceId, Statement>,
+    now: ServerTime,
+) -> Option<(DeviceId, ServerTime)> {
+    tables.first::<TasksByOperator>(&KeyRange::all())?;
+    let limit_us = limit_us(tables);
+    let until = now.plus_us(limit_us.saturating_neg());
+    let is_away = |id: &DeviceId| {
+        tables.row::<Devices>(id).is_some_and(|device| {
+            let report = report((*id, &device), statements.get(id), (now, limit_us));
+            report.part == Part::Holds && report.pending > 0 && report.silent_since < until
+        })
+    };
+    let mut away = statements.keys().copied().filter(is_away);
+    let device = away.find(|id| !lost::tasks_of_people(tables, *id, Some(until)).is_empty())?;
+    Some((device, until))
 }
 
 /// The sites with something to settle whose instant the watermark has passed.

@@ -5,7 +5,6 @@
 //!    nobody else would.
 //! 2. An open task is listed under whose it is ([`TasksByOperator`]), and no other is.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use protocol::code::Code;
@@ -93,22 +92,15 @@ pub(crate) fn free_without_right(posting: &mut Posting<'_, '_>, operator: &Opera
     }
 }
 
-/// `device`, with which `people` worked, is lost: their open tasks where it worked (`is_here`) are
-/// nobody's, and are remembered as tasks that may have been done.
-pub fn free_of_lost(
+/// A task of somebody whose `device` is away is nobody's, and is remembered as one that may have been done.
+pub fn free_of_away(
     draft: &mut Draft<'_>,
     (device, written): (DeviceId, Written),
-    people: &BTreeSet<OperatorId>,
-    is_here: impl Fn(LocationId) -> bool,
+    (id, task): (TaskId, &Task),
 ) {
-    for operator in people {
-        for (id, task) in tasks_of(draft, operator) {
-            if is_here(task.location) {
-                put(draft, id, Task { assigned: None, written, ..(*task).clone() });
-                draft.put::<TasksFreed>(&(device, id), operator.clone());
-            }
-        }
-    }
+    let Some(operator) = task.assigned.clone() else { return };
+    put(draft, id, Task { assigned: None, written, ..task.clone() });
+    draft.put::<TasksFreed>(&(device, id), operator);
 }
 
 /// Writes the row of a task, and lists it under whose it is.

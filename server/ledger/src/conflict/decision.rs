@@ -121,19 +121,32 @@ fn apply(posting: &mut Posting<'_, '_>, decide: &Decide, open: &Case) -> Result<
             Ok(())
         }
         Choice::Recount => {
+<<<<<<< HEAD
             if destroyed::is_about(open) {
                 destroyed::ask_counts(posting, decide.case, open)?;
             } else {
                 ask_about(posting, decide.case, open, TaskKind::Recount)?;
             }
             dismissed(posting, open, Code::CaseRecount);
+=======
+            let bin = ask_about(posting, decide.case, open, TaskKind::Recount)?;
+            let reason = by_decider(posting, Code::CaseRecount);
+            dismissed(
+                posting,
+                open,
+                bin.into_iter().fold(reason, |said, bin| said.word("bin", bin)),
+            );
+>>>>>>> i2
             Ok(())
         }
         Choice::Dismiss => {
             if !open.parked {
                 take_back(posting, open.operation)?;
             }
-            dismissed(posting, open, Code::CaseDismissed);
+            // Nothing was to be booked by who only said what is so.
+            let code =
+                if only_said(posting, open) { Code::CaseClosed } else { Code::CaseDismissed };
+            dismissed(posting, open, by_decider(posting, code));
             Ok(())
         }
         Choice::Correct | Choice::Before | Choice::After | Choice::Lost => {
@@ -284,7 +297,7 @@ fn decide_sighting(
 ) -> Result<(), Stop> {
     let places = forget_sighting(posting, open.operation, key)?;
     if choice != Choice::Accept {
-        dismissed(posting, open, Code::CaseDismissed);
+        dismissed(posting, open, by_decider(posting, Code::CaseDismissed));
         return Ok(());
     }
     for order in places {
@@ -370,7 +383,8 @@ fn surplus_of(open: &Case) -> Option<Quantity> {
     })
 }
 
-/// Asks for something to be done where the case is about stock, or where the operation was done.
+/// Asks for something to be done where the case is about stock, or where the operation was done. Gives
+/// back the bin that is asked about; none where nothing could be asked.
 ///
 /// # Errors
 ///
@@ -380,7 +394,7 @@ fn ask_about(
     id: CaseId,
     open: &Case,
     kind: TaskKind,
-) -> Result<(), Stop> {
+) -> Result<Option<String>, Stop> {
     let reason = open.reasons.first().map(|reason| reason.code.as_str().to_owned());
     let recount = kind == TaskKind::Recount;
     let about = match open.stock {
@@ -389,7 +403,7 @@ fn ask_about(
             .map_err(Stop::Refuse)?
             .map(|(location, bin, item)| (location, bin, item, PlateId(0))),
     };
-    let Some((location, bin, goods, plate)) = about else { return Ok(()) };
+    let Some((location, bin, goods, plate)) = about else { return Ok(None) };
     let task = TaskDraft {
         kind,
         location,
@@ -403,7 +417,7 @@ fn ask_about(
         case: Some(id),
     };
     request_task(posting, task);
-    Ok(())
+    Ok(Some(lookup::bin_text(posting.draft, location, bin)))
 }
 
 /// An item and its variant.
@@ -479,12 +493,21 @@ fn say(posting: &mut Posting<'_, '_>, operation: OperationId, code: Code) {
     restate(posting, operation, |row| row.outcome.reasons.push(reason));
 }
 
-/// Nothing of the operation stands: a fact stays on record, a claim is refused.
-fn dismissed(posting: &mut Posting<'_, '_>, open: &Case, code: Code) {
-    let reason = by_decider(posting, code);
+/// Whether the operation answered a question, and was taken: what somebody saw stands whatever is
+/// decided about what follows from it.
+fn only_said(posting: &Posting<'_, '_>, open: &Case) -> bool {
+    let kind = posting.draft.row::<Outcomes>(&open.operation).map(|row| row.kind.clone());
+    !open.parked && kind.as_deref() == Some("answer")
+}
+
+/// Nothing of the operation is booked: a fact stays on record, a claim is refused.
+fn dismissed(posting: &mut Posting<'_, '_>, open: &Case, reason: Reason) {
+    let stands = only_said(posting, open);
     restate(posting, open.operation, |row| {
-        let claim = matches!(row.kind.as_str(), "adjust" | "undo" | "answer");
-        row.outcome.decision = if claim { Decision::Refused } else { Decision::Changed };
+        if !stands {
+            let claim = matches!(row.kind.as_str(), "adjust" | "undo");
+            row.outcome.decision = if claim { Decision::Refused } else { Decision::Changed };
+        }
         row.outcome.reasons.push(reason);
     });
 }

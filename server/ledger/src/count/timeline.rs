@@ -80,6 +80,26 @@ pub fn movement(
     insert_movement(posting, (key, order), moved)
 }
 
+/// Takes a movement off the time line again, for good: `delta` is the opposite of what it was. The counts
+/// that it lay beside are judged again, however well the clock of whoever takes it back is known.
+///
+/// # Errors
+///
+/// [`Stop::Overflow`].
+pub(crate) fn movement_back(
+    posting: &mut Posting<'_, '_>,
+    key: StockKey,
+    delta: Quantity,
+    order: OrderKey,
+    entry: EntryNo,
+) -> Result<(), Stop> {
+    let Some(row) = posting.draft.row::<Movements>(&(key, order)) else {
+        return movement(posting, key, delta, order, entry);
+    };
+    let moved = Moved { delta, entry, epsilon_us: row.epsilon_us, uncertain: row.uncertain };
+    insert_movement(posting, (key, order), moved)
+}
+
 pub(crate) fn insert_movement(
     posting: &mut Posting<'_, '_>,
     (key, order): (StockKey, OrderKey),
@@ -107,6 +127,7 @@ pub(crate) fn insert_movement(
     }
 }
 
+<<<<<<< HEAD
 /// What the row of a movement says already. Most come after all others of their place: the last row, which
 /// is known there, tells that there is none, and nothing has to be looked for.
 fn known(tables: &impl Tables, (key, order): (StockKey, OrderKey)) -> Option<Quantity> {
@@ -119,6 +140,9 @@ fn known(tables: &impl Tables, (key, order): (StockKey, OrderKey)) -> Option<Qua
 }
 
 /// Writes the row of a movement; several legs in one place become one.
+=======
+/// Writes the row of a movement; several legs in one place become one, and what is taken back is none.
+>>>>>>> i2
 fn record(
     posting: &mut Posting<'_, '_>,
     (key, order): (StockKey, OrderKey),
@@ -134,6 +158,11 @@ fn record(
         uncertain: moved.uncertain,
         entry: moved.entry,
     };
+    if row.delta.is_zero() {
+        posting.draft.delete::<Movements>(&(key, order));
+        posting.draft.delete::<WideMovements>(&(key, order));
+        return Ok(());
+    }
     if row.uncertain || row.epsilon_us > ambiguity::WIDE_US {
         posting.draft.put::<WideMovements>(&(key, order), ());
     }

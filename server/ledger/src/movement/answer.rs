@@ -11,6 +11,7 @@ use crate::place::{plate, search};
 use crate::posting::{Posting, Stop};
 use crate::schema::PlateId;
 use crate::schema::case::{Cases, Choice, Task, TaskState, Tasks};
+use crate::schema::identity::SignedIn;
 use crate::tables::Read as _;
 
 /// The answer of the handheld to "is it here?"; every other word says that it was seen.
@@ -76,6 +77,15 @@ fn nobody_finds(posting: &mut Posting<'_, '_>, id: PlateId) {
         others: Vec::new(),
     };
     conflict::open_case(posting, case);
+}
+
+/// Somebody took a device: it is the one that they work with, until they are known to have taken another
+/// one later.
+pub fn signed_in(posting: &mut Posting<'_, '_>) {
+    let (Some(operator), order) = (posting.act.operator.clone(), posting.act.order) else { return };
+    if posting.draft.row::<SignedIn>(&operator).is_none_or(|last| *last < order) {
+        posting.draft.put::<SignedIn>(&operator, order);
+    }
 }
 
 /// Something was done that cannot be read any more: the loss is counted and somebody looks at it

@@ -161,7 +161,7 @@ pub(crate) fn take_back(
             posting.register(leg.key, delta, leg.order, (reason, None))?;
         }
         posting.follow_holds(leg.key, None)?;
-        count::movement(posting, leg.key, delta, leg.order, leg.item_ledger)?;
+        count::timeline::movement_back(posting, leg.key, delta, leg.order, leg.item_ledger)?;
         plate::shift_along(posting, leg.key, delta, leg.order)?;
     }
     posting.posted.legs.truncate(mark.0);

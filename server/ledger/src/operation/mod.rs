@@ -296,7 +296,11 @@ pub fn post_body(posting: &mut Posting<'_, '_>, body: &Body) -> Result<(), Stop>
         Body::Undo(body) => undo::post(posting, *body),
         Body::Unidentified(body) => adjust::unidentified(posting, body),
         Body::Answer(body) => answer::post(posting, body),
-        Body::SignIn(_) | Body::SignOut(_) => Ok(()),
+        Body::SignIn(_) => {
+            answer::signed_in(posting);
+            Ok(())
+        }
+        Body::SignOut(_) => Ok(()),
         Body::Attach(body) => attach::post(posting, body),
         Body::Void(_) => {
             answer::lost(posting);

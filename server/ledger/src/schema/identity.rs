@@ -7,7 +7,7 @@ use protocol::words::OperatorId;
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 
-use crate::schema::{LocationId, SiteId, Written};
+use crate::schema::{LocationId, OrderKey, SiteId, Written};
 
 /// What a device may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -131,6 +131,9 @@ crate::tables! {
     OperatorsByBadge = 93, "operator_by_badge", [u8; 32] => OperatorId;
     /// Rights by person, role, location and start.
     Rights = 94, "right", (OperatorId, RoleKey, LocationId, ServerTime) => Right;
+    /// The latest sign-in of a person on a device, by when it was done; none before the release that
+    /// began to keep it.
+    SignedIn = 63, "signed_in", OperatorId => OrderKey;
     /// Sessions at desks, by the SHA-256 of their token. Not part of change records.
     DeskSessions = 95, "desk_session", [u8; 32] => DeskSession;
     /// One-time codes whose device waits for a person, who compares six digits, before it may work.

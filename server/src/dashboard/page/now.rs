@@ -14,9 +14,8 @@ use ledger::tables::{Read as _, Tables, each_of};
 use maud::{Markup, html};
 use protocol::code::Code;
 use protocol::identity::{CaseId, IntakeNo, ServerTime, TaskId};
-use protocol::text::sentence;
 
-use super::{Page, PageResult, Section, backup, on_the_way, register};
+use super::{Page, PageResult, Section, backup, on_the_way, register, workbench};
 use crate::dashboard::context::PageContext;
 use crate::dashboard::deed::{Told, told};
 use crate::dashboard::format;
@@ -446,7 +445,7 @@ fn cases(view: &dyn Tables, context: &PageContext, needs: &mut Vec<Need>) {
                     id: format!("case-{id}"),
                     tone: if is_count { Tone::Waiting } else { Tone::Warn },
                     since: Some(case.opened),
-                    text: first.map_or_else(String::new, |first| sentence(first, context.language)),
+                    text: workbench::title(context, &case),
                     address: format!("/workbench/{id}"),
                 });
             }

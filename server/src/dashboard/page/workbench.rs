@@ -189,10 +189,16 @@ fn case_line(view: &dyn Tables, context: &PageContext, case: &Case) -> Markup {
     }
 }
 
-fn title(context: &PageContext, case: &Case) -> String {
-    case.reasons
-        .first()
-        .map_or_else(|| context.t("case-untitled"), |reason| sentence(reason, context.language))
+/// What a case is about, in a sentence; where it is about several things of the same kind, with how
+/// many more there are.
+pub fn title(context: &PageContext, case: &Case) -> String {
+    let Some(first) = case.reasons.first() else { return context.t("case-untitled") };
+    let told = sentence(first, context.language);
+    let alike = case.reasons.iter().filter(|reason| reason.code == first.code).count();
+    if alike < 2 {
+        return told;
+    }
+    context.say("case-of-several", &[("first", &told), ("n", &(alike - 1).to_string())])
 }
 
 /// What was tried just now and was not taken, to be shown above the case.
@@ -335,8 +341,13 @@ fn offered(case: &Case) -> Vec<Choice> {
 }
 
 /// Outcomes of a decided case say so with these, and by whom.
-const DECIDED: [Code; 4] =
-    [Code::CaseAccepted, Code::CaseCorrected, Code::CaseRecount, Code::CaseDismissed];
+const DECIDED: [Code; 5] = [
+    Code::CaseAccepted,
+    Code::CaseCorrected,
+    Code::CaseRecount,
+    Code::CaseDismissed,
+    Code::CaseClosed,
+];
 
 /// The decision that stood before a new fact opened the case again (SYNC 4.3, CONFLICTS 48): who took
 /// it, when, and with which figure before the eyes.

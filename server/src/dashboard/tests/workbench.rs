@@ -7,12 +7,21 @@ use ledger::schema::book::Outcomes;
 use ledger::schema::case::{Case, CaseState, Cases, Choice, Tasks};
 use ledger::schema::entry::{PostedBy, WarehouseLedger};
 use ledger::tables::Read as _;
+use protocol::code::Code;
 use protocol::identity::CaseId;
+<<<<<<< HEAD
 use protocol::operation::{Body, DocumentKind, DocumentRef, Move, Nothing};
+=======
+use protocol::operation::{
+    Body, CountBin, DocumentKind, DocumentRef, Goods, Move, Receive, Tracking,
+};
+>>>>>>> i2
 use protocol::outcome::Decision;
+use protocol::text::Language;
 
 use super::house::{House, NOW, count, drill, drill_came, moved, operator, receive, unidentified};
 use super::html;
+use crate::dashboard::context::PageContext;
 use crate::dashboard::correction::{Editable, corrected};
 use crate::dashboard::page::workbench::{CHOICES, choice_of, choice_word, decide, original};
 use crate::dashboard::preview;
@@ -383,4 +392,50 @@ fn an_approval_that_was_given_is_shown_with_the_new_figures() {
     let document = house.document(&house.context(), &format!("/workbench/{id}"));
     let (recount, accept) = (document.find("value=\"recount\""), document.find("value=\"accept\""));
     assert!(recount.is_some() && recount < accept, "what was chosen before comes first");
+}
+
+#[test]
+fn case_31_a_case_of_many_serials_says_in_its_title_how_many_there_are() {
+    let mut house = House::with_serials();
+    let serial = |no: &str| {
+        let tracking = Tracking { serial: Some(no.try_into().unwrap()), ..Tracking::NONE };
+        Goods { tracking, ..drill() }
+    };
+    for no in ["S1", "S2", "S3"] {
+        let Body::Receive(came) = drill_came("MAIN", "A-02") else { unreachable!("a receipt") };
+        let came = Body::Receive(Receive { goods: serial(no), ..came });
+        house.device(1, &came, (60, 59), None);
+        let Body::Move(taken) = moved("A-02", "A-01", "1") else { unreachable!("a move") };
+        let taken = Body::Move(Move { goods: serial(no), ..taken });
+        house.device(1, &taken, (20, 19), None);
+    }
+    // Who counts the bin at about the same time sees none of them.
+    house.device(2, &nothing_in("A-01"), (20, 18), None);
+    let is_about_them = |case: &Case| case.reasons[0].code == Code::SerialPlaceUnsure;
+    let cases = house.tables.list::<Cases>(&KeyRange::all());
+    let (id, case) = cases.iter().find(|(_id, case)| is_about_them(case)).expect("one case");
+    assert_eq!(case.reasons.len(), 3, "{case:?}");
+    for (address, more) in [
+        (format!("/workbench/{id}"), "(and 2 more like it)"),
+        ("/workbench".to_owned(), "(and 2 more like it)"),
+        ("/now".to_owned(), "(and 2 more like it)"),
+    ] {
+        let text = html::text(&house.document(&house.context(), &address));
+        assert!(text.contains(more), "{address}: {more} is missing in {text}");
+    }
+    let danish = PageContext { language: Language::Danish, ..house.context() };
+    let text = html::text(&house.document(&danish, "/workbench"));
+    assert!(text.contains("(og 2 mere af samme slags)"), "{text}");
+}
+
+/// A complete count that sees nothing.
+fn nothing_in(bin: &str) -> Body {
+    Body::CountBin(CountBin {
+        location: "MAIN".try_into().unwrap(),
+        bin: bin.try_into().unwrap(),
+        lines: Vec::new(),
+        plates_seen_closed: Vec::new(),
+        started_us: None,
+        task: None,
+    })
 }

@@ -529,6 +529,7 @@ cases-done = Afgjorte
 cases-empty = Ingen sager. Det, serveren ikke kan afgøre alene, vises her med valgmuligheder.
 case-n = Sag { $n }
 case-untitled = Kræver en afgørelse
+case-of-several = { $first } (og { $n } mere af samme slags)
 case-version = Version
 by-age = efter alder
 by-effect = efter virkning
@@ -680,7 +681,7 @@ at-risk-count = Få placeringerne talt: { $n }
 at-risk-count-text = Bestiller en blind optælling af hver placering, som ingen er bedt om at tælle endnu. Skannerne viser det inden for et sekund.
 at-risk-documents = Papirer
 at-risk-tasks = Opgaver, der måske er udført
-at-risk-freed = ingens, siden den blev meldt tabt
+at-risk-freed = ingens længere: enheden blev meldt tabt eller har været tavs for længe
 
 # Money
 nav-money = Værdi

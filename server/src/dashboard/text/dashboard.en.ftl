@@ -529,6 +529,7 @@ cases-done = Decided
 cases-empty = No cases. What the server cannot decide alone appears here, with its choices.
 case-n = Case { $n }
 case-untitled = Needs a decision
+case-of-several = { $first } (and { $n } more like it)
 case-version = Version
 by-age = by age
 by-effect = by effect
@@ -680,7 +681,7 @@ at-risk-count = Have the bins counted: { $n }
 at-risk-count-text = Asks for a blind count of each bin that nobody is asked to count yet. Scanners show it within a second.
 at-risk-documents = Papers
 at-risk-tasks = Tasks that may have been done
-at-risk-freed = nobody's since it was declared lost
+at-risk-freed = nobody's any more: the device was declared lost, or was silent for too long
 
 # Money
 nav-money = Value

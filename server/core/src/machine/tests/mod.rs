@@ -12,4 +12,5 @@ mod replica;
 mod restore;
 mod slices;
 mod snapshot;
+mod tasks;
 pub(crate) mod world;

@@ -6,6 +6,7 @@ use protocol::identity::{CaseId, TaskId};
 use protocol::operation::{Answer, Body, Condition, DocumentRef, Receive, Unidentified};
 use protocol::outcome::{Decision, Outcome};
 use protocol::quantity::Quantity;
+use protocol::text::{Language, sentence};
 use protocol::words::IdentifierCode;
 
 use super::{PO, World};
@@ -88,6 +89,33 @@ fn case_17_a_plate_that_nobody_finds_stays_on_hold_and_a_person_decides() {
     assert_eq!(world.held("MAIN/A+P1 BOLT"), q("10"));
     assert_eq!(world.open_cases().len(), 1);
     assert_eq!(asked(&world), None);
+}
+
+#[test]
+fn case_17_who_looked_for_a_plate_and_found_it_nowhere_is_never_told_that_this_was_refused() {
+    for (choice, code) in
+        [(Choice::Recount, Code::CaseRecount), (Choice::Dismiss, Code::CaseClosed)]
+    {
+        let mut world = unsure();
+        answer(&mut world, 120, "not here");
+        let task = asked(&world);
+        let body = Answer { task, case: None, answer: "not here".try_into().unwrap() };
+        let (looked, outcome) = world.scan(4, 125, None, Body::Answer(body));
+        assert_eq!(outcome.decision, Decision::Accepted);
+        decide(&mut world, choice, None);
+        let told = world.outcome(looked);
+        assert_eq!(told.decision, Decision::Accepted, "{choice:?}: what was seen stands");
+        assert_eq!(codes(&told), [Code::PlateNotFound, code.clone()], "{choice:?}");
+        let said = told.reasons.last().unwrap();
+        for language in [Language::English, Language::Danish] {
+            let text = sentence(said, language);
+            assert!(
+                text.contains("KIM") && !text.contains("ot booked") && !text.contains("bogført"),
+                "{choice:?}: {text}"
+            );
+        }
+        assert_eq!(world.held("MAIN/A+P1 BOLT"), q("10"), "nobody has seen it");
+    }
 }
 
 #[test]

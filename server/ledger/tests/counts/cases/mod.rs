@@ -11,7 +11,7 @@ use ledger::schema::count::CountState;
 use ledger::schema::entry::EntryReason;
 use protocol::feed::TaskKind;
 use protocol::identity::OperationId;
-use protocol::operation::Body;
+use protocol::operation::{Body, Undo};
 use protocol::outcome::{Argument, Decision, Settlement};
 use protocol::words::OperatorId;
 
@@ -269,6 +269,37 @@ fn case_40_an_uncertain_movement_beside_a_count_ends_in_a_recount() {
     assert_eq!(row.state, CountState::Recount, "never by tolerance alone");
     assert!(world.codes(counted).contains(&"clock_uncertain".to_owned()));
     assert!(world.open_tasks().iter().any(|task| task.kind == TaskKind::Recount));
+}
+
+#[test]
+fn case_03_an_undo_of_an_act_with_an_unsure_clock_has_the_count_beside_it_judged_again() {
+    let beside = |clock: &str, uncertain| (at(clock), 5 * MINUTE_US, uncertain);
+    for (clock, uncertain) in [("10:03", false), ("09:58", false), ("10:03", true)] {
+        let mut world = World::new();
+        world.opening("A-1", "X", "10");
+        let seen = if clock < "10:00" { "8" } else { "10" };
+        let counted = world.online(1, "10:00", &count("A-1", "X", seen));
+        let taken = world.record_about(2, beside(clock, uncertain), &pick("A-1", "X", "2"));
+        world.arrive(&taken);
+        world.settle("10:30");
+        assert_eq!(world.counted(counted, "X").state, CountState::Recount, "{clock}");
+        assert_eq!(world.open_tasks().len(), 1, "{clock}");
+        // The clock of whoever takes it back is sure.
+        let undo = Undo { incarnation: taken.id.incarnation, seq: taken.id.seq };
+        world.online(2, "10:40", &Body::Undo(undo));
+        assert_eq!(world.counted(counted, "X").state, CountState::Provisional, "{clock}");
+        world.settle("11:00");
+        let sure = if seen == "10" { CountState::Settled } else { CountState::NeedsApproval };
+        assert_eq!(world.counted(counted, "X").state, sure, "{clock}: nothing lies beside it");
+        let codes = world.codes(counted);
+        for gone in ["count_ambiguous", "clock_uncertain"] {
+            assert!(!codes.contains(&gone.to_owned()), "{clock}: {codes:?}");
+        }
+        // Who is to approve a difference may still have it counted.
+        let left = usize::from(sure == CountState::NeedsApproval);
+        assert_eq!(world.open_tasks().len(), left, "{clock}: {:?}", world.open_tasks());
+        world.check();
+    }
 }
 
 #[test]
