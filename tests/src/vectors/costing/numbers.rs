@@ -45,7 +45,7 @@ impl<'a> Wanted<'a> {
 ///
 /// A quantity that cannot be kept.
 pub(crate) fn of(play: &Play, step: u64, wanted: Wanted<'_>) -> Done<Vec<(Tracking, Quantity)>> {
-    if !play.cards.get(wanted.item).is_some_and(|card| card.tracking.is_some()) {
+    if play.cards.get(wanted.item).is_none_or(|card| card.tracking.is_none()) {
         return Ok(Vec::new());
     }
     let book = reading::read(&play.company);
