@@ -12,7 +12,7 @@ use protocol::text::{self, Language};
 
 use crate::assembly::post::{AssemblyItem, FinishProductionOrder, PostAssembly, UndoAssembly};
 use crate::books::{Books, charge, day, journal, line, purchase, sale};
-use crate::command::costing::PutItemCost;
+use crate::command::costing::{ChargeEntries, PutItemCost};
 use crate::command::journal::{JournalLine, JournalType};
 use crate::command::papers::PutDocument;
 use crate::command::post_document::{PostCharge, PostDocument, PostLine, UndoPosted};
@@ -495,6 +495,16 @@ const VALUES: &[(Code, Prepare)] = &[
             dimensions: Dimensions::NONE,
         };
         Ask::Do(document(DocumentKind::PurchaseOrder, post_line("1", "1"), vec![freight]))
+    }),
+    (Code::ChargeNotAssigned, |_books| {
+        Ask::Do(Command::ChargeEntries(ChargeEntries {
+            charge: "FREIGHT".to_owned(),
+            date: day("2020-01-05"),
+            document_no: String::new(),
+            business_group: String::new(),
+            assignments: Vec::new(),
+            dimensions: Dimensions::NONE,
+        }))
     }),
     (Code::AlreadyInvoiced, |books| {
         books.ok(&document(DocumentKind::PurchaseOrder, post_line("1", "1"), Vec::new()));

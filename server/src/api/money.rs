@@ -12,6 +12,7 @@
 //! | `/ledger/accounts?until=`, `/ledger/entries[?account=][&limit=][&after=]` | accounts, entries |
 //! | `/ledger/entries/{no}` | an entry with the value entries behind it |
 //! | `/ledger/runs` | runs that post to the general ledger, the latest first |
+//! | `/inventory-setup`, `/posting-accounts` | [`SetupView`]; list of [`PostingAccountView`]: which account stands where, and which is missing |
 //! | `/periods`, `/fiscal-years`, `/posting-dates` | which dates are open, and what is in the way of closing |
 //! | `/adjustment-runs`, `/adjustment-runs/{no}/changes` | runs of cost adjustment, and what each changed |
 //! | `/worksheet`, `/entries/items/{no}/applications` | items that somebody has taken apart; who supplied whom |
@@ -62,6 +63,7 @@ use crate::view::money::report::{
     self, ReconciliationRow, UnpostedView, ValuationRow, each_not_posted, not_posted,
 };
 use crate::view::money::run::{self, ApplicationView, RunView, UnappliedView};
+use crate::view::money::setup::{self, PostingAccountView, SetupView};
 use crate::view::money::value::{self, ItemValueView, PostedDays, ValueView};
 use crate::view::operation::{ReasonView, reasons};
 use crate::view::page::{Page, PageQuery};
@@ -152,7 +154,7 @@ impl Filter {
 }
 
 /// Every list that is a file too.
-const FILES: [&str; 14] = [
+const FILES: [&str; 15] = [
     "/value-entries",
     "/valuation",
     "/inventory-value",
@@ -164,6 +166,7 @@ const FILES: [&str; 14] = [
     "/periods",
     "/fiscal-years",
     "/posting-dates",
+    "/posting-accounts",
     "/adjustment-runs",
     "/adjustment-runs/{run}/changes",
     "/items/{item}/value",
@@ -185,6 +188,8 @@ pub(super) fn router() -> Router<AppState> {
         .route("/periods", get(periods))
         .route("/fiscal-years", get(fiscal_years))
         .route("/posting-dates", get(posting_dates))
+        .route("/inventory-setup", get(inventory_setup))
+        .route("/posting-accounts", get(posting_accounts))
         .route("/adjustment-runs", get(runs))
         .route("/adjustment-runs/{run}", get(one_run))
         .route("/adjustment-runs/{run}/changes", get(run_changes))
@@ -396,6 +401,20 @@ async fn posting_dates(
     read(&app, &signed_in, |tables| Ok(period::posting_dates(tables))).await
 }
 
+async fn inventory_setup(
+    State(app): State<AppState>,
+    signed_in: SignedIn,
+) -> Result<Json<SetupView>, Problem> {
+    read(&app, &signed_in, |tables| Ok(setup::setup(tables))).await
+}
+
+async fn posting_accounts(
+    State(app): State<AppState>,
+    signed_in: SignedIn,
+) -> Result<Json<Vec<PostingAccountView>>, Problem> {
+    read(&app, &signed_in, |tables| Ok(setup::posting_accounts(tables))).await
+}
+
 async fn runs(
     State(app): State<AppState>,
     signed_in: SignedIn,
@@ -553,6 +572,10 @@ fn reports(app: &AppState, path: &str, asked: &Filter) -> Result<Option<Listed>,
         "/posting-dates" => {
             let rows = period::posting_dates(&snapshot);
             ("posting_dates", PostingDatesView::HEAD, made_of(app, all(rows)))
+        }
+        "/posting-accounts" => {
+            let rows = setup::posting_accounts(&snapshot);
+            ("posting_accounts", PostingAccountView::HEAD, made_of(app, all(rows)))
         }
         "/adjustment-runs" => {
             let each = |tables: &dyn Tables, sink: Sink<'_>| run::each_run(tables, sink);

@@ -405,11 +405,45 @@ async fn periods_are_closed_on_their_page_and_a_refusal_has_its_next_step() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_setup_is_read_as_it_is_put_and_says_which_account_is_missing() {
+    let house = traded().await;
+    let mut setup = house.boss.get("/api/v1/inventory-setup").await.json()["setup"].clone();
+    assert_eq!(setup["expected_cost_posting"], false, "{setup}");
+    let missing = async || {
+        let rows = house.boss.get("/api/v1/posting-accounts").await.json();
+        let rows = rows.as_array().unwrap().clone();
+        assert!(
+            rows.iter().any(|row| row["role"] == "cogs" && row["name"] == "Cost of goods sold")
+        );
+        rows.into_iter().filter(|row| row["missing"] == true).collect::<Vec<_>>()
+    };
+    let before = missing().await;
+    assert!(before.iter().all(|row| row["inventory_group"] != "RAW"), "{before:?}");
+    let renamed = json!({"put_item_cost": {"item": "MILK", "product_group": "FOOD"}});
+    command(&house.boss, &renamed).await;
+    let after = missing().await;
+    let food = after.iter().filter(|row| row["product_group"] == "FOOD");
+    let roles: Vec<_> = food.map(|row| row["role"].clone()).collect();
+    assert_eq!(roles, ["cogs", "inventory_adjmt", "direct_cost_applied"]);
+    setup["expected_cost_posting"] = json!(true);
+    command(&house.boss, &json!({"set_inventory_setup": {"setup": setup}})).await;
+    let after = missing().await;
+    assert!(after.iter().any(|row| row["role"] == "cogs_interim"), "{after:?}");
+    let file = house.boss.get("/api/v1/posting-accounts.csv").await.body;
+    assert!(file.contains("general,,,,FOOD,cogs,,,yes"), "{file}");
+    let (status, page) = read(&browser(&house.boss), "/money/setup").await;
+    assert_eq!(status, 200);
+    assert!(page.contains("accounts are missing"), "{page}");
+    assert!(page.contains("Expected cost is posted too yes"), "{page}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn no_page_tells_costs_to_a_supervisor_and_no_other_site_may_post() {
     let house = traded().await;
     let sven = sign_in(&house.running, "sven", "another good password").await;
     let sven = browser(&sven);
-    for path in ["valuation", "reconciliation", "ledger", "periods", "runs", "items/BOLT"] {
+    for path in ["valuation", "reconciliation", "ledger", "periods", "runs", "setup", "items/BOLT"]
+    {
         let (status, text) = read(&sven, &format!("/money/{path}")).await;
         assert_eq!(status, 403, "{path}: {text}");
         assert!(!text.contains("12.00"), "{path}: {text}");

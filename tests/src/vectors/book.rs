@@ -206,7 +206,7 @@ pub fn to_five(value: Decimal) -> Decimal {
     value.round_dp_with_strategy(5, rust_decimal::RoundingStrategy::MidpointAwayFromZero)
 }
 
-/// `value` to two decimals, half away from zero.
-pub fn to_cents(value: Decimal) -> Decimal {
-    value.round_dp_with_strategy(2, rust_decimal::RoundingStrategy::MidpointAwayFromZero)
+/// `value` to the decimals of a currency, half away from zero.
+pub fn to_places(value: Decimal, places: u32) -> Decimal {
+    value.round_dp_with_strategy(places, rust_decimal::RoundingStrategy::MidpointAwayFromZero)
 }

@@ -391,6 +391,12 @@ pub fn smallest(decimals: u64) -> Dec {
     Dec(Decimal::new(1, u32::try_from(decimals).unwrap_or(28)))
 }
 
+/// How many decimals an amount of the company has.
+pub fn decimals(company: &Company) -> u32 {
+    let setup = company.tables.row::<InventorySetups>(&()).unwrap_or_default();
+    setup.amount_rounding.money().decimal().normalize().scale()
+}
+
 /// Works off what the last step queued, slice by slice; tells whether there was anything.
 ///
 /// # Errors

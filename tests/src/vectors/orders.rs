@@ -9,6 +9,8 @@ use ledger::schema::order::CapacityKind;
 use protocol::quantity::Quantity;
 
 use super::company::{Company, Done, code, lacking};
+use super::costing::numbers::{self, Wanted};
+use super::costing::run::Play;
 use super::costing::{
     ItemCharge, ItemQuantity, OfOrder, PostAssembly, PostCapacity, PostSubcontract, Resource,
     WorkCenter,
@@ -49,14 +51,26 @@ pub fn set_up(company: &mut Company, centers: &[WorkCenter], resources: &[Resour
     Ok(())
 }
 
-fn of_item(item: &ItemQuantity) -> Done<post::AssemblyItem> {
+fn of_item(
+    play: &Play,
+    step: u64,
+    (item, inbound): (&ItemQuantity, bool),
+) -> Done<post::AssemblyItem> {
+    let wanted = Wanted {
+        item: &item.item,
+        variant: "",
+        location: "",
+        quantity: item.quantity.0,
+        inbound,
+        named: None,
+    };
     Ok(post::AssemblyItem {
+        tracking: numbers::of(play, step, wanted)?,
         item: code(&item.item)?,
         variant: None,
         location: None,
         bin: None,
         quantity: quantity(item.quantity)?,
-        tracking: Vec::new(),
     })
 }
 
@@ -65,19 +79,23 @@ fn of_item(item: &ItemQuantity) -> Done<post::AssemblyItem> {
 /// # Errors
 ///
 /// The refusal.
-pub fn post_assembly(company: &mut Company, put: &PostAssembly) -> Done {
+pub(crate) fn post_assembly(play: &mut Play, step: u64, put: &PostAssembly) -> Done {
     let mut resources = Vec::new();
     for row in &put.resources {
         let quantity = quantity(row.quantity)?;
         resources.push(post::AssemblyResource { resource: row.resource.clone(), quantity });
     }
-    company.ask(&Command::PostAssembly(post::PostAssembly {
+    let components = put.components.iter();
+    let components =
+        components.map(|item| of_item(play, step, (item, false))).collect::<Done<_>>()?;
+    let output = of_item(play, step, (&put.output, true))?;
+    play.company.ask(&Command::PostAssembly(post::PostAssembly {
         dimensions: Dimensions::NONE,
         order: code(&put.order)?,
         date: put.date,
         sale_date: None,
-        output: of_item(&put.output)?,
-        components: put.components.iter().map(of_item).collect::<Done<_>>()?,
+        output,
+        components,
         resources,
         business_group: BUSINESS.to_owned(),
     }))?;
@@ -120,9 +138,10 @@ pub fn post_capacity(company: &mut Company, put: &PostCapacity) -> Done {
 ///
 /// The refusal.
 pub fn post_subcontract(company: &mut Company, put: &PostSubcontract) -> Done {
+    let places = super::money::decimals(company);
     let by_piece = || {
         let (cost, pieces) = (put.unit_cost?, put.quantity?);
-        Some(Dec(super::book::to_cents(cost.0 * pieces.0)))
+        Some(Dec(super::book::to_places(cost.0 * pieces.0, places)))
     };
     let Some(amount) = put.amount.or_else(by_piece) else {
         return lacking("a subcontracting receipt without an amount");

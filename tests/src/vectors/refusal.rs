@@ -47,7 +47,52 @@ pub fn says(sentence: &str, pattern: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use protocol::code::Code;
+    use protocol::outcome::Reason;
+
     use super::{canonical, says};
+
+    /// The sentences that COSTING 5.7, 18, 19 and 22 quote.
+    const QUOTED: [(Code, &str); 6] = [
+        (
+            Code::PostingDateNotAllowed,
+            "Posting date is not within your range of allowed posting dates",
+        ),
+        (
+            Code::PeriodHasNegativeInventory,
+            "The inventory cannot be closed because there is negative inventory for one or more items.",
+        ),
+        (
+            Code::UnadjustedEntriesBeforeDate,
+            "There are unadjusted item entries with a Valuation Date before [date]. Run the Adjust Cost \
+             - Item Entries batch job before setting the Earliest Allowed Valuation Date.",
+        ),
+        (
+            Code::UnadjustedOrdersBeforeDate,
+            "One or more finished Production (or Assembly) orders have unadjusted value entries with a \
+             Valuation Date before [date]. Adjust these orders before setting the Earliest Allowed \
+             Valuation Date.",
+        ),
+        (
+            Code::OpenOrdersBeforeDate,
+            "One or more open production and assembly orders have value entries with a Valuation Date \
+             before [date]. Finish or adjust these orders before setting the Earliest Allowed Valuation \
+             Date.",
+        ),
+        (
+            Code::ItemUnapplied,
+            "You cannot perform this action because entries for item <item> are unapplied in the \
+             Application Worksheet by user <user>.",
+        ),
+    ];
+
+    #[test]
+    fn quoted_sentences_are_said_as_they_are_quoted() {
+        for (code, quoted) in QUOTED {
+            let said = protocol::text::fallback(&[Reason::new(code.clone())]);
+            assert!(says(&said, quoted), "{code}: {said}");
+        }
+    }
 
     #[test]
     fn an_alias_and_capitals_mean_the_same_code() {

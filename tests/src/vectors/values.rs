@@ -9,6 +9,9 @@ use ledger::costing::revalue::{
 use ledger::dimension::Dimensions;
 use ledger::lookup;
 use ledger::schema::EntryNo;
+use ledger::schema::entry::ItemLedger;
+use ledger::schema::money::{AverageType, InventorySetup, InventorySetups};
+use ledger::tables::Read as _;
 use ledger::valuation::inventory::{self, ValuationOf};
 use protocol::words::ItemNo;
 use rust_decimal::Decimal;
@@ -18,6 +21,7 @@ use super::costing::check::Valuation;
 use super::costing::run::Play;
 use super::costing::{OfItem, Per, Revalue};
 use super::money::{money, quantity, unit_amount};
+use super::settings::Costing;
 
 /// `revalue`.
 ///
@@ -33,7 +37,11 @@ pub(crate) fn revalue(play: &mut Play, step: u64, put: &Revalue) -> Done {
     };
     let item = match &put.item {
         Some(item) => item.clone(),
-        None => return lacking("a revaluation without item"),
+        // The entry says which.
+        None => match play.company.tables.row::<ItemLedger>(&applies_to) {
+            Some(entry) => lookup::item_text(&play.company.tables, entry.item),
+            None => return lacking("a revaluation that names neither item nor entry"),
+        },
     };
     let line = RevaluationLine {
         dimensions: Dimensions::NONE,
@@ -85,11 +93,17 @@ pub(crate) fn lines_of(
 ///
 /// The refusal.
 pub(crate) fn calculate(play: &mut Play, step: u64, of: &OfItem) -> Done {
+    // Where each place and variant has an average of its own, a line is for one of them (COSTING 11.1); the
+    // quantities of all of them are the item's.
+    let own_pools = |setup: &InventorySetup| setup.average_type == AverageType::ItemLocationVariant;
+    let average = play.cards.get(&of.item).and_then(|card| card.costing) == Some(Costing::Average);
+    let setup = play.company.tables.row::<InventorySetups>(&());
+    let split = average && setup.is_some_and(|setup| own_pools(&setup));
     let ask = CalculateInventoryValue {
         date: of.date,
         per: RevaluePer::Item,
-        by_location: false,
-        by_variant: false,
+        by_location: split,
+        by_variant: split,
         item: Some(code(&of.item)?),
         location: None,
         variant: None,

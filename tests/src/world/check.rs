@@ -52,6 +52,10 @@ pub(super) fn after_decision(world: &mut World) {
     let violations =
         if whole { ledger::audit::audit(store) } else { audit_changes(store, &changed) };
     world.violations.extend(violations.iter().map(|violation| format!("audit: {violation}")));
+    if !has_crashed {
+        let rewritten = ledger::audit::audit_appended(store, &changed);
+        world.violations.extend(rewritten.iter().map(|violation| format!("audit: {violation}")));
+    }
     world.successes.audited.ran(world.server.store(), whole);
     if !counts_were_taken_out(world) {
         let mut naive = reference::book(&operations(world));

@@ -4,19 +4,21 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use protocol::quantity::Quantity;
 
-use crate::audit::{Findings, rows, share};
+use crate::audit::{Findings, average, rows, share};
 use crate::costing::average::pool_of;
 use crate::costing::{item_cost, method_of, rebuild, setup};
 use crate::key::KeyRange;
 use crate::money::Money;
 use crate::schema::entry::{
-    Applications, ApplicationsByOutbound, ItemLedger, ItemLedgerEntry, ItemLedgerState,
-    ItemLedgerStates,
+    Applications, ApplicationsByOutbound, ItemLedger, ItemLedgerByItem, ItemLedgerEntry,
+    ItemLedgerState, ItemLedgerStates,
 };
 use crate::schema::item::CostingMethod;
-use crate::schema::money::{AdjustmentQueue, AveragePool, UnadjustedItems};
+use crate::schema::money::{
+    AdjustmentQueue, AverageDecreases, AveragePeriods, AveragePool, UnadjustedItems,
+};
 use crate::schema::{EntryNo, ItemId};
-use crate::tables::{Read as _, Tables};
+use crate::tables::{Read as _, Table as _, TableId, Tables, typed_key};
 
 /// Whether nothing of the item waits to be adjusted.
 fn is_adjusted(tables: &(impl Tables + ?Sized), item: ItemId) -> bool {
@@ -81,17 +83,67 @@ struct Held {
     is_open: bool,
 }
 
-/// A pool that is sold out, closed and invoiced is worth nothing.
 pub(crate) fn check_all(tables: &(impl Tables + ?Sized), findings: &mut Findings) {
-    let setup = setup(tables);
-    let mut pools: BTreeMap<AveragePool, Held> = BTreeMap::new();
-    let mut waiting: BTreeSet<ItemId> = BTreeSet::new();
+    let mut items: BTreeMap<ItemId, Vec<EntryNo>> = BTreeMap::new();
     rows::<ItemLedger>(tables, |no, entry| {
         check_entry(tables, no, findings);
-        let Some(state) = tables.row::<ItemLedgerStates>(&no) else { return };
-        if !is_adjusted(tables, entry.item) {
-            waiting.insert(entry.item);
-        }
+        items.entry(entry.item).or_default().push(no);
+    });
+    for (item, entries) in items {
+        check_item(tables, (item, &entries), findings);
+    }
+}
+
+/// The item that a row of costs is about.
+fn item_of(tables: &(impl Tables + ?Sized), table: TableId, key: &[u8]) -> Option<ItemId> {
+    if table == ItemLedgerStates::ID {
+        let no = typed_key::<ItemLedgerStates>(key);
+        return tables.row::<ItemLedger>(&no).map(|entry| entry.item);
+    }
+    if table == AveragePeriods::ID {
+        return Some(typed_key::<AveragePeriods>(key).0.item);
+    }
+    if table == AverageDecreases::ID {
+        return Some(typed_key::<AverageDecreases>(key).0.item);
+    }
+    if table == UnadjustedItems::ID {
+        return Some(typed_key::<UnadjustedItems>(key).1);
+    }
+    None
+}
+
+/// Checks the items whose costs are among `changed` rows.
+pub(crate) fn check_touched<'a>(
+    tables: &(impl Tables + ?Sized),
+    changed: impl Iterator<Item = (TableId, &'a [u8])>,
+    findings: &mut Findings,
+) {
+    let items: BTreeSet<ItemId> =
+        changed.filter_map(|(table, key)| item_of(tables, table, key)).collect();
+    for item in items {
+        let entries = tables.list::<ItemLedgerByItem>(&KeyRange::prefix(&(item,)));
+        let entries: Vec<EntryNo> = entries.into_iter().map(|((_item, no), _row)| no).collect();
+        check_item(tables, (item, &entries), findings);
+    }
+}
+
+/// A pool that is sold out, closed and invoiced is worth nothing; averages are what they are.
+fn check_item(
+    tables: &(impl Tables + ?Sized),
+    (item, entries): (ItemId, &[EntryNo]),
+    findings: &mut Findings,
+) {
+    if !is_adjusted(tables, item) {
+        return;
+    }
+    let setup = setup(tables);
+    let mut pools: BTreeMap<AveragePool, Held> = BTreeMap::new();
+    for no in entries {
+        let (Some(entry), Some(state)) =
+            (tables.row::<ItemLedger>(no), tables.row::<ItemLedgerStates>(no))
+        else {
+            continue;
+        };
         let held = pools.entry(pool(tables, &setup, &entry)).or_default();
         let sums = held
             .quantity
@@ -104,15 +156,16 @@ pub(crate) fn check_all(tables: &(impl Tables + ?Sized), findings: &mut Findings
         held.is_open |= !state.remaining.is_zero()
             || state.invoiced != entry.quantity
             || state.cost.closed_without_cost;
-    });
+    }
     // What years that are closed were worth stays in them.
     let is_kept = setup.averages_from().is_some();
     for (pool, held) in pools {
-        let sold_out = held.quantity.is_zero() && !held.is_open && !waiting.contains(&pool.item);
+        let sold_out = held.quantity.is_zero() && !held.is_open;
         findings.unless(is_kept || !sold_out || held.value.is_zero(), "C5", || {
             format!("{pool:?} is sold out and worth {}", held.value)
         });
     }
+    average::check_item(tables, item, entries, findings);
 }
 
 fn pool(

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use protocol::quantity::Quantity;
 
 use crate::audit::{Findings, rows};
+use crate::draft::Changes;
 use crate::key::KeyRange;
 use crate::schema::dimension::DimensionSets;
 use crate::schema::entry::{
@@ -15,7 +16,7 @@ use crate::schema::entry::{
 use crate::schema::place::Locations;
 use crate::schema::stock::OnHand;
 use crate::schema::{EntryNo, ItemId, LocationId, RegisterNo, TrackingId, VariantId};
-use crate::tables::{Read as _, Table as _, TableId, Tables, typed_key};
+use crate::tables::{Read as _, Table, TableId, Tables, typed_key};
 
 /// Sums per key.
 pub(crate) type Sums<K> = BTreeMap<K, i128>;
@@ -61,12 +62,15 @@ pub(crate) fn check_all(tables: &(impl Tables + ?Sized), findings: &mut Findings
     check_warehouse(tables, ledger, findings);
     check_in_transit(tables, findings);
     rows::<Registers>(tables, |no, _row| check_register(tables, no, findings));
-    let open: Vec<_> = open_entries(tables);
-    for (no, remaining) in open {
-        let state = tables.row::<ItemLedgerStates>(&no);
-        findings.unless(state.is_some_and(|state| state.remaining == remaining), "C1", || {
-            format!("open list: entry {no} with {remaining}")
+    let mut open: BTreeMap<EntryNo, Quantity> = open_entries(tables).into_iter().collect();
+    rows::<ItemLedgerStates>(tables, |no, state| {
+        let listed = open.remove(&no).unwrap_or(Quantity::ZERO);
+        findings.unless(state.remaining == listed, "C1", || {
+            format!("open list: entry {no} with {listed}, {} left", state.remaining)
         });
+    });
+    for (no, listed) in open {
+        findings.unless(false, "C1", || format!("open list: {listed} of {no}, which is not there"));
     }
 }
 
@@ -220,4 +224,27 @@ pub(crate) fn check_row(
     } else if table == Registers::ID {
         check_register(tables, typed_key::<Registers>(key), findings);
     }
+}
+
+/// Entries of a ledger are numbered without gaps: what was appended is the last of them, as many as were
+/// touched.
+pub(super) fn check_appended<T: Table<Key = EntryNo>>(
+    tables: &(impl Tables + ?Sized),
+    changes: &Changes,
+    findings: &mut Findings,
+) {
+    let touched = changes.iter().filter(|((table, _key), _record)| *table == T::ID);
+    let (mut count, mut first): (u64, Option<EntryNo>) = (0, None);
+    for ((_table, key), record) in touched {
+        let no = typed_key::<T>(key);
+        findings.unless(record.is_some(), "C3", || format!("{}: {no} is gone", T::NAME));
+        count = count.saturating_add(1);
+        first = Some(first.map_or(no, |first| first.min(no)));
+    }
+    let Some(first) = first else { return };
+    let last = tables.last::<T>(&KeyRange::all()).map_or(0, |(no, _row)| no.0);
+    let new = last.saturating_sub(count).saturating_add(1);
+    findings.unless(first.0 == new, "C3", || {
+        format!("{}: {first} was written again, {new} is the first new one", T::NAME)
+    });
 }

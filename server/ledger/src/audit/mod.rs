@@ -10,8 +10,9 @@
 //!
 //! Order of reading: this file, [`entries`] (ledgers), [`stock`] (what lies where), [`line`] (counts), [`money`] (value
 //! entries, sums, the general ledger), [`cost`] (what follows once an item is adjusted), [`share`] (shares anew),
-//! [`questions`] (cases, tasks, outcomes).
+//! [`average`] (averages anew), [`questions`] (cases, tasks, outcomes).
 
+mod average;
 mod cost;
 mod entries;
 mod line;
@@ -26,6 +27,10 @@ use std::sync::Arc;
 
 use crate::draft::Changes;
 use crate::key::KeyRange;
+use crate::schema::entry::{ItemLedger, WarehouseLedger};
+use crate::schema::gl::GlLedger;
+use crate::schema::money::ValueLedger;
+use crate::schema::order::CapacityLedger;
 use crate::schema::stock::Stocks;
 use crate::tables::{Table, Tables, each_of, typed_key};
 
@@ -73,7 +78,8 @@ pub fn audit(tables: &(impl Tables + ?Sized)) -> Vec<Violation> {
 }
 
 /// Checks what `changes`, already part of `tables`, have touched: the stock keys, entries, registers,
-/// plates, counts, cases, tasks and outcomes among them. Sums over whole pools are left to [`audit`].
+/// plates, counts, cases, tasks and outcomes among them, and the pools of items whose costs are. Sums over whole
+/// ledgers are left to [`audit`].
 pub fn audit_changes(tables: &(impl Tables + ?Sized), changes: &Changes) -> Vec<Violation> {
     let mut findings = Findings(Vec::new());
     for (table, key) in changes.keys() {
@@ -86,6 +92,20 @@ pub fn audit_changes(tables: &(impl Tables + ?Sized), changes: &Changes) -> Vec<
             line::check_key(tables, key, &mut findings);
         }
     }
+    let changed = changes.keys().map(|(table, key)| (*table, &key[..]));
+    cost::check_touched(tables, changed, &mut findings);
+    findings.0
+}
+
+/// Checks that `changes`, already part of `tables`, only appended to the ledgers: what they touched there is
+/// new, and is there (COSTING 3.3).
+pub fn audit_appended(tables: &(impl Tables + ?Sized), changes: &Changes) -> Vec<Violation> {
+    let mut findings = Findings(Vec::new());
+    entries::check_appended::<ItemLedger>(tables, changes, &mut findings);
+    entries::check_appended::<WarehouseLedger>(tables, changes, &mut findings);
+    entries::check_appended::<ValueLedger>(tables, changes, &mut findings);
+    entries::check_appended::<CapacityLedger>(tables, changes, &mut findings);
+    entries::check_appended::<GlLedger>(tables, changes, &mut findings);
     findings.0
 }
 

@@ -22,7 +22,7 @@ const DIGITS: u32 = 5;
 
 /// A fraction in hundred-thousandths of the currency; the denominator is above zero.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Fraction {
+pub(super) struct Fraction {
     over: i128,
     under: i128,
 }
@@ -31,7 +31,7 @@ impl Fraction {
     const NOTHING: Self = Self { over: 0, under: 1 };
 
     /// `amount × part / whole`; none beyond 128 bits.
-    fn of(amount: i128, (part, whole): (i128, i128)) -> Option<Self> {
+    pub(super) fn of(amount: i128, (part, whole): (i128, i128)) -> Option<Self> {
         Self { over: amount.checked_mul(part)?, under: whole }.reduced()
     }
 
@@ -56,7 +56,7 @@ impl Fraction {
     }
 
     /// The nearest multiple of `step`; the one in the middle goes away from zero.
-    fn nearest(self, step: i128) -> Option<i128> {
+    pub(super) fn nearest(self, step: i128) -> Option<i128> {
         let under = self.under.checked_mul(step)?;
         let below = self.over.checked_div_euclid(under)?;
         let rest = self.over.checked_rem_euclid(under)?;
@@ -67,7 +67,7 @@ impl Fraction {
 }
 
 /// An amount in hundred-thousandths.
-fn units(amount: Money) -> Option<i128> {
+pub(super) fn units(amount: Money) -> Option<i128> {
     units_of(amount.decimal())
 }
 

@@ -3,6 +3,7 @@
 
 use chrono::NaiveDate;
 use protocol::code::Code;
+use protocol::outcome::Reason;
 use protocol::quantity::Quantity;
 use protocol::words::{ItemNo, LocationCode, OperatorId, VariantCode};
 use serde::{Deserialize, Serialize};
@@ -280,8 +281,15 @@ pub(crate) fn charge_entries(
     posting: &mut Posting<'_, '_>,
     put: &ChargeEntries,
 ) -> Result<(), Stop> {
-    if put.charge.is_empty() || put.assignments.is_empty() {
-        return Err(Stop::Refuse(malformed(&"a charge has a name and is assigned to something")));
+    if put.charge.is_empty() {
+        return Err(Stop::Refuse(malformed(&"a charge has a name")));
+    }
+    if put.assignments.is_empty() {
+        let reason = Reason::new(Code::ChargeNotAssigned)
+            .word("charge", &put.charge)
+            .quantity("wanted", Quantity::ONE)
+            .quantity("available", Quantity::ZERO);
+        return Err(Stop::Refuse(reason));
     }
     for line in &put.assignments {
         let entry =

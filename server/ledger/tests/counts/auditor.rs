@@ -1,12 +1,15 @@
 //! The auditor finds what is wrong: one planted fault each.
 
-use ledger::audit::{audit, audit_changes};
+use ledger::audit::{audit, audit_appended, audit_changes};
 use ledger::draft::Draft;
 use ledger::key::KeyRange;
+use ledger::schema::EntryNo;
 use ledger::schema::book::Outcomes;
 use ledger::schema::case::{OpenCases, OpenTasks};
 use ledger::schema::count::{CountRow, Counts, CountsDue};
-use ledger::schema::entry::{ItemLedger, ItemLedgerState, ItemLedgerStates, WarehouseLedger};
+use ledger::schema::entry::{
+    ItemLedger, ItemLedgerEntry, ItemLedgerState, ItemLedgerStates, OpenInbound, WarehouseLedger,
+};
 use ledger::schema::place::{Plate, Plates};
 use ledger::schema::stock::{Hold, Holds, OnHand, Stock, Stocks};
 use ledger::schema::tracking::Serials;
@@ -97,6 +100,43 @@ fn an_entry_with_more_left_than_its_applications_leave() {
         draft.put::<ItemLedgerStates>(&key, ItemLedgerState { remaining: q("9999"), ..row });
     });
     assert!(numbers.contains(&"C1") && numbers.contains(&"W4"), "{numbers:?}");
+}
+
+#[test]
+fn an_open_entry_that_is_not_listed_as_open() {
+    let numbers = found(|draft| {
+        let (key, _left) = first::<OpenInbound>(draft);
+        draft.delete::<OpenInbound>(&key);
+    });
+    assert_eq!(numbers, ["C1"]);
+}
+
+#[test]
+fn an_entry_that_is_written_again_or_taken_away() {
+    let world = sound();
+    let appended = |change: fn(&mut Draft<'_>)| {
+        let mut tables = world.tables.clone();
+        let mut draft = Draft::over(&world.tables);
+        change(&mut draft);
+        let changes = draft.finish();
+        tables.apply(changes.clone());
+        audit_appended(&tables, &changes).len()
+    };
+    let again = appended(|draft| {
+        let (key, row) = first::<ItemLedger>(draft);
+        draft.put::<ItemLedger>(&key, ItemLedgerEntry { correction: !row.correction, ..row });
+    });
+    assert_eq!(again, 1);
+    let gone = appended(|draft| {
+        let (key, _row) = first::<WarehouseLedger>(draft);
+        draft.delete::<WarehouseLedger>(&key);
+    });
+    assert!(gone > 0);
+    let new = appended(|draft| {
+        let (last, row) = draft.last::<ItemLedger>(&KeyRange::all()).unwrap();
+        draft.put::<ItemLedger>(&EntryNo(last.0 + 1), (*row).clone());
+    });
+    assert_eq!(new, 0);
 }
 
 #[test]

@@ -2,13 +2,14 @@
 //! general ledger, periods, runs of cost adjustment. Every figure leads to what it is made of.
 //!
 //! For accountants, auditors and administrators of the whole company. Order of reading: this file,
-//! [`value`], [`report`], [`books`], [`desk`], [`paper`], [`dimension`].
+//! [`value`], [`report`], [`books`], [`desk`], [`paper`], [`dimension`], [`setup`].
 
 pub mod books;
 pub mod desk;
 pub mod dimension;
 pub mod paper;
 pub mod report;
+pub mod setup;
 pub mod value;
 
 use chrono::NaiveDate;
@@ -59,6 +60,8 @@ pub enum MoneyPage {
     Worksheet,
     /// What entries of master records are proposed.
     Dimensions,
+    /// Settings of the company, and which account stands where.
+    Setup,
 }
 
 impl MoneyPage {
@@ -80,6 +83,7 @@ impl MoneyPage {
             ["documents", kind, no] => Self::Document((*kind).to_owned(), (*no).to_owned()),
             ["worksheet"] => Self::Worksheet,
             ["dimensions"] => Self::Dimensions,
+            ["setup"] => Self::Setup,
             _ => return None,
         })
     }
@@ -111,6 +115,7 @@ impl MoneyPage {
             Self::Document(kind, no) => paper::document_page(view, context, (kind, no, query)),
             Self::Worksheet => desk::worksheet_page(view, context, query),
             Self::Dimensions => dimension::page(view, context, query),
+            Self::Setup => setup::page(view, context),
         }
     }
 }
@@ -147,6 +152,7 @@ pub(super) fn tabs(context: &PageContext, here: &str) -> Markup {
                 ("documents", "documents-title"),
                 ("worksheet", "money-worksheet"),
                 ("dimensions", "money-default-dimensions"),
+                ("setup", "money-setup"),
             ] {
                 a href={ "/money/" (name) } aria-current=[(name == here).then_some("page")] {
                     (context.t(key))

@@ -84,6 +84,7 @@ fn every_address(house: &House) -> Vec<String> {
         "/money/ledger?account=2110",
         "/money/periods",
         "/money/runs",
+        "/money/setup",
         "/money/journals",
         "/money/revaluation",
         "/money/revaluation?item=BOLT&per=entry",

@@ -1,13 +1,15 @@
 //! The money side as rows: for the API, for files, and for the pages.
 //!
 //! Order of reading: [`value`] (items and their value entries), [`report`] (valuation, reconciliation),
-//! [`accounts`] (the general ledger), [`period`] (dates that are open), [`run`] (cost adjustment).
+//! [`accounts`] (the general ledger), [`period`] (dates that are open), [`setup`], [`run`]
+//! (cost adjustment).
 
 pub mod accounts;
 pub mod period;
 pub mod proposal;
 pub mod report;
 pub mod run;
+pub mod setup;
 pub mod value;
 
 use ledger::lookup;

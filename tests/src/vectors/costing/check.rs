@@ -84,6 +84,11 @@ fn same_type(expected: &str, got: &str) -> bool {
     short(expected) == short(got)
 }
 
+/// The name of a variance, in the spelling of its account or in full.
+fn same_variance(expected: &str, got: &str) -> bool {
+    expected.replace("mfg_", "manufacturing_") == got
+}
+
 fn item_entry(row: &expect::ItemLedgerEntry, entry: &ItemEntry, book: &Book) -> Vec<Difference> {
     let mut differ = Differ::default();
     let kind = row.kind.as_deref().filter(|kind| !same_type(kind, entry.kind));
@@ -114,7 +119,8 @@ fn value_entry(row: &expect::ValueEntry, value: &Value) -> Vec<Difference> {
     differ.date("valuation_date", row.valuation_date, value.valuation_date);
     let kind = row.kind.as_deref().filter(|kind| !same_type(kind, value.entry_type));
     differ.text("type", kind, value.entry_type);
-    differ.text("variance_type", row.variance_type.as_deref(), value.variance);
+    let variance = row.variance_type.as_deref().filter(|kind| !same_variance(kind, value.variance));
+    differ.text("variance_type", variance, value.variance);
     differ.number("valued_quantity", row.valued_quantity, value.valued_quantity);
     differ.number("invoiced_quantity", row.invoiced_quantity, value.invoiced_quantity);
     differ.number("ile_quantity", row.ile_quantity, value.ile_quantity);
@@ -509,7 +515,8 @@ fn unit_cost(book: &Book, item: &str, what: &str) -> Option<Decimal> {
     if what.contains("last direct") {
         return Some(card.last_direct_cost);
     }
-    if what.contains("landed") || what.contains("average") || what.contains("stock") {
+    let in_stock = ["landed", "average", "stock", "per unit"];
+    if in_stock.iter().any(|word| what.contains(word)) {
         // What a unit in stock costs, all charges included.
         let (quantity, value) = on_hand(book, item);
         return value.checked_div(quantity).map(to_five);

@@ -1,10 +1,12 @@
 //! Files of the costing schema: single postings of one item after the other, entry by entry.
 //!
-//! Order of reading: this file (what a file may say), [`run`] (its steps), [`check`] (what it
-//! expects).
+//! Order of reading: this file (what a file may say), `found` (the company before the first step),
+//! [`run`] (its steps), `numbers` (of Specific items), [`check`] (what it expects).
 
 pub mod check;
 pub mod expect;
+pub(crate) mod found;
+pub(crate) mod numbers;
 pub mod run;
 
 use chrono::NaiveDate;
@@ -109,7 +111,7 @@ pub struct Item {
 }
 
 /// A work center.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct WorkCenter {
     /// Its number.
@@ -126,7 +128,7 @@ pub struct WorkCenter {
 }
 
 /// A resource.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Resource {
     /// Its number.

@@ -12,27 +12,20 @@ use ledger::schema::EntryNo;
 use ledger::schema::entry::{ItemLedger, ItemLedgerStates};
 use ledger::schema::money::OrderKind;
 use ledger::tables::Read as _;
-use protocol::feed::TrackingRule;
-use protocol::operation::Tracking;
 use rust_decimal::Decimal;
 use serde_json::Value;
 
 use super::check::{self, Results};
+use super::numbers::{self, Wanted};
 use super::{
-    Action, Expect, ExpectedError, File, Invoice, ItemCharge, Post, PostType, Setup, Step,
+    Action, Expect, ExpectedError, File, Invoice, ItemCharge, Post, PostType, Setup, Step, found,
 };
-use crate::vectors::book::to_cents;
+use crate::vectors::book::to_places;
 use crate::vectors::company::{Company, Done, Stop, code, lacking};
 use crate::vectors::compare::Findings;
-use crate::vectors::json::{Dec, Int, day};
+use crate::vectors::json::{Dec, Int};
 use crate::vectors::money::{self, Card};
-use crate::vectors::settings::Costing;
 use crate::vectors::{ledgers, orders, reading, refusal, values};
-
-/// The unit of every item of this schema.
-const UNIT: &str = "PCS";
-/// The tracking code of items that are valued by the number they carry.
-const BY_LOT: &str = "BYLOT";
 
 /// A file that is being played.
 #[derive(Debug)]
@@ -56,7 +49,7 @@ pub fn run(file: Value) -> Result<Findings, String> {
     let file: File = serde_json::from_value(file).map_err(|error| error.to_string())?;
     let steps: Vec<Step> = file.steps.iter().map(Step::read).collect::<Result<_, _>>()?;
     let mut findings = Findings::default();
-    let mut play = Play::begin(&file.setup).map_err(|stop| format!("setup: {stop}"))?;
+    let mut play = Play::begin(&file.setup, &steps).map_err(|stop| format!("setup: {stop}"))?;
     for step in &steps {
         findings.step = step.step.0.to_string();
         play.step(step, &mut findings);
@@ -69,42 +62,11 @@ pub fn run(file: Value) -> Result<Findings, String> {
 }
 
 impl Play {
-    fn begin(setup: &Setup) -> Done<Self> {
-        let mut company = Company::new(setup.settings.work_date.unwrap_or(day(2020, 1, 1)));
-        money::found(&mut company);
-        let mut settings = setup.settings.clone();
-        settings.amount_rounding =
-            settings.amount_rounding.or(Some(money::smallest(setup.currency_decimals.0)));
-        money::set_up(&mut company, &settings)?;
-        for name in &setup.locations {
-            money::plain_location(&mut company, name, false)?;
-        }
-        let rule = TrackingRule { lot: true, ..TrackingRule::default() };
-        money::tracking_code(&mut company, BY_LOT, rule, [true, false]);
-        let mut cards = BTreeMap::new();
-        for item in &setup.items {
-            let by_lot = (item.costing_method == Costing::Specific).then(|| BY_LOT.to_owned());
-            let card = Card {
-                no: item.item.clone(),
-                base_unit: UNIT.to_owned(),
-                costing: Some(item.costing_method),
-                unit_cost: item.unit_cost,
-                standard_cost: item.standard_cost,
-                overhead_rate: item.overhead_rate,
-                indirect_cost_pct: item.indirect_cost_pct,
-                posting_group: "GOODS".to_owned(),
-                tracking: by_lot,
-                ..Card::default()
-            };
-            money::item(&mut company, &card)?;
-            cards.insert(card.no.clone(), card);
-        }
-        ledgers::set_up(&mut company, &setup.locations, &["GOODS".to_owned()])?;
-        orders::set_up(&mut company, &setup.work_centers, &setup.resources)?;
+    fn begin(setup: &Setup, steps: &[Step]) -> Done<Self> {
         Ok(Self {
-            company,
+            company: found::found(setup, steps)?,
             results: Results::default(),
-            cards,
+            cards: found::cards(setup),
             posts: BTreeMap::new(),
             entries: BTreeMap::new(),
         })
@@ -181,7 +143,7 @@ impl Play {
             Action::DeletePeriod(period) => {
                 ledgers::delete_period(&mut self.company, period.ending_date)
             }
-            Action::PostAssembly(post) => orders::post_assembly(&mut self.company, post),
+            Action::PostAssembly(post) => orders::post_assembly(self, no, post),
             Action::UndoAssembly(of) => orders::undo_assembly(&mut self.company, of),
             Action::PostCapacity(post) => orders::post_capacity(&mut self.company, post),
             Action::PostSubcontract(post) => orders::post_subcontract(&mut self.company, post),
@@ -195,8 +157,7 @@ impl Play {
         if !post.receive_ship {
             return if post.invoice { self.invoice_earlier(step, post) } else { Ok(()) };
         }
-        let card = self.cards.get(&post.item).cloned();
-        let tracking = self.numbers(step, post, card.as_ref())?;
+        let tracking = self.numbers(step, post)?;
         let line = JournalLine {
             document_no: format!("D{}", step.step.0),
             variant: money::optional(post.variant.as_deref())?,
@@ -227,36 +188,15 @@ impl Play {
         Ok(())
     }
 
-    /// This schema has no field for the number that a Specific item must carry: an increase gets one
-    /// of its own, a decrease that of the entry it is applied to, else of the oldest that is open.
-    /// A step that must be refused for want of a number is the one that is posted without.
-    fn numbers(&self, step: &Step, post: &Post, card: Option<&Card>) -> Done<Vec<JournalTracking>> {
-        let specific = card.is_some_and(|card| card.tracking.is_some());
+    /// The numbers of a posting. A step that must be refused for want of a number is the one that is posted
+    /// without.
+    fn numbers(&self, step: &Step, post: &Post) -> Done<Vec<JournalTracking>> {
         let wanted = step.expect_error.as_ref().map(|error| refusal::canonical(&error.code));
-        if !specific || wanted.as_deref() == Some("tracking_required") {
+        if wanted.as_deref() == Some("tracking_required") {
             return Ok(Vec::new());
         }
-        let book = reading::read(&self.company);
-        let named = post.applies_to.or(post.applies_from).map(|ile| ile.0);
-        let lot = match (line_type(post.kind).is_inbound(), named) {
-            (_, Some(ile)) => {
-                book.entries.iter().find(|entry| entry.no == ile).map(|entry| entry.lot.clone())
-            }
-            (true, None) => Some(format!("LOT{}", step.step.0)),
-            (false, None) => book
-                .entries
-                .iter()
-                .find(|entry| entry.item == post.item && entry.remaining > Decimal::ZERO)
-                .map(|entry| entry.lot.clone()),
-        };
-        let Some(lot) = lot.filter(|lot| !lot.is_empty()) else { return Ok(Vec::new()) };
-        Ok(vec![JournalTracking {
-            tracking: Tracking { lot: Some(code(&lot)?), ..Tracking::NONE },
-            quantity: money::quantity(post.quantity)?,
-            expiry: None,
-            new_lot: None,
-            new_expiry: None,
-        }])
+        let inbound = line_type(post.kind).is_inbound();
+        numbers::of_line(self, step.step.0, Wanted::of(post, inbound))
     }
 
     fn invoice(&mut self, invoice: &Invoice) -> Done {
@@ -269,30 +209,50 @@ impl Play {
             (post.amount, post.unit_cost) = (invoice.amount, None);
         }
         let mut pieces = Vec::new();
-        for no in entries {
-            let row = self.company.tables.row::<ItemLedger>(&no).expect("an entry of the ledger");
-            pieces.push((no, row.quantity.abs().decimal()));
+        for no in &entries {
+            let (whole, left) = self.quantities(*no);
+            pieces.push((*no, whole, left));
         }
+        // What earlier steps left of it; where they left nothing, the ledger says so.
+        let all_done = pieces.iter().all(|(_no, _whole, left)| left.is_zero());
+        let pieces: Vec<_> = pieces
+            .into_iter()
+            .map(|(no, whole, left)| (no, if all_done { whole } else { left }))
+            .filter(|(_no, part)| !part.is_zero())
+            .collect();
+        post.quantity = Dec(pieces.iter().map(|(_no, part)| *part).sum());
         post.date = invoice.date;
         self.invoice_pieces(&post, &pieces, format!("I{}", invoice.of_step.0))
     }
 
-    /// A post that hands nothing over invoices what earlier ones of its kind, item and order left, oldest
-    /// first.
+    /// The quantity of an entry, and what is not invoiced of it.
+    fn quantities(&self, no: EntryNo) -> (Decimal, Decimal) {
+        let row = self.company.tables.row::<ItemLedger>(&no).expect("an entry of the ledger");
+        let state = self.company.tables.row::<ItemLedgerStates>(&no).expect("its state");
+        let whole = row.quantity.abs().decimal();
+        (whole, whole - state.invoiced.abs().decimal())
+    }
+
+    /// A post that hands nothing over invoices what earlier ones of its kind and item left, oldest first:
+    /// those of its place, variant and order where it names them.
     fn invoice_earlier(&mut self, step: &Step, post: &Post) -> Done {
         let mut open = post.quantity.0;
         let mut pieces = Vec::new();
         let mut price = post.unit_price;
         for (no, before) in &self.posts {
+            let other =
+                |named: &Option<String>, there: &Option<String>| named.is_some() && named != there;
             let same = line_type(before.kind) == line_type(post.kind) && before.item == post.item;
-            if !same || (post.order.is_some() && before.order != post.order) {
+            if !same
+                || other(&post.order, &before.order)
+                || other(&post.location, &before.location)
+                || other(&post.variant, &before.variant)
+            {
                 continue;
             }
             price = price.or(before.unit_price);
             for entry in self.entries.get(no).into_iter().flatten() {
-                let row = self.company.tables.row::<ItemLedger>(entry).expect("an entry");
-                let state = self.company.tables.row::<ItemLedgerStates>(entry).expect("its state");
-                let left = row.quantity.abs().decimal() - state.invoiced.abs().decimal();
+                let (_whole, left) = self.quantities(*entry);
                 let part = left.min(open);
                 if part > Decimal::ZERO {
                     pieces.push((*entry, part));
@@ -323,12 +283,13 @@ impl Play {
         };
         let paid = post.amount.map(|amount| amount.0);
         let amount = paid.or_else(|| post.unit_cost.map(|cost| cost.0 * whole));
+        let places = money::decimals(&self.company);
         let mut lines = Vec::new();
         let (mut done, mut given) = (Decimal::ZERO, Decimal::ZERO);
         for (entry, quantity) in pieces {
             done += quantity;
             let part = amount.map(|amount| {
-                let upto = to_cents(amount * done / whole);
+                let upto = to_places(amount * done / whole, places);
                 let part = upto - given;
                 given = upto;
                 Dec(part)
@@ -337,7 +298,7 @@ impl Play {
                 entry: *entry,
                 quantity: money::quantity(Dec(*quantity))?,
                 amount: part.map(money::money).transpose()?,
-                sales: money::money(Dec(to_cents(sign * price * quantity)))?,
+                sales: money::money(Dec(to_places(sign * price * quantity, places)))?,
             });
         }
         self.company.ask(&Command::InvoiceEntries(InvoiceEntries {

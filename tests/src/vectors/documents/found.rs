@@ -14,6 +14,9 @@ use crate::vectors::json::{Dec, day};
 use crate::vectors::money::{self, Card};
 use crate::vectors::{ledgers, settings};
 
+/// Where goods of a transfer order are on their way, when the file does not say.
+pub(crate) const IN_TRANSIT: &str = "IN-TRANSIT";
+
 /// Makes the company: settings, items, every location that the file names.
 ///
 /// # Errors
@@ -72,7 +75,9 @@ pub(crate) fn date_of(op: &Op) -> Option<NaiveDate> {
 fn in_transit(step: &Step) -> Option<String> {
     match &step.op {
         Op::TransferShip(put) => put.in_transit.clone(),
-        Op::TransferOrder(put) => put.in_transit.clone(),
+        Op::TransferOrder(put) => {
+            Some(put.in_transit.clone().unwrap_or_else(|| IN_TRANSIT.to_owned()))
+        }
         _ => None,
     }
 }
@@ -86,6 +91,7 @@ fn locations(file: &File, steps: &[Step]) -> BTreeSet<String> {
     }
     for step in steps {
         names.extend(named(&step.op).into_iter().flatten().cloned());
+        names.extend(in_transit(step));
     }
     names.retain(|name| !name.is_empty());
     names

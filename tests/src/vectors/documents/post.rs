@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use ledger::command::journal::JournalTracking;
 use ledger::command::papers::{PutDocument, PutLine};
 use ledger::command::post_document::{
     ChargeTarget, PostCharge, PostDocument, PostLine, UndoPosted,
@@ -19,8 +20,10 @@ use protocol::operation::{
     Body, DocumentKind, DocumentRef, Goods, Place, Tracking, TransferReceive, TransferShip,
 };
 use protocol::quantity::{Quantity, UnitFactor, base_quantity};
+use protocol::words::UnitCode;
 use rust_decimal::Decimal;
 
+use super::found;
 use super::op::{self, Assign, AssignTo, Line, Op, Step};
 use super::run::{Play, date_of, required, trackings};
 use crate::vectors::book::DocumentLine;
@@ -403,9 +406,7 @@ fn required_location(text: &str) -> Done<protocol::words::LocationCode> {
 pub(crate) fn transfer_order(play: &mut Play, put: &op::TransferOrder) -> Done {
     let from = put.lines.first().and_then(|line| line.location.clone()).unwrap_or_default();
     let to = put.to_location.clone().unwrap_or_default();
-    let Some(through) = &put.in_transit else {
-        return lacking("a transfer order without a location for what is in transit");
-    };
+    let through = put.in_transit.as_deref().unwrap_or(found::IN_TRANSIT);
     put_transfer(play, &put.document, (&from, &to, through), &put.lines)
 }
 
@@ -421,15 +422,11 @@ pub(crate) fn transfer_ship(play: &mut Play, put: &op::TransferShip) -> Done {
     required_location(&to)?;
     put_transfer(play, &put.document, (&from, &to, &through), &put.lines)?;
     for line in &put.lines {
-        let goods = goods(play, line)?;
-        let place = Place { location: required_location(&from)?, bin: None, plate: None };
-        handle(
-            play,
-            &put.document,
-            line,
-            put.date,
-            &Body::TransferShip(TransferShip { from: place, goods }),
-        )?;
+        for goods in goods(play, line)? {
+            let place = Place { location: required_location(&from)?, bin: None, plate: None };
+            let body = Body::TransferShip(TransferShip { from: place, goods });
+            handle(play, &put.document, line, put.date, &body)?;
+        }
     }
     Ok(())
 }
@@ -448,15 +445,11 @@ pub(crate) fn transfer_receive(play: &mut Play, put: &op::TransferReceive) -> Do
     let number = play.postings.get(&put.document).copied().unwrap_or(0) + 1;
     for line in &put.lines {
         let before = play.last_entry();
-        let goods = goods(play, line)?;
-        let place = Place { location: required_location(&to)?, bin: None, plate: None };
-        handle(
-            play,
-            &put.document,
-            line,
-            put.date,
-            &Body::TransferReceive(TransferReceive { to: place, goods }),
-        )?;
+        for goods in goods(play, line)? {
+            let place = Place { location: required_location(&to)?, bin: None, plate: None };
+            let body = Body::TransferReceive(TransferReceive { to: place, goods });
+            handle(play, &put.document, line, put.date, &body)?;
+        }
         let no = required(line.line, "line")?.line();
         let entries = play.company.tables.list::<ItemLedger>(&KeyRange::all());
         let made = entries.into_iter().filter(|(entry, row)| {
@@ -486,8 +479,8 @@ fn handle(
     Ok(())
 }
 
-/// The goods of a line of a transfer.
-fn goods(play: &Play, line: &Line) -> Done<Goods> {
+/// The goods of a line of a transfer: one for each lot or serial, in base units, or all of them together.
+fn goods(play: &Play, line: &Line) -> Done<Vec<Goods>> {
     let item = required(line.item.clone(), "item")?;
     let Some(card) = play.cards.get(&item) else { return lacking(format!("item {item}")) };
     let unit = line.uom.clone().unwrap_or_else(|| card.base_unit.clone());
@@ -497,22 +490,31 @@ fn goods(play: &Play, line: &Line) -> Done<Goods> {
     let quantity = money::quantity(required(line.qty, "qty")?)?;
     let precision = card.precision.unwrap_or(Dec(Decimal::new(1, 5)));
     let base = base_quantity(quantity, factor, money::quantity(precision)?);
-    let first = line.tracking.first();
-    Ok(Goods {
+    let whole = Goods {
         item: code(&item)?,
         variant: money::optional(line.variant.as_deref())?,
         unit: code(&unit)?,
         factor,
         quantity,
         base: required(base, "qty")?,
-        tracking: Tracking {
-            lot: money::optional(first.and_then(|row| row.lot_no.as_deref()))?,
-            serial: money::optional(first.and_then(|row| row.serial_no.as_deref()))?,
-            package: None,
-        },
-        expiry: first.and_then(|row| row.expiration_date),
+        tracking: Tracking::NONE,
+        expiry: None,
         raw: None,
-    })
+    };
+    if line.tracking.is_empty() {
+        return Ok(vec![whole]);
+    }
+    let base_unit: UnitCode = code(&card.base_unit)?;
+    let part = |row: JournalTracking| Goods {
+        unit: base_unit.clone(),
+        factor: UnitFactor::ONE,
+        quantity: row.quantity,
+        base: row.quantity,
+        tracking: row.tracking,
+        expiry: row.expiry,
+        ..whole.clone()
+    };
+    Ok(trackings(&line.tracking)?.into_iter().map(part).collect())
 }
 
 /// The lines of all documents, in their units.
