@@ -100,6 +100,15 @@ pub(crate) fn forget(
     if batch.is_empty() { Ok(()) } else { store.apply(batch) }
 }
 
+/// Want of room is no failure here: the entries are in memory, and in the recorder.
+fn has_room(stored: Result<(), StoreError>) -> Result<bool, StoreError> {
+    match stored {
+        Ok(()) => Ok(true),
+        Err(StoreError::Full) => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
 impl Entry {
     fn new(seq: Seq, first: OperationId, content: &[u8]) -> Option<Self> {
         let recorded = Recorded::from_content(content).ok()?;
@@ -110,7 +119,7 @@ impl Entry {
 
 impl Outbox {
     /// Reads what `store` has and brings it in step with `recorder` and `marks`. Says in the second
-    /// part how many entries the recorder had to supply.
+    /// part whether the store has it all: not so where it has no room.
     ///
     /// # Errors
     ///
@@ -119,7 +128,7 @@ impl Outbox {
         store: Box<dyn Store>,
         recorder: &Recorder,
         marks: &Marks,
-    ) -> Result<(Self, usize), (OutboxError, Box<dyn Store>)> {
+    ) -> Result<(Self, bool), (OutboxError, Box<dyn Store>)> {
         let identity = recorder.state().identity;
         let mut outbox = Self {
             store,
@@ -129,8 +138,8 @@ impl Outbox {
             names: Names::default(),
             doomed: Vec::new(),
         };
-        match outbox.load(recorder).and_then(|()| outbox.reconcile(recorder, marks)) {
-            Ok(n_supplied) => Ok((outbox, n_supplied)),
+        match outbox.fill(recorder, marks) {
+            Ok(is_stored) => Ok((outbox, is_stored)),
             Err(error) => Err((error, outbox.store)),
         }
     }
@@ -153,8 +162,15 @@ impl Outbox {
         bytes
     }
 
-    fn load(&mut self, recorder: &Recorder) -> Result<(), OutboxError> {
+    /// Reads the store anew, and brings it in step. Says whether the store has it all.
+    fn fill(&mut self, recorder: &Recorder, marks: &Marks) -> Result<bool, OutboxError> {
         self.names = Names::of(recorder)?;
+        self.entries.clear();
+        let is_loaded = has_room(self.load(recorder.head().seq))?;
+        Ok(self.reconcile(recorder, marks)? && is_loaded)
+    }
+
+    fn load(&mut self, head: u64) -> Result<(), StoreError> {
         let owner = self.owner();
         if self.store.get(OWNER)?.as_ref() != Some(&owner) {
             self.clear_store()?;
@@ -163,7 +179,6 @@ impl Outbox {
             self.store.apply(batch)?;
         }
         let mut read = BTreeMap::new();
-        let head = recorder.head().seq;
         for_each(&*self.store, &[ENTRY], |key, content| {
             let seq = read_entry_key(&key)?;
             if seq.0 <= head {
@@ -191,27 +206,27 @@ impl Outbox {
     }
 
     /// Brings the outbox in step with `recorder` and `marks`, whatever either of them lost or got
-    /// back, and says how many entries the recorder had to supply.
+    /// back, and says whether the store has it all: not so where it has no room.
     ///
     /// # Errors
     ///
     /// [`OutboxError`].
-    pub fn reconcile(&mut self, recorder: &Recorder, marks: &Marks) -> Result<usize, OutboxError> {
+    pub fn reconcile(&mut self, recorder: &Recorder, marks: &Marks) -> Result<bool, OutboxError> {
         self.settle(marks);
         let low = recorder.low_seq();
         let n_relabelled = self.names.by_seq.last_key_value().map_or(0, |(seq, _)| seq.0);
         let judged = marks.up_to(self.device, self.incarnation).0;
         let native = low.max(n_relabelled + 1).max(judged + 1);
         let relabelled: Vec<u64> = self.names.by_seq.keys().map(|seq| seq.0).collect();
-        let mut n_supplied = 0;
+        let mut is_stored = true;
         for seq in relabelled.into_iter().chain(native..=recorder.head().seq) {
             let is_known = self.entries.contains_key(&Seq(seq));
             if seq >= low && !is_known && !marks.contains(self.first_name(Seq(seq))) {
                 let operation = recorder.read(seq)?;
-                n_supplied += usize::from(self.insert(Seq(seq), &operation.content)?);
+                is_stored &= has_room(self.insert(Seq(seq), &operation.content).map(drop))?;
             }
         }
-        Ok(n_supplied)
+        Ok(is_stored)
     }
 
     /// The name that an operation was first recorded under.
@@ -346,19 +361,18 @@ impl Outbox {
         self.write_all()
     }
 
-    /// Takes the new numbers of `recorder` over after it has re-labelled its operations.
+    /// Takes the new numbers of `recorder` over after it has re-labelled its operations. Says whether the
+    /// store has it all: not so where it has no room.
     ///
     /// # Errors
     ///
     /// [`OutboxError`].
-    pub fn relabel(&mut self, recorder: &Recorder, marks: &Marks) -> Result<(), OutboxError> {
+    pub fn relabel(&mut self, recorder: &Recorder, marks: &Marks) -> Result<bool, OutboxError> {
         let identity = recorder.state().identity;
         self.device = DeviceId(identity.device);
         self.incarnation = Incarnation(identity.incarnation);
         self.doomed.clear();
-        self.load(recorder)?;
-        self.reconcile(recorder, marks)?;
-        Ok(())
+        self.fill(recorder, marks)
     }
 
     /// Gives the store back, for a device that is to be opened again.

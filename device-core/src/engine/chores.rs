@@ -162,7 +162,8 @@ impl DeviceCore {
     pub(super) fn reconcile(&mut self) {
         let Some(recorder) = &self.recorder else { return };
         match self.outbox.reconcile(recorder, self.replica.marks()) {
-            Ok(_n_supplied) => {}
+            Ok(true) => {}
+            Ok(false) => self.store_full(StoreName::Queue),
             Err(OutboxError::Store(error)) => self.queue_failed(&error),
             Err(OutboxError::Recorder(error)) => {
                 self.news.push(News::Trouble(format!("the recorder cannot be read: {error}")));

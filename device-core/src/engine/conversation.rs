@@ -11,6 +11,7 @@ use super::{Action, Address, DeviceCore, Moment, News};
 use crate::recorder::{Acked, ChainHash, Identity, Lease, Recorder, RecorderError};
 use crate::replica::{Judged, ReplicaError};
 use crate::session::{self, Admission, Terms, Window};
+use crate::store::StoreName;
 
 /// Milliseconds between heartbeats, whatever the server says.
 const HEARTBEAT_MS: std::ops::RangeInclusive<u32> = 100..=600_000;
@@ -190,9 +191,13 @@ impl DeviceCore {
     /// The recorder has given its operations new numbers.
     fn adopt_numbers(&mut self) {
         let Some(recorder) = &self.recorder else { return };
-        if let Err(error) = self.outbox.relabel(recorder, self.replica.marks()) {
-            let what = format!("the queue could not take the new numbers over: {error}");
-            self.news.push(News::Trouble(what));
+        match self.outbox.relabel(recorder, self.replica.marks()) {
+            Ok(true) => {}
+            Ok(false) => self.store_full(StoreName::Queue),
+            Err(error) => {
+                let what = format!("the queue could not take the new numbers over: {error}");
+                self.news.push(News::Trouble(what));
+            }
         }
         if let Err(error) = self.floor_marks() {
             self.news.push(News::Trouble(format!("the replica cannot be written: {error}")));

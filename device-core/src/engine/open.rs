@@ -95,7 +95,7 @@ impl DeviceCore {
             open_recorder_beside(&config, &recorder_disk, (&mut *queue, &mut storage), &mut news)?
                 .unzip();
         let replica = open_replica(replica, &mut news)?;
-        let outbox = open_outbox(queue, recorder.as_ref(), &replica, &mut news)?;
+        let (outbox, is_queue_stored) = open_outbox(queue, recorder.as_ref(), &replica, &mut news)?;
         let (boot, last_us) = boot_of(&state, is_damaged, &opening, recorder.as_ref())?;
         let is_same_boot = boot == state.boot;
         let clock = ClockEvidence::new(
@@ -140,7 +140,7 @@ impl DeviceCore {
         core.count_set_aside(&news);
         // Before the first operation of this boot, so that no boot number is used twice.
         core.write_state()?;
-        core.floor_marks().map_err(|error| OpenError::Store(StoreName::Replica, error))?;
+        core.begin_stores(is_queue_stored)?;
         core.rebuild_view();
         Ok(Opened { core, news })
     }
@@ -284,19 +284,20 @@ fn open_replica(store: Box<dyn Store>, news: &mut Vec<News>) -> Result<Replica, 
     }
 }
 
+/// The outbox, and whether its store has it all: not so where it has no room.
 fn open_outbox(
     store: Box<dyn Store>,
     recorder: Option<&Recorder>,
     replica: &Replica,
     news: &mut Vec<News>,
-) -> Result<Outbox, OpenError> {
-    let Some(recorder) = recorder else { return Ok(Outbox::unowned(store)) };
+) -> Result<(Outbox, bool), OpenError> {
+    let Some(recorder) = recorder else { return Ok((Outbox::unowned(store), true)) };
     let failed = |error| match error {
         OutboxError::Store(error) => OpenError::Store(StoreName::Queue, error),
         OutboxError::Recorder(error) => OpenError::Recorder(error),
     };
     match Outbox::open(store, recorder, replica.marks()) {
-        Ok((outbox, _n_supplied)) => Ok(outbox),
+        Ok(opened) => Ok(opened),
         Err((OutboxError::Recorder(error), _store)) => Err(error.into()),
         Err((OutboxError::Store(error), mut store)) => {
             let place =
@@ -304,7 +305,7 @@ fn open_outbox(
             let what = format!("{place}: {error}");
             news.push(News::StoreSetAside(StoreName::Queue, what));
             let opened = Outbox::open(store, recorder, replica.marks());
-            opened.map(|(outbox, _)| outbox).map_err(|(error, _store)| failed(error))
+            opened.map_err(|(error, _store)| failed(error))
         }
     }
 }
@@ -376,6 +377,21 @@ impl DeviceCore {
         let Some((device, incarnation)) = self.identity() else { return Ok(()) };
         let seq = self.outbox.relabelled_to();
         self.replica.floor(OperationId { device, incarnation, seq })
+    }
+
+    /// Writes what the stores have to know from the beginning. One without room waits for it.
+    fn begin_stores(&mut self, is_queue_stored: bool) -> Result<(), OpenError> {
+        if !is_queue_stored {
+            self.store_full(StoreName::Queue);
+        }
+        match self.floor_marks() {
+            Ok(()) => Ok(()),
+            Err(StoreError::Full) => {
+                self.store_full(StoreName::Replica);
+                Ok(())
+            }
+            Err(error) => Err(OpenError::Store(StoreName::Replica, error)),
+        }
     }
 
     /// Works out anew what the operations of the outbox do to the screens.

@@ -118,7 +118,7 @@ impl DeviceCore {
         for name in std::mem::take(&mut self.storage.waiting) {
             let opened = match name {
                 StoreName::Queue => self.outbox.reopen(),
-                StoreName::Replica => self.replica.reopen(),
+                StoreName::Replica => self.replica.reopen().and_then(|()| self.floor_marks()),
             };
             match (opened, name) {
                 (Err(StoreError::Full), _) => {

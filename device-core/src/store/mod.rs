@@ -14,6 +14,7 @@
 //! [`SledStore`] is the real one, [`MemoryStore`] the twin that can lose power.
 
 mod memory;
+mod room;
 mod sled_store;
 
 use std::fmt::Debug;

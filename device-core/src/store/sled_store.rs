@@ -6,17 +6,25 @@
 //!   folder that will not open is renamed, never deleted, and a new one begins.
 //! - Threads of its own hold its lock for a moment after the last handle is gone, so opening waits
 //!   until the file is free: a store that is only in use is never set aside.
-//! - A full disk makes it stop writing for good, while it still reads: it is opened again when there
-//!   is room. Opening needs room, too, so it is tried first whether there is some.
+//! - A handle that finds no room writes nothing any more, and shows half a batch: it is not let come to
+//!   that ([`room`]). Where it comes to that, nothing is said about the rows: the handle is read, and asked
+//!   for nothing that it could wait for. Its end may wait for ever, and every batch of every other store
+//!   with it, so it is left, and a copy of its file is opened when there is room.
+//! - What an opening left half written is damage to the next one: it is deleted first.
+//! - A page of more than 128 KiB goes into a file of its own, which is not synced, and whose want of room
+//!   makes every reader wait for ever. A page has up to 20 values, so long ones are kept in parts.
 //! - Every value carries a version and a checksum over key and value.
 
+use std::cell::Cell;
+use std::collections::BTreeMap;
 use std::fs::{self, File, TryLockError};
+use std::mem::ManuallyDrop;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::memory::after;
-use super::{Batch, Pair, Store, StoreError};
+use super::{Batch, Pair, Store, StoreError, room};
 
 /// A store in a folder.
 #[derive(Debug)]
@@ -26,6 +34,8 @@ pub struct SledStore {
     open: Option<Open>,
     /// Whether it is closed because there was no room to open it again.
     is_out_of_room: bool,
+    /// Handles that were left open.
+    n_left: u32,
 }
 
 #[derive(Debug)]
@@ -33,6 +43,10 @@ struct Open {
     db: sled::Db,
     /// Our own descriptor of sled's file.
     file: File,
+    /// Whether sled has met a full disk.
+    is_stuck: Cell<bool>,
+    /// Whether there may be values in parts.
+    has_parts: bool,
 }
 
 /// A store that was opened, and what had to be put out of the way for it.
@@ -46,17 +60,25 @@ pub struct Opened {
 
 /// The version byte of a value.
 const VALUE_VERSION: u8 = 1;
+/// The version byte of a value in parts: behind it is their number, and the parts have keys of their own.
+const PARTS_VERSION: u8 = 2;
+/// The longest part, and the longest value that is not in parts, in bytes.
+const PART_BYTES: usize = 4 << 10;
+/// The first byte of a part's key: no other key begins with it.
+const PART: u8 = u8::MAX;
 /// Version and checksum in front of a value.
 const VALUE_LEAD: usize = 5;
 /// Memory for pages.
 const CACHE_BYTES: u64 = 16 << 20;
-/// Room that must be there before a store is opened, in bytes.
-#[cfg(any(target_os = "linux", target_os = "android"))]
-const ROOM_BYTES: u64 = 2 << 20;
+/// The name of a copy of sled's file while it is made.
+const COPY: &str = "db.copy";
 /// Folders that would not open and are kept, the newest ones.
 const ASIDE_KEPT: u32 = 2;
 /// How often sled writes by itself. Not durable; keeps what a killed process loses small.
 const FLUSH_EVERY_MS: u64 = 500;
+
+/// Handles that are left open before only another process can go on: each keeps its pages in memory.
+const LEFT_MAX: u32 = 4;
 
 /// How often it is looked whether its file is free, and how many times.
 const LOOKS: (Duration, u32) = (Duration::from_millis(10), 500);
@@ -69,8 +91,9 @@ impl SledStore {
     /// [`StoreError::Failed`]: not even an empty store can be made there, or something else has it open
     /// and does not let go of it for five seconds.
     pub fn open(folder: &Path) -> Result<Opened, StoreError> {
-        let mut store = Self { folder: folder.to_owned(), open: None, is_out_of_room: false };
-        store.demand_room()?;
+        let mut store =
+            Self { folder: folder.to_owned(), open: None, is_out_of_room: false, n_left: 0 };
+        store.give_up_aside();
         wait_until_free(folder)?;
         match open(folder) {
             Ok(open) => {
@@ -85,14 +108,25 @@ impl SledStore {
         }
     }
 
+    /// Closes what is open, or leaves it open where closing could wait for ever.
+    fn close(&mut self) {
+        let Some(Open { db, is_stuck, .. }) = self.open.take() else { return };
+        if is_stuck.get() {
+            self.n_left += 1;
+            let _left = ManuallyDrop::new(db);
+        }
+    }
+
     fn opened(&self) -> Result<&Open, StoreError> {
         self.open.as_ref().ok_or_else(|| {
             if self.is_out_of_room { StoreError::Full } else { failed("the store is closed") }
         })
     }
 
-    fn db(&self) -> Result<&sled::Db, StoreError> {
-        self.opened().map(|open| &open.db)
+    /// What is open, where it can be written.
+    fn writable(&self) -> Result<&Open, StoreError> {
+        let open = self.opened()?;
+        if open.is_stuck.get() { Err(StoreError::Full) } else { Ok(open) }
     }
 
     /// Where the store goes that is set aside as number `no`.
@@ -120,36 +154,109 @@ impl SledStore {
             .expect("a folder has fewer than four thousand million names")
     }
 
-    /// Whether there is room to open a store; what was set aside is given up for it.
-    fn demand_room(&self) -> Result<(), StoreError> {
-        let parent = self.folder.parent().unwrap_or(&self.folder);
-        if has_room(parent) {
-            return Ok(());
+    /// Deletes what was set aside where there is no room without that.
+    fn give_up_aside(&self) {
+        if !room::has_free(parent_of(&self.folder), 0) {
+            self.forget_aside(self.next_aside().saturating_sub(1));
         }
-        self.forget_aside(self.next_aside().saturating_sub(1));
-        if has_room(parent) { Ok(()) } else { Err(StoreError::Full) }
     }
 }
 
-/// Whether the file system of `folder` has room to open a store. Where nobody can tell, it has: the
-/// opening itself will say so if not.
-#[cfg(any(target_os = "linux", target_os = "android"))]
-fn has_room(folder: &Path) -> bool {
-    rustix::fs::statvfs(folder)
-        .map_or(true, |state| state.f_bavail.saturating_mul(state.f_frsize) >= ROOM_BYTES)
+impl Open {
+    /// What it means that sled failed: one that has met a full disk tells nothing about its rows.
+    fn told(&self, error: StoreError) -> StoreError {
+        if error == StoreError::Full {
+            self.is_stuck.set(true);
+        }
+        if self.is_stuck.get() { StoreError::Full } else { error }
+    }
+
+    fn collect(
+        &self,
+        pairs: impl Iterator<Item = sled::Result<(sled::IVec, sled::IVec)>>,
+        limit: usize,
+    ) -> Result<Vec<Pair>, StoreError> {
+        let is_part = |pair: &sled::Result<(sled::IVec, _)>| {
+            pair.as_ref().is_ok_and(|(key, _)| key.first() == Some(&PART))
+        };
+        let pair = |pair: sled::Result<(sled::IVec, sled::IVec)>| {
+            let (key, bytes) = pair.map_err(failed_sled)?;
+            Ok((key.to_vec(), self.unframed(&key, &bytes)?))
+        };
+        let pairs = pairs.filter(|pair| !is_part(pair)).take(limit).map(pair);
+        pairs.collect::<Result<_, _>>().map_err(|error| self.told(error))
+    }
+
+    /// The value of `key`, of which sled has these bytes.
+    fn unframed(&self, key: &[u8], bytes: &[u8]) -> Result<Vec<u8>, StoreError> {
+        let (lead, rest) = bytes.split_first_chunk::<VALUE_LEAD>().ok_or(StoreError::Damaged)?;
+        let [version, crc @ ..] = *lead;
+        let value = match version {
+            VALUE_VERSION => rest.to_vec(),
+            PARTS_VERSION => {
+                let mut value = Vec::new();
+                for no in 0..n_parts(bytes) {
+                    let part = self.db.get(part_key(key, no)).map_err(failed_sled)?;
+                    value.extend_from_slice(&part.ok_or(StoreError::Damaged)?);
+                }
+                value
+            }
+            _ => return Err(StoreError::Damaged),
+        };
+        let is_whole = checksum(key, &value) == u32::from_le_bytes(crc);
+        if is_whole { Ok(value) } else { Err(StoreError::Damaged) }
+    }
+
+    /// What is to become of which key of sled, so that `batch` is applied.
+    fn changes(
+        &self,
+        batch: Batch,
+    ) -> Result<BTreeMap<sled::IVec, Option<sled::IVec>>, StoreError> {
+        let mut changes = BTreeMap::new();
+        // Of several changes of a key the last one counts.
+        let batch: BTreeMap<_, _> = batch.into_changes().into_iter().collect();
+        for (key, value) in batch {
+            if self.has_parts
+                && let Some(before) = self.db.get(&key).map_err(failed_sled)?
+            {
+                for no in 0..n_parts(&before) {
+                    changes.insert(part_key(&key, no), None);
+                }
+            }
+            let Some(value) = value else {
+                changes.insert(key.into(), None);
+                continue;
+            };
+            let mut bytes = vec![VALUE_VERSION];
+            bytes.extend_from_slice(&checksum(&key, &value).to_le_bytes());
+            if value.len() <= PART_BYTES {
+                bytes.extend_from_slice(&value);
+            } else {
+                bytes[0] = PARTS_VERSION;
+                let parts = value.chunks(PART_BYTES);
+                let n_parts = u32::try_from(parts.len()).map_err(failed)?;
+                bytes.extend_from_slice(&n_parts.to_le_bytes());
+                let keys = (0..n_parts).map(|no| part_key(&key, no));
+                changes.extend(keys.zip(parts.map(|part| Some(part.into()))));
+            }
+            changes.insert(key.into(), Some(bytes.into()));
+        }
+        Ok(changes)
+    }
 }
 
-/// Nobody can tell: the opening itself says when there is none.
-#[cfg(not(any(target_os = "linux", target_os = "android")))]
-const fn has_room(_folder: &Path) -> bool {
-    true
+impl Drop for SledStore {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+fn parent_of(folder: &Path) -> &Path {
+    folder.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 fn failed_io(error: &std::io::Error) -> StoreError {
-    match error.kind() {
-        std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => StoreError::Full,
-        _ => failed(error),
-    }
+    if room::is_full(error) { StoreError::Full } else { failed(error) }
 }
 
 fn failed_sled(error: sled::Error) -> StoreError {
@@ -186,8 +293,72 @@ fn wait_until_free(folder: &Path) -> Result<(), StoreError> {
     ))
 }
 
+/// Deletes what was left half written for want of room; sled takes its snapshots for whole.
+fn forget_half_written(folder: &Path) {
+    let Ok(entries) = fs::read_dir(folder) else { return };
+    for entry in entries.flatten() {
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        if name == COPY || (name.starts_with("snap.") && name.ends_with(".generating")) {
+            // One that stays is damage, and is told as such.
+            let _ = fs::remove_file(entry.path());
+        }
+    }
+}
+
+/// Our own descriptor of sled's file. Written through it is nothing, but room is had for it.
+fn file_of(folder: &Path) -> std::io::Result<File> {
+    File::options().read(true).write(true).open(folder.join("db"))
+}
+
+/// Puts a copy in the place of sled's file. What has the old one open keeps it, and its lock, for itself.
+///
+/// # Errors
+///
+/// [`StoreError::Full`], also where the system does not let it be done.
+fn renew(folder: &Path) -> Result<(), StoreError> {
+    let (place, copy) = (folder.join("db"), folder.join(COPY));
+    let copied = || {
+        let length = fs::metadata(&place)?.len();
+        if !room::has_free(folder, length) {
+            return Err(std::io::ErrorKind::StorageFull.into());
+        }
+        fs::copy(&place, &copy)?;
+        File::open(&copy)?.sync_all()?;
+        fs::rename(&copy, &place)?;
+        sync_folder(folder)
+    };
+    copied().map_err(|error| {
+        tracing::warn!(%error, "the store cannot be copied");
+        StoreError::Full
+    })
+}
+
 /// Opens sled and a descriptor of our own on its file.
+///
+/// # Errors
+///
+/// [`StoreError::Full`]: there is no room, and so nothing is known about the rows; any other: the folder is
+/// to be set aside.
 fn open(folder: &Path) -> Result<Open, StoreError> {
+    forget_half_written(folder);
+    let has_room = || room::has_free(parent_of(folder), 0);
+    let before = file_of(folder).ok();
+    if before.is_none() && !has_room() {
+        return Err(StoreError::Full);
+    }
+    let lent = before.as_ref().map(|file| (file, room::lend(file)));
+    let opened = open_sled(folder);
+    if let Some((file, lent)) = lent {
+        lent.take_again(file);
+    }
+    match opened {
+        Err(_) if !has_room() => Err(StoreError::Full),
+        opened => opened,
+    }
+}
+
+fn open_sled(folder: &Path) -> Result<Open, StoreError> {
     let is_new = !folder.join("db").exists();
     let config = sled::Config::new()
         .path(folder)
@@ -200,122 +371,129 @@ fn open(folder: &Path) -> Result<Open, StoreError> {
         Ok(Err(error)) => return Err(failed_sled(error)),
         Err(_panic) => return Err(failed("opening panicked")),
     };
-    let file = File::open(folder.join("db")).map_err(|error| failed_io(&error))?;
+    let file = file_of(folder).map_err(|error| failed_io(&error))?;
     if is_new {
         // sled does not sync the names it makes.
-        sync_folder(folder).map_err(|error| failed_io(&error))?;
-        if let Some(parent) = folder.parent().filter(|parent| !parent.as_os_str().is_empty()) {
-            sync_folder(parent).map_err(|error| failed_io(&error))?;
-        }
+        let synced = sync_folder(folder).and_then(|()| sync_folder(parent_of(folder)));
+        synced.map_err(|error| failed_io(&error))?;
     }
-    Ok(Open { db, file })
+    // Where there is none, it is read all the same.
+    let _ = room::demand(&file, 0, 0);
+    let has_parts = db.scan_prefix([PART]).next().is_some();
+    Ok(Open { db, file, is_stuck: Cell::new(false), has_parts })
 }
 
-fn framed(key: &[u8], value: &[u8]) -> Vec<u8> {
-    let crc = crc32c::crc32c_append(crc32c::crc32c(key), value);
-    let mut bytes = Vec::with_capacity(VALUE_LEAD + value.len());
-    bytes.push(VALUE_VERSION);
-    bytes.extend_from_slice(&crc.to_le_bytes());
-    bytes.extend_from_slice(value);
-    bytes
+fn checksum(key: &[u8], value: &[u8]) -> u32 {
+    crc32c::crc32c_append(crc32c::crc32c(key), value)
 }
 
-fn unframed(key: &[u8], bytes: &[u8]) -> Result<Vec<u8>, StoreError> {
-    let (lead, value) = bytes.split_first_chunk::<VALUE_LEAD>().ok_or(StoreError::Damaged)?;
-    let [version, crc @ ..] = *lead;
-    let is_whole = crc32c::crc32c_append(crc32c::crc32c(key), value) == u32::from_le_bytes(crc);
-    if version == VALUE_VERSION && is_whole { Ok(value.to_vec()) } else { Err(StoreError::Damaged) }
+/// The key of a part of the value of `key`.
+fn part_key(key: &[u8], no: u32) -> sled::IVec {
+    [&[PART], key, &no.to_be_bytes()].concat().into()
 }
 
-fn collect(
-    pairs: impl Iterator<Item = sled::Result<(sled::IVec, sled::IVec)>>,
-    limit: usize,
-) -> Result<Vec<Pair>, StoreError> {
-    pairs
-        .take(limit)
-        .map(|pair| {
-            let (key, value) = pair.map_err(failed_sled)?;
-            let value = unframed(&key, &value)?;
-            Ok((key.to_vec(), value))
-        })
-        .collect()
+/// How many parts a value has of which sled has these bytes.
+fn n_parts(bytes: &[u8]) -> u32 {
+    let is_in_parts = bytes.first() == Some(&PARTS_VERSION);
+    let number = bytes.get(VALUE_LEAD..).filter(|_| is_in_parts);
+    number.and_then(|number| number.try_into().ok()).map_or(0, u32::from_le_bytes)
 }
 
 impl Store for SledStore {
     fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
-        let value = self.db()?.get(key).map_err(failed_sled)?;
-        value.map(|value| unframed(key, &value)).transpose()
+        let open = self.opened()?;
+        let value = open.db.get(key).map_err(failed_sled);
+        value
+            .and_then(|value| value.map(|value| open.unframed(key, &value)).transpose())
+            .map_err(|error| open.told(error))
     }
 
     fn scan(&self, prefix: &[u8], from: &[u8], limit: usize) -> Result<Vec<Pair>, StoreError> {
+        let open = self.opened()?;
         let start = prefix.max(from).to_vec();
         match after(prefix) {
-            Some(end) if start < end => collect(self.db()?.range(start..end), limit),
+            Some(end) if start < end => open.collect(open.db.range(start..end), limit),
             Some(_) => Ok(Vec::new()),
-            None => collect(self.db()?.range(start..), limit),
+            None => open.collect(open.db.range(start..), limit),
         }
     }
 
     fn scan_back(&self, prefix: &[u8], limit: usize) -> Result<Vec<Pair>, StoreError> {
-        collect(self.db()?.scan_prefix(prefix).rev(), limit)
+        let open = self.opened()?;
+        open.collect(open.db.scan_prefix(prefix).rev(), limit)
     }
 
     fn apply(&mut self, batch: Batch) -> Result<(), StoreError> {
-        let mut changes = sled::Batch::default();
-        for (key, value) in batch.into_changes() {
+        let open = self.writable()?;
+        let changes = open.changes(batch).map_err(|error| open.told(error))?;
+        let size = |value: &Option<sled::IVec>| value.as_ref().map_or(0, |value| value.len());
+        let n_bytes = changes.iter().map(|(key, value)| key.len() + size(value)).sum();
+        room::demand(&open.file, n_bytes, changes.len())?;
+        let keys: Vec<_> = changes.keys().cloned().collect();
+        let has_parts = keys.last().is_some_and(|key| key.first() == Some(&PART));
+        let mut batch = sled::Batch::default();
+        for (key, value) in changes {
             match value {
-                Some(value) => {
-                    let bytes = framed(&key, &value);
-                    changes.insert(key, bytes);
-                }
-                None => changes.remove(key),
+                Some(value) => batch.insert(key, value),
+                None => batch.remove(key),
             }
         }
-        self.db()?.apply_batch(changes).map_err(failed_sled)
+        open.db.apply_batch(batch).map_err(|error| open.told(failed_sled(error)))?;
+        // Pages that have too many keys now, or too few, are written when they are looked at next. That is
+        // now, while there is room, and not when somebody reads.
+        for key in keys {
+            open.db.get(key).map_err(|error| open.told(failed_sled(error)))?;
+        }
+        if let Some(open) = &mut self.open {
+            open.has_parts |= has_parts;
+        }
+        Ok(())
     }
 
     fn sync(&mut self) -> Result<(), StoreError> {
-        let open = self.opened()?;
+        let open = self.writable()?;
         // Both, in this order: flush hands the bytes to the file, sync_data to the disk.
-        open.db.flush().map_err(failed_sled)?;
-        open.file.sync_data().map_err(|error| failed_io(&error))
+        let flushed = open.db.flush().map(drop).map_err(failed_sled);
+        flushed
+            .and_then(|()| open.file.sync_data().map_err(|error| failed_io(&error)))
+            .map_err(|error| open.told(error))?;
+        // A file that became shorter has lost what was ahead of it.
+        let _ = room::demand(&open.file, 0, 0);
+        Ok(())
     }
 
     fn reopen(&mut self) -> Result<(), StoreError> {
-        self.demand_room()?;
-        // From here on the old handle is gone: it would refuse every write for good.
-        self.open = None;
-        self.is_out_of_room = false;
-        wait_until_free(&self.folder)?;
-        match open(&self.folder) {
-            Ok(open) => {
-                self.open = Some(open);
-                Ok(())
-            }
-            Err(StoreError::Full) => {
-                self.is_out_of_room = true;
-                Err(StoreError::Full)
-            }
-            Err(error) => Err(error),
+        self.give_up_aside();
+        match &self.open {
+            // It was not handed anything that it had no room for.
+            Some(open) if !open.is_stuck.get() => return room::demand(&open.file, 0, 0),
+            Some(_stuck) if self.n_left >= LEFT_MAX => return Err(StoreError::Full),
+            Some(_stuck) => renew(&self.folder)?,
+            None => wait_until_free(&self.folder)?,
         }
+        let opened = open(&self.folder);
+        self.is_out_of_room = matches!(opened, Err(StoreError::Full));
+        let opened = opened?;
+        if let Some(stuck) = &self.open {
+            // Its file has lost its name, but would go on taking room.
+            let _ = stuck.file.set_len(0);
+        }
+        self.close();
+        self.open = Some(opened);
+        Ok(())
     }
 
     fn set_aside(&mut self) -> Result<String, StoreError> {
-        self.open = None;
+        self.close();
         let no = self.next_aside();
         let place = self.aside(no);
         if self.folder.exists() {
             fs::rename(&self.folder, &place).map_err(|error| failed_io(&error))?;
         }
         self.forget_aside(no.saturating_sub(ASIDE_KEPT));
-        self.is_out_of_room = false;
-        match open(&self.folder) {
-            Ok(open) => self.open = Some(open),
-            Err(error) => {
-                self.is_out_of_room = error == StoreError::Full;
-                return Err(error);
-            }
-        }
+        let opened = open(&self.folder);
+        self.is_out_of_room = matches!(opened, Err(StoreError::Full));
+        self.open = Some(opened?);
         Ok(place.display().to_string())
     }
 }

@@ -124,3 +124,41 @@ fn a_value_that_is_not_what_was_written_is_never_returned() {
     assert_eq!(store.get(b"a"), Err(StoreError::Damaged));
     assert_eq!(store.scan(b"", b"", 9), Err(StoreError::Damaged));
 }
+
+#[test]
+fn long_values_are_kept_in_parts_and_need_no_files_of_their_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("queue");
+    let mut store = SledStore::open(&path).unwrap().store;
+    let key = |no: u8| vec![b'e', no];
+    let value = |no: u8, bytes: usize| vec![no; bytes];
+    let lengths = [4 << 10, (4 << 10) + 1, 10 << 10, 200 << 10];
+    for round in 0..2 {
+        for bytes in lengths {
+            let mut batch = Batch::new();
+            (0..40).for_each(|no| batch.put(key(no), value(no + round, bytes)));
+            store.apply(batch).unwrap();
+            store.sync().unwrap();
+            let expected: Vec<Pair> =
+                (0..40).map(|no| (key(no), value(no + round, bytes))).collect();
+            assert_eq!(store.scan(b"e", b"e", 99).unwrap(), expected);
+            assert_eq!(store.scan_back(b"", 1).unwrap(), expected[39..]);
+            assert_eq!(store.get(&key(7)).unwrap().as_ref(), Some(&expected[7].1));
+        }
+        drop(store);
+        store = SledStore::open(&path).unwrap().store;
+        assert_eq!(store.get(&key(39)).unwrap(), Some(value(39 + round, 200 << 10)));
+    }
+    assert_eq!(std::fs::read_dir(path.join("blobs")).unwrap().count(), 0);
+    // Short ones in their place, and none: the parts go with them.
+    let mut batch = Batch::new();
+    (0..20).for_each(|no| batch.delete(key(no)));
+    (20..40).for_each(|no| batch.put(key(no), value(no, 9_000)));
+    (20..40).for_each(|no| batch.put(key(no), value(no, 1)));
+    store.apply(batch).unwrap();
+    assert_eq!(store.scan(b"", b"", 99).unwrap().len(), 20);
+    drop(store);
+    assert_eq!(sled::open(&path).unwrap().len(), 20);
+}
+
+mod full;

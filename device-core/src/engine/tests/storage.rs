@@ -119,6 +119,37 @@ fn a_full_disk_leaves_the_rows_as_they_are_until_there_is_room() {
 }
 
 #[test]
+fn a_device_opens_although_its_stores_have_no_room() {
+    for is_queue_new in [false, true] {
+        let mut world = World::online();
+        world.record(&receive("A-01", "BOLT", 1));
+        world.settle();
+        world.is_offline = true;
+        world.cut_wire();
+        world.folders.queue.set_full(true);
+        world.folders.replica.set_full(true);
+        if is_queue_new {
+            world.folders.queue.destroy();
+        }
+        world.record(&receive("A-01", "BOLT", 5));
+        world.record(&receive("A-01", "BOLT", 2));
+        world.restart();
+        assert_eq!(world.folders.queue.n_set_aside() + world.folders.replica.n_set_aside(), 0);
+        assert_eq!((world.core.outbox().len(), world.shown("A-01")), (2, 8), "nothing is missing");
+        assert_eq!(world.core.storage().state, StorageState::Low);
+        world.folders.queue.set_full(false);
+        world.folders.replica.set_full(false);
+        world.is_offline = false;
+        world.chores();
+        world.settle();
+        assert_eq!((world.shown("A-01"), world.booked("A-01")), (8, 8));
+        assert_eq!(world.core.storage(), StorageReport::default());
+        world.restart();
+        assert_eq!((world.core.outbox().len(), world.shown("A-01")), (0, 8));
+    }
+}
+
+#[test]
 fn a_failed_sync_stops_recording_and_the_server_hears_of_it_at_once() {
     let mut world = World::online();
     world.record(&receive("A-01", "BOLT", 5));
