@@ -241,8 +241,7 @@ impl Store {
         let found = check_format(path)?;
         let store = Self::open_rows(path, share)?;
         if found < STORE_FORMAT {
-            let n_moved =
-                if found < FORMAT_OF_GROWN { migrate::move_grown(&store)? } else { 0 };
+            let n_moved = if found < FORMAT_OF_GROWN { migrate::move_grown(&store)? } else { 0 };
             let n_rows = n_moved + migrate::migrate(&store, ledger::upgrade::STEPS)?;
             migrate::write_format(path)
                 .map_err(|source| StoreError::Folder { path: path.to_owned(), source })?;

@@ -121,22 +121,14 @@ fn apply(posting: &mut Posting<'_, '_>, decide: &Decide, open: &Case) -> Result<
             Ok(())
         }
         Choice::Recount => {
-<<<<<<< HEAD
-            if destroyed::is_about(open) {
-                destroyed::ask_counts(posting, decide.case, open)?;
+            let bins = if destroyed::is_about(open) {
+                Some(destroyed::ask_counts(posting, decide.case, open)?)
             } else {
-                ask_about(posting, decide.case, open, TaskKind::Recount)?;
-            }
-            dismissed(posting, open, Code::CaseRecount);
-=======
-            let bin = ask_about(posting, decide.case, open, TaskKind::Recount)?;
+                ask_about(posting, decide.case, open, TaskKind::Recount)?
+            };
             let reason = by_decider(posting, Code::CaseRecount);
-            dismissed(
-                posting,
-                open,
-                bin.into_iter().fold(reason, |said, bin| said.word("bin", bin)),
-            );
->>>>>>> i2
+            let reason = bins.into_iter().fold(reason, |said, bins| said.word("bin", bins));
+            dismissed(posting, open, reason);
             Ok(())
         }
         Choice::Dismiss => {

@@ -59,7 +59,7 @@ fn nearest(
     found
 }
 
-/// Asks for a count of each bin where the device was at work before and after.
+/// Asks for a count of each bin where the device was at work before and after, and says which they are.
 ///
 /// # Errors
 ///
@@ -68,11 +68,11 @@ pub(super) fn ask_counts(
     posting: &mut Posting<'_, '_>,
     id: CaseId,
     open: &Case,
-) -> Result<(), Stop> {
+) -> Result<String, Stop> {
     let bodies = neighbours(posting.draft, open.operation).into_iter();
     let bodies = bodies.filter_map(|neighbour| captured(posting.draft, neighbour));
     let bins: BTreeSet<_> = bodies.flat_map(|body| bins_of(&body)).collect();
-    let mut is_asked = false;
+    let mut asked = Vec::new();
     for (location, bin) in bins {
         let Ok((location, row)) = lookup::location(posting.draft, &location) else { continue };
         let bin = lookup::bin(posting.draft, (location, &row), Some(&bin));
@@ -90,9 +90,9 @@ pub(super) fn ask_counts(
             case: Some(id),
         };
         request_task(posting, task);
-        is_asked = true;
+        asked.push(lookup::bin_text(posting.draft, location, bin));
     }
-    if is_asked { Ok(()) } else { Err(Stop::refuse(Code::ChoiceNotOffered)) }
+    if asked.is_empty() { Err(Stop::refuse(Code::ChoiceNotOffered)) } else { Ok(asked.join(", ")) }
 }
 
 /// The bins that an operation is about.

@@ -127,7 +127,6 @@ pub(crate) fn insert_movement(
     }
 }
 
-<<<<<<< HEAD
 /// What the row of a movement says already. Most come after all others of their place: the last row, which
 /// is known there, tells that there is none, and nothing has to be looked for.
 fn known(tables: &impl Tables, (key, order): (StockKey, OrderKey)) -> Option<Quantity> {
@@ -139,10 +138,7 @@ fn known(tables: &impl Tables, (key, order): (StockKey, OrderKey)) -> Option<Qua
     }
 }
 
-/// Writes the row of a movement; several legs in one place become one.
-=======
 /// Writes the row of a movement; several legs in one place become one, and what is taken back is none.
->>>>>>> i2
 fn record(
     posting: &mut Posting<'_, '_>,
     (key, order): (StockKey, OrderKey),

@@ -9,13 +9,9 @@ use ledger::schema::entry::{PostedBy, WarehouseLedger};
 use ledger::tables::Read as _;
 use protocol::code::Code;
 use protocol::identity::CaseId;
-<<<<<<< HEAD
-use protocol::operation::{Body, DocumentKind, DocumentRef, Move, Nothing};
-=======
 use protocol::operation::{
-    Body, CountBin, DocumentKind, DocumentRef, Goods, Move, Receive, Tracking,
+    Body, CountBin, DocumentKind, DocumentRef, Goods, Move, Nothing, Receive, Tracking,
 };
->>>>>>> i2
 use protocol::outcome::Decision;
 use protocol::text::Language;
 
