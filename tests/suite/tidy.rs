@@ -146,3 +146,34 @@ fn the_arrows_between_the_crates_point_one_way() {
         }
     }
 }
+
+#[test]
+fn every_dependency_has_its_version_in_one_place() {
+    let folders = [
+        "protocol",
+        "device-core",
+        "device-core/handheld",
+        "server",
+        "server/core",
+        "server/ledger",
+        "server/tallyman",
+        "tests",
+    ];
+    for folder in folders {
+        let text = manifest(folder);
+        let mut in_dependencies = false;
+        let mut n_seen = 0;
+        for line in text.lines().filter(|line| !line.trim().is_empty()) {
+            if line.starts_with('[') {
+                in_dependencies = line.ends_with("dependencies]");
+            } else if in_dependencies && !line.starts_with('#') {
+                n_seen += 1;
+                assert!(
+                    line.contains("workspace = true"),
+                    "{folder} has a version of its own: {line}"
+                );
+            }
+        }
+        assert!(n_seen > 0, "{folder} depends on nothing?");
+    }
+}

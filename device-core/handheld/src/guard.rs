@@ -89,7 +89,8 @@ pub(crate) async fn watch(State(guard): State<Guard>, request: Request, next: Ne
         ("content-security-policy", "default-src 'self'; img-src 'self' data:; base-uri 'none'"),
         ("x-content-type-options", "nosniff"),
         ("x-frame-options", "DENY"),
-        ("referrer-policy", "no-referrer"),
+        // Without any referrer a browser names no origin with a form, and the guard takes it for a stranger's.
+        ("referrer-policy", "same-origin"),
         ("cache-control", "no-store"),
     ] {
         headers.insert(name, axum::http::HeaderValue::from_static(value));

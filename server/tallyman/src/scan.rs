@@ -130,6 +130,40 @@ mod tests {
     }
 
     #[test]
+    fn each_line_is_answered_with_all_that_is_promised() {
+        let lot = answer("]C1010400638133393110LOT7\u{1d}17260531");
+        assert_eq!(
+            (&lot["ok"], &lot["kind"], &lot["error"]),
+            (&json!(true), &json!("gs1"), &Value::Null)
+        );
+        let elements = json!([
+            { "ai": "01", "value": "04006381333931" },
+            { "ai": "10", "value": "LOT7" },
+            { "ai": "17", "value": "260531" },
+        ]);
+        assert_eq!((&lot["elements"], &lot["warnings"]), (&elements, &json!([])));
+        let own = answer("B:A-01");
+        assert_eq!((&own["ok"], &own["kind"]), (&json!(true), &json!("bin")));
+        assert_eq!(own.get("elements"), None, "{own}");
+
+        // What cannot be read says why, and the next line is answered all the same.
+        for scan in ["", "]C1019999"] {
+            let bad = answer(scan);
+            assert_eq!(bad["ok"], json!(false), "{bad}");
+            assert!(bad["error"].is_string() && bad["warnings"].is_array(), "{bad}");
+            assert_eq!(bad.get("elements"), None, "{bad}");
+        }
+        for line in ["no JSON", "{}", "{\"scan\": 7}", "[]"] {
+            let bad = json_answer(line, &ScanProfile::tested(2026));
+            assert_eq!(
+                (&bad["ok"], &bad["error"]),
+                (&json!(false), &json!("malformed_request")),
+                "{line}"
+            );
+        }
+    }
+
+    #[test]
     fn a_misread_item_number_is_answered_without_elements() {
         for scan in ["4006381333932", "2112345678901"] {
             let answer = answer(scan);

@@ -80,6 +80,8 @@ async fn pages_forbid_foreign_scripts_frames_and_caches() {
         assert!(reply.header("content-security-policy").unwrap().contains("default-src 'self'"));
         assert_eq!(reply.header("x-frame-options"), Some("DENY"));
         assert_eq!(reply.header("cache-control"), Some("no-store"));
+        // A form that is sent without the script must be able to say that it is our own.
+        assert_eq!(reply.header("referrer-policy"), Some("same-origin"));
     }
     served.stop().await;
 }
