@@ -44,9 +44,9 @@ fn a_full_disk_costs_no_scan_and_no_row_and_the_desk_sees_it() {
     runtime.block_on(enrolled).expect("the code is good");
     until("the rows arrive", || device.status().is_ready.then_some(()));
     let mut confirmed = vec![device.record(&receive(1)).expect("there is room")];
-    let location = crate::house::word("MAIN");
+    let (location, dock) = (crate::house::word("MAIN"), crate::house::word("DOCK"));
     let rows = || {
-        let rows = device.read(|core| core.replica().stock_in_bin(&location, None, 10));
+        let rows = device.read(|core| core.replica().stock_in_bin(&location, Some(&dock), 10));
         rows.ok().filter(|rows| !rows.is_empty())
     };
     until("what was received lies there", rows);
@@ -76,7 +76,7 @@ fn a_full_disk_costs_no_scan_and_no_row_and_the_desk_sees_it() {
     runtime.block_on(running).expect("it ends");
     drop(device);
     if let Ok(device) = Device::open(&folder, settings()) {
-        let rows = device.read(|core| core.replica().stock_in_bin(&location, None, 10));
+        let rows = device.read(|core| core.replica().stock_in_bin(&location, Some(&dock), 10));
         assert!(rows.is_ok_and(|rows| !rows.is_empty()), "it was not set aside");
     }
     std::fs::remove_file(filler).expect("it is ours");
