@@ -7,7 +7,6 @@
 use std::ops::ControlFlow;
 use std::path::Path;
 
-use fjall::PersistMode;
 use ledger::draft::Changes;
 use ledger::key::{KeyBytes, KeyRange};
 use ledger::record::Record;
@@ -15,45 +14,11 @@ use ledger::schema::book::{ChangesTable, Intakes};
 use ledger::tables::{Table as _, TableId, Tables};
 use ledger::upgrade::{Step, changed_tables, upgraded};
 
-use super::{FORMAT_FILE, GROWN, STORE_FORMAT, Store, StoreError};
+use super::{FORMAT_FILE, STORE_FORMAT, Store, StoreError};
 use crate::tls::write_private;
 
 /// Rows that are looked at in one step.
 const ROWS_PER_STEP: usize = 2_000;
-
-/// Moves the rows of the tables that have a keyspace of their own now out of the one with the state; says
-/// how many there were. A row is here or there, whenever it is cut off.
-///
-/// # Errors
-///
-/// [`StoreError`]; what was moved stays, and the next opening goes on.
-pub(super) fn move_grown(store: &Store) -> Result<u64, StoreError> {
-    let mut n_rows = 0;
-    for table in GROWN {
-        let (from, to) = (&store.0.state, store.0.keyspace(table));
-        loop {
-            let mut batch = store.0.database.batch().durability(Some(PersistMode::Buffer));
-            let mut n_moved = 0;
-            for row in from.prefix([table.0]).take(ROWS_PER_STEP) {
-                let (key, value) = row.into_inner().map_err(|source| store.stop(source))?;
-                batch.insert(to, key.clone(), value);
-                batch.remove(from, key);
-                n_moved += 1;
-            }
-            if n_moved == 0 {
-                break;
-            }
-            batch.commit().map_err(|source| store.stop(source))?;
-            store.wait_for_files();
-            n_rows += n_moved;
-        }
-        if n_rows > 0 {
-            tracing::info!(n_rows, table = table.0, "rows of the store are moved");
-        }
-    }
-    store.sync()?;
-    Ok(n_rows)
-}
 
 /// Brings every row of `store` to the layout that `steps` lead to; says how many were written.
 ///
@@ -162,28 +127,6 @@ mod tests {
         assert_eq!(store.get(Counters::ID, &[251]).unwrap().bytes(), [2, 9]);
         assert!(store.has::<Heads>(&()));
         assert_eq!(migrate(&store, STEPS).unwrap(), 0, "it is done");
-    }
-
-    #[test]
-    fn rows_of_a_table_that_has_a_keyspace_now_are_moved_there_wherever_it_was_cut_off() {
-        let folder = tempfile::tempdir().unwrap();
-        let store = Store::open(folder.path()).unwrap();
-        let n_rows = u32::try_from(ROWS_PER_STEP).unwrap() + 500;
-        let row = |no: u32| [&[GROWN[2].0][..], &no.to_be_bytes()].concat();
-        for no in 0..n_rows {
-            // Some were moved before, as a migration that was cut off leaves them.
-            let at = if no < 100 { store.0.keyspace(GROWN[2]) } else { &store.0.state };
-            at.insert(row(no), no.to_le_bytes()).unwrap();
-        }
-        store.0.state.insert([Counters::ID.0, 7], [2, 9]).unwrap();
-        assert_eq!(move_grown(&store).unwrap(), u64::from(n_rows - 100));
-        assert_eq!(move_grown(&store).unwrap(), 0, "it is done");
-        for no in 0..n_rows {
-            let found = store.get(GROWN[2], &no.to_be_bytes()).unwrap();
-            assert_eq!(found.bytes(), no.to_le_bytes());
-            assert!(store.0.state.get(row(no)).unwrap().is_none());
-        }
-        assert_eq!(store.get(Counters::ID, &[7]).unwrap().bytes(), [2, 9], "others stay");
     }
 
     #[test]

@@ -1,10 +1,9 @@
 //! The store of one company: fjall 3 behind the calls the machine needs (read, scan, apply
 //! durably, snapshot).
 //!
-//! A key in the engine is the table's number and the key's bytes. Keyspaces are for what lives
-//! differently: `intake`, `change` and the tables of [`GROWN`] only grow, each at its end, and have one
-//! each, so that none of their files is ever merged with another; `feed` grows and is cut off at its low
-//! end; `state` is everything else.
+//! A key in the engine is the table's number and the key's bytes. Four keyspaces, because they
+//! live differently: `intake` and `change` only grow, `feed` grows and is cut off at its low end,
+//! `state` is everything else.
 //!
 //! One writer: [`Store::apply`] is called from one thread at a time. What it read and wrote lately it
 //! keeps itself; everybody else reads a [`Snapshot`], which never waits and never sees half a group.
@@ -26,13 +25,7 @@ use fjall::{Database, Keyspace, KeyspaceCreateOptions, PersistMode, Readable as 
 use ledger::draft::Changes;
 use ledger::key::KeyRange;
 use ledger::record::Record;
-use ledger::schema::book::{ChangesTable, Intakes, OperationsByTime, Outcomes};
-use ledger::schema::entry::{
-    Applications, ApplicationsByInbound, ApplicationsByOutbound, ItemLedger, ItemLedgerStates,
-    PostedBy, Registers, WarehouseLedger,
-};
-use ledger::schema::gl::{GlLedger, GlOfValue, ValuesOfGl};
-use ledger::schema::money::{ValueLedger, ValuesByEntry};
+use ledger::schema::book::{ChangesTable, Intakes};
 use ledger::tables::{Table as _, TableId, Tables, Visit};
 
 /// Version of the layout of a store's folder.
@@ -42,31 +35,7 @@ use ledger::tables::{Table as _, TableId, Tables, Visit};
 /// | 1 | the first release | |
 /// | 2 | costing, orders, restorations | records of version 2; tables 110 to 113 |
 /// | 3 | discounts, serials whose place is unsure, first replicas that outlive a restart | records of version 3; tables 38, 86, 233, 234 |
-/// | 4 | tables that only grow apart from the others | tables of `GROWN` in keyspaces of their own |
-pub const STORE_FORMAT: u32 = 4;
-/// The first format that has tables in keyspaces of their own.
-const FORMAT_OF_GROWN: u32 = 4;
-
-/// Tables that grow with every posting, and only at their end: their keys begin with a number that was
-/// given last, or with a time. In one keyspace with others they would be merged again and again, and make
-/// up two thirds of what is merged.
-const GROWN: [TableId; 15] = [
-    Outcomes::ID,
-    OperationsByTime::ID,
-    ItemLedger::ID,
-    ItemLedgerStates::ID,
-    Applications::ID,
-    ApplicationsByInbound::ID,
-    ApplicationsByOutbound::ID,
-    WarehouseLedger::ID,
-    Registers::ID,
-    PostedBy::ID,
-    ValueLedger::ID,
-    ValuesByEntry::ID,
-    GlLedger::ID,
-    GlOfValue::ID,
-    ValuesOfGl::ID,
-];
+pub const STORE_FORMAT: u32 = 3;
 
 const FORMAT_FILE: &str = "format";
 const ROWS_FOLDER: &str = "rows";
@@ -93,9 +62,8 @@ struct Share {
     /// Blocks of files.
     cache_bytes: u64,
     /// Keys and values of the keyspace with the state that wait for their file; there they take twice their
-    /// bytes. Those that only grow at one end have a half of it (intake, changes, feed) or a quarter
-    /// ([`GROWN`]): nothing is merged with them, so that a larger file spares nothing. A keyspace keeps
-    /// the figure that it was made with.
+    /// bytes. Those that only grow at one end have half of it: nothing is merged with them, so that a
+    /// larger file spares nothing. A keyspace keeps the figure that it was made with.
     buffer_bytes: u64,
 }
 
@@ -105,7 +73,7 @@ impl Share {
     /// grow while its thread merges files. It is more than all buffers hold that are not due for their file,
     /// whichever release made them: else nobody would write the file that is waited for.
     const fn held_max(self) -> u64 {
-        self.buffer_bytes * 12
+        self.buffer_bytes * 9
     }
 
     /// Of the store that works. At the engine's own 64 MiB, memory rises for hours before it is level.
@@ -185,8 +153,6 @@ struct Inner {
     change: Keyspace,
     feed: Keyspace,
     state: Keyspace,
-    /// In the order of [`GROWN`].
-    grown: Vec<Keyspace>,
     stopped: Mutex<Option<String>>,
     /// The last field, so that it goes when everything else is closed.
     open: Arc<()>,
@@ -241,8 +207,7 @@ impl Store {
         let found = check_format(path)?;
         let store = Self::open_rows(path, share)?;
         if found < STORE_FORMAT {
-            let n_moved = if found < FORMAT_OF_GROWN { migrate::move_grown(&store)? } else { 0 };
-            let n_rows = n_moved + migrate::migrate(&store, ledger::upgrade::STEPS)?;
+            let n_rows = migrate::migrate(&store, ledger::upgrade::STEPS)?;
             migrate::write_format(path)
                 .map_err(|source| StoreError::Folder { path: path.to_owned(), source })?;
             tracing::warn!(from = found, to = STORE_FORMAT, n_rows, "the store was migrated");
@@ -255,11 +220,7 @@ impl Store {
             fjall::Error::Locked => StoreError::InUse { path: path.to_owned() },
             source => StoreError::Engine { path: path.to_owned(), source },
         };
-        let rows = path.join(ROWS_FOLDER);
-        // The buffers of a store that is there may be those of the store that works.
-        let made_by = if rows.exists() { Share::HOUSE } else { share };
-        let held_max = made_by.held_max();
-        let database = Database::builder(rows)
+        let database = Database::builder(path.join(ROWS_FOLDER))
             .cache_size(share.cache_bytes)
             .max_journaling_size(JOURNAL_BYTES)
             .max_cached_files(Some(FILES_MAX))
@@ -279,19 +240,14 @@ impl Store {
         let at_one_end = share.buffer_bytes / 2;
         let (intake, change) = (keyspace("intake", at_one_end)?, keyspace("change", at_one_end)?);
         let (feed, state) = (keyspace("feed", at_one_end)?, keyspace("state", share.buffer_bytes)?);
-        let grown = GROWN
-            .iter()
-            .map(|table| keyspace(&format!("t{}", table.0), share.buffer_bytes / 4))
-            .collect::<Result<_, _>>()?;
         Ok(Self(Arc::new(Inner {
             path: path.to_owned(),
             database,
-            held_max,
+            held_max: share.held_max(),
             intake,
             change,
             feed,
             state,
-            grown,
             stopped: Mutex::new(None),
             open: Arc::default(),
         })))
@@ -418,8 +374,7 @@ impl Inner {
         } else if FEED_TABLES.contains(&table.0) {
             &self.feed
         } else {
-            let place = GROWN.iter().position(|grown| *grown == table);
-            place.and_then(|place| self.grown.get(place)).unwrap_or(&self.state)
+            &self.state
         }
     }
 }
