@@ -21,7 +21,9 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use fjall::compaction::Leveled;
-use fjall::{Database, Keyspace, KeyspaceCreateOptions, PersistMode, Readable as _};
+use fjall::{
+    AbstractTree as _, Database, Keyspace, KeyspaceCreateOptions, PersistMode, Readable as _,
+};
 use ledger::draft::Changes;
 use ledger::key::KeyRange;
 use ledger::record::Record;
@@ -68,10 +70,14 @@ struct Share {
 }
 
 impl Share {
+    /// The same for keyspaces that only grow at one end.
+    const fn at_one_end(self) -> u64 {
+        self.buffer_bytes / 2
+    }
+
     /// Keys and values that may wait for their file in all keyspaces together before who writes waits for
-    /// it. The engine itself stops a keyspace whose fifth buffer is full, and lets the one that fills up
-    /// grow while its thread merges files. It is more than all buffers hold that are not due for their file,
-    /// whichever release made them: else nobody would write the file that is waited for.
+    /// it. It is more than all buffers hold that are not due for their file: else nobody would write the file
+    /// that is waited for.
     const fn held_max(self) -> u64 {
         self.buffer_bytes * 9
     }
@@ -148,7 +154,7 @@ pub enum StoreError {
 struct Inner {
     path: PathBuf,
     database: Database,
-    held_max: u64,
+    share: Share,
     intake: Keyspace,
     change: Keyspace,
     feed: Keyspace,
@@ -237,13 +243,13 @@ impl Store {
             };
             database.keyspace(name, options).map_err(engine)
         };
-        let at_one_end = share.buffer_bytes / 2;
+        let at_one_end = share.at_one_end();
         let (intake, change) = (keyspace("intake", at_one_end)?, keyspace("change", at_one_end)?);
         let (feed, state) = (keyspace("feed", at_one_end)?, keyspace("state", share.buffer_bytes)?);
         Ok(Self(Arc::new(Inner {
             path: path.to_owned(),
             database,
-            held_max: share.held_max(),
+            share,
             intake,
             change,
             feed,
@@ -320,7 +326,23 @@ impl Store {
             }
         }
         batch.commit().map_err(|source| self.stop(source))?;
+        self.turn_over_full_buffers().map_err(|source| self.stop(source))?;
         self.wait_for_files();
+        Ok(())
+    }
+
+    /// Hands buffers that are full to the thread that writes files. The engine asks that thread to do so
+    /// itself, once with each batch that finds a buffer full; while it merges, a thousand such messages
+    /// would fill its inbox, and it waits for ever for room there when it sends to itself.
+    fn turn_over_full_buffers(&self) -> Result<(), fjall::Error> {
+        let Inner { share, intake, change, feed, state, .. } = &*self.0;
+        let at_one_end = share.at_one_end();
+        let limits = [at_one_end, at_one_end, at_one_end, share.buffer_bytes];
+        for (keyspace, bytes) in [intake, change, feed, state].into_iter().zip(limits) {
+            if keyspace.tree.active_memtable().size() > bytes {
+                keyspace.rotate_memtable()?;
+            }
+        }
         Ok(())
     }
 
@@ -328,7 +350,7 @@ impl Store {
     fn wait_for_files(&self) {
         let mut least = u64::MAX;
         let mut n_idle = 0;
-        while self.memory().buffered > self.0.held_max && n_idle < IDLE_LOOKS_MAX {
+        while self.memory().buffered > self.0.share.held_max() && n_idle < IDLE_LOOKS_MAX {
             std::thread::sleep(LOOK);
             let buffered = self.memory().buffered;
             n_idle = if buffered < least { 0 } else { n_idle + 1 };

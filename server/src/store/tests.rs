@@ -141,3 +141,25 @@ fn a_store_that_was_written_much_holds_little_of_it_in_memory() {
         assert!(store.memory().cached <= share.cache_bytes);
     }
 }
+
+#[test]
+fn a_buffer_is_full_by_the_figure_of_who_opened_the_store_not_by_that_of_who_made_it() {
+    let folder = tempfile::tempdir().unwrap();
+    drop(Store::open_with(folder.path(), Share::HOUSE).unwrap());
+    let store = Store::open_with(folder.path(), Share::BESIDE).unwrap();
+    let limit = Share::BESIDE.buffer_bytes;
+    assert!(limit < Share::HOUSE.buffer_bytes, "the engine itself would not write a file yet");
+    let n_parts = (limit >> 20) + 1;
+    for part in 0..n_parts {
+        store.apply_unsynced(&rows_of_a_kilobyte(part * 1_000, 1_000)).unwrap();
+    }
+    let is_written = (0..1_000).any(|_look| {
+        std::thread::park_timeout(Duration::from_millis(5));
+        store.memory().buffered < limit
+    });
+    assert!(is_written, "{:?}", store.memory());
+    let last = rows_of_a_kilobyte(n_parts * 1_000 - 1, 1);
+    for (table, key) in last.keys() {
+        assert!(store.get(*table, key).is_some(), "what was turned over is there");
+    }
+}
