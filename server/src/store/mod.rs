@@ -65,7 +65,7 @@ struct Share {
     cache_bytes: u64,
     /// Keys and values of the keyspace with the state that wait for their file; there they take twice their
     /// bytes. Those that only grow at one end have half of it: nothing is merged with them, so that a
-    /// larger file spares nothing. A keyspace keeps the figure that it was made with.
+    /// larger file spares nothing. Whoever opens the store says how much, whatever it was made with.
     buffer_bytes: u64,
 }
 
