@@ -4,9 +4,10 @@
 //! migration that was cut off goes on where it was. The format of the folder is raised last, when
 //! everything is on the disk. What was decided (intake and change records) is never written again.
 
-use std::ops::ControlFlow;
+use std::ops::{Bound, ControlFlow};
 use std::path::Path;
 
+use fjall::PersistMode;
 use ledger::draft::Changes;
 use ledger::key::{KeyBytes, KeyRange};
 use ledger::record::Record;
@@ -14,11 +15,58 @@ use ledger::schema::book::{ChangesTable, Intakes};
 use ledger::tables::{Table as _, TableId, Tables};
 use ledger::upgrade::{Step, changed_tables, upgraded};
 
+use super::home::{self, Home};
 use super::{FORMAT_FILE, STORE_FORMAT, Store, StoreError};
 use crate::tls::write_private;
 
 /// Rows that are looked at in one step.
 const ROWS_PER_STEP: usize = 2_000;
+
+/// Moves the rows of the tables that have another keyspace now out of the one with the state; says how many
+/// there were. A row is here or there, whenever it is cut off.
+///
+/// # Errors
+///
+/// [`StoreError`]; what was moved stays, and the next opening goes on.
+pub(super) fn move_home(store: &Store) -> Result<u64, StoreError> {
+    let mut n_rows = 0;
+    for table in home::moved() {
+        let mut from = vec![table.0];
+        while let Some(last) = move_page(store, (table, &from), &mut n_rows)? {
+            from.clear();
+            from.extend_from_slice(&last);
+            from.push(0);
+        }
+        tracing::info!(n_rows, table = table.0, "rows of the store are moved");
+    }
+    store.sync()?;
+    Ok(n_rows)
+}
+
+/// Moves a page of `table` from a key on; says its last key, none at the end of the table.
+fn move_page(
+    store: &Store,
+    (table, from): (TableId, &[u8]),
+    n_rows: &mut u64,
+) -> Result<Option<fjall::UserKey>, StoreError> {
+    let (old, new) = (store.0.keyspace_at(Home::STATE), store.0.keyspace(table));
+    let mut batch = store.0.database.batch().durability(Some(PersistMode::Buffer));
+    let (mut last, mut n_moved) = (None, 0);
+    let after = table.0.checked_add(1).map_or(Bound::Unbounded, |next| Bound::Excluded(vec![next]));
+    for row in old.range::<Vec<u8>, _>((Bound::Included(from.to_vec()), after)).take(ROWS_PER_STEP)
+    {
+        let (key, value) = row.into_inner().map_err(|source| store.stop(source))?;
+        batch.insert(new, key.clone(), value);
+        batch.remove(old, key.clone());
+        last = Some(key);
+        n_moved += 1;
+    }
+    if n_moved > 0 {
+        store.commit(batch)?;
+        *n_rows += n_moved;
+    }
+    Ok(last)
+}
 
 /// Brings every row of `store` to the layout that `steps` lead to; says how many were written.
 ///
@@ -94,6 +142,7 @@ pub(super) fn write_format(folder: &Path) -> std::io::Result<()> {
 mod tests {
     use ledger::draft::Draft;
     use ledger::schema::book::{Counters, Heads};
+    use ledger::schema::entry::ItemLedger;
     use ledger::tables::Read as _;
 
     use super::*;
@@ -127,6 +176,29 @@ mod tests {
         assert_eq!(store.get(Counters::ID, &[251]).unwrap().bytes(), [2, 9]);
         assert!(store.has::<Heads>(&()));
         assert_eq!(migrate(&store, STEPS).unwrap(), 0, "it is done");
+    }
+
+    #[test]
+    fn rows_of_a_table_that_has_a_keyspace_now_are_moved_there_wherever_it_was_cut_off() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).unwrap();
+        let n_rows = u32::try_from(ROWS_PER_STEP).unwrap() + 500;
+        let row = |no: u32| [&[ItemLedger::ID.0][..], &no.to_be_bytes()].concat();
+        let (old, new) = (store.0.keyspace_at(Home::STATE), store.0.keyspace(ItemLedger::ID));
+        for no in 0..n_rows {
+            // Some were moved before, as a migration that was cut off leaves them.
+            let at = if no < 100 { new } else { old };
+            at.insert(row(no), no.to_le_bytes()).unwrap();
+        }
+        old.insert([Counters::ID.0, 7], [2, 9]).unwrap();
+        assert_eq!(move_home(&store).unwrap(), u64::from(n_rows - 100));
+        assert_eq!(move_home(&store).unwrap(), 0, "it is done");
+        for no in 0..n_rows {
+            let found = store.get(ItemLedger::ID, &no.to_be_bytes()).unwrap();
+            assert_eq!(found.bytes(), no.to_le_bytes());
+            assert!(old.get(row(no)).unwrap().is_none());
+        }
+        assert_eq!(store.get(Counters::ID, &[7]).unwrap().bytes(), [2, 9], "others stay");
     }
 
     #[test]

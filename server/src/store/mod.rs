@@ -1,9 +1,10 @@
 //! The store of one company: fjall 3 behind the calls the machine needs (read, scan, apply
 //! durably, snapshot).
 //!
-//! A key in the engine is the table's number and the key's bytes. Four keyspaces, because they
-//! live differently: `intake` and `change` only grow, `feed` grows and is cut off at its low end,
-//! `state` is everything else.
+//! A key in the engine is the table's number and the key's bytes. Keyspaces are for what lives
+//! differently ([`home`]): `intake`, `change` and other tables that only grow at their end have one each,
+//! so that none of their files is ever merged with another; `feed` grows and is cut off at its low end;
+//! `history` grows in its middle; `state` is everything else.
 //!
 //! One writer: [`Store::apply`] is called from one thread at a time. What it read and wrote lately it
 //! keeps itself; everybody else reads a [`Snapshot`], which never waits and never sees half a group.
@@ -13,6 +14,7 @@
 //!
 //! Never here: what rows mean.
 
+mod home;
 mod migrate;
 
 use std::ops::ControlFlow;
@@ -27,8 +29,10 @@ use fjall::{
 use ledger::draft::Changes;
 use ledger::key::KeyRange;
 use ledger::record::Record;
-use ledger::schema::book::{ChangesTable, Intakes};
+use ledger::schema::book::Intakes;
 use ledger::tables::{Table as _, TableId, Tables, Visit};
+
+use home::Home;
 
 /// Version of the layout of a store's folder.
 ///
@@ -37,12 +41,13 @@ use ledger::tables::{Table as _, TableId, Tables, Visit};
 /// | 1 | the first release | |
 /// | 2 | costing, orders, restorations | records of version 2; tables 110 to 113 |
 /// | 3 | discounts, serials whose place is unsure, first replicas that outlive a restart | records of version 3; tables 38, 86, 233, 234 |
-pub const STORE_FORMAT: u32 = 3;
+/// | 4 | tables that only grow, and histories, apart from the others | they lie in keyspaces of their own |
+pub const STORE_FORMAT: u32 = 4;
+/// The first format that has more keyspaces than intake, changes, feed and state.
+const FORMAT_OF_HOMES: u32 = 4;
 
 const FORMAT_FILE: &str = "format";
 const ROWS_FOLDER: &str = "rows";
-/// The feed's index is kept apart, so that its low end can be dropped cheaply.
-const FEED_TABLES: std::ops::RangeInclusive<u8> = 120..=127;
 const JOURNAL_BYTES: u64 = 256 << 20;
 /// Bytes of a file of rows. The first level below the buffers has four of them, and is written anew
 /// each time that four buffers are merged into it: each of them has rows of all tables. At the
@@ -63,23 +68,18 @@ const IDLE_LOOKS_MAX: u32 = 1_000;
 struct Share {
     /// Blocks of files.
     cache_bytes: u64,
-    /// Keys and values of the keyspace with the state that wait for their file; there they take twice their
-    /// bytes. Those that only grow at one end have half of it: nothing is merged with them, so that a
-    /// larger file spares nothing. Whoever opens the store says how much, whatever it was made with.
+    /// Keys and values of the keyspace with the histories that wait for their file; there they take twice
+    /// their bytes. Others have a part of it ([`home::Named::part`]): what is not merged is spared nothing
+    /// by a larger file. Whoever opens the store says how much, whatever it was made with.
     buffer_bytes: u64,
 }
 
 impl Share {
-    /// The same for keyspaces that only grow at one end.
-    const fn at_one_end(self) -> u64 {
-        self.buffer_bytes / 2
-    }
-
     /// Keys and values that may wait for their file in all keyspaces together before who writes waits for
     /// it. It is more than all buffers hold that are not due for their file: else nobody would write the file
     /// that is waited for.
     const fn held_max(self) -> u64 {
-        self.buffer_bytes * 9
+        self.buffer_bytes * 12
     }
 
     /// Of the store that works. At the engine's own 64 MiB, memory rises for hours before it is level.
@@ -155,10 +155,8 @@ struct Inner {
     path: PathBuf,
     database: Database,
     share: Share,
-    intake: Keyspace,
-    change: Keyspace,
-    feed: Keyspace,
-    state: Keyspace,
+    /// Each at its [`Home::place`], with the bytes of a full buffer.
+    keyspaces: Vec<(Keyspace, u64)>,
     stopped: Mutex<Option<String>>,
     /// The last field, so that it goes when everything else is closed.
     open: Arc<()>,
@@ -213,7 +211,8 @@ impl Store {
         let found = check_format(path)?;
         let store = Self::open_rows(path, share)?;
         if found < STORE_FORMAT {
-            let n_rows = migrate::migrate(&store, ledger::upgrade::STEPS)?;
+            let n_moved = if found < FORMAT_OF_HOMES { migrate::move_home(&store)? } else { 0 };
+            let n_rows = n_moved + migrate::migrate(&store, ledger::upgrade::STEPS)?;
             migrate::write_format(path)
                 .map_err(|source| StoreError::Folder { path: path.to_owned(), source })?;
             tracing::warn!(from = found, to = STORE_FORMAT, n_rows, "the store was migrated");
@@ -233,27 +232,26 @@ impl Store {
             .worker_threads(1)
             .open()
             .map_err(engine)?;
-        let merging: Arc<Leveled> =
-            Arc::new(Leveled::default().with_table_target_size(TABLE_BYTES));
-        let keyspace = |name: &str, buffer_bytes| {
+        let keyspace = |named: home::Named| {
+            let buffer_bytes = share.buffer_bytes / named.part;
+            let merging = Leveled::default()
+                .with_table_target_size(TABLE_BYTES)
+                .with_level_ratio_policy(vec![named.ratio]);
+            let merging: Arc<Leveled> = Arc::new(merging);
             let options = || {
                 KeyspaceCreateOptions::default()
                     .max_memtable_size(buffer_bytes)
                     .compaction_strategy(Arc::clone(&merging) as Arc<_>)
             };
-            database.keyspace(name, options).map_err(engine)
+            let keyspace = database.keyspace(&named.name, options).map_err(engine)?;
+            Ok((keyspace, buffer_bytes))
         };
-        let at_one_end = share.at_one_end();
-        let (intake, change) = (keyspace("intake", at_one_end)?, keyspace("change", at_one_end)?);
-        let (feed, state) = (keyspace("feed", at_one_end)?, keyspace("state", share.buffer_bytes)?);
+        let keyspaces = home::keyspaces().into_iter().map(keyspace).collect::<Result<_, _>>()?;
         Ok(Self(Arc::new(Inner {
             path: path.to_owned(),
             database,
             share,
-            intake,
-            change,
-            feed,
-            state,
+            keyspaces,
             stopped: Mutex::new(None),
             open: Arc::default(),
         })))
@@ -317,14 +315,23 @@ impl Store {
         self.check()?;
         let mut batch = self.0.database.batch().durability(Some(mode));
         let mut name = Vec::new();
+        let mut place = (Intakes::ID, self.0.keyspace(Intakes::ID));
         for ((table, key), change) in changes {
-            let keyspace = self.0.keyspace(*table);
+            if place.0 != *table {
+                place = (*table, self.0.keyspace(*table));
+            }
+            let keyspace = place.1;
             write_engine_key(*table, key, &mut name);
             match change {
                 Some(record) => batch.insert(keyspace, name.as_slice(), record.bytes()),
                 None => batch.remove(keyspace, name.as_slice()),
             }
         }
+        self.commit(batch)
+    }
+
+    /// Writes a batch, and waits where too much waits for its file.
+    fn commit(&self, batch: fjall::OwnedWriteBatch) -> Result<(), StoreError> {
         batch.commit().map_err(|source| self.stop(source))?;
         self.turn_over_full_buffers().map_err(|source| self.stop(source))?;
         self.wait_for_files();
@@ -335,11 +342,8 @@ impl Store {
     /// itself, once with each batch that finds a buffer full; while it merges, a thousand such messages
     /// would fill its inbox, and it waits for ever for room there when it sends to itself.
     fn turn_over_full_buffers(&self) -> Result<(), fjall::Error> {
-        let Inner { share, intake, change, feed, state, .. } = &*self.0;
-        let at_one_end = share.at_one_end();
-        let limits = [at_one_end, at_one_end, at_one_end, share.buffer_bytes];
-        for (keyspace, bytes) in [intake, change, feed, state].into_iter().zip(limits) {
-            if keyspace.tree.active_memtable().size() > bytes {
+        for (keyspace, buffer_bytes) in &self.0.keyspaces {
+            if keyspace.tree.active_memtable().size() > *buffer_bytes {
                 keyspace.rotate_memtable()?;
             }
         }
@@ -389,15 +393,11 @@ impl Store {
 
 impl Inner {
     fn keyspace(&self, table: TableId) -> &Keyspace {
-        if table == Intakes::ID {
-            &self.intake
-        } else if table == ChangesTable::ID {
-            &self.change
-        } else if FEED_TABLES.contains(&table.0) {
-            &self.feed
-        } else {
-            &self.state
-        }
+        self.keyspace_at(Home::of(table))
+    }
+
+    fn keyspace_at(&self, home: Home) -> &Keyspace {
+        &self.keyspaces[home.place()].0
     }
 }
 

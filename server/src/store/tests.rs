@@ -163,3 +163,23 @@ fn a_buffer_is_full_by_the_figure_of_who_opened_the_store_not_by_that_of_who_mad
         assert!(store.get(*table, key).is_some(), "what was turned over is there");
     }
 }
+
+#[test]
+fn a_thousand_batches_beside_one_long_file_do_not_stop_the_thread_that_writes_files() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path()).unwrap();
+    let limit = Share::HOUSE.buffer_bytes;
+    let n_full = (limit >> 20) + 1;
+    // While it writes what is full, the next buffer is full too, and whoever comes then finds it so.
+    let two_buffers = rows_of_a_kilobyte(0, 2 * n_full * 1_000);
+    store.apply_unsynced(&two_buffers).unwrap();
+    for batch in 0..20_000 {
+        store.apply_unsynced(&rows_of_a_kilobyte(batch, 1)).unwrap();
+    }
+    let is_written = (0..2_000).any(|_look| {
+        store.apply_unsynced(&rows_of_a_kilobyte(0, 1)).unwrap();
+        std::thread::park_timeout(Duration::from_millis(5));
+        store.memory().buffered < limit
+    });
+    assert!(is_written, "{:?}", store.memory());
+}

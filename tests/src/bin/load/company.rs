@@ -96,8 +96,17 @@ fn goods(n: u32, pieces: i32) -> Goods {
     }
 }
 
-/// Sets the company up with `n_items` items at each of `n_sites` sites.
+/// Sets the company up with `n_items` items at each of `n_sites` sites, a thousand pieces of each.
 pub(crate) async fn set_up(company: &Company, n_sites: u32, n_items: u32) -> Result<(), Problem> {
+    set_up_stocked(company, n_sites, (n_items, 1_000)).await
+}
+
+/// The same with so many pieces of each item.
+pub(crate) async fn set_up_stocked(
+    company: &Company,
+    n_sites: u32,
+    (n_items, pieces): (u32, i32),
+) -> Result<(), Problem> {
     let mut commands = house();
     commands.extend((0..n_items).map(put_item));
     for site in 0..n_sites {
@@ -112,7 +121,7 @@ pub(crate) async fn set_up(company: &Company, n_sites: u32, n_items: u32) -> Res
             }
         }
         commands.extend((0..n_items).map(|n| {
-            let (place, goods) = (place(site, n), goods(n, 1_000));
+            let (place, goods) = (place(site, n), goods(n, pieces));
             LedgerCommand::OpeningStock(OpeningStock { place, goods })
         }));
     }

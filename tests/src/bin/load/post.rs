@@ -3,7 +3,8 @@
 //! The work is done by the server's own threads without its sockets: desk operations enter by
 //! [`Company::submit`], so each line is a receipt or a shipment with its intake record, judgement,
 //! entries, change record, feed and outcome. Receipts and shipments of the same quantity alternate
-//! for each item: the stock that is open stays as it is, whatever the history.
+//! for each item, and what it began with is gone after a few: the stock that is open stays as it is,
+//! and so do the receipts that it consists of, whatever the history.
 //!
 //! The change sets that were committed are noted and applied to a second store, which has lived
 //! through the same history: what the disk and the engine alone can do with the same rows, in the
@@ -33,6 +34,12 @@ use tokio::time::Instant;
 
 use crate::figures::{Took, per_second, round};
 use crate::{Problem, company};
+
+/// Pieces of a line.
+const PIECES: i32 = 5;
+/// Receipts of each item that are open at any time, once what it began with is gone: after six thousand
+/// lines of the three hundred items. Each shipment closes the oldest.
+const OPEN_RECEIPTS: i32 = 10;
 
 /// What to measure.
 #[derive(clap::Args)]
@@ -164,7 +171,7 @@ async fn post(
     let mut answers = futures_util::stream::iter(from..to)
         .map(|line| {
             let pair = line / 2;
-            let (body, document) = company::movement((0, pair % arguments.items), line % 2 == 0, 5);
+            let (body, document) = company::movement((0, pair % arguments.items), line % 2 == 0, PIECES);
             let handle = LedgerCommand::Handle(Handle::new(&body, Some(document)));
             let user = company::word(company::CLERK);
             company.submit(Command {
@@ -203,7 +210,7 @@ const LINES_FILE: &str = "lines";
 const BARE: &str = "bare";
 
 async fn set_up(company: &Company, arguments: &Arguments) -> Result<(), Problem> {
-    company::set_up(company, 1, arguments.items).await?;
+    company::set_up_stocked(company, 1, (arguments.items, PIECES * OPEN_RECEIPTS)).await?;
     if arguments.dimensions {
         company::put_dimensions(company, arguments.items).await?;
     }
