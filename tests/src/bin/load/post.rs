@@ -171,7 +171,8 @@ async fn post(
     let mut answers = futures_util::stream::iter(from..to)
         .map(|line| {
             let pair = line / 2;
-            let (body, document) = company::movement((0, pair % arguments.items), line % 2 == 0, PIECES);
+            let (body, document) =
+                company::movement((0, pair % arguments.items), line % 2 == 0, PIECES);
             let handle = LedgerCommand::Handle(Handle::new(&body, Some(document)));
             let user = company::word(company::CLERK);
             company.submit(Command {
