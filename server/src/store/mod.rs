@@ -54,8 +54,9 @@ const JOURNAL_BYTES: u64 = 256 << 20;
 /// engine's own 64 MiB that is five times what came. A keyspace keeps the figure that it was made
 /// with.
 const TABLE_BYTES: u64 = 16 << 20;
-/// Files that stay open. Sockets need theirs too, and a system may give a process 1,024 of both.
-const FILES_MAX: usize = 256;
+/// Files that stay open. Sockets need theirs too, and a system may give a process 1,024 of both. Rows of
+/// late are in the last files of each keyspace, of which there are twenty.
+const FILES_MAX: usize = 128;
 
 /// How often it is looked whether files were written, where who writes waits for them.
 const LOOK: Duration = Duration::from_millis(2);

@@ -49,7 +49,7 @@ impl Small {
         fs::write(&spare, vec![1; but]).unwrap();
         let place = self.at.path().join("filler");
         fill_up(&place);
-        fs::remove_file(spare).unwrap();
+        give_back(&spare);
         place
     }
 }
@@ -78,6 +78,13 @@ fn fill_up(place: &Path) {
     }
 }
 
+/// Deletes what took the room. A file system with a journal has it back with its next commit only.
+fn give_back(place: &Path) {
+    fs::remove_file(place).unwrap();
+    let synced = Command::new("sync").arg("--file-system").arg(place.parent().unwrap()).status();
+    assert!(synced.is_ok_and(|synced| synced.success()));
+}
+
 /// Takes all the room there is, again and again, until it is told to give it back.
 struct Greedy {
     place: PathBuf,
@@ -103,7 +110,7 @@ impl Greedy {
     fn end(self) {
         self.is_over.store(true, Ordering::Relaxed);
         self.thread.join().unwrap();
-        fs::remove_file(self.place).unwrap();
+        give_back(&self.place);
     }
 }
 
@@ -181,7 +188,7 @@ fn rows_stay_readable_on_a_full_disk_and_are_written_again_when_there_is_room() 
             assert_readable(&store, &format!("in round {round}"));
             store.sync().unwrap();
         }
-        fs::remove_file(filler).unwrap();
+        give_back(&filler);
         assert_goes_on(&mut store, 4);
     }
 }
@@ -201,7 +208,7 @@ fn a_store_is_opened_on_a_full_disk() {
         assert_readable(&store, &format!("in round {round}"));
         assert_eq!(store.get(&key(0)), Ok(Some(vec![round; 100])));
         assert_eq!(write(&mut store, 0..1, 9), Err(StoreError::Full));
-        fs::remove_file(filler).unwrap();
+        give_back(&filler);
         store.reopen().unwrap();
     }
 }
@@ -230,13 +237,17 @@ fn meet_full_disk(disk: &Small, store: &mut SledStore, (round, bytes): (u8, usiz
         for part in 0..(400 << 10) / bytes {
             batch.put(format!("x{round}-{no}-{part}").into_bytes(), vec![9; bytes]);
         }
-        store.apply(batch).unwrap();
+        match store.apply(batch) {
+            // sled's own thread came to it in the round before, after the sync.
+            Err(StoreError::Full) if no > 0 => return,
+            done => done.unwrap(),
+        }
         fill_up(&more);
         let synced = store.sync();
         if synced.is_err() {
             assert_eq!(store.reopen(), Err(StoreError::Full));
         }
-        fs::remove_file(&more).unwrap();
+        give_back(&more);
         if synced.is_err() {
             return;
         }
@@ -248,8 +259,9 @@ fn meet_full_disk(disk: &Small, store: &mut SledStore, (round, bytes): (u8, usiz
 fn a_store_that_has_met_a_full_disk_is_read_and_goes_on_when_there_is_room() {
     for bytes in [300, 10 << 10] {
         let Some(disk) = Small::old(96) else { return };
+        // Before there is a store: sled writes by itself, and the disk is full for a moment.
+        disk.fill(48 << 20);
         let mut store = furnished(&disk.store());
-        disk.fill(40 << 20);
         for round in 10..13 {
             meet_full_disk(&disk, &mut store, (round, bytes));
             assert_eq!(write(&mut store, 0..1, 3), Err(StoreError::Full));
@@ -286,7 +298,7 @@ fn an_opening_that_finds_no_room_sets_nothing_aside() {
             Err(error) => assert_eq!(error, StoreError::Full),
         }
     }
-    fs::remove_file(filler).unwrap();
+    give_back(&filler);
     let opened = SledStore::open(&disk.store()).unwrap();
     assert_eq!(opened.set_aside, None);
     assert_readable(&opened.store, "when there is room");
