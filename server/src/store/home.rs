@@ -19,8 +19,9 @@ use ledger::schema::tracking::SerialActs;
 use ledger::tables::{Table as _, TableId};
 
 /// Tables that grow with every posting, and only at their end: their keys begin with a number that was
-/// given last, or with a time. In one keyspace with others they would be merged again and again, and make
-/// up two thirds of what is merged.
+/// given last, or with a time. Those by operation grow at the end of each device, and are merged where
+/// several work at once, but not with others. In one keyspace with others they would all be merged again
+/// and again, and make up two thirds of what is merged.
 const GROWN: [TableId; 15] = [
     Outcomes::ID,
     OperationsByTime::ID,

@@ -41,10 +41,11 @@ use home::Home;
 /// | 1 | the first release | |
 /// | 2 | costing, orders, restorations | records of version 2; tables 110 to 113 |
 /// | 3 | discounts, serials whose place is unsure, first replicas that outlive a restart | records of version 3; tables 38, 86, 233, 234 |
-/// | 4 | tables that only grow, and histories, apart from the others | they lie in keyspaces of their own |
-pub const STORE_FORMAT: u32 = 4;
-/// The first format that has more keyspaces than intake, changes, feed and state.
-const FORMAT_OF_HOMES: u32 = 4;
+/// | 4 | tables that only grow apart from the others | they lie in keyspaces of their own |
+/// | 5 | histories apart from what is open now | they lie in the keyspace `history` |
+pub const STORE_FORMAT: u32 = 5;
+/// The first format with the keyspaces of this release.
+const FORMAT_OF_HOMES: u32 = 5;
 
 const FORMAT_FILE: &str = "format";
 const ROWS_FOLDER: &str = "rows";
