@@ -14,7 +14,7 @@ use ledger::schema::money::{
     ApplicationsByDate, AverageDecreases, RunValues, ValueLedger, ValuesByEntry,
 };
 use ledger::schema::place::PlateActs;
-use ledger::schema::posted::PostedLines;
+use ledger::schema::posted::{PostedLines, Uninvoiced};
 use ledger::schema::tracking::SerialActs;
 use ledger::tables::{Table as _, TableId};
 
@@ -42,8 +42,8 @@ const GROWN: [TableId; 15] = [
 
 /// Tables that keep what happened to each thing: their keys begin with the thing, so that they grow in
 /// their middle for ever, and have to be merged. What is open now stays small beside them, and is not
-/// merged with them.
-const HISTORIES: [TableId; 16] = [
+/// merged with them. What is not invoiced yet is here too: where nobody invoices it is as long.
+const HISTORIES: [TableId; 17] = [
     OutcomeRevisions::ID,
     SerialActs::ID,
     PlateActs::ID,
@@ -58,6 +58,7 @@ const HISTORIES: [TableId; 16] = [
     AverageDecreases::ID,
     ApplicationsByDate::ID,
     PostedLines::ID,
+    Uninvoiced::ID,
     GlByAccount::ID,
     RunValues::ID,
 ];

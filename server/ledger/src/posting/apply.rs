@@ -564,7 +564,10 @@ impl Posting<'_, '_> {
     fn write_application(&mut self, row: ItemApplication) {
         let no = EntryNo(next_number(self.draft, Counter::ItemApplication));
         self.draft.put::<ApplicationsByInbound>(&(row.inbound, row.outbound, no), ());
-        self.draft.put::<ApplicationsByOutbound>(&(row.outbound, row.inbound, no), ());
+        // Nobody asks what an increase's own row, which has no decrease, was taken by.
+        if row.outbound.0 != 0 {
+            self.draft.put::<ApplicationsByOutbound>(&(row.outbound, row.inbound, no), ());
+        }
         if row.entry == row.outbound {
             let decrease = self.entry(row.outbound);
             let key = (decrease.item, decrease.posting_date, no);

@@ -297,7 +297,7 @@ crate::tables! {
     Applications = 55, "item_application", EntryNo => ItemApplication;
     /// Item applications by increase and decrease.
     ApplicationsByInbound = 56, "item_application_by_inbound", (EntryNo, EntryNo, EntryNo) => ();
-    /// Item applications by decrease and increase.
+    /// Item applications by decrease and increase; without the own rows of increases.
     ApplicationsByOutbound = 57, "item_application_by_outbound", (EntryNo, EntryNo, EntryNo) => ();
     /// Warehouse entries.
     WarehouseLedger = 58, "warehouse_entry", EntryNo => WarehouseEntry;
