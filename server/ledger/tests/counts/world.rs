@@ -486,7 +486,7 @@ fn setup() -> Vec<Command> {
             location: "MAIN".try_into().unwrap(),
             bin: bin.try_into().unwrap(),
             zone: None,
-            kind: BinKind::default(),
+            kind: if bin == "CART" { BinKind::Cart } else { BinKind::Storage },
             ranking: 0,
             blocked: false,
         }));
