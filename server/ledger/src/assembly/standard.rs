@@ -181,3 +181,161 @@ fn times(unit: UnitAmount, quantity: Quantity) -> Result<UnitAmount, Stop> {
 fn percent(unit: UnitAmount, percent: Quantity) -> Result<UnitAmount, Stop> {
     fits(unit.scaled(percent, Quantity::whole(100), Step::finest()))
 }
+
+#[cfg(test)]
+mod tests {
+    use protocol::code::Code;
+
+    use super::{PutBillOfMaterials, RollUpStandardCost};
+    use crate::assembly::capacity::PutCapacity;
+    use crate::books::Books;
+    use crate::command::Command;
+    use crate::costing::item_cost;
+    use crate::money::Money;
+    use crate::schema::item::CostingMethod;
+    use crate::schema::order::CapacityKind;
+    use crate::world::q;
+
+    fn capacity(books: &mut Books, kind: CapacityKind, code: &str, costs: [&str; 3]) {
+        let [direct, percent, rate] = costs;
+        books.ok(&Command::PutCapacity(PutCapacity {
+            kind,
+            code: code.to_owned(),
+            name: String::new(),
+            direct_unit_cost: direct.parse().unwrap(),
+            indirect_cost_percent: q(percent),
+            overhead_rate: rate.parse().unwrap(),
+            minimum_amount: Money::ZERO,
+            product_group: String::new(),
+        }));
+    }
+
+    fn bill(item: &str, components: &[(&str, &str)]) -> PutBillOfMaterials {
+        let component = |(no, quantity): &(&str, &str)| ((*no).try_into().unwrap(), q(quantity));
+        PutBillOfMaterials {
+            item: item.try_into().unwrap(),
+            components: components.iter().map(component).collect(),
+            operations: Vec::new(),
+            subcontracted: Vec::new(),
+        }
+    }
+
+    fn roll_up(item: &str) -> Command {
+        Command::RollUpStandardCost(RollUpStandardCost { item: item.try_into().unwrap() })
+    }
+
+    /// Unit cost, standard cost, single-level shares, rolled-up shares: material, capacity, subcontracted,
+    /// overhead of capacity, manufacturing overhead.
+    fn costs(books: &Books, item: &str) -> [String; 4] {
+        let card = item_cost(&books.world.tables, books.item(item));
+        let shares = &card.shares;
+        let own = [
+            shares.material,
+            shares.capacity,
+            shares.subcontracted,
+            shares.capacity_overhead,
+            shares.manufacturing_overhead,
+        ];
+        let listed =
+            |shares: [crate::money::UnitAmount; 5]| shares.map(|share| share.to_string()).join(" ");
+        [
+            card.unit_cost.to_string(),
+            card.standard_cost.to_string(),
+            listed(own),
+            listed(shares.rolled),
+        ]
+    }
+
+    fn indirect(books: &mut Books, item: &str, percent: &str, rate: &str) {
+        books.card(item, |card| {
+            card.indirect_cost_percent = Some(q(percent));
+            card.overhead_rate = Some(rate.parse().unwrap());
+        });
+    }
+
+    /// Bought: BOLT at 2.00, NUT at 0.50, STD at a standard of 3.00. SUB of both and TOP of two SUB and one
+    /// STD are made, each at its standard.
+    fn company() -> Books {
+        let mut books = Books::new(|_setup| {});
+        for made in ["SUB", "TOP"] {
+            books.world.item(made, CostingMethod::Standard, None);
+        }
+        for (bought, cost) in [("BOLT", "2"), ("NUT", "0.5")] {
+            books.card(bought, |card| card.unit_cost = Some(cost.parse().unwrap()));
+        }
+        books.card("STD", |card| card.standard_cost = Some("3".parse().unwrap()));
+        capacity(&mut books, CapacityKind::WorkCenter, "LATHE", ["0.6", "10", "0.05"]);
+        capacity(&mut books, CapacityKind::Resource, "HANDS", ["24", "25", "0"]);
+        indirect(&mut books, "SUB", "5", "0.3");
+        indirect(&mut books, "TOP", "10", "0.45");
+        let mut sub = bill("SUB", &[("BOLT", "2"), ("NUT", "3")]);
+        sub.operations = vec![(CapacityKind::WorkCenter, "LATHE".to_owned(), q("10"))];
+        sub.subcontracted = vec![("PAINT".to_owned(), "1.4".parse().unwrap())];
+        books.ok(&Command::PutBillOfMaterials(sub));
+        let mut top = bill("TOP", &[("SUB", "2"), ("STD", "1")]);
+        top.operations = vec![(CapacityKind::Resource, "HANDS".to_owned(), q("0.25"))];
+        books.ok(&Command::PutBillOfMaterials(top));
+        books
+    }
+
+    /// COSTING 16.3, worked out by hand.
+    #[test]
+    fn a_standard_is_rolled_up_over_two_levels() {
+        let mut books = company();
+        books.ok(&roll_up("TOP"));
+        // Material 2 × 2.00 + 3 × 0.50; capacity 10 × 0.60; its overhead 6.00 × 10 % + 10 × 0.05;
+        // manufacturing overhead (5.50 + 6.00 + 1.40 + 1.10) × 5 % + 0.30.
+        let own = "5.5 6 1.4 1.1 1";
+        assert_eq!(costs(&books, "SUB"), ["15", "15", own, own]);
+        // Material 2 × 15.00 + 3.00; capacity 0.25 × 24.00; its overhead 6.00 × 25 %; manufacturing overhead
+        // (33.00 + 6.00 + 1.50) × 10 % + 0.45. Rolled up each share is its own and twice that of SUB, and
+        // material is what is bought: 2 × 5.50 + 3.00.
+        let (own, rolled) = ("33 6 0 1.5 4.5", "14 18 2.8 3.7 6.5");
+        assert_eq!(costs(&books, "TOP"), ["45", "45", own, rolled]);
+        assert_eq!(costs(&books, "STD")[1], "3", "what is bought is left as it is");
+    }
+
+    #[test]
+    fn a_component_is_rolled_up_anew_with_what_it_goes_into() {
+        let mut books = company();
+        books.ok(&roll_up("TOP"));
+        books.card("BOLT", |card| card.unit_cost = Some("3".parse().unwrap()));
+        assert_eq!(costs(&books, "TOP")[1], "45", "a standard is frozen until it is rolled up");
+        books.ok(&roll_up("TOP"));
+        // Two bolts dearer by 1.00 each, with 5 % on them; twice that, with 10 %.
+        assert_eq!((&*costs(&books, "SUB")[1], &*costs(&books, "TOP")[1]), ("17.1", "49.62"));
+    }
+
+    #[test]
+    fn shares_are_not_rounded_and_their_sum_is() {
+        let mut books = company();
+        books.card("NUT", |card| card.unit_cost = Some("0.12345".parse().unwrap()));
+        books.world.item("HALF", CostingMethod::Standard, None);
+        books.ok(&Command::PutBillOfMaterials(bill("HALF", &[("NUT", "0.5")])));
+        books.ok(&roll_up("HALF"));
+        let share = "0.061725 0 0 0 0";
+        assert_eq!(costs(&books, "HALF"), ["0.06173", "0.06173", share, share]);
+    }
+
+    #[test]
+    fn what_is_not_valued_at_standard_keeps_its_unit_cost() {
+        let mut books = company();
+        books.world.item("KIT", CostingMethod::Fifo, None);
+        books.card("KIT", |card| card.unit_cost = Some("9".parse().unwrap()));
+        books.ok(&Command::PutBillOfMaterials(bill("KIT", &[("BOLT", "4")])));
+        books.ok(&roll_up("KIT"));
+        assert_eq!(costs(&books, "KIT"), ["9", "8", "8 0 0 0 0", "8 0 0 0 0"]);
+    }
+
+    #[test]
+    fn what_has_no_bill_or_is_made_of_itself_is_not_rolled_up() {
+        let mut books = company();
+        assert_eq!(books.refused(&roll_up("BOLT")), [Code::NotFound]);
+        books.ok(&Command::PutBillOfMaterials(bill("BOLT", &[("TOP", "1")])));
+        assert_eq!(books.refused(&roll_up("TOP")), [Code::MalformedRequest]);
+        assert_eq!(costs(&books, "TOP")[1], "0", "nothing of it is kept");
+        let mut nowhere = bill("NUT", &[]);
+        nowhere.operations = vec![(CapacityKind::MachineCenter, "NONE".to_owned(), q("1"))];
+        assert_eq!(books.refused(&Command::PutBillOfMaterials(nowhere)), [Code::NotFound]);
+    }
+}
