@@ -8,7 +8,7 @@
 //! |---|---|
 //! | `POST GET DELETE /session`, `POST /session/password`, `POST /first-administrator` | [`session`] |
 //! | `GET /items`, `/items/{item}`, `/identifiers/{code}` | [`items`] |
-//! | `GET /items/{item}/value`, `/value-entries/{no}`, `/valuation`, `/reconciliation[/unposted]`, `/ledger/accounts`, `/ledger/entries[/{no}]`, `/ledger/runs`, `/periods`, `/fiscal-years`, `/posting-dates`, `/adjustment-runs[/{run}[/changes]]`, `/worksheet`; lists as `.csv` and `.xlsx` too; `POST /commands/preview` | [`money`] |
+//! | `GET /items/{item}/value`, `/value-entries/{no}`, `/valuation`, `/reconciliation[/unposted]`, `/wip`, `/stockkeeping-units`, `/items/{item}/standard-cost`, `/capacities`, `/ledger/accounts`, `/ledger/entries[/{no}]`, `/ledger/runs`, `/periods`, `/fiscal-years`, `/posting-dates`, `/adjustment-runs[/{run}[/changes]]`, `/worksheet`; lists as `.csv` and `.xlsx` too; `POST /commands/preview` | [`money`] |
 //! | `GET /sites`, `/locations`, `/locations/{location}/bins[/{bin}]`, `/plates/{plate}` | [`places`] |
 //! | `GET /stock`, `/stock/below-zero`, `/stock/entries` | [`stock`] |
 //! | `GET /operations`, `/operations/{operation}`, `/entries/items`, `/entries/warehouse`, `/counts` | [`operations`] |

@@ -7,8 +7,12 @@
 //! | `/value-entries/{no}` | [`ValueView`], with its entries of the general ledger and its operation |
 //! | `/valuation?until=[&from=][&item=][&location=][&group=]` | list of [`ValuationRow`] |
 //! | `/inventory-value?until=[&per=entry][&by_location=yes][&by_variant=yes][&item=][&location=][&variant=]` | list of [`ProposedView`]: the lines of a revaluation journal |
-//! | `/reconciliation?until=` | list of [`ReconciliationRow`] |
+//! | `/reconciliation?until=[&look_at=]` | list of [`ReconciliationRow`], the last their sum; of what is not posted `look_at` entries are looked at one by one |
 //! | `/reconciliation/unposted[?until=][&limit=][&after=]` | what is not posted yet |
+//! | `/wip?until=[&from=]` | list of [`WipRow`]: work in process by order |
+//! | `/stockkeeping-units[?item=][&limit=][&after=]` | a page of [`StockkeepingUnitView`]: costs by item, location and variant |
+//! | `/items/{item}/standard-cost` | [`StandardCostView`]: the bill of materials, the shares of the standard cost, and the same rolled up |
+//! | `/capacities` | list of [`CapacityView`]: what resources, work and machine centers cost |
 //! | `/ledger/accounts?until=`, `/ledger/entries[?account=][&limit=][&after=]` | accounts, entries |
 //! | `/ledger/entries/{no}` | an entry with the value entries behind it |
 //! | `/ledger/runs` | runs that post to the general ledger, the latest first |
@@ -23,16 +27,20 @@
 //! `POST /commands/preview` takes what `POST /commands` takes and answers what that would write, without
 //! writing it.
 //!
+//! Figures that cost adjustment may still change say `provisional`: of an item where a row is about one, else
+//! of the whole company. Reading settles nothing; a day in a closed inventory period is final.
+//!
 //! All of it is for accountants, auditors and administrators of the whole company. Writing goes through
 //! `POST /commands`.
 
+mod file;
+
 use axum::extract::State;
-use axum::http::Uri;
-use axum::response::Response;
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use chrono::NaiveDate;
 use ledger::command::Command;
+use ledger::costing::outstanding::Outstanding;
 use ledger::costing::revalue::{CalculateInventoryValue, RevaluePer};
 use ledger::lookup;
 use ledger::posting::Stop;
@@ -41,6 +49,7 @@ use ledger::schema::item::ItemsByNo;
 use ledger::schema::{EntryNo, ItemId, LocationId};
 use ledger::tables::{Read as _, Tables};
 use ledger::valuation::inventory::ValuationOf;
+use ledger::valuation::reconciliation::LOOKED_AT;
 use protocol::feed::Role;
 use protocol::words::{ItemNo, LocationCode};
 use serde::{Deserialize, Serialize};
@@ -48,26 +57,26 @@ use serde::{Deserialize, Serialize};
 use super::extract::{Asked, Body, Named};
 use super::problem::Problem;
 use crate::dashboard::preview;
-use crate::dashboard::query::decoded;
 use crate::desk::session::SignedIn;
 use crate::state::AppState;
 use crate::store::Snapshot;
 use crate::view::money::accounts::{
     self, AccountView, GlRunView, LedgerEntryView, TracedEntry, gl_runs,
 };
+use crate::view::money::card::{self, CapacityView, StandardCostView, StockkeepingUnitView};
 use crate::view::money::period::{
-    self, FiscalYearView, Period, PeriodView, PostingDatesView, inventory_periods,
+    self, FiscalYearView, PeriodView, PostingDatesView, inventory_periods,
 };
 use crate::view::money::proposal::{ProposedView, proposals};
 use crate::view::money::report::{
-    self, ReconciliationRow, UnpostedView, ValuationRow, each_not_posted, not_posted,
+    self, ReconciliationRow, UnpostedView, ValuationRow, WipRow, not_posted,
 };
 use crate::view::money::run::{self, ApplicationView, RunView, UnappliedView};
 use crate::view::money::setup::{self, PostingAccountView, SetupView};
 use crate::view::money::value::{self, ItemValueView, PostedDays, ValueView};
 use crate::view::operation::{ReasonView, reasons};
 use crate::view::page::{Page, PageQuery};
-use crate::view::sheet::{self, Kind, Line, Maker, Sink, Style};
+use crate::view::sheet::{Kind, Style};
 
 #[derive(Debug, Clone, Deserialize)]
 struct Filter {
@@ -92,6 +101,8 @@ struct Filter {
     #[serde(default)]
     variant: Option<String>,
     #[serde(default)]
+    look_at: Option<usize>,
+    #[serde(default)]
     decimals: Option<String>,
     #[serde(default)]
     limit: Option<usize>,
@@ -102,6 +113,14 @@ struct Filter {
 impl Filter {
     fn until(&self) -> Result<NaiveDate, Problem> {
         self.until.ok_or_else(|| Problem::malformed("'until' is missing"))
+    }
+
+    fn look_at(&self) -> usize {
+        self.look_at.unwrap_or(LOOKED_AT)
+    }
+
+    fn item(&self, tables: &dyn Tables) -> Result<Option<ItemId>, Problem> {
+        self.item.as_ref().map(|no| item_id(tables, no)).transpose()
     }
 
     fn days(&self) -> PostedDays {
@@ -139,7 +158,7 @@ impl Filter {
     }
 
     fn valuation(&self, tables: &Snapshot) -> Result<ValuationOf, Problem> {
-        let item = self.item.as_ref().map(|no| item_id(tables, no)).transpose()?;
+        let item = self.item(tables)?;
         let location = match self.location.as_deref() {
             None => None,
             Some("") => Some(LocationId(0)),
@@ -154,12 +173,15 @@ impl Filter {
 }
 
 /// Every list that is a file too.
-const FILES: [&str; 15] = [
+const FILES: [&str; 18] = [
     "/value-entries",
     "/valuation",
     "/inventory-value",
     "/reconciliation",
     "/reconciliation/unposted",
+    "/wip",
+    "/stockkeeping-units",
+    "/capacities",
     "/ledger/accounts",
     "/ledger/entries",
     "/ledger/runs",
@@ -181,6 +203,10 @@ pub(super) fn router() -> Router<AppState> {
         .route("/inventory-value", get(inventory_value))
         .route("/reconciliation", get(reconciled))
         .route("/reconciliation/unposted", get(unposted))
+        .route("/wip", get(work_in_process))
+        .route("/stockkeeping-units", get(stockkeeping_units))
+        .route("/items/{item}/standard-cost", get(standard_cost))
+        .route("/capacities", get(capacity_list))
         .route("/ledger/accounts", get(account_list))
         .route("/ledger/entries", get(ledger_entries))
         .route("/ledger/entries/{no}", get(ledger_entry))
@@ -198,7 +224,7 @@ pub(super) fn router() -> Router<AppState> {
         .route("/commands/preview", post(command_preview));
     for path in FILES {
         for ending in ["csv", "xlsx"] {
-            router = router.route(&format!("{path}.{ending}"), get(file));
+            router = router.route(&format!("{path}.{ending}"), get(file::file));
         }
     }
     router
@@ -280,7 +306,9 @@ async fn value_entry(
     Named(no): Named<u64>,
 ) -> Result<Json<ValueView>, Problem> {
     read(&app, &signed_in, move |tables| {
-        ValueView::at(tables, EntryNo(no)).ok_or_else(|| Problem::not_found(no))
+        let outstanding = Outstanding::now(tables);
+        let found = ValueView::at(tables, EntryNo(no), &outstanding);
+        found.ok_or_else(|| Problem::not_found(no))
     })
     .await
 }
@@ -310,7 +338,7 @@ async fn reconciled(
     Asked(asked): Asked<Filter>,
 ) -> Result<Json<Vec<ReconciliationRow>>, Problem> {
     read(&app, &signed_in, move |tables| {
-        report::reconciled(tables, asked.until()?).map_err(out_of_range)
+        report::reconciled(tables, asked.until()?, asked.look_at()).map_err(out_of_range)
     })
     .await
 }
@@ -334,6 +362,47 @@ async fn unposted(
         Ok(Page { rows, next })
     })
     .await
+}
+
+async fn work_in_process(
+    State(app): State<AppState>,
+    signed_in: SignedIn,
+    Asked(asked): Asked<Filter>,
+) -> Result<Json<Vec<WipRow>>, Problem> {
+    read(&app, &signed_in, move |tables| {
+        report::wip(tables, (asked.from, asked.until()?)).map_err(out_of_range)
+    })
+    .await
+}
+
+async fn stockkeeping_units(
+    State(app): State<AppState>,
+    signed_in: SignedIn,
+    Asked(asked): Asked<Filter>,
+) -> Result<Json<Page<StockkeepingUnitView>>, Problem> {
+    read(&app, &signed_in, move |tables| {
+        Ok(card::units(tables, asked.item(tables)?, &asked.page()))
+    })
+    .await
+}
+
+async fn standard_cost(
+    State(app): State<AppState>,
+    signed_in: SignedIn,
+    Named(no): Named<String>,
+) -> Result<Json<StandardCostView>, Problem> {
+    read(&app, &signed_in, move |tables| {
+        let no = ItemNo::new(no).map_err(Problem::malformed)?;
+        Ok(card::standard_cost(tables, item_id(tables, &no)?))
+    })
+    .await
+}
+
+async fn capacity_list(
+    State(app): State<AppState>,
+    signed_in: SignedIn,
+) -> Result<Json<Vec<CapacityView>>, Problem> {
+    read(&app, &signed_in, |tables| Ok(card::capacities(tables))).await
 }
 
 async fn account_list(
@@ -497,132 +566,4 @@ async fn command_preview(
         })
     })
     .await
-}
-
-/// What a file shows: the tables are read while it is sent.
-fn made_of(app: &AppState, each: impl FnOnce(&dyn Tables, Sink<'_>) + Send + 'static) -> Maker {
-    let app = app.clone();
-    Box::new(move |sink| {
-        let snapshot = app.company().snapshot();
-        each(&snapshot, sink);
-        snapshot.check().is_ok()
-    })
-}
-
-fn all<L: Line>(rows: Vec<L>) -> impl FnOnce(&dyn Tables, Sink<'_>) {
-    move |_tables, sink| {
-        for row in rows {
-            if sink(row.line()).is_break() {
-                return;
-            }
-        }
-    }
-}
-
-/// The list at a path, as a file: its name, its columns, its rows.
-type Listed = (&'static str, &'static [&'static str], Maker);
-
-fn reports(app: &AppState, path: &str, asked: &Filter) -> Result<Option<Listed>, Problem> {
-    let snapshot = app.company().snapshot();
-    Ok(Some(match path {
-        "/valuation" => {
-            let of = asked.valuation(&snapshot)?;
-            let rows = report::valuation(&snapshot, &of).map_err(out_of_range)?;
-            ("valuation", ValuationRow::HEAD, made_of(app, all(rows)))
-        }
-        "/value-entries" => {
-            let days = asked.days();
-            let each =
-                move |tables: &dyn Tables, sink: Sink<'_>| value::each_posted(tables, days, sink);
-            ("value_entries", ValueView::HEAD, made_of(app, each))
-        }
-        "/inventory-value" => {
-            let rows = asked.proposals(&snapshot)?;
-            ("inventory_value", ProposedView::HEAD, made_of(app, all(rows)))
-        }
-        "/reconciliation" => {
-            let rows = report::reconciled(&snapshot, asked.until()?).map_err(out_of_range)?;
-            ("reconciliation", ReconciliationRow::HEAD, made_of(app, all(rows)))
-        }
-        "/reconciliation/unposted" => {
-            let until = asked.until;
-            let each =
-                move |tables: &dyn Tables, sink: Sink<'_>| each_not_posted(tables, until, sink);
-            ("unposted", UnpostedView::HEAD, made_of(app, each))
-        }
-        "/ledger/accounts" => {
-            let rows = accounts::accounts(&snapshot, asked.until()?);
-            ("accounts", AccountView::HEAD, made_of(app, all(rows)))
-        }
-        "/ledger/entries" => {
-            let account = asked.account.clone();
-            let each = move |tables: &dyn Tables, sink: Sink<'_>| {
-                accounts::each_entry(tables, account.as_deref(), sink);
-            };
-            ("ledger_entries", LedgerEntryView::HEAD, made_of(app, each))
-        }
-        "/ledger/runs" => {
-            let each = |tables: &dyn Tables, sink: Sink<'_>| accounts::each_run(tables, sink);
-            ("ledger_runs", GlRunView::HEAD, made_of(app, each))
-        }
-        "/periods" => ("periods", Period::HEAD, made_of(app, all(inventory_periods(&snapshot)))),
-        "/fiscal-years" => {
-            ("fiscal_years", FiscalYearView::HEAD, made_of(app, all(period::years(&snapshot))))
-        }
-        "/posting-dates" => {
-            let rows = period::posting_dates(&snapshot);
-            ("posting_dates", PostingDatesView::HEAD, made_of(app, all(rows)))
-        }
-        "/posting-accounts" => {
-            let rows = setup::posting_accounts(&snapshot);
-            ("posting_accounts", PostingAccountView::HEAD, made_of(app, all(rows)))
-        }
-        "/adjustment-runs" => {
-            let each = |tables: &dyn Tables, sink: Sink<'_>| run::each_run(tables, sink);
-            ("adjustment_runs", RunView::HEAD, made_of(app, each))
-        }
-        _ => return Ok(None),
-    }))
-}
-
-/// Lists of one thing, which the path names.
-fn lists_of(app: &AppState, path: &str) -> Result<Listed, Problem> {
-    let parts: Vec<&str> = path.trim_start_matches('/').split('/').collect();
-    match parts.as_slice() {
-        ["items", item, "value"] => {
-            let text = decoded(item).unwrap_or_default();
-            let no = ItemNo::new(text).map_err(Problem::malformed)?;
-            let item = item_id(&app.company().snapshot(), &no)?;
-            let each =
-                move |tables: &dyn Tables, sink: Sink<'_>| value::each_value(tables, item, sink);
-            Ok(("value_entries", ValueView::HEAD, made_of(app, each)))
-        }
-        ["adjustment-runs", no, "changes"] => {
-            let no = no.parse().map_err(|_not_a_number| Problem::not_found(no))?;
-            let each =
-                move |tables: &dyn Tables, sink: Sink<'_>| run::each_change(tables, no, sink);
-            Ok(("changes", ValueView::HEAD, made_of(app, each)))
-        }
-        _ => Err(Problem::not_found(path)),
-    }
-}
-
-async fn file(
-    State(app): State<AppState>,
-    signed_in: SignedIn,
-    uri: Uri,
-    Asked(asked): Asked<Filter>,
-) -> Result<Response, Problem> {
-    demand_money(&signed_in)?;
-    let path = uri.path().strip_prefix("/api/v1").unwrap_or(uri.path());
-    let (path, ending) = path.rsplit_once('.').unwrap_or((path, ""));
-    let kind = asked.kind(ending).ok_or_else(|| Problem::not_found(path))?;
-    let (shared, path) = (app.clone(), path.to_owned());
-    let found = tokio::task::spawn_blocking(move || match reports(&shared, &path, &asked)? {
-        Some(listed) => Ok(listed),
-        None => lists_of(&shared, &path),
-    });
-    let found = found.await.map_err(|_panic| Problem::stopped())?;
-    let (name, head, make) = found?;
-    Ok(sheet::answer(name, head, kind, make).await)
 }

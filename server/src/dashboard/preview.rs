@@ -1,6 +1,7 @@
 //! What a decision would do: it is taken by the same call as in earnest, on a draft that is thrown
 //! away, and the rows that it would write are shown.
 
+use ledger::costing::outstanding::Outstanding;
 use ledger::draft::{Changes, Draft};
 use ledger::key::{KeyBytes, KeyRange};
 use ledger::operation::{Request, judge};
@@ -88,13 +89,16 @@ pub fn of_money(
         .filter(|(table, _key)| [ValueLedger::ID, GlLedger::ID].contains(table))
         .cloned()
         .collect();
+    let outstanding = Outstanding::now(&draft);
     for (table, key) in numbers {
         if table == ValueLedger::ID {
-            values.extend(ValueView::at(&draft, typed_key::<ValueLedger>(&key)));
+            let no = typed_key::<ValueLedger>(&key);
+            values.extend(ValueView::at(&draft, no, &outstanding));
         } else {
             let no = typed_key::<GlLedger>(&key);
             let row = draft.row::<GlLedger>(&no);
-            ledger.extend(row.map(|row| LedgerEntryView::of(&draft, no, &row)));
+            ledger
+                .extend(row.map(|row| LedgerEntryView::of(&draft, (no, &row), outstanding.any())));
         }
     }
     let changes = draft.finish();

@@ -14,6 +14,7 @@ mod http;
 mod import;
 mod money;
 mod pages;
+mod provisional;
 mod runtime;
 mod socket;
 mod tls;

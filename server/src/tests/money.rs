@@ -35,7 +35,7 @@ fn setups() -> Vec<Value> {
     ]
 }
 
-fn journal(kind: &str, date: &str, quantity: &str, more: &Value) -> Value {
+pub(super) fn journal(kind: &str, date: &str, quantity: &str, more: &Value) -> Value {
     let mut line = json!({
         "line_type": kind, "date": date, "item": "BOLT", "location": "MAIN", "bin": "A-02",
         "quantity": quantity, "document_no": "J-1"
@@ -46,7 +46,7 @@ fn journal(kind: &str, date: &str, quantity: &str, more: &Value) -> Value {
     json!({"post_item_journal": {"lines": [line]}})
 }
 
-async fn command(client: &Client, command: &Value) {
+pub(super) async fn command(client: &Client, command: &Value) {
     let answer = client.post("/api/v1/commands", command).await;
     assert_eq!(answer.status, 200, "{command}: {answer:?}");
 }
@@ -114,6 +114,13 @@ async fn what_stock_is_worth_is_told_to_accountants_alone() {
         "/valuation?until=2026-01-31",
         "/reconciliation?until=2026-01-31",
         "/reconciliation/unposted",
+        "/wip?until=2026-01-31",
+        "/wip.csv?until=2026-01-31",
+        "/stockkeeping-units",
+        "/stockkeeping-units.csv",
+        "/items/BOLT/standard-cost",
+        "/capacities",
+        "/capacities.csv",
         "/ledger/accounts?until=2026-01-31",
         "/ledger/entries",
         "/ledger/runs",
@@ -197,7 +204,11 @@ async fn every_list_is_a_csv_and_a_workbook() {
     all_is_judged(&house.running).await;
     for (path, holds) in [
         ("/valuation", "RAW,MAIN,BOLT,"),
-        ("/reconciliation", "RAW,MAIN,invoiced,12,12,0,0,0,0,2110"),
+        ("/reconciliation", "RAW,MAIN,invoiced,12,12,0,0,0,0,2110,no,yes"),
+        ("/reconciliation", ",,total,12,12,0,0,0,0,,no,yes"),
+        ("/wip", "kind,order,opening"),
+        ("/stockkeeping-units", "item,location,variant"),
+        ("/capacities", "kind,code,name"),
         ("/reconciliation/unposted", "value_entry,item_entry"),
         ("/ledger/accounts", "7190,Cost of goods sold,18"),
         ("/ledger/entries", "2026-01-08,7190,cogs,"),
@@ -248,13 +259,34 @@ async fn a_period_that_cannot_be_closed_tells_everything_at_once() {
     let house = traded().await;
     let period = json!({"put_inventory_period": {"ending_date": "2026-01-31", "name": "January"}});
     command(&house.boss, &period).await;
-    let rows = house.boss.get("/api/v1/periods").await.json();
-    assert_eq!(rows[0]["obstacles"][0]["code"], "period_has_unadjusted_costs", "{rows}");
+    sold_and_made(&house).await;
     let close = json!({"close_inventory_period": {"ending_date": "2026-01-31"}});
-    let refused = house.boss.post("/api/v1/commands", &close).await;
-    assert_eq!(refused.code(), "period_has_unadjusted_costs");
+    let obstacles = async || {
+        let periods = house.boss.get("/api/v1/periods").await.json();
+        let told = |reasons: &Value| {
+            let codes = reasons.as_array().unwrap().iter().map(|reason| reason["code"].clone());
+            codes.collect::<Vec<_>>()
+        };
+        let listed = told(&periods[0]["obstacles"]);
+        let shown = house.boss.post("/api/v1/commands/preview", &close).await.json();
+        assert_eq!(told(&shown["refused"]), listed, "{shown}");
+        if let Some(first) = listed.first() {
+            assert_eq!(house.boss.post("/api/v1/commands", &close).await.code(), *first);
+        }
+        listed
+    };
+    let negative = "period_has_negative_inventory";
+    let all = [negative, "period_has_unadjusted_costs", "period_has_unadjusted_orders"];
+    assert_eq!(obstacles().await, all);
     command(&house.boss, &json!({"adjust_cost": {}})).await;
     all_is_judged(&house.running).await;
+    assert_eq!(obstacles().await, [negative]);
+    let nowhere = json!({"location": null, "bin": null, "unit_cost": "3"});
+    let found = journal("positive_adjustment", "2026-01-21", "1", &nowhere);
+    command(&house.boss, &found).await;
+    command(&house.boss, &json!({"adjust_cost": {}})).await;
+    all_is_judged(&house.running).await;
+    assert_eq!(obstacles().await, Vec::<Value>::new());
     command(&house.boss, &close).await;
     let sale = journal("sale", "2026-01-20", "1", &json!({}));
     assert_eq!(house.boss.post("/api/v1/commands", &sale).await.code(), "period_closed");
@@ -266,6 +298,24 @@ async fn a_period_that_cannot_be_closed_tells_everything_at_once() {
     let reopen = json!({"reopen_inventory_period": {"ending_date": "2026-01-31"}});
     command(&house.boss, &reopen).await;
     command(&house.boss, &sale).await;
+}
+
+/// One sold that was nowhere, and a production order that is finished and not adjusted.
+async fn sold_and_made(house: &House) {
+    let company = json!({"name": "Small", "negative_inventory_allowed": true});
+    let nut = json!({"item": "NUT", "base_unit": "PCS"});
+    let of = json!({"order": ["production", "PR-1"]});
+    let made = json!({"order": ["production", "PR-1"], "item": "NUT", "amount": "4"});
+    for asked in [
+        json!({"set_company": company}),
+        json!({"put_item": nut}),
+        journal("sale", "2026-01-20", "1", &json!({"location": null, "bin": null})),
+        journal("consumption", "2026-01-20", "1", &of),
+        journal("output", "2026-01-20", "1", &made),
+        json!({"finish_production_order": {"order": "PR-1", "date": "2026-01-20"}}),
+    ] {
+        command(&house.boss, &asked).await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -311,7 +361,7 @@ async fn taken_apart(house: &House) {
 }
 
 /// A page as somebody reads it: its status and its words.
-async fn read(client: &Client, path: &str) -> (u16, String) {
+pub(super) async fn read(client: &Client, path: &str) -> (u16, String) {
     let answer = client.get(path).await;
     let mut text = String::new();
     let mut inside = false;
@@ -330,7 +380,7 @@ async fn read(client: &Client, path: &str) -> (u16, String) {
 }
 
 /// A browser of somebody: pages take the cookie.
-fn browser(client: &Client) -> Client {
+pub(super) fn browser(client: &Client) -> Client {
     let bearer = client.headers.iter().find(|(name, _)| name == "authorization").unwrap();
     let token = bearer.1.trim_start_matches("Bearer ").to_owned();
     Client::new(client.addr).with("cookie", &format!("tallyman_session={token}"))
@@ -442,7 +492,8 @@ async fn no_page_tells_costs_to_a_supervisor_and_no_other_site_may_post() {
     let house = traded().await;
     let sven = sign_in(&house.running, "sven", "another good password").await;
     let sven = browser(&sven);
-    for path in ["valuation", "reconciliation", "ledger", "periods", "runs", "setup", "items/BOLT"]
+    for path in
+        ["valuation", "reconciliation", "wip", "ledger", "periods", "runs", "setup", "items/BOLT"]
     {
         let (status, text) = read(&sven, &format!("/money/{path}")).await;
         assert_eq!(status, 403, "{path}: {text}");

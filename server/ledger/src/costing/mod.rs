@@ -12,7 +12,7 @@
 //! Not here: accounts (`gl`), documents, orders, what may be posted when (`period`).
 //!
 //! Order of reading: this file, [`value`] (writing value entries), [`entry`] (what a new entry costs),
-//! [`mark`] (what is to be adjusted), [`average`], [`adjust`] (one item), [`work`] (runs and slices),
+//! [`mark`] (what is to be adjusted), [`outstanding`] (which figures are not final), [`average`], [`adjust`] (one item), [`work`] (runs and slices),
 //! [`invoice`], [`charge`], [`revalue`], [`worksheet`], [`rebuild`] (averages made anew).
 
 pub mod adjust;
@@ -25,6 +25,7 @@ pub mod entry;
 mod histories;
 pub mod invoice;
 pub mod mark;
+pub mod outstanding;
 pub mod proposal;
 pub mod rebuild;
 pub mod revalue;

@@ -54,23 +54,22 @@ pub struct Comparison {
     pub not_posted: Money,
     /// Of that: expected cost, which the setup does not post.
     pub expected_off: Money,
-    /// Of that: nothing explains it.
-    pub unexplained: Money,
-    /// More was unposted than is looked at one by one: what is left of the difference is taken for not
-    /// posted, and nothing is known to be unexplained.
-    pub assumed: bool,
+    /// Of that: nothing explains it. None where that is not known: more was unposted than is looked at one by
+    /// one, and what is left of the difference is taken for not posted.
+    pub unexplained: Option<Money>,
     /// The accounts.
     pub accounts: Vec<String>,
 }
 
-/// Unposted value entries that are looked at one by one at most.
-const UNPOSTED_MAX: usize = 20_000;
+/// Unposted value entries that are looked at one by one where nobody asks for more.
+pub const LOOKED_AT: usize = 20_000;
 
 /// A row's place: inventory posting group, location, accounts.
 pub type RowKey = (String, LocationId, Account);
 
 /// Compares value entries with accounts at the end of `until`; rows where both are nothing are left out.
-/// Costs what is not posted, up to a limit, and the months and days of one year.
+/// At most `look_at` unposted value entries are looked at one by one: with more of them it is not known what
+/// is unexplained. Costs those, and the months and days of one year.
 ///
 /// # Errors
 ///
@@ -79,6 +78,7 @@ pub type RowKey = (String, LocationId, Account);
 pub fn reconciliation(
     tables: &(impl Tables + ?Sized),
     until: NaiveDate,
+    look_at: usize,
 ) -> Result<BTreeMap<RowKey, Comparison>, Stop> {
     let mut rows: BTreeMap<RowKey, Comparison> = BTreeMap::new();
     for ((group, location, _item), sum) in sums_until(tables, &ValuationOf::all(until), until)? {
@@ -106,12 +106,11 @@ pub fn reconciliation(
             row.accounts.push(balance.account);
         }
     }
-    let all = add_unposted(tables, until, &mut rows)?;
+    let all = add_unposted(tables, (until, look_at), &mut rows)?;
     let off = !crate::costing::setup(tables).expected_cost_posting;
     for ((_group, _location, account), row) in &mut rows {
         row.difference = plus(row.value, row.ledger.negated())?;
         if !all {
-            row.assumed = true;
             let expected = off && *account == Account::Interim;
             (row.expected_off, row.not_posted) = if expected {
                 (row.difference, Money::ZERO)
@@ -120,7 +119,8 @@ pub fn reconciliation(
             };
         }
         let known = plus(row.not_posted, row.expected_off)?;
-        row.unexplained = plus(row.difference, known.negated())?;
+        let rest = plus(row.difference, known.negated())?;
+        row.unexplained = all.then_some(rest);
     }
     rows.retain(|_key, row| {
         let Comparison { value, ledger, not_posted, expected_off, .. } = row;
@@ -132,7 +132,7 @@ pub fn reconciliation(
 /// What is not posted, by its reason; answers whether it was all looked at.
 fn add_unposted(
     tables: &(impl Tables + ?Sized),
-    until: NaiveDate,
+    (until, look_at): (NaiveDate, usize),
     rows: &mut BTreeMap<RowKey, Comparison>,
 ) -> Result<bool, Stop> {
     let mut failed = None;
@@ -140,7 +140,7 @@ fn add_unposted(
     let off = !crate::costing::setup(tables).expected_cost_posting;
     each_of::<UnpostedValues>(tables, &KeyRange::all(), false, &mut |key, _row| {
         seen = seen.saturating_add(1);
-        if seen > UNPOSTED_MAX {
+        if seen > look_at {
             return ControlFlow::Break(());
         }
         let Some(row) = unposted_at(tables, key) else { return ControlFlow::Continue(()) };
@@ -181,7 +181,7 @@ fn add_unposted(
             }
         }
     });
-    failed.map_or(Ok(seen <= UNPOSTED_MAX), Err)
+    failed.map_or(Ok(seen <= look_at), Err)
 }
 
 /// Whether a value entry is part of work in process, and whether with the opposite sign.

@@ -15,7 +15,7 @@ use crate::schema::gl::PostingMethod;
 use crate::schema::money::{AveragePeriod, OrderKind};
 use crate::tables::{TableId, Tables, Visit};
 use crate::valuation::inventory::{Valuation, ValuationOf, inventory, total};
-use crate::valuation::reconciliation::{Account, Comparison, reconciliation};
+use crate::valuation::reconciliation::{Account, Comparison, LOOKED_AT, reconciliation};
 use crate::valuation::sums::{DAY, MONTH, YEAR, next_first, spans};
 use crate::valuation::wip::work_in_process;
 use crate::world::q;
@@ -25,7 +25,7 @@ fn row(books: &Books, of: &ValuationOf) -> Valuation {
 }
 
 fn compared(books: &Books, until: &str) -> BTreeMap<Account, Comparison> {
-    reconciliation(&books.world.tables, day(until))
+    reconciliation(&books.world.tables, day(until), LOOKED_AT)
         .unwrap()
         .into_iter()
         .map(|((_group, _location, account), row)| (account, row))
@@ -98,7 +98,7 @@ fn differences_are_named_by_their_reason() {
     let seen = compared(&books, "2020-01-31");
     let invoiced = &seen[&Account::Invoiced];
     assert_eq!((invoiced.value, invoiced.ledger, invoiced.difference), (m("16"), m("7"), m("9")));
-    assert_eq!((invoiced.not_posted, invoiced.unexplained), (m("9"), Money::ZERO));
+    assert_eq!((invoiced.not_posted, invoiced.unexplained), (m("9"), Some(Money::ZERO)));
     assert_eq!(invoiced.accounts, ["1"]);
     let interim = &seen[&Account::Interim];
     assert_eq!((interim.value, interim.ledger), (m("95"), Money::ZERO));
@@ -107,8 +107,24 @@ fn differences_are_named_by_their_reason() {
     books.set(|setup| setup.expected_cost_posting = true);
     books.post_to_gl(PostingMethod::PerPostingGroup);
     for row in compared(&books, "2020-01-31").values() {
-        assert_eq!((row.difference, row.unexplained), (Money::ZERO, Money::ZERO));
+        assert_eq!((row.difference, row.unexplained), (Money::ZERO, Some(Money::ZERO)));
     }
+}
+
+#[test]
+fn what_was_not_looked_at_is_not_called_explained() {
+    let mut books = Books::new(|_setup| {});
+    for item in ["BOLT", "NUT"] {
+        books.post(purchase("2020-01-02", item, "1", "7.00"));
+    }
+    let invoiced = |look_at| {
+        let rows = reconciliation(&books.world.tables, day("2020-01-31"), look_at).unwrap();
+        let row = rows.into_iter().find(|((_group, _location, of), _row)| *of == Account::Invoiced);
+        let row = row.unwrap().1;
+        (row.difference, row.not_posted, row.unexplained)
+    };
+    assert_eq!(invoiced(2), (m("14"), m("14"), Some(Money::ZERO)));
+    assert_eq!(invoiced(1), (m("14"), m("14"), None), "one of two was looked at");
 }
 
 /// COSTING 21 and the scenario of reconciliation: components and capacity into an order.

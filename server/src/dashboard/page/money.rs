@@ -2,7 +2,7 @@
 //! general ledger, periods, runs of cost adjustment. Every figure leads to what it is made of.
 //!
 //! For accountants, auditors and administrators of the whole company. Order of reading: this file,
-//! [`value`], [`report`], [`books`], [`desk`], [`paper`], [`dimension`], [`setup`].
+//! [`value`], [`report`], [`wip`], [`books`], [`desk`], [`paper`], [`dimension`], [`setup`].
 
 pub mod books;
 pub mod desk;
@@ -11,6 +11,7 @@ pub mod paper;
 pub mod report;
 pub mod setup;
 pub mod value;
+pub mod wip;
 
 use chrono::NaiveDate;
 use ledger::money::Money;
@@ -23,7 +24,7 @@ use protocol::outcome::Reason;
 use super::{Missing, PageResult};
 use crate::dashboard::context::PageContext;
 use crate::dashboard::format;
-use crate::dashboard::part::{self, code};
+use crate::dashboard::part::{self, Tone, code};
 use crate::dashboard::query::{Query, encoded};
 use crate::view::page::PageQuery;
 
@@ -38,6 +39,8 @@ pub enum MoneyPage {
     Valuation,
     /// Value entries against accounts.
     Reconciliation,
+    /// What is in orders.
+    Wip,
     /// Accounts, entries and runs that post.
     Ledger,
     /// An entry of the general ledger.
@@ -72,6 +75,7 @@ impl MoneyPage {
             ["values", no] => Self::Value(no.parse().ok()?),
             ["valuation"] => Self::Valuation,
             ["reconciliation"] => Self::Reconciliation,
+            ["wip"] => Self::Wip,
             ["ledger"] => Self::Ledger,
             ["ledger", no] => Self::Entry(no.parse().ok()?),
             ["periods"] => Self::Periods,
@@ -104,6 +108,7 @@ impl MoneyPage {
             Self::Value(no) => value::entry_page(view, context, *no),
             Self::Valuation => report::valuation_page(view, context, query),
             Self::Reconciliation => report::reconciliation_page(view, context, query),
+            Self::Wip => wip::page(view, context, query),
             Self::Ledger => books::ledger_page(view, context, query),
             Self::Entry(no) => books::entry_page(view, context, *no),
             Self::Periods => books::periods_page(view, context),
@@ -144,6 +149,7 @@ pub(super) fn tabs(context: &PageContext, here: &str) -> Markup {
             @for (name, key) in [
                 ("valuation", "money-valuation"),
                 ("reconciliation", "money-reconciliation"),
+                ("wip", "money-wip"),
                 ("ledger", "money-ledger"),
                 ("periods", "money-periods"),
                 ("runs", "money-runs"),
@@ -285,6 +291,20 @@ pub(super) fn field_of(
             label for=(id) { (context.t(key)) }
             input id=(id) name=(name) type=(kind) autocomplete="off" spellcheck="false";
         }
+    }
+}
+
+/// That figures may still change, where they may.
+pub(super) fn provisional(context: &PageContext, is_provisional: bool) -> Markup {
+    html! {
+        @if is_provisional { p { (part::badge(Tone::Waiting, &context.t("money-provisional"))) } }
+    }
+}
+
+/// The same of one row, as a cell.
+pub(super) fn provisional_row(context: &PageContext, is_provisional: bool) -> Markup {
+    html! {
+        @if is_provisional { (part::badge(Tone::Waiting, &context.t("money-provisional-row"))) }
     }
 }
 

@@ -80,6 +80,8 @@ fn every_address(house: &House) -> Vec<String> {
         "/money/valuation",
         "/money/valuation?by=location",
         "/money/reconciliation",
+        "/money/reconciliation?look_at=0",
+        "/money/wip",
         "/money/ledger",
         "/money/ledger?account=2110",
         "/money/periods",

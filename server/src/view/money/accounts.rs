@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
 use chrono::NaiveDate;
+use ledger::costing::outstanding::Outstanding;
 use ledger::gl::read::{balances, run, values_of_entry};
 use ledger::key::KeyRange;
 use ledger::money::Money;
@@ -27,6 +28,8 @@ pub struct AccountView {
     pub balance: Money,
     /// What of it is for what: role, posting group, location.
     pub parts: Vec<BalancePart>,
+    /// Cost is still to be adjusted in the company: the balance may change as of the same day.
+    pub provisional: bool,
 }
 
 /// A part of a balance.
@@ -43,21 +46,28 @@ pub struct BalancePart {
 }
 
 impl Line for AccountView {
-    const HEAD: &'static [&'static str] = &["account", "name", "balance"];
+    const HEAD: &'static [&'static str] = &["account", "name", "balance", "provisional"];
 
     fn line(&self) -> Vec<Cell> {
-        vec![self.account.as_str().into(), self.name.as_str().into(), Cell::Money(self.balance)]
+        vec![
+            self.account.as_str().into(),
+            self.name.as_str().into(),
+            Cell::Money(self.balance),
+            Cell::Flag(self.provisional),
+        ]
     }
 }
 
 /// Every account of the chart, and every other that has a balance, at the end of `until`.
 pub fn accounts(tables: &dyn Tables, until: NaiveDate) -> Vec<AccountView> {
     let mut found: BTreeMap<String, AccountView> = BTreeMap::new();
+    let provisional = Outstanding::at(tables, until).any();
     let new = |account: &str, name: String| AccountView {
         account: account.to_owned(),
         name,
         balance: Money::ZERO,
         parts: Vec::new(),
+        provisional,
     };
     for (account, row) in tables.list::<GlAccounts>(&KeyRange::all()) {
         let view = new(&account, row.name.clone());
@@ -108,11 +118,13 @@ pub struct LedgerEntryView {
     pub dimensions: String,
     /// The operation that wrote it.
     pub operation: String,
+    /// Cost is still to be adjusted in the company: more entries may follow.
+    pub provisional: bool,
 }
 
 impl LedgerEntryView {
-    /// Of an entry.
-    pub fn of(tables: &dyn Tables, no: EntryNo, row: &GlEntry) -> Self {
+    /// Of an entry, while cost is still to be adjusted or not.
+    pub fn of(tables: &dyn Tables, (no, row): (EntryNo, &GlEntry), provisional: bool) -> Self {
         Self {
             entry: no.0,
             register: row.register,
@@ -128,6 +140,7 @@ impl LedgerEntryView {
             document_no: row.document_no.clone(),
             dimensions: ledger::dimension::text_of(tables, row.dimension_set),
             operation: row.written.operation.to_string(),
+            provisional,
         }
     }
 }
@@ -148,6 +161,7 @@ impl Line for LedgerEntryView {
         "document_no",
         "operation",
         "dimensions",
+        "provisional",
     ];
 
     fn line(&self) -> Vec<Cell> {
@@ -166,6 +180,7 @@ impl Line for LedgerEntryView {
             self.document_no.as_str().into(),
             self.operation.as_str().into(),
             self.dimensions.as_str().into(),
+            Cell::Flag(self.provisional),
         ]
     }
 }
@@ -176,15 +191,16 @@ pub fn entries(
     account: Option<&str>,
     query: &PageQuery,
 ) -> Page<LedgerEntryView> {
+    let provisional = Outstanding::now(tables).any();
     match account {
         None => page::ascending::<GlLedger, _>(tables, KeyRange::all(), query, |no, row| {
-            Some(LedgerEntryView::of(tables, no, &row))
+            Some(LedgerEntryView::of(tables, (no, &row), provisional))
         }),
         Some(account) => {
             let range = KeyRange::prefix(&(account.to_owned(),));
             page::ascending::<GlByAccount, _>(tables, range, query, |(_account, _date, no), _| {
                 let row = tables.row::<GlLedger>(&no)?;
-                Some(LedgerEntryView::of(tables, no, &row))
+                Some(LedgerEntryView::of(tables, (no, &row), provisional))
             })
         }
     }
@@ -192,15 +208,16 @@ pub fn entries(
 
 /// All entries, or those of one account.
 pub fn each_entry(tables: &dyn Tables, account: Option<&str>, sink: Sink<'_>) {
+    let provisional = Outstanding::now(tables).any();
     match account {
         None => each_of::<GlLedger>(tables, &KeyRange::all(), false, &mut |no, row| {
-            sink(LedgerEntryView::of(tables, no, &row).line())
+            sink(LedgerEntryView::of(tables, (no, &row), provisional).line())
         }),
         Some(account) => {
             let range = KeyRange::prefix(&(account.to_owned(),));
             each_of::<GlByAccount>(tables, &range, false, &mut |(_account, _date, no), _row| {
                 match tables.row::<GlLedger>(&no) {
-                    Some(row) => sink(LedgerEntryView::of(tables, no, &row).line()),
+                    Some(row) => sink(LedgerEntryView::of(tables, (no, &row), provisional).line()),
                     None => ControlFlow::Continue(()),
                 }
             });
@@ -226,12 +243,14 @@ pub const TRACED_MAX: usize = 200;
 pub fn traced(tables: &dyn Tables, no: EntryNo, after: EntryNo) -> Option<TracedEntry> {
     let row = tables.row::<GlLedger>(&no)?;
     let values = values_of_entry(tables, no, after, TRACED_MAX);
+    let outstanding = Outstanding::now(tables);
+    let provisional = outstanding.any();
     Some(TracedEntry {
-        entry: LedgerEntryView::of(tables, no, &row),
+        entry: LedgerEntryView::of(tables, (no, &row), provisional),
         more: values.len() == TRACED_MAX,
         values: values
             .into_iter()
-            .filter_map(|value| super::value::ValueView::at(tables, value))
+            .filter_map(|value| super::value::ValueView::at(tables, value, &outstanding))
             .collect(),
     })
 }

@@ -1,10 +1,12 @@
 //! The money side as rows: for the API, for files, and for the pages.
 //!
-//! Order of reading: [`value`] (items and their value entries), [`report`] (valuation, reconciliation),
+//! Order of reading: [`value`] (items and their value entries), [`card`] (what units,
+//! capacities and bills of materials say), [`report`] (valuation, reconciliation, work in process),
 //! [`accounts`] (the general ledger), [`period`] (dates that are open), [`setup`], [`run`]
 //! (cost adjustment).
 
 pub mod accounts;
+pub mod card;
 pub mod period;
 pub mod proposal;
 pub mod report;

@@ -1,5 +1,6 @@
 //! What can be revalued at the end of a day.
 
+use ledger::costing::outstanding::Outstanding;
 use ledger::costing::proposal;
 use ledger::costing::revalue::{CalculateInventoryValue, CalculatedLine};
 use ledger::lookup;
@@ -28,10 +29,12 @@ pub struct ProposedView {
     pub quantity: Quantity,
     /// What it is worth.
     pub value: Money,
+    /// The cost of the item is still to be adjusted: its value may change as of the same day.
+    pub provisional: bool,
 }
 
 impl ProposedView {
-    fn of(tables: &dyn Tables, line: &CalculatedLine) -> Self {
+    fn of(tables: &dyn Tables, line: &CalculatedLine, outstanding: &Outstanding) -> Self {
         Self {
             item: lookup::item_text(tables, line.item),
             location: line.location.map(|no| location_text(tables, no)).unwrap_or_default(),
@@ -39,13 +42,14 @@ impl ProposedView {
             entry: line.entry.0,
             quantity: line.quantity,
             value: line.value,
+            provisional: outstanding.of_item(tables, line.item),
         }
     }
 }
 
 impl Line for ProposedView {
     const HEAD: &'static [&'static str] =
-        &["item", "location", "variant", "item_entry", "quantity", "value"];
+        &["item", "location", "variant", "item_entry", "quantity", "value", "provisional"];
 
     fn line(&self) -> Vec<Cell> {
         vec![
@@ -55,6 +59,7 @@ impl Line for ProposedView {
             Cell::entry(self.entry),
             Cell::Quantity(self.quantity),
             Cell::Money(self.value),
+            Cell::Flag(self.provisional),
         ]
     }
 }
@@ -69,5 +74,6 @@ pub fn proposals(
     ask: &CalculateInventoryValue,
 ) -> Result<Vec<ProposedView>, Stop> {
     let lines = proposal::lines(tables, ask)?;
-    Ok(lines.iter().map(|line| ProposedView::of(tables, line)).collect())
+    let outstanding = Outstanding::at(tables, ask.date);
+    Ok(lines.iter().map(|line| ProposedView::of(tables, line, &outstanding)).collect())
 }

@@ -1,14 +1,17 @@
-//! Valuation and reconciliation as of any date, and what is not posted yet.
+//! Valuation, reconciliation and work in process as of any date, and what is not posted yet.
 
 use chrono::NaiveDate;
+use ledger::costing::outstanding::Outstanding;
 use ledger::gl::read::unposted;
 use ledger::lookup;
 use ledger::money::Money;
 use ledger::posting::Stop;
 use ledger::schema::EntryNo;
+use ledger::schema::money::OrderKind;
 use ledger::tables::Tables;
 use ledger::valuation::inventory::{ValuationOf, inventory};
 use ledger::valuation::reconciliation::reconciliation;
+use ledger::valuation::wip::work_in_process;
 use protocol::quantity::Quantity;
 use serde::Serialize;
 
@@ -37,6 +40,8 @@ pub struct ValuationRow {
     pub value: Money,
     /// Value, expected.
     pub value_expected: Money,
+    /// The cost of the item is still to be adjusted: its figures may change as of the same day.
+    pub provisional: bool,
 }
 
 impl Line for ValuationRow {
@@ -50,6 +55,7 @@ impl Line for ValuationRow {
         "decreases",
         "value",
         "value_expected",
+        "provisional",
     ];
 
     fn line(&self) -> Vec<Cell> {
@@ -63,6 +69,7 @@ impl Line for ValuationRow {
             Cell::Money(self.decreases),
             Cell::Money(self.value),
             Cell::Money(self.value_expected),
+            Cell::Flag(self.provisional),
         ]
     }
 }
@@ -78,6 +85,7 @@ impl ValuationRow {
             decreases: self.decreases.checked_add(other.decreases)?,
             value: self.value.checked_add(other.value)?,
             value_expected: self.value_expected.checked_add(other.value_expected)?,
+            provisional: self.provisional || other.provisional,
             ..self.clone()
         })
     }
@@ -89,6 +97,7 @@ impl ValuationRow {
 ///
 /// [`Stop::Overflow`].
 pub fn valuation(tables: &dyn Tables, of: &ValuationOf) -> Result<Vec<ValuationRow>, Stop> {
+    let outstanding = Outstanding::at(tables, of.until);
     Ok(inventory(tables, of)?
         .into_iter()
         .map(|((group, location, item), row)| ValuationRow {
@@ -101,18 +110,19 @@ pub fn valuation(tables: &dyn Tables, of: &ValuationOf) -> Result<Vec<ValuationR
             decreases: row.decreases.actual,
             value: row.closing.actual,
             value_expected: row.closing.expected,
+            provisional: outstanding.of_item(tables, item),
         })
         .collect())
 }
 
-/// Value entries against accounts, of one posting group and location.
+/// Value entries against accounts, of one posting group and location; or the sum of all rows.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ReconciliationRow {
-    /// Inventory posting group.
+    /// Inventory posting group; empty in the sum.
     pub inventory_group: String,
-    /// The location; empty for the blank one.
+    /// The location; empty for the blank one, and in the sum.
     pub location: String,
-    /// `invoiced`, `interim` or `wip`.
+    /// `invoiced`, `interim` or `wip`; `total` in the sum.
     pub part: &'static str,
     /// Σ value entries.
     pub value: Money,
@@ -124,12 +134,14 @@ pub struct ReconciliationRow {
     pub not_posted: Money,
     /// Of that: expected cost, which the setup does not post.
     pub expected_off: Money,
-    /// Of that: nothing explains it.
-    pub unexplained: Money,
-    /// Too much is not posted to look at each: the difference is taken for it.
+    /// Of that: nothing explains it; none where that is not known.
+    pub unexplained: Option<Money>,
+    /// Too much is not posted to look at each: what is left of the difference is taken for not posted.
     pub assumed: bool,
     /// The accounts.
     pub accounts: Vec<String>,
+    /// Cost is still to be adjusted in the company: figures may change as of the same day.
+    pub provisional: bool,
 }
 
 impl Line for ReconciliationRow {
@@ -144,6 +156,8 @@ impl Line for ReconciliationRow {
         "expected_off",
         "unexplained",
         "accounts",
+        "assumed",
+        "provisional",
     ];
 
     fn line(&self) -> Vec<Cell> {
@@ -156,19 +170,51 @@ impl Line for ReconciliationRow {
             Cell::Money(self.difference),
             Cell::Money(self.not_posted),
             Cell::Money(self.expected_off),
-            Cell::Money(self.unexplained),
+            self.unexplained.map_or(Cell::Empty, Cell::Money),
             self.accounts.join(" ").into(),
+            Cell::Flag(self.assumed),
+            Cell::Flag(self.provisional),
         ]
     }
 }
 
-/// Value entries against accounts at the end of `until`.
+impl ReconciliationRow {
+    /// The part of the row that sums all others.
+    pub const TOTAL: &'static str = "total";
+
+    /// Adds the figures of `other`; none when a sum leaves the range that is kept.
+    fn plus(&self, other: &Self) -> Option<Self> {
+        let unexplained = match self.unexplained.zip(other.unexplained) {
+            Some((left, right)) => Some(left.checked_add(right)?),
+            None => None,
+        };
+        Some(Self {
+            part: Self::TOTAL,
+            value: self.value.checked_add(other.value)?,
+            ledger: self.ledger.checked_add(other.ledger)?,
+            difference: self.difference.checked_add(other.difference)?,
+            not_posted: self.not_posted.checked_add(other.not_posted)?,
+            expected_off: self.expected_off.checked_add(other.expected_off)?,
+            unexplained,
+            assumed: self.assumed || other.assumed,
+            ..self.clone()
+        })
+    }
+}
+
+/// Value entries against accounts at the end of `until`, and behind them their sum. At most `look_at` value
+/// entries that are not posted are looked at one by one.
 ///
 /// # Errors
 ///
 /// [`Stop::Overflow`].
-pub fn reconciled(tables: &dyn Tables, until: NaiveDate) -> Result<Vec<ReconciliationRow>, Stop> {
-    Ok(reconciliation(tables, until)?
+pub fn reconciled(
+    tables: &dyn Tables,
+    until: NaiveDate,
+    look_at: usize,
+) -> Result<Vec<ReconciliationRow>, Stop> {
+    let provisional = Outstanding::at(tables, until).any();
+    let mut rows: Vec<ReconciliationRow> = reconciliation(tables, until, look_at)?
         .into_iter()
         .map(|((group, location, part), row)| ReconciliationRow {
             inventory_group: group,
@@ -180,8 +226,93 @@ pub fn reconciled(tables: &dyn Tables, until: NaiveDate) -> Result<Vec<Reconcili
             not_posted: row.not_posted,
             expected_off: row.expected_off,
             unexplained: row.unexplained,
-            assumed: row.assumed,
+            assumed: row.unexplained.is_none(),
             accounts: row.accounts,
+            provisional,
+        })
+        .collect();
+    if let Some(first) = rows.first() {
+        let none = ReconciliationRow {
+            inventory_group: String::new(),
+            location: String::new(),
+            accounts: Vec::new(),
+            ..first.clone()
+        };
+        let sum = rows.iter().skip(1).try_fold(none, |sum, row| sum.plus(row));
+        let sum = sum.ok_or(Stop::Overflow)?;
+        rows.push(ReconciliationRow { part: ReconciliationRow::TOTAL, ..sum });
+    }
+    Ok(rows)
+}
+
+/// Work in process of one order.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct WipRow {
+    /// `assembly` or `production`.
+    pub kind: &'static str,
+    /// Its number.
+    pub order: String,
+    /// Before the first day.
+    pub opening: Money,
+    /// Material that went in.
+    pub consumption: Money,
+    /// Capacity that went in, with its overhead.
+    pub capacity: Money,
+    /// What came out.
+    pub output: Money,
+    /// At the end of the last day: opening + consumption + capacity − output.
+    pub closing: Money,
+    /// Cost is still to be adjusted in the company: figures may change as of the same day.
+    pub provisional: bool,
+}
+
+impl Line for WipRow {
+    const HEAD: &'static [&'static str] = &[
+        "kind",
+        "order",
+        "opening",
+        "consumption",
+        "capacity",
+        "output",
+        "closing",
+        "provisional",
+    ];
+
+    fn line(&self) -> Vec<Cell> {
+        vec![
+            self.kind.into(),
+            self.order.as_str().into(),
+            Cell::Money(self.opening),
+            Cell::Money(self.consumption),
+            Cell::Money(self.capacity),
+            Cell::Money(self.output),
+            Cell::Money(self.closing),
+            Cell::Flag(self.provisional),
+        ]
+    }
+}
+
+/// Work in process by order, at the end of the last of the days.
+///
+/// # Errors
+///
+/// [`Stop::Overflow`].
+pub fn wip(
+    tables: &dyn Tables,
+    (from, until): (Option<NaiveDate>, NaiveDate),
+) -> Result<Vec<WipRow>, Stop> {
+    let provisional = Outstanding::at(tables, until).any();
+    Ok(work_in_process(tables, (from, until))?
+        .into_iter()
+        .map(|((kind, no), row)| WipRow {
+            kind: if kind == OrderKind::Assembly.number() { "assembly" } else { "production" },
+            order: no.to_string(),
+            opening: row.opening,
+            consumption: row.consumption,
+            capacity: row.capacity,
+            output: row.output,
+            closing: row.closing,
+            provisional,
         })
         .collect())
 }
@@ -213,6 +344,8 @@ pub struct UnpostedView {
     pub expected_off: bool,
     /// The number of its document.
     pub document_no: String,
+    /// The cost of its item is still to be adjusted: more may be to post.
+    pub provisional: bool,
 }
 
 impl Line for UnpostedView {
@@ -229,6 +362,7 @@ impl Line for UnpostedView {
         "expected",
         "expected_off",
         "document_no",
+        "provisional",
     ];
 
     fn line(&self) -> Vec<Cell> {
@@ -245,6 +379,7 @@ impl Line for UnpostedView {
             Cell::Money(self.expected),
             Cell::Flag(self.expected_off),
             self.document_no.as_str().into(),
+            Cell::Flag(self.provisional),
         ]
     }
 }
@@ -260,6 +395,8 @@ pub fn not_posted(
     (after, limit): (UnpostedKey, usize),
 ) -> (Vec<UnpostedView>, Option<UnpostedKey>) {
     let found = unposted(tables, after, limit);
+    let outstanding =
+        until.map_or_else(|| Outstanding::now(tables), |until| Outstanding::at(tables, until));
     let next = (found.len() >= limit).then(|| found.last().map(|(key, _row)| *key)).flatten();
     let rows = found
         .into_iter()
@@ -277,6 +414,7 @@ pub fn not_posted(
             expected: row.expected,
             expected_off: row.expected_off,
             document_no: row.value.document_no.clone(),
+            provisional: outstanding.of_item(tables, row.value.item),
         })
         .collect();
     (rows, next)

@@ -1,6 +1,7 @@
 //! Runs of cost adjustment, and what each of them changed; items that somebody has taken apart.
 
 use chrono::NaiveDate;
+use ledger::costing::outstanding::Outstanding;
 use ledger::key::KeyRange;
 use ledger::lookup;
 use ledger::schema::EntryNo;
@@ -100,17 +101,21 @@ pub fn run(tables: &dyn Tables, no: u64) -> Option<RunView> {
 
 /// What a run changed: its value entries, in order. Runs of releases that did not note them have none.
 pub fn changes(tables: &dyn Tables, run: u64, query: &PageQuery) -> Page<ValueView> {
+    let outstanding = Outstanding::now(tables);
     let range = KeyRange::prefix(&(run,));
     page::ascending::<RunValues, _>(tables, range, query, |(_run, value), _row| {
-        ValueView::at(tables, value)
+        ValueView::at(tables, value, &outstanding)
     })
 }
 
 /// All that a run changed.
 pub fn each_change(tables: &dyn Tables, run: u64, sink: Sink<'_>) {
+    let outstanding = Outstanding::now(tables);
     let range = KeyRange::prefix(&(run,));
     each_of::<RunValues>(tables, &range, false, &mut |(_run, value), _row| match ValueView::at(
-        tables, value,
+        tables,
+        value,
+        &outstanding,
     ) {
         Some(view) => sink(view.line()),
         None => std::ops::ControlFlow::Continue(()),

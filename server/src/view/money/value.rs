@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 
 use chrono::NaiveDate;
 use ledger::costing;
-use ledger::costing::mark::is_adjusted;
+use ledger::costing::outstanding::Outstanding;
 use ledger::costing::value::{state_of, values_of};
 use ledger::dimension::text_of;
 use ledger::gl::read::entries_of_value;
@@ -124,11 +124,17 @@ pub struct ValueView {
     pub operation: String,
     /// Its entries of the general ledger.
     pub gl_entries: Vec<u64>,
+    /// The cost of its item is still to be adjusted: more value entries may follow.
+    pub provisional: bool,
 }
 
 impl ValueView {
     /// Of a value entry.
-    pub fn of(tables: &dyn Tables, no: EntryNo, value: &ValueEntry) -> Self {
+    pub fn of(
+        tables: &dyn Tables,
+        (no, value): (EntryNo, &ValueEntry),
+        outstanding: &Outstanding,
+    ) -> Self {
         let state = state_of(tables, (no, value));
         let gl = entries_of_value(tables, no);
         let item = if value.item.0 == 0 { None } else { Some(value.item) };
@@ -157,12 +163,13 @@ impl ValueView {
             dimensions: text_of(tables, value.dimension_set),
             operation: value.written.operation.to_string(),
             gl_entries: gl.into_iter().map(|(entry, _row, _register)| entry.0).collect(),
+            provisional: outstanding.of_item(tables, value.item),
         }
     }
 
     /// Of the value entry `no`.
-    pub fn at(tables: &dyn Tables, no: EntryNo) -> Option<Self> {
-        tables.row::<ValueLedger>(&no).map(|value| Self::of(tables, no, &value))
+    pub fn at(tables: &dyn Tables, no: EntryNo, outstanding: &Outstanding) -> Option<Self> {
+        tables.row::<ValueLedger>(&no).map(|value| Self::of(tables, (no, &value), outstanding))
     }
 }
 
@@ -191,6 +198,7 @@ impl Line for ValueView {
         "document_no",
         "operation",
         "dimensions",
+        "provisional",
     ];
 
     fn line(&self) -> Vec<Cell> {
@@ -218,13 +226,14 @@ impl Line for ValueView {
             self.document_no.as_str().into(),
             self.operation.as_str().into(),
             self.dimensions.as_str().into(),
+            Cell::Flag(self.provisional),
         ]
     }
 }
 
 impl EntryValueView {
     /// Of the item ledger entry `no`.
-    pub fn at(tables: &dyn Tables, no: EntryNo) -> Option<Self> {
+    pub fn at(tables: &dyn Tables, no: EntryNo, outstanding: &Outstanding) -> Option<Self> {
         let entry = tables.row::<ItemLedger>(&no)?;
         let state = tables.row::<ItemLedgerStates>(&no)?;
         let values = values_of(tables, no);
@@ -238,7 +247,10 @@ impl EntryValueView {
             cost_actual: state.cost.actual,
             cost_expected: state.cost.expected,
             operation: entry.written.operation.to_string(),
-            values: values.iter().map(|(no, value)| ValueView::of(tables, *no, value)).collect(),
+            values: values
+                .iter()
+                .map(|(no, value)| ValueView::of(tables, (*no, value), outstanding))
+                .collect(),
         })
     }
 }
@@ -247,9 +259,10 @@ impl EntryValueView {
 pub fn of_item(tables: &dyn Tables, item: ItemId, query: &PageQuery) -> ItemValueView {
     let card = costing::item_cost(tables, item);
     let stock = tables.row::<ItemValues>(&item).map(|row| *row).unwrap_or_default();
+    let outstanding = Outstanding::now(tables);
     let range = KeyRange::prefix(&(item,));
     let entries = page::ascending::<ItemLedgerByItem, _>(tables, range, query, |(_item, no), _| {
-        EntryValueView::at(tables, no)
+        EntryValueView::at(tables, no, &outstanding)
     });
     ItemValueView {
         costing_method: format!("{:?}", costing::method_of(tables, item)).to_lowercase(),
@@ -260,17 +273,18 @@ pub fn of_item(tables: &dyn Tables, item: ItemId, query: &PageQuery) -> ItemValu
         invoiced: stock.invoiced,
         cost_actual: stock.actual,
         cost_expected: stock.expected,
-        cost_is_adjusted: is_adjusted(tables, item),
+        cost_is_adjusted: !outstanding.of_item(tables, item),
         entries,
     }
 }
 
 /// Every value entry of `item`, in order of its entries.
 pub fn each_value(tables: &dyn Tables, item: ItemId, sink: Sink<'_>) {
+    let outstanding = Outstanding::now(tables);
     let range = KeyRange::prefix(&(item,));
     each_of::<ItemLedgerByItem>(tables, &range, false, &mut |(_item, no), _row| {
         for (no, value) in values_of(tables, no) {
-            if sink(ValueView::of(tables, no, &value).line()).is_break() {
+            if sink(ValueView::of(tables, (no, &value), &outstanding).line()).is_break() {
                 return ControlFlow::Break(());
             }
         }
@@ -291,20 +305,27 @@ impl PostedDays {
     fn hold(&self, day: NaiveDate) -> bool {
         self.from.is_none_or(|from| from <= day) && self.until.is_none_or(|until| day <= until)
     }
+
+    /// What can change the values of these days.
+    fn outstanding(&self, tables: &dyn Tables) -> Outstanding {
+        self.until.map_or_else(|| Outstanding::now(tables), |until| Outstanding::at(tables, until))
+    }
 }
 
 /// Value entries of all items that are posted between two days, oldest number first.
 pub fn posted(tables: &dyn Tables, days: PostedDays, query: &PageQuery) -> Page<ValueView> {
+    let outstanding = days.outstanding(tables);
     page::ascending::<ValueLedger, _>(tables, KeyRange::all(), query, |no, value| {
-        days.hold(value.posting_date).then(|| ValueView::of(tables, no, &value))
+        days.hold(value.posting_date).then(|| ValueView::of(tables, (no, &value), &outstanding))
     })
 }
 
 /// All of them.
 pub fn each_posted(tables: &dyn Tables, days: PostedDays, sink: Sink<'_>) {
+    let outstanding = days.outstanding(tables);
     each_of::<ValueLedger>(tables, &KeyRange::all(), false, &mut |no, value| {
         if days.hold(value.posting_date) {
-            return sink(ValueView::of(tables, no, &value).line());
+            return sink(ValueView::of(tables, (no, &value), &outstanding).line());
         }
         ControlFlow::Continue(())
     });

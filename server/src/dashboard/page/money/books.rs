@@ -1,5 +1,6 @@
 //! The general ledger, the dates that are open, and runs of cost adjustment.
 
+use ledger::costing::outstanding::Outstanding;
 use ledger::schema::EntryNo;
 use ledger::schema::gl::ReasonGroupsOf;
 use ledger::tables::{Read as _, Tables};
@@ -7,8 +8,8 @@ use maud::{Markup, html};
 
 use super::report::to_account;
 use super::{
-    amount, day, field, files, form, next, nothing, paged, table, tabs, text, to_entry, to_item,
-    to_operation, until, value,
+    amount, day, field, files, form, next, nothing, paged, provisional, table, tabs, text,
+    to_entry, to_item, to_operation, until, value,
 };
 use crate::dashboard::context::PageContext;
 use crate::dashboard::format;
@@ -35,6 +36,7 @@ pub fn ledger_page(view: &dyn Tables, context: &PageContext, query: &Query) -> P
         .collect();
     let balances = html! {
         p class="muted" { (context.say("money-as-of", &[("day", &format::date(context, until))])) }
+        (provisional(context, Outstanding::at(view, until).any()))
         @if lines.is_empty() { (nothing(context)) }
         @else { (table(context, &["money-account", "name", "#money-balance"], &lines)) }
         (files(context, "/ledger/accounts", &here))

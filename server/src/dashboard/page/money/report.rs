@@ -2,20 +2,27 @@
 
 use std::collections::BTreeMap;
 
+use chrono::NaiveDate;
 use ledger::schema::place::LocationsByCode;
 use ledger::tables::{Read as _, Tables};
 use ledger::valuation::inventory::ValuationOf;
+use ledger::valuation::reconciliation::LOOKED_AT;
 use maud::{Markup, html};
 use protocol::words::LocationCode;
 
-use super::{amount, day, files, nothing, overflow, table, tabs, text, to_entry, to_item, until};
+use super::{
+    amount, day, files, nothing, overflow, provisional, provisional_row, table, tabs, text,
+    to_entry, to_item, until,
+};
 use crate::dashboard::context::PageContext;
 use crate::dashboard::format;
 use crate::dashboard::names;
 use crate::dashboard::page::{Missing, Page, PageResult, Section};
 use crate::dashboard::part::{self, Tone, code};
 use crate::dashboard::query::Query;
-use crate::view::money::report::{ValuationRow, not_posted, reconciled, valuation};
+use crate::view::money::report::{
+    ReconciliationRow, ValuationRow, not_posted, reconciled, valuation,
+};
 
 /// Rows of a valuation that are shown; all of them are in the files.
 const ROWS_MAX: usize = 1_000;
@@ -88,9 +95,11 @@ pub fn valuation_page(view: &dyn Tables, context: &PageContext, query: &Query) -
         "#money-decreases",
         "#money-actual",
         "#money-expected",
+        "state",
     ];
     let list = html! {
         p class="muted" { (context.say("money-as-of", &[("day", &format::date(context, of.until))])) }
+        (provisional(context, total.provisional))
         @if rows.is_empty() { (nothing(context)) }
         @else { (table(context, &heads, &lines)) }
         @if sums.len() > ROWS_MAX { p class="note info" { (context.t("money-more-in-file")) } }
@@ -135,41 +144,17 @@ fn figures(context: &PageContext, first: Markup, row: &ValuationRow) -> Vec<Mark
         amount(context, row.decreases),
         amount(context, row.value),
         amount(context, row.value_expected),
+        provisional_row(context, row.provisional),
     ]
 }
 
 /// Value entries against accounts at the end of a day, and what is not posted yet.
 pub fn reconciliation_page(view: &dyn Tables, context: &PageContext, query: &Query) -> PageResult {
     let until = until(context, query);
-    let rows = reconciled(view, until).map_err(overflow)?;
+    let look_at = query.parsed("look_at").unwrap_or(LOOKED_AT);
+    let rows = reconciled(view, until, look_at).map_err(overflow)?;
     let agree = rows.iter().all(|row| row.difference.is_zero());
-    let lines: Vec<Vec<Markup>> = rows
-        .iter()
-        .map(|row| {
-            let valued = Query::default()
-                .with("until", &until.to_string())
-                .with("group", &row.inventory_group)
-                .with("location", &row.location);
-            vec![
-                code(&row.inventory_group),
-                code(&row.location),
-                text(context.word("money-part", row.part)),
-                part::figure(
-                    &valued.address("/money/valuation"),
-                    &super::money(context, row.value),
-                ),
-                html! { @for account in &row.accounts { (to_account(account)) " " } },
-                amount(context, row.ledger),
-                html! { strong { (super::money(context, row.difference)) } },
-                amount(context, row.not_posted),
-                amount(context, row.expected_off),
-                html! {
-                    @if row.unexplained.is_zero() { (amount(context, row.unexplained)) }
-                    @else { (part::badge(Tone::Error, &super::money(context, row.unexplained))) }
-                },
-            ]
-        })
-        .collect();
+    let lines: Vec<Vec<Markup>> = rows.iter().map(|row| compared(context, until, row)).collect();
     let heads = [
         "money-group",
         "location",
@@ -183,16 +168,22 @@ pub fn reconciliation_page(view: &dyn Tables, context: &PageContext, query: &Que
         "#money-unexplained",
     ];
     let here = Query::default().with("until", &until.to_string());
+    let asked = match query.get("look_at") {
+        Some(look_at) => here.with("look_at", look_at),
+        None => here.clone(),
+    };
     let list = html! {
         p class="muted" { (context.say("money-as-of", &[("day", &format::date(context, until))])) }
+        (provisional(context, rows.iter().any(|row| row.provisional)))
         @if rows.is_empty() { (nothing(context)) } @else {
             p {
                 @if agree { (part::badge(Tone::Ok, &context.t("money-agree"))) }
                 @else { (part::badge(Tone::Warn, &context.t("money-differ"))) }
             }
+            @if rows.iter().any(|row| row.assumed) { (look_further(context, (&here, look_at))) }
             (table(context, &heads, &lines))
         }
-        (files(context, "/reconciliation", &here))
+        (files(context, "/reconciliation", &asked))
     };
     let fields = part::date_filter(context, query, "until", "money-until");
     Ok(Page::new(Section::Money, context.t("money-reconciliation"))
@@ -200,6 +191,46 @@ pub fn reconciliation_page(view: &dyn Tables, context: &PageContext, query: &Que
         .with("filters", part::filter_form(context, "/money/reconciliation", query, &[], &fields))
         .with("list", list)
         .with("unposted", unposted(view, context, &here)))
+}
+
+/// A row of the comparison: each sum leads to what it is made of.
+fn compared(context: &PageContext, until: NaiveDate, row: &ReconciliationRow) -> Vec<Markup> {
+    let is_total = row.part == ReconciliationRow::TOTAL;
+    let mut valued = Query::default().with("until", &until.to_string());
+    if !is_total {
+        valued = valued.with("group", &row.inventory_group).with("location", &row.location);
+    }
+    vec![
+        code(&row.inventory_group),
+        code(&row.location),
+        html! {
+            @if is_total { strong { (context.t("money-total")) } }
+            @else { (context.word("money-part", row.part)) }
+        },
+        part::figure(&valued.address("/money/valuation"), &super::money(context, row.value)),
+        html! { @for account in &row.accounts { (to_account(account)) " " } },
+        amount(context, row.ledger),
+        html! { strong { (super::money(context, row.difference)) } },
+        amount(context, row.not_posted),
+        amount(context, row.expected_off),
+        match row.unexplained {
+            Some(none) if none.is_zero() => amount(context, none),
+            Some(rest) => part::badge(Tone::Error, &super::money(context, rest)),
+            None => part::badge(Tone::Warn, &context.t("money-not-known")),
+        },
+    ]
+}
+
+/// That not all of what is not posted was looked at, and the way to more of it.
+fn look_further(context: &PageContext, (here, look_at): (&Query, usize)) -> Markup {
+    let more = look_at.max(LOOKED_AT / 10).saturating_mul(10).to_string();
+    let address = here.with("look_at", &more).address("/money/reconciliation");
+    html! {
+        p class="note warn" {
+            (context.say("money-assumed", &[("n", &look_at.to_string())])) " "
+            a href=(address) { (context.say("money-look-at", &[("n", &more)])) }
+        }
+    }
 }
 
 /// The way to an account's entries.
@@ -226,6 +257,7 @@ fn unposted(view: &dyn Tables, context: &PageContext, here: &Query) -> Markup {
                 amount(context, row.expected),
                 html! { @if row.expected_off { (context.t("money-expected-off")) } },
                 text(&row.document_no),
+                provisional_row(context, row.provisional),
             ]
         })
         .collect();
@@ -240,6 +272,7 @@ fn unposted(view: &dyn Tables, context: &PageContext, here: &Query) -> Markup {
         "#money-expected",
         "reason",
         "document",
+        "state",
     ];
     html! {
         h2 { (context.t("money-not-posted")) }
