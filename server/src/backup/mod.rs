@@ -9,7 +9,7 @@
 //! | `rows/` | the snapshot: a store with every table, folded from those files after they were read back |
 //! | `conversation.tallyman` | leases and what devices last said of themselves; replaced by each run |
 //! | `photos/` | photos and signatures, each named by the SHA-256 of its bytes ([`photos`]) |
-//! | `secrets/` | what devices know the server by: its number, the lease secret, its own certificate |
+//! | `secrets/` | what devices know the server by: its number, the lease secret, its own certificate, and which it served from when |
 //! | `verified.json` | how far the last run came that was proved |
 //! | `checkpoint-….json` | digests of every table of the live store, for proofs without it |
 //!
@@ -25,6 +25,7 @@
 //! [`restore`], [`schedule`], [`request`] (asked for by another process).
 
 pub mod check;
+mod documents;
 pub mod files;
 pub mod folder;
 pub mod photos;

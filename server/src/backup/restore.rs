@@ -26,6 +26,7 @@ use server_core::schema::{Links, SafePoint, SafePoints, Streams};
 
 use super::BackupError;
 use super::check::fold_file;
+use super::documents;
 use super::files::{Files, System, make_folders, write_private};
 use super::folder::Folder;
 use super::segment::Segment;
@@ -90,6 +91,8 @@ pub struct DeskOperation {
     pub received: ServerTime,
     /// What, in one word.
     pub kind: String,
+    /// The numbers of the documents that it was about.
+    pub documents: Vec<String>,
 }
 
 /// What is to be done when the store is opened.
@@ -287,8 +290,12 @@ fn desk(tables: &dyn Tables, last: IntakeNo) -> Vec<DeskOperation> {
             Origin::Device { .. } | Origin::System => return None,
         };
         let command = ledger::command::Command::decode(&intake.raw);
-        let kind = command.map_or_else(|_other| "machine".to_owned(), |c| c.name().to_owned());
-        Some(DeskOperation { intake: IntakeNo(no), user, received: intake.received, kind })
+        let (kind, documents) = match &command {
+            Ok(command) => (command.name().to_owned(), documents::documents(command)),
+            Err(_other) => ("machine".to_owned(), Vec::new()),
+        };
+        let received = intake.received;
+        Some(DeskOperation { intake: IntakeNo(no), user, received, kind, documents })
     });
     rows.take(DESK_ROWS).collect()
 }

@@ -87,6 +87,9 @@ impl Still {
         let boss = sign_in(&running, "boss", PASSWORD).await;
         let bin = json!({"put_bin": {"location": "MAIN", "bin": "B-01"}});
         assert_eq!(boss.post("/api/v1/commands", &bin).await.status, 200);
+        let close = json!({"set_document_status":
+            {"kind": "purchase_order", "no": "PO-1", "status": "closed"}});
+        assert_eq!(boss.post("/api/v1/commands", &close).await.status, 200);
         running.stop().await;
     }
 }
@@ -226,7 +229,10 @@ async fn a_restored_company_is_the_same_and_begins_a_new_generation() {
         assert!(recovery.epoch > 1);
         assert_eq!(recovery.rebuilt, rebuild);
         assert_eq!(recovery.intake, done.verified.to.intake);
-        assert!(recovery.desk.iter().any(|row| row.kind == "put_bin" && row.user == "boss"));
+        let desk = |kind: &str| recovery.desk.iter().find(|row| row.kind == kind).unwrap();
+        let none = Vec::<String>::new();
+        assert_eq!((desk("put_bin").user.as_str(), &desk("put_bin").documents), ("boss", &none));
+        assert_eq!(desk("set_document_status").documents, ["PO-1"], "to be looked up elsewhere");
         let restored = Store::open(&target.store_folder()).unwrap();
         assert_eq!(restored.row::<Companies>(&()).unwrap().epoch.0, recovery.epoch);
         let scratch = still.second.path().join("scratch");

@@ -123,6 +123,20 @@ fn time(at: ServerTime) -> String {
         .map_or_else(|| "?".to_owned(), |at| at.to_rfc3339_opts(SecondsFormat::Secs, true))
 }
 
+/// Documents that a line of the report names; all of them stand in the file of `--report`.
+const NAMED: usize = 5;
+
+/// Documents as they stand behind what was done with them.
+fn named(documents: &[String]) -> String {
+    let shown = &documents[..documents.len().min(NAMED)];
+    let more = documents.len() - shown.len();
+    match (shown.is_empty(), more) {
+        (true, _) => String::new(),
+        (false, 0) => format!(" {}", shown.join(", ")),
+        (false, more) => format!(" {} and {more} more", shown.join(", ")),
+    }
+}
+
 fn report(recovery: &Recovery) -> String {
     let mut text = format!(
         "{} is restored, as generation {}.\n\
@@ -158,9 +172,10 @@ fn report(recovery: &Recovery) -> String {
     );
     for row in &recovery.desk {
         let line = format!(
-            "  {} {} by {} (operation {})\n",
+            "  {} {}{} by {} (operation {})\n",
             time(row.received),
             row.kind,
+            named(&row.documents),
             row.user,
             row.intake
         );
