@@ -10,6 +10,7 @@
 
 pub mod api;
 pub mod backup;
+pub mod certificates;
 pub mod clock;
 pub mod config;
 pub mod control;

@@ -9,6 +9,7 @@ use axum_server::tls_rustls::{RustlsAcceptor, RustlsConfig};
 use tokio::task::JoinHandle;
 
 use crate::backup::schedule::{Backups, Source};
+use crate::certificates::Certificates;
 use crate::config::{Config, ConfigError};
 use crate::desk::first::FirstLink;
 use crate::desk::password::Passwords;
@@ -16,7 +17,7 @@ use crate::desk::rights;
 use crate::desk::throttle::Throttle;
 use crate::enrolment::Address;
 use crate::open::{self, OpenError, Opened};
-use crate::runtime::{Health, Runtime};
+use crate::runtime::{Company, Health, Runtime};
 use crate::sockets::admission::Admission;
 use crate::sockets::gate::Gate;
 use crate::state::{AppState, Inner};
@@ -115,6 +116,7 @@ impl Server {
         let own = || Address::of_listener(scheme, addr);
         let (url, is_guess) = config.public_url.clone().map_or_else(own, |url| (url, false));
         let pin = identity.as_ref().map(|identity| identity.pin);
+        let certificates = certificates(config, pin, opened.runtime.company())?;
         let tls = url.starts_with("https://");
         let address = Address { url: url.clone(), server: opened.server, pin, is_guess };
         let (first, first_link) = first_link(&opened.runtime, &url);
@@ -136,6 +138,7 @@ impl Server {
             first,
             address,
             tls,
+            certificates,
             admission,
             metrics_key: config.metrics_key.clone(),
             backups,
@@ -175,6 +178,20 @@ impl Server {
         let tasks = [sweeping, backing_up, watching];
         Ok(Running { addr, app, first_link, runtime, handle, serving, tasks, door })
     }
+}
+
+/// The certificates that devices were enrolled with; says so where one of them is not served any more.
+fn certificates(
+    config: &Config,
+    pin: Option<[u8; 32]>,
+    company: &Company,
+) -> Result<Option<Certificates>, TlsError> {
+    let Some(pin) = pin else { return Ok(None) };
+    let certificates = Certificates::serve(&config.folder, pin, company.now())?;
+    if let Some(warning) = certificates.warning(&company.snapshot()) {
+        tracing::error!("{warning}");
+    }
+    Ok(Some(certificates))
 }
 
 fn listen(config: &Config) -> Result<TcpListener, StartError> {

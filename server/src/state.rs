@@ -13,6 +13,7 @@ use server_core::intake::command::{Command, CommandOrigin};
 
 use crate::api::problem::Problem;
 use crate::backup::schedule::Backups;
+use crate::certificates::Certificates;
 use crate::desk::first::FirstLink;
 use crate::desk::password::{Crowded, Passwords};
 use crate::desk::throttle::Throttle;
@@ -41,6 +42,8 @@ pub struct Inner {
     pub address: Address,
     /// Cookies are sent over TLS only.
     pub tls: bool,
+    /// The certificate that is served, and those before it; none without TLS.
+    pub certificates: Option<Certificates>,
     /// Who may connect.
     pub admission: Arc<Admission>,
     /// The backups.
@@ -85,6 +88,12 @@ impl AppState {
     /// Whether connections are encrypted: cookies are marked then.
     pub fn tls(&self) -> bool {
         self.0.tls
+    }
+
+    /// The certificate that is served, and those before it; none where it is somebody else who encrypts,
+    /// or nobody.
+    pub fn certificates(&self) -> Option<&Certificates> {
+        self.0.certificates.as_ref()
     }
 
     /// What a scraper on another machine shows to see what is counted.

@@ -66,8 +66,21 @@ pub struct StatusView {
     pub safe_since: Option<ServerTime>,
     /// How the replicas of devices were found when they were compared, since the server was started.
     pub replicas: ReplicasView,
-    /// The latest alarms, the newest first.
+    /// The certificate that devices know this server by; none without TLS.
+    pub certificate: Option<CertificateView>,
+    /// The latest alarms, the newest first; before them what cuts devices off.
     pub alarms: Vec<AlarmView>,
+}
+
+/// The certificate that is served.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct CertificateView {
+    /// Its SHA-256, as people compare it.
+    pub pin: String,
+    /// Since when it is served; none: as long as this server remembers.
+    pub since: Option<ServerTime>,
+    /// Devices that were enrolled with another one, and cannot connect.
+    pub n_cut_off: usize,
 }
 
 /// How replicas were found.
@@ -177,6 +190,16 @@ pub fn status_of(app: &AppState) -> StatusView {
     let head = snapshot.row::<Heads>(&()).map(|head| *head).unwrap_or_default();
     let safe = snapshot.row::<SafePoints>(&());
     let alarms = company.alarms().into_iter();
+    let alarms = alarms.map(|(at, alarm)| AlarmView { at, text: sentence(&alarm) });
+    let certificate = app.certificates().map(|served| CertificateView {
+        pin: served.pin(),
+        since: served.since(),
+        n_cut_off: served.n_cut_off(&snapshot),
+    });
+    let cut_off = app.certificates().and_then(|served| {
+        let text = served.warning(&snapshot)?;
+        Some(AlarmView { at: served.since().unwrap_or(company.now()), text })
+    });
     let replicas = company.replicas();
     StatusView {
         company: row.as_ref().map(|row| row.name.clone()).unwrap_or_default(),
@@ -200,7 +223,8 @@ pub fn status_of(app: &AppState) -> StatusView {
             n_unknown: replicas.n_unknown,
             n_rows_sent: replicas.n_rows_sent,
         },
-        alarms: alarms.map(|(at, alarm)| AlarmView { at, text: sentence(&alarm) }).collect(),
+        certificate,
+        alarms: cut_off.into_iter().chain(alarms).collect(),
     }
 }
 

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::files::{Files, System, make_folders, write_private};
 use super::segment::{Place, Segment};
 use super::{BACKUP_FORMAT, BackupError};
+use crate::certificates::CERTIFICATES_FILE;
 use crate::secret;
 use crate::verify::digest::Digests;
 
@@ -16,8 +17,14 @@ const MANIFEST: &str = "backup.json";
 const VERIFIED: &str = "verified.json";
 const LOCK: &str = "lock";
 /// What the live folder has that devices know the server by.
-const SECRETS: [&str; 5] =
-    ["server-id", "lease-secret", "order-key", "tls/certificate.pem", "tls/key.pem"];
+const SECRETS: [&str; 6] = [
+    "server-id",
+    "lease-secret",
+    "order-key",
+    "tls/certificate.pem",
+    "tls/key.pem",
+    CERTIFICATES_FILE,
+];
 
 #[derive(Debug, Serialize, Deserialize)]
 struct Manifest {

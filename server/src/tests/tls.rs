@@ -5,10 +5,15 @@ use std::sync::Arc;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
+use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
+use super::device::invitation;
+use super::house::{House, PASSWORD, sign_in, start};
+use super::socket::TestDevice;
+use crate::api::status::status_of;
 use crate::config::{Config, Tls};
 use crate::secret;
 use crate::server::{Running, Server};
@@ -76,4 +81,59 @@ async fn the_certificate_that_is_served_is_the_one_that_the_code_pins() {
     let mut bytes = Vec::new();
     drop(plain.read_to_end(&mut bytes).await);
     assert!(!String::from_utf8_lossy(&bytes).contains("200"), "nothing is served in plain");
+}
+
+/// How many devices are cut off by the certificate that is served over this folder, and what the
+/// status says of it.
+async fn cut_off(folder: &std::path::Path) -> (usize, Vec<String>) {
+    let tls = Tls::SelfSigned { names: Vec::new() };
+    let running = Server::start(Config { tls, ..Config::local(folder) }).await.unwrap();
+    let status = status_of(running.app());
+    running.stop().await;
+    let alarms = status.alarms.into_iter().map(|alarm| alarm.text);
+    (status.certificate.expect("it encrypts").n_cut_off, alarms.collect())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn devices_that_know_another_certificate_are_told_of_until_they_are_enrolled_again() {
+    let House { folder, running, boss: _ } = House::furnished().await;
+    running.stop().await;
+    assert_eq!(cut_off(folder.path()).await, (0, Vec::new()));
+    let running = start(folder.path()).await;
+    let boss = sign_in(&running, "boss", PASSWORD).await;
+    assert!(status_of(running.app()).certificate.is_none(), "nothing is encrypted");
+    let house = House { folder, running, boss };
+    let code = invitation(&house).await.code;
+    let device = TestDevice::enrol(house.running.addr(), code).await.unwrap();
+    let House { folder, running, boss: _ } = house;
+    running.stop().await;
+    assert_eq!(cut_off(folder.path()).await, (0, Vec::new()), "it is served as it was");
+
+    // The certificate is renewed.
+    let (tls, former) = (folder.path().join("tls"), folder.path().join("former"));
+    std::fs::rename(&tls, &former).unwrap();
+    for _start in 0..2 {
+        let (n, alarms) = cut_off(folder.path()).await;
+        assert_eq!(n, 1);
+        assert!(alarms[0].contains("1 devices") && alarms[0].contains("enrol"), "{alarms:?}");
+    }
+
+    // The former one is put back; then the renewed one stays, and the device is enrolled again.
+    let renewed = folder.path().join("renewed");
+    std::fs::rename(&tls, &renewed).unwrap();
+    std::fs::rename(&former, &tls).unwrap();
+    assert_eq!(cut_off(folder.path()).await, (0, Vec::new()));
+    std::fs::rename(&tls, &former).unwrap();
+    std::fs::rename(&renewed, &tls).unwrap();
+    assert_eq!(cut_off(folder.path()).await.0, 1);
+    let running = start(folder.path()).await;
+    let boss = sign_in(&running, "boss", PASSWORD).await;
+    let path = format!("/api/v1/devices/{}/state", device.device);
+    assert_eq!(boss.post(&path, &json!({"state": "revoked"})).await.status, 204);
+    let house = House { folder, running, boss };
+    let code = invitation(&house).await.code;
+    assert!(TestDevice::enrol(house.running.addr(), code).await.is_ok());
+    let House { folder, running, boss: _ } = house;
+    running.stop().await;
+    assert_eq!(cut_off(folder.path()).await, (0, Vec::new()));
 }
