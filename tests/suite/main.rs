@@ -17,5 +17,6 @@ mod readme;
 mod shuffle;
 mod simulation;
 mod tidy;
+mod truth;
 mod vectors;
 mod wire;
