@@ -18,8 +18,8 @@ use crate::boot::{Monotonic, SystemMonotonic};
 use crate::driver::Driver;
 use crate::engine::{
     Action, AskError, AttachError, Config, DeviceCore, Event, ListError, Moment, MyOperation, News,
-    OpenError, Opened, Opening, Parts, Question, RecordError, SignInError, SignInWith, Status,
-    UndoError, Work,
+    OpenError, Opened, Opening, Parts, Question, RecordError, SeparatorFound, SignInError,
+    SignInWith, StateFileError, Status, UndoError, Work,
 };
 use crate::key::DeviceKey;
 use crate::recorder::{Disk, FolderDisk, RecorderError, release_ballast};
@@ -231,7 +231,7 @@ impl Device {
     /// | in the folder | |
     /// |---|---|
     /// | `recorder/` | operations: the only thing that must not be lost |
-    /// | `device/` | boot, clock evidence, address of the server |
+    /// | `device/` | boot, clock evidence, address of the server, what the scanner was found to send |
     /// | `queue/`, `replica/` | sled: rebuilt when lost |
     /// | `photos/` | photos and signatures that the server does not have yet |
     /// | `key`, `key.next` | the key of the device, and the next one, for this user only |
@@ -411,6 +411,16 @@ impl Device {
     /// [`RecorderError`]: it stays stopped, and the call may be repeated.
     pub fn reopen_recorder(&self) -> Result<(), RecorderError> {
         self.shared.lock().reopen_recorder()
+    }
+
+    /// Keeps what a test of the scanner has found; [`DeviceCore::scanner_test`] has it from here on, also
+    /// after the device was opened again.
+    ///
+    /// # Errors
+    ///
+    /// [`StateFileError`], as [`DeviceCore::keep_scanner_test`].
+    pub fn keep_scanner_test(&self, separator: SeparatorFound) -> Result<(), StateFileError> {
+        self.shared.lock().keep_scanner_test(self.now_us(), separator)
     }
 
     /// Signs a person in, also without the server. Takes some tenths of a second: the PIN is

@@ -4,13 +4,15 @@
 //! what the device has recorded.
 //!
 //! Order of reading: this file (which page is due, and what the pages look up), [`desk`] (what the person
-//! has in hand), [`deeds`] (what a deed does), [`flow`], [`record`], [`identity`].
+//! has in hand), [`deeds`] (what a deed does), [`flow`], [`record`], [`identity`],
+//! [`scanner`].
 
 mod deeds;
 mod desk;
 mod flow;
 mod identity;
 mod record;
+mod scanner;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -27,6 +29,7 @@ use crate::clock;
 use crate::events::Change;
 
 pub(crate) use desk::{Answer, Desk, Page};
+pub(crate) use scanner::{CodeTest, TEST_CODE};
 
 /// Changes that a slow page may be behind before it asks for everything again.
 const CHANGES_MAX: usize = 64;

@@ -15,11 +15,11 @@ use qrcode::render::svg;
 use qrcode::{EcLevel, QrCode};
 use serde::Deserialize;
 
-use crate::app::App;
+use crate::app::{App, TEST_CODE};
 use crate::deed::{Deed, Fields};
 use crate::guard::{self, Guard};
 use crate::looks::Looks;
-use crate::page::{Asked, TEST_CODE, Tested};
+use crate::page::{Asked, Tested};
 use crate::{api, events, page};
 
 const SCRIPT: &str = include_str!("../assets/app.js");
@@ -150,7 +150,10 @@ async fn scan_test(
 ) -> Response {
     let asked = Asked::by(&headers);
     drawn(app, move |app| {
-        let tested = Tested { reading: app.read_scan(&scan.text), ms: scan.ms.parse().ok() };
+        // The test first: what it has found is how the scan is read.
+        let code = app.test_scanner(&scan.text);
+        let reading = app.read_scan(&scan.text);
+        let tested = Tested { reading, code, ms: scan.ms.parse().ok() };
         page::settings(app, asked, Some(&tested))
     })
     .await

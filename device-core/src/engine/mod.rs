@@ -28,6 +28,7 @@ mod orders;
 mod people;
 mod push;
 mod record;
+mod scanner;
 mod state_file;
 mod status;
 mod storage;
@@ -62,6 +63,7 @@ pub use link::LinkTrouble;
 pub use open::{OpenError, Opened};
 pub use people::{SignInError, SignInWith, WRONG_PINS_MAX};
 pub use record::{RecordError, UndoError, Work};
+pub use scanner::{ScannerTest, SeparatorFound};
 pub use state_file::{Address, StateFileError};
 pub use status::{LOOKED_BACK_MAX, ListError, MyOperation, OperationState, RecorderState, Status};
 
@@ -296,6 +298,8 @@ pub struct DeviceCore {
     is_snapshot_gone: bool,
     battery: Option<u8>,
     storage: storage::Storage,
+    /// The last test of the scanner.
+    scanner: Option<scanner::ScannerTest>,
     /// When stores are synced next, in monotonic microseconds.
     chores_due_us: u64,
     /// Whether the chores are in the middle of something that is done page by page.

@@ -13,6 +13,7 @@ use super::last_step::Unheard;
 use super::link::LinkLog;
 use super::orders::Orders;
 use super::people::People;
+use super::scanner::ScannerTest;
 use super::state_file::{Place, StateFile};
 use super::storage::Storage;
 use super::uplink::Handshake;
@@ -129,6 +130,7 @@ impl DeviceCore {
             people,
             contact,
             storage,
+            scanner: state.scanner,
             place,
             orders,
             boot_id,
@@ -156,6 +158,7 @@ struct Found {
     people: People,
     contact: Option<Contact>,
     storage: Storage,
+    scanner: Option<ScannerTest>,
     place: Place,
     orders: Orders,
     boot_id: String,
@@ -200,6 +203,7 @@ impl DeviceCore {
             is_snapshot_gone: false,
             battery: None,
             storage: found.storage,
+            scanner: found.scanner,
             chores_due_us: 0,
             is_paging: false,
             health: Health::default(),
@@ -358,6 +362,7 @@ impl DeviceCore {
             server_key: self.orders.server_key.clone(),
             draining: self.orders.draining,
             storage: StorageReport { state: StorageState::Good, ..self.storage.counts },
+            scanner: self.scanner.clone(),
         };
         state.write(&*self.state_disk)?;
         self.contact_kept = self.contact;

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 
 use super::contact::Contact;
+use super::scanner::ScannerTest;
 use crate::recorder::Disk;
 
 /// Where the server is, and how to know it.
@@ -73,6 +74,9 @@ pub(super) struct StateFile {
     /// What storage has done so far; its state is not kept.
     #[serde(rename = "h", default, skip_serializing_if = "StorageReport::is_good")]
     pub(super) storage: StorageReport,
+    /// What the last test of the scanner has found.
+    #[serde(rename = "st", default, skip_serializing_if = "Option::is_none")]
+    pub(super) scanner: Option<ScannerTest>,
 }
 
 /// Why the state file could not be read or written.

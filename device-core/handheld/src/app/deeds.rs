@@ -2,7 +2,7 @@
 
 use device_core::capture::{Capture, Event, Flow, Scan, Signal};
 use device_core::engine::SignInWith;
-use protocol::barcode::{self, Meaning, Reading, ScanProfile};
+use protocol::barcode::Meaning;
 use protocol::operation::DocumentKind;
 use protocol::text::Language;
 use protocol::words::LocationCode;
@@ -11,7 +11,6 @@ use super::desk::Remark;
 use super::flow::leave;
 use super::identity::{badge_name, propose};
 use super::{Answer, App, Desk, Page};
-use crate::clock;
 use crate::deed::Deed;
 use crate::events::Change;
 use crate::words::with_word;
@@ -96,19 +95,6 @@ impl App {
             | Deed::Reopen
             | Deed::Language => Answer::of(Signal::Quiet),
         }
-    }
-
-    /// What a scan says, by the scanner's profile of the site; nothing is done with it.
-    pub(crate) fn read_scan(&self, raw: &str) -> Reading {
-        let mono_us = self.device.now_us();
-        let time = self.device.read(|core| core.server_time(mono_us));
-        let year = chrono::Datelike::year(&clock::day(time, None));
-        let mut profile = ScanProfile::untested(year);
-        let site = self.device.read(|core| core.replica().site()).ok().flatten();
-        if let Some(separator) = site.and_then(|site| site.separator) {
-            profile.separators.aliases.push(separator);
-        }
-        barcode::read(raw, &profile)
     }
 
     fn scan(&self, desk: &mut Desk, page: Page, raw: &str) -> Answer {

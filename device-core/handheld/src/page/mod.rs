@@ -20,7 +20,7 @@ use crate::looks::Looks;
 
 pub(crate) use frame::chip_of;
 pub(crate) use mine::{is_undone, what_became};
-pub(crate) use settings::{TEST_CODE, Tested};
+pub(crate) use settings::Tested;
 pub(crate) use still::trouble_word;
 
 /// How a page is asked for.

@@ -1,26 +1,28 @@
 //! How the screens look and sound, and whether the scanner sends what it should.
 
+use device_core::engine::{ScannerTest, SeparatorFound};
 use maud::{Markup, html};
 use protocol::barcode::{Meaning, Reading};
 use protocol::enrolment::Invitation;
+use protocol::identity::ServerTime;
 use protocol::text::Language;
 
 use super::frame::{Field, code, field_of, link};
-use crate::app::{App, Desk};
+use crate::app::{App, CodeTest, Desk};
+use crate::clock;
 use crate::looks::{Hand, Looks, Sounds, Theme, Volume};
 use crate::words::{plain, with_number, with_word};
 
 /// The signals that can be tried.
 const SIGNALS: [&str; 6] = ["good", "complete", "repeated", "warning", "stop", "attention"];
 
-/// What the printed test code says: its separator is what scanners lose.
-pub(crate) const TEST_CODE: &str = "TALLYMAN\u{1d}TEST";
-
 /// What a test scan brought.
 #[derive(Debug)]
 pub(crate) struct Tested {
     /// How it was read.
     pub(crate) reading: Reading,
+    /// What came of the test code, where it was that.
+    pub(crate) code: Option<CodeTest>,
     /// How long one character took, where a script has measured it.
     pub(crate) ms: Option<u64>,
 }
@@ -31,7 +33,7 @@ pub(super) fn settings(app: &App, desk: &Desk, looks: Looks, tested: Option<&Tes
     let words = ["da", "en"].map(|tag| (tag, if tag == "da" { "Dansk" } else { "English" }));
     html! {
         h1 { (plain("page-settings", language)) }
-        (scan_test(tested, language))
+        (scan_test(tested, &trust(app, desk, language), language))
         section {
             h2 { (plain("settings-language", language)) }
             div class="choices" {
@@ -76,7 +78,7 @@ fn choice(what: &str, word: &str, label: &str, is_now: bool) -> Markup {
     }
 }
 
-fn scan_test(tested: Option<&Tested>, language: Language) -> Markup {
+fn scan_test(tested: Option<&Tested>, trust: &Markup, language: Language) -> Markup {
     html! {
         section id="scan-test" {
             h2 { (plain("settings-scan", language)) }
@@ -84,10 +86,11 @@ fn scan_test(tested: Option<&Tested>, language: Language) -> Markup {
             (field_of("/settings/scan", &plain("settings-scan-field", language), Field::Text,
                 &plain("settings-scan-button", language)))
             @if let Some(tested) = tested { (found(tested, language)) }
+            (trust)
         }
         section id="test-code" {
             img src="/settings/code.svg" alt=(plain("settings-code", language)) width="200" height="200";
-            p { (plain("settings-code", language)) }
+            p { (plain("settings-code-explain", language)) }
             button type="button" class="secondary" data-print { (plain("settings-code-print", language)) }
         }
     }
@@ -110,7 +113,13 @@ fn found(tested: &Tested, language: Language) -> Markup {
                 }
             }
             @if let Some(ms) = tested.ms { p { (with_number("settings-scan-ms", "n", ms, language)) } }
-            @if let Some(told) = of_test_code(reading) { p id="whole" { (plain(told, language)) } }
+            @let n_ways = reading.meanings.len();
+            @if n_ways > 1 {
+                p id="ways" {
+                    (with_number("settings-scan-ways", "n", u64::try_from(n_ways).unwrap_or(u64::MAX), language))
+                }
+            }
+            @if let Some(code) = &tested.code { p id="whole" { (of_test_code(code, language)) } }
         }
     }
 }
@@ -138,12 +147,41 @@ fn aim(reading: &Reading) -> Option<String> {
     Some(reading.raw[at..].chars().take(3).collect())
 }
 
-/// What is to be said of the test code; none of any other.
-fn of_test_code(reading: &Reading) -> Option<&'static str> {
-    let (before, after) = TEST_CODE.split_once('\u{1d}')?;
-    if reading.raw.contains(TEST_CODE) {
-        return Some("settings-code-whole");
+/// What is to be said of the test code.
+fn of_test_code(code: &CodeTest, language: Language) -> String {
+    match code {
+        CodeTest::Whole => plain("settings-code-whole", language),
+        CodeTest::Alias(alias) => {
+            with_word("settings-code-alias", "text", visible(alias), language)
+        }
+        CodeTest::Lost => plain("settings-code-lost", language),
+        CodeTest::Unclear(text) => {
+            with_word("settings-code-unclear", "text", visible(text), language)
+        }
+        CodeTest::NotKept => plain("settings-code-not-kept", language),
     }
-    let is_ours = reading.raw.contains(before) && reading.raw.contains(after);
-    is_ours.then_some("settings-code-cut")
+}
+
+/// What is trusted, and since which test.
+fn trust(app: &App, desk: &Desk, language: Language) -> Markup {
+    let test = app.device.read(|core| core.scanner_test().cloned());
+    let told = match test.as_ref().map(|test| &test.separator) {
+        None => plain("settings-scanner-untested", language),
+        Some(SeparatorFound::Raw) => plain("settings-scanner-trusted", language),
+        Some(SeparatorFound::Alias(alias)) => {
+            with_word("settings-scanner-alias", "text", visible(alias), language)
+        }
+        Some(SeparatorFound::Lost) => plain("settings-scanner-doubted", language),
+    };
+    // Before the server was heard, nobody knows the time.
+    let when = |test: ScannerTest| (test.at > ServerTime(0)).then_some(test.at);
+    html! {
+        div id="trust" {
+            p { (told) }
+            @if let Some(at) = test.and_then(when) {
+                @let time = clock::hour(at, ServerTime(0), app.location_row(desk).as_ref());
+                p class="muted" { (with_word("settings-scanner-when", "time", time, language)) }
+            }
+        }
+    }
 }

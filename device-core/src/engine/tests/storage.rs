@@ -401,3 +401,20 @@ fn a_replica_that_finds_no_room_in_the_middle_of_a_snapshot_is_whole_when_there_
         assert_eq!(world.shown("A-01"), 7);
     }
 }
+
+#[test]
+fn a_test_of_the_scanner_that_cannot_be_kept_gives_no_trust_and_takes_it_away() {
+    let mut world = World::online();
+    let found = |core: &DeviceCore| core.scanner_test().map(|test| test.separator.clone());
+    world.folders.state.fail_syncs(1);
+    assert!(world.core.keep_scanner_test(world.now_us, SeparatorFound::Raw).is_err());
+    assert_eq!(found(&world.core), None);
+    world.core.keep_scanner_test(world.now_us, SeparatorFound::Raw).unwrap();
+    assert_eq!(found(&open(&world.folders.image(), 2, 1_000).core), Some(SeparatorFound::Raw));
+    world.folders.state.fail_syncs(1);
+    assert!(world.core.keep_scanner_test(world.now_us, SeparatorFound::Lost).is_err());
+    assert_eq!(found(&world.core), Some(SeparatorFound::Lost), "a doubt needs no disk");
+    let at = world.at();
+    world.core.handle(at, Event::Suspend);
+    assert_eq!(found(&open(&world.folders.image(), 2, 1_000).core), Some(SeparatorFound::Lost));
+}
