@@ -117,7 +117,7 @@ impl Unmasked {
     pub(super) fn proves(&self) -> bool {
         self.seen.as_deref().is_some_and(|seen| {
             let telling = seen.chars().any(|c| !c.is_ascii_alphanumeric());
-            seen == PICTURE || seen == "\u{1D}" || (telling && seen.len() > 1)
+            seen == PICTURE || seen == "\u{1D}" || (telling && seen.chars().nth(1).is_some())
         })
     }
 }

@@ -222,6 +222,19 @@ fn the_separator_is_known_in_all_its_disguises() {
             ("PUMP002912", "plain:PUMP002912"),
         ],
     );
+    // One sign proves nothing, however many bytes it has.
+    profile.separators.aliases = vec!["\u{a7}".to_owned()];
+    check(
+        &profile,
+        &[
+            ("]C110A\u{a7}21B", "gs1:(10)A(21)B !companion_missing !companion_missing"),
+            ("SHELF\u{a7}7", "plain:SHELF\u{a7}7"),
+            (
+                "10A\u{a7}21B",
+                "gs1:(10)A(21)B plain:10A\u{a7}21B !companion_missing !companion_missing",
+            ),
+        ],
+    );
 }
 
 #[test]
