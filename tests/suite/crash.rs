@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use tests::crash::{End, Which, enumerate};
+use tests::crash::{Copies, End, Which, copies, enumerate};
 
 /// A process that dies is a panic here: hundreds of them need not be told.
 fn quietly() {
@@ -71,4 +71,13 @@ fn whichever_trigger_is_missing_everything_comes_to_rest() {
         let slowest = settled.phases.iter().map(|(_name, _n, seconds)| *seconds).max();
         assert!(slowest <= Some(2_700), "{settled:?}");
     }
+}
+
+#[test]
+fn an_original_and_its_copy_that_work_in_turn_lose_nothing_and_come_to_rest() {
+    let Copies { n_turns, n_connections, n_alarms } =
+        copies().unwrap_or_else(|why| panic!("{why}"));
+    assert_eq!(n_alarms, 1, "a person is told, and once");
+    // Each turn begins with a connection; the copy comes in once more, as what it was told to be.
+    assert!(n_connections <= 2 * n_turns + 3, "{n_connections} for {n_turns} turns of each");
 }

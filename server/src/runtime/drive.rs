@@ -367,7 +367,7 @@ impl Drive {
 
     fn show_online(&self) {
         let mut devices: Vec<_> = self.machine.connected().map(|(device, _no)| device).collect();
-        devices.sort_unstable();
+        devices.dedup();
         *self.online.lock().unwrap_or_else(PoisonError::into_inner) = devices;
     }
 

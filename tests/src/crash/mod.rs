@@ -9,6 +9,7 @@
 //! sides must agree.
 
 mod backups;
+mod copies;
 mod files;
 mod fuse;
 mod hall;
@@ -40,6 +41,7 @@ use server_core::schema::Orders;
 use server_core::session::beside::blob;
 use server_core::store::MemoryStore;
 
+pub use copies::{Copies, copies};
 use fuse::Fuse;
 pub use hall::End;
 use hall::Hall;

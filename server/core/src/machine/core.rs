@@ -10,7 +10,7 @@ use ledger::schema::identity::{DeskSession, DeskSessions};
 use ledger::schema::place::Sites;
 use ledger::tables::{Read as _, Tables};
 use protocol::frame::beside::BlobAck;
-use protocol::identity::{DeviceId, IntakeNo, OperationId, Seq, ServerTime};
+use protocol::identity::{DeviceId, Incarnation, IntakeNo, OperationId, Seq, ServerTime};
 use serde_bytes::ByteBuf;
 
 use super::alarms::Alarms;
@@ -78,11 +78,15 @@ impl Working {
     }
 }
 
+/// Connections of one device at a time, each of another copy of its store.
+const STORES_MAX: usize = 4;
+
 pub(crate) struct Core {
     pub(crate) config: Config,
     pub(crate) pipeline: Pipeline,
-    pub(crate) by_device: BTreeMap<DeviceId, ConnectionNo>,
-    /// Connections that a newer one of the same device replaces.
+    /// The connection of each store of a device.
+    pub(crate) by_store: BTreeMap<(DeviceId, Incarnation), ConnectionNo>,
+    /// Connections that a newer one of the same store replaces.
     pub(crate) replaced: Vec<ConnectionNo>,
     /// Connections that wait for the decision about an enrolment.
     pub(crate) enrolling: BTreeMap<IntakeNo, ConnectionNo>,
@@ -130,7 +134,7 @@ impl Core {
             floor: Floor::open(store),
             config,
             pipeline,
-            by_device: BTreeMap::new(),
+            by_store: BTreeMap::new(),
             replaced: Vec::new(),
             enrolling: BTreeMap::new(),
             rotating: BTreeMap::new(),
@@ -196,6 +200,28 @@ impl Core {
 
     pub(crate) fn act(&mut self, action: Action) {
         self.actions.push(action);
+    }
+
+    /// The store of a device is let in by `connection`. A connection that it had before is half-open.
+    ///
+    /// A copy of a store that is alive beside the original gets an incarnation of its own, and from there on
+    /// the two leave each other alone: if one connection ended the other, both would connect again for ever.
+    pub(crate) fn admitted(&mut self, key: (DeviceId, Incarnation), connection: ConnectionNo) {
+        self.replaced.extend(self.by_store.insert(key, connection));
+        let of_device = (key.0, Incarnation(0))..=(key.0, Incarnation(u32::MAX));
+        if self.by_store.range(of_device.clone()).count() > STORES_MAX {
+            let oldest = self.by_store.range(of_device).find(|(store, _held)| **store != key);
+            self.replaced.extend(oldest.map(|(_store, held)| *held));
+        }
+    }
+
+    /// The connections of a device: one, or one of each living copy of its store.
+    pub(crate) fn connections_of(
+        &self,
+        device: DeviceId,
+    ) -> impl Iterator<Item = ConnectionNo> + '_ {
+        let all = (device, Incarnation(0))..=(device, Incarnation(u32::MAX));
+        self.by_store.range(all).map(|(_store, connection)| *connection)
     }
 
     /// Tells people something that `device` has caused; what it causes again and again waits.

@@ -250,9 +250,9 @@ impl Machine {
         self.core.pipeline.cut()
     }
 
-    /// The devices that are connected now.
+    /// The devices that are connected now, in order; one with a living copy of its store once for each.
     pub fn connected(&self) -> impl Iterator<Item = (DeviceId, ConnectionNo)> + '_ {
-        self.core.by_device.iter().map(|(device, connection)| (*device, *connection))
+        self.core.by_store.iter().map(|((device, _incarnation), connection)| (*device, *connection))
     }
 
     /// Devices that are being sent a snapshot now.
@@ -275,7 +275,7 @@ impl Machine {
         self.feed(connection);
     }
 
-    /// A device has one connection: the newest. The others are half-open, or copies.
+    /// The store of a device has one connection: the newest. The others are half-open.
     fn close_replaced(&mut self) {
         for connection in std::mem::take(&mut self.core.replaced) {
             if let Some(session) = self.sessions.get_mut(&connection) {
@@ -287,7 +287,7 @@ impl Machine {
     fn forget(&mut self, connection: ConnectionNo) {
         self.sessions.remove(&connection);
         self.checks.forget(connection);
-        self.core.by_device.retain(|_device, held| *held != connection);
+        self.core.by_store.retain(|_store, held| *held != connection);
         self.core.turns.leave(connection);
     }
 
@@ -332,9 +332,8 @@ impl Machine {
         }
         // Devices of other sites learn at their next heartbeat that the log went on.
         let everybody = sites.contains(&ALL_SITES);
-        let by_device = &self.core.by_device;
         let waiting: BTreeSet<ConnectionNo> =
-            told.iter().filter_map(|device| by_device.get(device).copied()).collect();
+            told.iter().flat_map(|device| self.core.connections_of(*device)).collect();
         let mut others = Vec::new();
         for (connection, session) in &mut self.sessions {
             let is_touched = session.site().is_some_and(|site| everybody || sites.contains(&site));
@@ -368,11 +367,11 @@ impl Machine {
     /// A device that may do less, or more, than before connects again.
     fn cards_changed(&mut self, store: &dyn Store, devices: &[DeviceId]) {
         for device in devices {
-            let connection = self.core.by_device.get(device).copied();
-            if let Some(connection) = connection
-                && let Some(session) = self.sessions.get_mut(&connection)
-            {
-                session::card_changed(&mut self.core, store, (connection, session));
+            let connections: Vec<ConnectionNo> = self.core.connections_of(*device).collect();
+            for connection in connections {
+                if let Some(session) = self.sessions.get_mut(&connection) {
+                    session::card_changed(&mut self.core, store, (connection, session));
+                }
             }
         }
     }

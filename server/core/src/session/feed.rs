@@ -266,7 +266,7 @@ fn follow(
 /// When a device is told of others again: in a large house each hears less often what the others
 /// do, so that all of them together are told no oftener.
 fn due(core: &Core, feed: &Feed) -> ServerTime {
-    let n_devices = u64::try_from(core.by_device.len()).unwrap_or(u64::MAX);
+    let n_devices = u64::try_from(core.by_store.len()).unwrap_or(u64::MAX);
     let times = n_devices.div_ceil(DEVICES_PER_INTERVAL).max(1);
     let interval = core.config.feed_interval_us.saturating_mul(times);
     feed.last_delta.plus_us(i64::try_from(interval).unwrap_or(i64::MAX))

@@ -163,9 +163,7 @@ impl Admission<'_> {
         core.write(store, Some(After::Welcome { connection }), |draft| {
             draft.put::<Leases>(&key, lease);
         });
-        if let Some(older) = core.by_device.insert(hello.device, connection) {
-            core.replaced.push(older);
-        }
+        core.admitted(key, connection);
         let clock = self.clock();
         let safe = core.view(store, |view| super::upload::safe_seq(view, key, known.stream, core));
         let open = Open {

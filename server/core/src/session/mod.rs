@@ -199,7 +199,7 @@ impl Session {
     fn close(&mut self, core: &mut Core, connection: ConnectionNo) {
         if !self.is_ended() {
             self.stage = Stage::Ended;
-            core.by_device.retain(|_device, held| *held != connection);
+            core.by_store.retain(|_store, held| *held != connection);
             core.turns.leave(connection);
             core.act(Action::Close { connection });
         }

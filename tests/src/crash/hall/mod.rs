@@ -17,7 +17,7 @@ use protocol::frame::{Frame, Limits};
 use protocol::identity::{DeviceId, OperationId, Seq, ServerTime};
 use server_core::intake::command::{Command, CommandOrigin};
 use server_core::ledger_judge::LedgerJudge;
-use server_core::machine::{Action, Config, Event, Machine, Token};
+use server_core::machine::{Action, Alarm, Config, Event, Machine, Token};
 use server_core::session::lease::LeaseSecret;
 use server_core::session::order::OrderKey;
 use server_core::session::wire::{ConnectionNo, Incoming};
@@ -160,6 +160,8 @@ pub struct Hall {
     down: VecDeque<Vec<u8>>,
     n_connections: u64,
     n_tokens: u64,
+    /// Alarms that a store of a device is a copy.
+    pub(in crate::crash) n_copies_told: u64,
     /// Names of what was confirmed.
     pub confirmed: Vec<OperationId>,
     /// Of them, what storage has destroyed for good.
@@ -218,6 +220,7 @@ impl Hall {
             up: VecDeque::new(),
             down: VecDeque::new(),
             n_connections: 0,
+            n_copies_told: 0,
             n_tokens: 0,
             confirmed: Vec::new(),
             lost: std::collections::BTreeSet::new(),
@@ -286,6 +289,7 @@ impl Hall {
                         self.device_event(DeviceEvent::Disconnected(own));
                     }
                 }
+                Action::Alarm(Alarm::StaleStore { .. }) => self.n_copies_told += 1,
                 _ => {}
             }
         }
@@ -433,6 +437,11 @@ impl Hall {
     /// The time, in microseconds.
     pub const fn now_us(&self) -> i64 {
         self.now_us
+    }
+
+    /// Connections that the device has made.
+    pub(in crate::crash) const fn n_connections(&self) -> u64 {
+        self.n_connections
     }
 
     /// There is a network again, and nobody says so.

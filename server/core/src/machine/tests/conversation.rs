@@ -7,6 +7,7 @@ use protocol::outcome::Decision;
 
 use super::world::{Device, MORNING, World};
 use crate::machine::{Action, Alarm, Event};
+use crate::session::wire::ConnectionNo;
 
 pub(super) fn ack_of(frames: &[Frame]) -> &protocol::frame::Ack {
     frames
@@ -218,6 +219,68 @@ fn the_newest_connection_of_a_device_counts() {
     assert!(world.closed.contains(&old));
     let connected: Vec<_> = world.machine.connected().collect();
     assert_eq!(connected, [(device.id, device.connection)]);
+}
+
+/// What one of two that are alive does: records, comes in where nobody holds a connection of it, and sends
+/// everything that the server does not have.
+fn works(world: &mut World, one: &mut Device, n_connections: &mut usize) {
+    one.record_item(world, "BOLT", 1, "A-01");
+    while !world.machine.connected().any(|(_device, no)| no == one.connection) {
+        *n_connections += 1;
+        let frames = one.connect(world);
+        match frames.as_slice() {
+            [Frame::StaleStore(stale)] => one.reincarnate(stale),
+            [Frame::Welcome(welcome), ..] => {
+                one.lease = welcome.lease.clone();
+                let counter = welcome.lease.counter;
+                world.receive(one.connection, Frame::LeaseOk(LeaseOk { counter }));
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+    one.push(world, 1);
+    world.settle();
+}
+
+/// `n` devices with one name and one key, each a copy of the first.
+fn copies_at_work(n: usize) -> (World, Vec<Device>, usize) {
+    let mut world = World::with_ledger(super::world::config());
+    let mut original = world.enrolled(7);
+    original.come_in(&mut world);
+    original.record(&mut world, 1, "A-01");
+    original.push(&mut world, 1);
+    world.settle();
+    let mut all = vec![original; n];
+    for copy in &mut all[1..] {
+        copy.connection = ConnectionNo(0);
+    }
+    let mut n_connections = 0;
+    for _round in 0..10 {
+        for one in &mut all {
+            works(&mut world, one, &mut n_connections);
+            world.wait_us(1_000_000);
+        }
+    }
+    (world, all, n_connections)
+}
+
+#[test]
+fn a_device_and_its_copy_that_are_both_alive_lose_nothing_and_leave_each_other_alone() {
+    let (world, all, n_connections) = copies_at_work(2);
+    assert_eq!(super::company::on_hand(&world, "A-01"), 1 + 2 * 10, "none is lost, none doubled");
+    let alarm = |said: &&Action| matches!(said, Action::Alarm(Alarm::StaleStore { .. }));
+    assert_eq!(world.said.iter().filter(alarm).count(), 1, "a person is told once");
+    // The copy came twice: as what it was, and as what it was told to be.
+    assert!(n_connections <= 3, "{n_connections} connections for 20 records");
+    let connected: Vec<_> = world.machine.connected().collect();
+    assert_eq!(connected, [0, 1].map(|n| (all[n].id, all[n].connection)));
+}
+
+#[test]
+fn many_copies_of_one_device_hold_no_more_than_a_few_connections() {
+    let (world, _all, _n) = copies_at_work(6);
+    assert_eq!(super::company::on_hand(&world, "A-01"), 1 + 6 * 10);
+    assert!(world.machine.connected().count() <= 4);
 }
 
 #[test]
