@@ -315,8 +315,12 @@ fn words(page: &str) -> String {
 
 /// The company at work.
 fn house() -> House {
+    house_of(COMPANY)
+}
+
+fn house_of<const N: usize>(files: [(&str, &str); N]) -> House {
     let house = House::empty();
-    let files = COMPANY.map(|(name, text)| (name.to_owned(), text.as_bytes().to_vec()));
+    let files = files.map(|(name, text)| (name.to_owned(), text.as_bytes().to_vec()));
     house.import(&read_files(files.to_vec()).expect("rows without a fault"));
     house
 }
@@ -474,6 +478,49 @@ fn what_was_done_is_taken_back_from_the_list_of_my_last_scans() {
     assert_eq!(desk.line("purchase_order/PO1", 10_000)[0], "0");
     let page = desk.words("/stock/item/NUT");
     assert!(page.contains("On hand 100 ") && page.contains("A MAIN NUT 93 "), "{page}");
+    gun.end();
+    house.stop();
+}
+
+/// What lies loose, and what is on a licence plate.
+const PLATED_STOCK: &str = "location,bin,plate,item,quantity\n\
+                            MAIN,A,,NUT,100\nMAIN,A,P-1,NUT,40\nMAIN,A,P-1,BOLT,6\nMAIN,C,,BOLT,60\n";
+
+#[test]
+fn a_plate_that_was_imported_is_moved_as_a_whole_and_seen_closed_by_the_count_of_its_new_bin() {
+    let runtime = runtime();
+    let mut house = house_of(COMPANY.map(|(name, text)| match name {
+        "opening_stock.csv" => (name, PLATED_STOCK),
+        _ => (name, text),
+    }));
+    let mut gun = Gun::at_work(&house, &runtime);
+    let desk = Desk::open(&house);
+    let at = |desk: &Desk| {
+        let plate = desk.0.look("/api/v1/plates/P-1");
+        format!("{} {}", plate["location"], plate["bin"]).replace('"', "")
+    };
+    assert_eq!(at(&desk), "MAIN A");
+    house.stop();
+    gun.waits("the server is missed", |state| state["status"]["link"] != "online");
+    gun.start("move").scans(&["L:P-1", "B:C"]).ok().recorded(1);
+    gun.start("look_up").scan("L:P-1");
+    let told = gun.seen["texts"]["lines"].to_string();
+    assert!(told.contains("P-1 in C") && told.contains("NUT"), "known without the server: {told}");
+    // The bin holds what was loose in it and the plate, as closed as it came.
+    gun.start("count_bin").scans(&["B:C", "L:P-1"]).choose("choice-plate-closed");
+    gun.scan(BOLT).key("59").ok().ok().recorded(1);
+    house.start();
+    let kinds = ["sign_in", "move_plate", "count_bin"];
+    assert_eq!(gun.outcomes(), kinds.map(|kind| format!("{kind} accepted")));
+    assert_eq!(at(&desk), "MAIN C");
+    assert_eq!(desk.stock("NUT"), set(["MAIN A 100", "MAIN C 40"]));
+    assert_eq!(desk.stock("BOLT"), set(["MAIN C 59", "MAIN C 6"]));
+    let page = desk.words("/bins/MAIN/C");
+    let table = ["BOLT 59", "BOLT P-1 6", "NUT P-1 40"];
+    assert!(table.iter().all(|row| page.contains(row)), "{page}");
+    assert!(!desk.words("/bins/MAIN/A").contains("P-1"), "it is nowhere else");
+    let Answer(status, head, _page) = desk.0.send("GET /search?q=P-1", ("text/plain", ""));
+    assert!(status == 303 && head.contains("/bins/MAIN/C"), "its number leads to its bin: {head}");
     gun.end();
     house.stop();
 }
