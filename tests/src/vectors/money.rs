@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use ledger::command::costing::{PutItemCost, PutStockkeepingUnit, PutUserSetup, SetInventorySetup};
-use ledger::command::{Command, SetCompany, master, places};
+use ledger::command::{Batch, Command, SetCompany, master, places};
 use ledger::costing::work::{self, WorkOff};
 use ledger::money::{Money, Step, UnitAmount};
 use ledger::schema::book::Companies;
@@ -275,12 +275,31 @@ pub fn stockkeeping_unit(
     Ok(())
 }
 
+/// Brings `settings` about, together or not at all: as the user asks, but for what no user may have, which the
+/// system does: a setup without its checks, inventory periods as data.
+///
+/// # Errors
+///
+/// The refusal; a setting that cannot be kept.
+pub fn change_settings(company: &mut Company, settings: &Settings, unchecked: bool) -> Done {
+    let commands = setting_commands(company, settings, unchecked)?;
+    if commands.is_empty() {
+        return Ok(());
+    }
+    if unchecked || settings.inventory_periods.is_some() {
+        company.by_system(&Command::Batch(Batch { commands }))?;
+    } else {
+        company.ask_all(commands)?;
+    }
+    Ok(())
+}
+
 /// The commands that bring about `settings`; what they leave out stays as it is.
 ///
 /// # Errors
 ///
 /// A figure that cannot be kept, a setting that the ledger has no place for.
-pub fn setting_commands(
+fn setting_commands(
     company: &mut Company,
     settings: &Settings,
     unchecked: bool,

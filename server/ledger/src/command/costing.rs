@@ -29,7 +29,8 @@ use crate::tables::Read as _;
 pub struct SetInventorySetup {
     /// What it is from now on.
     pub setup: InventorySetup,
-    /// Taken as it is, without the checks that a user meets: for setting a company up.
+    /// Taken as it is, without the checks that a user meets: for setting a company up. The system's alone,
+    /// `right_missing` for everybody else.
     #[serde(default)]
     pub unchecked: bool,
 }

@@ -357,7 +357,7 @@ fn produced() -> Books {
 fn a_production_order_is_finished_on_a_day_that_is_open() {
     let mut books = produced();
     books.adjust();
-    books.ok(&Command::PutInventoryPeriod(crate::period::inventory::PutInventoryPeriod {
+    books.world.system(Command::PutInventoryPeriod(crate::period::inventory::PutInventoryPeriod {
         ending_date: day("2020-01-31"),
         name: String::new(),
         unchecked_closed: Some(true),

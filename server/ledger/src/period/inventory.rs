@@ -33,8 +33,8 @@ pub struct PutInventoryPeriod {
     /// Its name.
     #[serde(default)]
     pub name: String,
-    /// Closed or open without the tests that closing makes: for setting a company up. Left out: a new
-    /// period is open, a known one stays as it is.
+    /// Closed or open without the tests that closing makes: for setting a company up. The system's alone,
+    /// `right_missing` for everybody else. Left out: a new period is open, a known one stays as it is.
     #[serde(default)]
     pub unchecked_closed: Option<bool>,
 }
@@ -137,9 +137,12 @@ pub(crate) fn put(posting: &mut Posting<'_, '_>, put: &PutInventoryPeriod) -> Re
         let reason = Reason::new(Code::PeriodClosed).word("date", put.ending_date);
         return Err(Stop::Refuse(reason));
     }
-    let closed = put.unchecked_closed.unwrap_or_else(|| known.is_some_and(|row| row.closed));
+    let closed = known.is_some_and(|row| row.closed);
     let row = InventoryPeriod { name: put.name.clone(), closed };
     posting.draft.put::<InventoryPeriods>(&put.ending_date, row);
+    if let Some(unchecked) = put.unchecked_closed.filter(|unchecked| *unchecked != closed) {
+        set_closed(posting, put.ending_date, unchecked);
+    }
     Ok(())
 }
 

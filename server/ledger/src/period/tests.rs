@@ -2,8 +2,9 @@ use protocol::code::Code;
 use protocol::outcome::Decision;
 
 use crate::books::{Books, charge, day, journal, line, purchase, sale};
-use crate::command::Command;
+use crate::command::costing::SetInventorySetup;
 use crate::command::journal::JournalType;
+use crate::command::{Batch, Command};
 use crate::period::accounting::{CloseFiscalYear, CreateFiscalYear, LengthUnit, fiscal_years};
 use crate::period::inventory::{InventoryPeriodOf, PutInventoryPeriod, closing_tests, periods};
 use crate::period::late_postings;
@@ -100,6 +101,41 @@ fn closing_closes_earlier_ones_and_reopening_reopens_later_ones() {
     assert!(march.iter().all(|entry| entry.operator.is_some()));
     books.ok(&Command::DeleteInventoryPeriod(of("2020-03-31")));
     assert_eq!(closed(&books), [true, false]);
+}
+
+/// COSTING 19: whoever asks, also who may do everything and within a batch; only the system sets a company up.
+#[test]
+fn nobody_at_a_desk_leaves_the_checks_of_periods_and_setup_out() {
+    let mut books = Books::new(|_setup| {});
+    with_periods(&mut books);
+    books.post(purchase("2020-01-05", "BOLT", "1", "10.00"));
+    let unchecked = |ending_date: &str, closed| {
+        Command::PutInventoryPeriod(PutInventoryPeriod {
+            ending_date: day(ending_date),
+            name: String::new(),
+            unchecked_closed: Some(closed),
+        })
+    };
+    let mut setup = (*crate::costing::setup(&books.world.tables)).clone();
+    setup.earliest_valuation_date = Some(day("2020-02-01"));
+    let set = SetInventorySetup { setup, unchecked: true };
+    let asks = [
+        unchecked("2020-01-31", true),
+        unchecked("2020-01-31", false),
+        unchecked("2019-12-31", true),
+        Command::SetInventorySetup(set),
+    ];
+    for ask in asks {
+        assert_eq!(books.refused(&ask), [Code::RightMissing]);
+        let commands = vec![put("2020-04-30"), ask];
+        assert_eq!(books.refused(&Command::Batch(Batch { commands })), [Code::RightMissing]);
+    }
+    assert_eq!(closed(&books), [false, false, false]);
+    books.world.system(unchecked("2020-01-31", true));
+    books.world.system(unchecked("2020-01-31", true));
+    books.world.system(unchecked("2020-01-31", false));
+    let january = periods(&books.world.tables).swap_remove(0).2;
+    assert_eq!(january.iter().map(|entry| entry.closed).collect::<Vec<_>>(), [true, false]);
 }
 
 #[test]

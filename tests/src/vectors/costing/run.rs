@@ -126,8 +126,7 @@ impl Play {
                 ledgers::post_cost(&mut self.company, post.posting_method)
             }
             Action::SetSettings(set) => {
-                let commands = money::setting_commands(&mut self.company, &set.settings, false)?;
-                ask(&mut self.company, commands)
+                money::change_settings(&mut self.company, &set.settings, false)
             }
             Action::SetItem(set) => self.set_item(set),
             Action::UndoShipment(undo) => {

@@ -315,9 +315,7 @@ impl Play {
         let object = [(set.name.clone(), set.value.clone())].into_iter().collect();
         let settings: Settings = serde_json::from_value(Value::Object(object))
             .or_else(|error| lacking(format!("setting {}: {error}", set.name)))?;
-        let commands = money::setting_commands(&mut self.company, &settings, set.unchecked)?;
-        ask(&mut self.company, commands)?;
-        Ok(())
+        money::change_settings(&mut self.company, &settings, set.unchecked)
     }
 
     fn set_item(&mut self, set: &op::SetItem) -> Done {
