@@ -12,10 +12,10 @@ use protocol::text::{self, Language};
 
 use crate::assembly::post::{AssemblyItem, FinishProductionOrder, PostAssembly, UndoAssembly};
 use crate::books::{Books, charge, day, journal, line, purchase, sale};
-use crate::command::costing::{ChargeEntries, PutItemCost};
+use crate::command::costing::{ChargeEntries, InvoiceEntries, InvoiceLine, PutItemCost};
 use crate::command::journal::{JournalLine, JournalType};
 use crate::command::papers::PutDocument;
-use crate::command::post_document::{PostCharge, PostDocument, PostLine, UndoPosted};
+use crate::command::post_document::{ChargeTarget, PostCharge, PostDocument, PostLine, UndoPosted};
 use crate::command::{Command, SetCompany, master};
 use crate::costing::proposal;
 use crate::costing::revalue::{
@@ -25,6 +25,7 @@ use crate::costing::work::AdjustCost;
 use crate::costing::worksheet::{ApplyEntry, UnapplyEntries};
 use crate::dimension::Dimensions;
 use crate::memory::MemoryTables;
+use crate::money::Money;
 use crate::period::accounting::{CreateFiscalYear, LengthUnit};
 use crate::period::inventory::{InventoryPeriodOf, PutInventoryPeriod};
 use crate::posting::Stop;
@@ -168,22 +169,80 @@ fn post_line(handle: &str, invoice: &str) -> PostLine {
 }
 
 fn document(kind: DocumentKind, line: PostLine, charges: Vec<PostCharge>) -> Command {
-    Command::PostDocument(PostDocument {
+    Command::PostDocument(put_document(kind, vec![line], charges))
+}
+
+/// A purchase that has charges alone.
+fn charges(charges: Vec<PostCharge>) -> Command {
+    Command::PostDocument(put_document(DocumentKind::PurchaseOrder, Vec::new(), charges))
+}
+
+fn put_document(
+    kind: DocumentKind,
+    lines: Vec<PostLine>,
+    charges: Vec<PostCharge>,
+) -> PostDocument {
+    PostDocument {
         kind,
         no: "D1".try_into().unwrap(),
         date: day("2020-01-10"),
         partner: None,
         business_group: String::new(),
-        lines: vec![line],
+        lines,
         charges,
+        dimensions: Dimensions::NONE,
+    }
+}
+
+fn undo_posted() -> Command {
+    let no = "D1".try_into().unwrap();
+    let kind = DocumentKind::PurchaseOrder;
+    Command::UndoPosted(UndoPosted { kind, no, posting: 1, line: 10 })
+}
+
+/// ANA asks while KIM has an application of BOLT taken apart.
+fn by_another(books: &mut Books, command: Command) -> Ask {
+    books.world.system(Command::GrantRole(crate::command::people::GrantRole {
+        operator: "ANA".try_into().unwrap(),
+        role: protocol::feed::Role::Administrator,
+        location: None,
+    }));
+    bought(books);
+    books.post(sale("2020-01-06", "BOLT", "1"));
+    let applications = vec![last_application(books)];
+    let receipt = purchase("2020-01-06", "BOLT", "1", "5.00");
+    books.post(JournalLine { not_invoiced: true, ..receipt });
+    books.adjust();
+    books.ok(&Command::UnapplyEntries(UnapplyEntries { applications }));
+    Ask::DoAs("ANA", command)
+}
+
+fn invoice_of(entry: u64) -> Command {
+    Command::InvoiceEntries(InvoiceEntries {
+        date: day("2020-01-07"),
+        document_no: String::new(),
+        business_group: String::new(),
+        lines: vec![InvoiceLine {
+            entry: EntryNo(entry),
+            quantity: Quantity::ONE,
+            amount: None,
+            sales: Money::ZERO,
+        }],
         dimensions: Dimensions::NONE,
     })
 }
 
-fn undo_document() -> Ask {
-    let no = "D1".try_into().unwrap();
-    let kind = DocumentKind::PurchaseOrder;
-    Ask::Do(Command::UndoPosted(UndoPosted { kind, no, posting: 1, line: 10 }))
+fn freight() -> PostCharge {
+    PostCharge {
+        line: 20,
+        charge: "FREIGHT".to_owned(),
+        quantity: Quantity::ONE,
+        unit_amount: "5".parse().unwrap(),
+        assign: Vec::new(),
+        split: None,
+        over: Vec::new(),
+        dimensions: Dimensions::NONE,
+    }
 }
 
 fn assembly(sale_date: Option<&str>) -> Command {
@@ -208,6 +267,10 @@ fn assembly(sale_date: Option<&str>) -> Command {
 }
 
 fn revalue(item: &str, set: impl FnOnce(&mut RevaluationLine)) -> Ask {
+    Ask::Do(revaluation(item, set))
+}
+
+fn revaluation(item: &str, set: impl FnOnce(&mut RevaluationLine)) -> Command {
     let mut line = RevaluationLine {
         item: item.try_into().unwrap(),
         date: day("2020-01-31"),
@@ -224,7 +287,7 @@ fn revalue(item: &str, set: impl FnOnce(&mut RevaluationLine)) -> Ask {
         dimensions: Dimensions::NONE,
     };
     set(&mut line);
-    Ask::Do(Command::PostRevaluation(PostRevaluation { lines: vec![line] }))
+    Command::PostRevaluation(PostRevaluation { lines: vec![line] })
 }
 
 fn calculate(item: &str, per: RevaluePer) -> Ask {
@@ -408,17 +471,20 @@ const APPLICATIONS: &[(Code, Prepare)] = &[
         let (entry, to) = (EntryNo(2), Some(EntryNo(1)));
         Ask::Do(Command::ApplyEntry(ApplyEntry { entry, to }))
     }),
+    (Code::ItemUnapplied, |books| by_another(books, journal(sale("2020-01-07", "BOLT", "1")))),
+    (Code::ItemUnapplied, |books| by_another(books, invoice_of(3))),
+    (Code::ItemUnapplied, |books| by_another(books, charge(1, "2020-01-07", "3"))),
     (Code::ItemUnapplied, |books| {
-        books.world.system(Command::GrantRole(crate::command::people::GrantRole {
-            operator: "ANA".try_into().unwrap(),
-            role: protocol::feed::Role::Administrator,
-            location: None,
-        }));
-        bought(books);
-        books.post(sale("2020-01-06", "BOLT", "1"));
-        let applications = vec![last_application(books)];
-        books.ok(&Command::UnapplyEntries(UnapplyEntries { applications }));
-        Ask::DoAs("ANA", journal(sale("2020-01-07", "BOLT", "1")))
+        let assign = vec![(ChargeTarget::Entry(EntryNo(1)), Quantity::ONE)];
+        by_another(books, charges(vec![PostCharge { assign, ..freight() }]))
+    }),
+    (Code::ItemUnapplied, |books| by_another(books, revaluation("BOLT", |_line| ()))),
+    (Code::ItemUnapplied, |books| {
+        by_another(books, revaluation("BOLT", |line| line.applies_to = EntryNo(1)))
+    }),
+    (Code::ItemUnapplied, |books| {
+        books.ok(&document(DocumentKind::PurchaseOrder, post_line("1", "0"), Vec::new()));
+        by_another(books, undo_posted())
     }),
     (Code::CostingMethodLocked, |books| {
         bought(books);
@@ -484,17 +550,7 @@ const VALUES: &[(Code, Prepare)] = &[
         Ask::Do(document(DocumentKind::PurchaseReturnOrder, post_line("1", "1"), Vec::new()))
     }),
     (Code::ChargeNotAssigned, |_books| {
-        let freight = PostCharge {
-            line: 20,
-            charge: "FREIGHT".to_owned(),
-            quantity: Quantity::ONE,
-            unit_amount: "5".parse().unwrap(),
-            assign: Vec::new(),
-            split: None,
-            over: Vec::new(),
-            dimensions: Dimensions::NONE,
-        };
-        Ask::Do(document(DocumentKind::PurchaseOrder, post_line("1", "1"), vec![freight]))
+        Ask::Do(document(DocumentKind::PurchaseOrder, post_line("1", "1"), vec![freight()]))
     }),
     (Code::ChargeNotAssigned, |_books| {
         Ask::Do(Command::ChargeEntries(ChargeEntries {
@@ -508,7 +564,7 @@ const VALUES: &[(Code, Prepare)] = &[
     }),
     (Code::AlreadyInvoiced, |books| {
         books.ok(&document(DocumentKind::PurchaseOrder, post_line("1", "1"), Vec::new()));
-        undo_document()
+        Ask::Do(undo_posted())
     }),
     (Code::UndoStockConsumed, |books| {
         bought(books);
@@ -516,6 +572,11 @@ const VALUES: &[(Code, Prepare)] = &[
         books.post(sale("2020-01-11", "NUT", "1"));
         let (order, date) = ("A1".try_into().unwrap(), day("2020-01-12"));
         Ask::Do(Command::UndoAssembly(UndoAssembly { order, date }))
+    }),
+    (Code::UndoStockConsumed, |books| {
+        books.ok(&document(DocumentKind::PurchaseOrder, post_line("1", "0"), Vec::new()));
+        books.post(sale("2020-01-11", "BOLT", "1"));
+        Ask::Do(undo_posted())
     }),
     (Code::AssemblyDateAfterSale, |books| {
         bought(books);
@@ -525,6 +586,12 @@ const VALUES: &[(Code, Prepare)] = &[
         books.set(|setup| setup.automatic_cost_posting = true);
         books.card("BOLT", |put| put.inventory_group = Some("NEW".to_owned()));
         Ask::Do(journal(purchase("2020-01-05", "BOLT", "1", "1")))
+    }),
+    (Code::AccountMissing, |books| {
+        books.set(|setup| setup.automatic_cost_posting = true);
+        books.card("BOLT", |put| put.inventory_group = Some("NEW".to_owned()));
+        books.ok(&document(DocumentKind::PurchaseOrder, post_line("1", "0"), Vec::new()));
+        Ask::Do(undo_posted())
     }),
 ];
 

@@ -5,6 +5,7 @@ use protocol::code::Code;
 use protocol::outcome::Reason;
 use protocol::quantity::Quantity;
 
+use crate::costing::worksheet::check_lock;
 use crate::costing::{method_of, setup};
 use crate::dimension::{self, Dimensions};
 use crate::money::Money;
@@ -39,10 +40,11 @@ impl Posting<'_, '_> {
     ///
     /// # Errors
     ///
-    /// `before_earliest_allowed_valuation_date` on an increase that counts from before that date;
-    /// [`Stop::Overflow`].
+    /// `item_unapplied`; `before_earliest_allowed_valuation_date` on an increase that counts from before
+    /// that date; [`Stop::Overflow`].
     pub fn charge(&mut self, charge: &ChargeOn) -> Result<(), Stop> {
         let entry = self.entry(charge.entry);
+        check_lock(self, entry.item)?;
         let state = self.state(charge.entry);
         // The sign of what it is put on decides, not what kind of charge it is: one that was sold costs nothing.
         let inventoriable = entry.quantity.is_positive();

@@ -9,6 +9,7 @@ use protocol::quantity::Quantity;
 
 use crate::costing::entry::Parts;
 use crate::costing::value::values_of;
+use crate::costing::worksheet::check_lock;
 use crate::costing::{fits, item_cost, minus, plus, setup};
 use crate::dimension::{self, Dimensions};
 use crate::money::Money;
@@ -54,9 +55,10 @@ impl Posting<'_, '_> {
     ///
     /// # Errors
     ///
-    /// `qty_exceeds_outstanding` beyond what is not invoiced; [`Stop::Overflow`].
+    /// `item_unapplied`; `qty_exceeds_outstanding` beyond what is not invoiced; [`Stop::Overflow`].
     pub fn invoice(&mut self, invoice: &InvoiceOf) -> Result<(), Stop> {
         let mut entry = (*self.entry(invoice.entry)).clone();
+        check_lock(self, entry.item)?;
         entry.dimension_set = dimension::with(self, entry.dimension_set, &invoice.dimensions)?;
         let state = self.state(invoice.entry);
         let inbound = entry.quantity.is_positive();

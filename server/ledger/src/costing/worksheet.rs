@@ -3,8 +3,9 @@
 //! What was applied anew costs something else from its valuation date on: that is outstanding until cost is
 //! adjusted, which follows at once where the setup says Always.
 //!
-//! While something of an item is unapplied, the item is locked for everybody else at the desk. Facts of
-//! devices are posted all the same.
+//! While something of an item is unapplied, the item is locked for everybody else at the desk: quantities,
+//! invoices, charges and revaluations. Facts of devices are posted all the same, and costs are adjusted: what is
+//! applied again is marked again.
 
 use protocol::code::Code;
 use protocol::outcome::Reason;

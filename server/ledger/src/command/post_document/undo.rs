@@ -114,9 +114,20 @@ fn undo_one(
     let reason = EntryReason::Undo;
     let motion = Motion { reason, document: entry.document.clone(), terms, ..motion };
     posting.carry(&motion).map_err(|stop| match stop {
-        Stop::Refuse(reason) if incoming && reason.code != Code::PeriodClosed => {
+        Stop::Refuse(reason) if incoming && is_consumed(&reason.code) => {
             Stop::Refuse(Reason::new(Code::UndoStockConsumed).word("document", &document))
         }
         other @ (Stop::Refuse(_) | Stop::Park(..) | Stop::Overflow) => other,
     })
+}
+
+/// Whether a receipt was refused to be taken back because its quantity is not there any more. Whatever else
+/// is in the way (a lock, an account) is told as it is.
+const fn is_consumed(code: &Code) -> bool {
+    matches!(
+        code,
+        Code::InsufficientInventory
+            | Code::InsufficientAppliedQuantity
+            | Code::CannotBeFullyApplied
+    )
 }

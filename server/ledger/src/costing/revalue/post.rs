@@ -7,6 +7,7 @@ use protocol::quantity::Quantity;
 use super::calculate::{check_calculation, location_filter, variant_filter};
 use super::left::{Where, left_at, left_of, worth};
 use super::{CalculateInventoryValue, PostRevaluation, RevaluationLine, RevaluePer};
+use crate::costing::worksheet::check_lock;
 use crate::costing::{fits, item_cost, method_of, minus, plus, setup};
 use crate::dimension;
 use crate::key::KeyRange;
@@ -25,6 +26,7 @@ pub(crate) fn post(posting: &mut Posting<'_, '_>, post: &PostRevaluation) -> Res
     for line in &post.lines {
         period::check_posting(posting, line.date)?;
         let (item, _card) = lookup::item(posting.draft, &line.item).map_err(Stop::Refuse)?;
+        check_lock(posting, item)?;
         if line.applies_to.0 == 0 {
             let place = place_of(posting, item, line)?;
             check_calculation(posting, item, &calculation_of(line), place)?;
