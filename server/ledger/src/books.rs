@@ -129,9 +129,9 @@ impl Books {
         assert_eq!(outcome.decision, Decision::Accepted, "{:?}", outcome.reasons);
     }
 
-    /// The cost side of a card.
-    pub(crate) fn card(&mut self, item: &str, set: impl FnOnce(&mut PutItemCost)) {
-        let mut put = PutItemCost {
+    /// The cost side of a card, of which everything stays as it is.
+    pub(crate) fn cost_of_card(item: &str) -> PutItemCost {
+        PutItemCost {
             item: item.try_into().unwrap(),
             unit_cost: None,
             standard_cost: None,
@@ -143,7 +143,12 @@ impl Books {
             net_weight: None,
             unit_volume: None,
             excluded_from_adjustment: None,
-        };
+        }
+    }
+
+    /// The cost side of a card.
+    pub(crate) fn card(&mut self, item: &str, set: impl FnOnce(&mut PutItemCost)) {
+        let mut put = Self::cost_of_card(item);
         set(&mut put);
         self.ok(&Command::PutItemCost(put));
     }

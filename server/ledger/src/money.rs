@@ -198,6 +198,11 @@ impl UnitAmount {
         self.0.is_sign_positive() && !self.0.is_zero()
     }
 
+    /// Whether this is below zero.
+    pub fn is_negative(self) -> bool {
+        self.0.is_sign_negative() && !self.0.is_zero()
+    }
+
     /// `self × quantity`, rounded once to `step`; none when it is out of range.
     #[must_use]
     pub fn times(self, quantity: Quantity, step: Step) -> Option<Money> {

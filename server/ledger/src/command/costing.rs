@@ -8,7 +8,8 @@ use protocol::quantity::Quantity;
 use protocol::words::{ItemNo, LocationCode, OperatorId, VariantCode};
 use serde::{Deserialize, Serialize};
 
-use crate::command::{malformed, not_found};
+use crate::command::ledger::check_code;
+use crate::command::{malformed, not_found, out_of_range};
 use crate::costing::charge::ChargeOn;
 use crate::costing::invoice::InvoiceOf;
 use crate::costing::{fits, item_cost, setup};
@@ -18,6 +19,7 @@ use crate::money::{Money, UnitAmount};
 use crate::period;
 use crate::posting::{Posting, Stop};
 use crate::schema::entry::{EntryType, ItemLedger};
+use crate::schema::identity::Operators;
 use crate::schema::money::{
     InventorySetup, ItemCosts, StockkeepingUnit, StockkeepingUnits, UserSetup, UserSetups,
 };
@@ -170,11 +172,56 @@ pub(crate) fn set_setup(
     posting: &mut Posting<'_, '_>,
     set: &SetInventorySetup,
 ) -> Result<(), Stop> {
+    let new = &set.setup;
+    check_dates(new.allow_posting_from, new.allow_posting_to)?;
+    let percents = [
+        ("vat_percent", new.vat_percent),
+        ("non_deductible_vat_percent", new.non_deductible_vat_percent),
+    ];
+    for (field, percent) in percents {
+        if percent.is_negative() || percent > Quantity::whole(100) {
+            return Err(out_of_range(field));
+        }
+    }
     period::setup::put(posting, &set.setup, !set.unchecked)
+}
+
+/// Posting dates are a range, or open to one side.
+fn check_dates(from: Option<NaiveDate>, to: Option<NaiveDate>) -> Result<(), Stop> {
+    match (from, to) {
+        (Some(from), Some(to)) if from > to => {
+            let why = format!("the first posting date {from} is later than the last {to}");
+            Err(Stop::Refuse(malformed(&why)))
+        }
+        (_, _) => Ok(()),
+    }
+}
+
+/// What a card says of costs and sizes is never below zero.
+fn check_figures(figures: &[(&str, bool)]) -> Result<(), Stop> {
+    let wrong = figures.iter().find(|(_field, below_zero)| *below_zero);
+    wrong.map_or(Ok(()), |(field, _below_zero)| Err(out_of_range(field)))
+}
+
+fn check_card(put: &PutItemCost) -> Result<(), Stop> {
+    let below = |amount: Option<UnitAmount>| amount.is_some_and(UnitAmount::is_negative);
+    let under = |quantity: Option<Quantity>| quantity.is_some_and(Quantity::is_negative);
+    check_figures(&[
+        ("unit_cost", below(put.unit_cost)),
+        ("standard_cost", below(put.standard_cost)),
+        ("last_direct_cost", below(put.last_direct_cost)),
+        ("indirect_cost_percent", under(put.indirect_cost_percent)),
+        ("overhead_rate", below(put.overhead_rate)),
+        ("net_weight", under(put.net_weight)),
+        ("unit_volume", under(put.unit_volume)),
+    ])?;
+    // A group need not have accounts yet: what needs them is refused, or left out by runs.
+    [&put.inventory_group, &put.product_group].into_iter().flatten().try_for_each(|g| check_code(g))
 }
 
 pub(crate) fn put_item_cost(posting: &mut Posting<'_, '_>, put: &PutItemCost) -> Result<(), Stop> {
     let (item, card) = lookup::item(posting.draft, &put.item).map_err(Stop::Refuse)?;
+    check_card(put)?;
     let mut row = (*item_cost(&*posting.draft, item)).clone();
     let take = |to: &mut UnitAmount, from: Option<UnitAmount>| {
         if let Some(from) = from {
@@ -212,6 +259,10 @@ pub(crate) fn put_stockkeeping_unit(
     put: &PutStockkeepingUnit,
 ) -> Result<(), Stop> {
     let (item, card) = lookup::item(posting.draft, &put.item).map_err(Stop::Refuse)?;
+    check_figures(&[
+        ("unit_cost", put.unit_cost.is_some_and(UnitAmount::is_negative)),
+        ("standard_cost", put.standard_cost.is_some_and(UnitAmount::is_negative)),
+    ])?;
     let variant =
         lookup::variant(posting.draft, item, put.variant.as_ref()).map_err(Stop::Refuse)?;
     let location = match &put.location {
@@ -239,13 +290,21 @@ pub(crate) fn put_stockkeeping_unit(
     Ok(())
 }
 
-pub(crate) fn put_user_setup(posting: &mut Posting<'_, '_>, put: &PutUserSetup) {
+pub(crate) fn put_user_setup(
+    posting: &mut Posting<'_, '_>,
+    put: &PutUserSetup,
+) -> Result<(), Stop> {
+    if !posting.draft.has::<Operators>(&put.user) {
+        return Err(not_found(&put.user));
+    }
+    check_dates(put.allow_posting_from, put.allow_posting_to)?;
     let row = UserSetup {
         allow_posting_from: put.allow_posting_from,
         allow_posting_to: put.allow_posting_to,
     };
     posting.draft.put::<UserSetups>(&put.user, row);
     posting.retry_orders();
+    Ok(())
 }
 
 pub(crate) fn invoice_entries(

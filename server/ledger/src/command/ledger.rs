@@ -130,7 +130,12 @@ fn check_account(posting: &Posting<'_, '_>, account: &str) -> Result<(), Stop> {
     Err(not_found(&account))
 }
 
-fn check_code(code: &str) -> Result<(), Stop> {
+/// Whether something can be the code of an account or of a posting group.
+///
+/// # Errors
+///
+/// `malformed_request`.
+pub(crate) fn check_code(code: &str) -> Result<(), Stop> {
     if code.chars().count() > CODE_MAX || code.chars().any(char::is_control) {
         return Err(Stop::Refuse(Reason::new(Code::MalformedRequest).word("why", code)));
     }

@@ -377,10 +377,7 @@ pub fn run(posting: &mut Posting<'_, '_>, command: &Command) -> Result<(), Stop>
         Command::SetInventorySetup(set) => costing::set_setup(posting, set),
         Command::PutItemCost(put) => costing::put_item_cost(posting, put),
         Command::PutStockkeepingUnit(put) => costing::put_stockkeeping_unit(posting, put),
-        Command::PutUserSetup(put) => {
-            costing::put_user_setup(posting, put);
-            Ok(())
-        }
+        Command::PutUserSetup(put) => costing::put_user_setup(posting, put),
         Command::PostItemJournal(journal) => journal::post(posting, journal),
         Command::InvoiceEntries(put) => {
             crate::period::check_posting(posting, put.date)?;

@@ -10,7 +10,7 @@ use super::worksheet::{ApplyEntry, CloseWorksheet, UnapplyEntries};
 use crate::assembly::post::{AssemblyItem, FinishProductionOrder, PostAssembly};
 use crate::books::{Books, day, line, m, purchase, sale};
 use crate::command::Command;
-use crate::command::costing::PutStockkeepingUnit;
+use crate::command::costing::{PutItemCost, PutStockkeepingUnit, PutUserSetup};
 use crate::command::journal::{JournalLine, JournalType};
 use crate::dimension::Dimensions;
 use crate::key::KeyRange;
@@ -23,7 +23,7 @@ use crate::schema::money::{
     AdjustmentWindow, OrderKind, StockkeepingUnit, StockkeepingUnits, ValueType,
 };
 use crate::tables::Read as _;
-use crate::world::{adjust, count, goods, q, transfer_ship};
+use crate::world::{adjust, codes, count, goods, q, transfer_ship};
 
 /// Takes the application of a decrease back.
 fn unapply(books: &mut Books, decrease: u64) {
@@ -260,6 +260,60 @@ fn units(books: &Books, item: &str) -> Vec<StockkeepingUnit> {
     let range = KeyRange::prefix(&(books.item(item),));
     let rows = books.world.tables.list::<StockkeepingUnits>(&range);
     rows.into_iter().map(|(_key, row)| *row).collect()
+}
+
+/// A user and a range of posting dates.
+fn user_setup(user: &str, from: &str, to: &str) -> Command {
+    Command::PutUserSetup(PutUserSetup {
+        user: user.try_into().unwrap(),
+        allow_posting_from: Some(day(from)),
+        allow_posting_to: Some(day(to)),
+    })
+}
+
+#[test]
+fn what_no_card_and_no_setup_can_say_is_refused() {
+    let mut books = Books::new(|_setup| {});
+    let mut card = |set: &dyn Fn(&mut PutItemCost)| {
+        let mut put = Books::cost_of_card("BOLT");
+        set(&mut put);
+        books.refused(&Command::PutItemCost(put))
+    };
+    let range = [Code::NumberOutOfRange];
+    assert_eq!(card(&|put| put.unit_cost = Some("-1".parse().unwrap())), range);
+    assert_eq!(card(&|put| put.standard_cost = Some("-1".parse().unwrap())), range);
+    assert_eq!(card(&|put| put.last_direct_cost = Some("-1".parse().unwrap())), range);
+    assert_eq!(card(&|put| put.overhead_rate = Some("-0.00001".parse().unwrap())), range);
+    assert_eq!(card(&|put| put.indirect_cost_percent = Some(q("-1"))), range);
+    assert_eq!(card(&|put| put.net_weight = Some(q("-1"))), range);
+    assert_eq!(card(&|put| put.unit_volume = Some(q("-1"))), range);
+    let long = "A GROUP OF TWENTY-ONE".to_owned();
+    let group = card(&|put| put.inventory_group = Some(long.clone()));
+    assert_eq!(group, [Code::MalformedRequest]);
+    for (unit_cost, standard_cost) in [(Some("-1"), None), (None, Some("-1"))] {
+        let put = Command::PutStockkeepingUnit(PutStockkeepingUnit {
+            item: "BOLT".try_into().unwrap(),
+            location: None,
+            variant: None,
+            unit_cost: unit_cost.map(|cost| cost.parse().unwrap()),
+            standard_cost: standard_cost.map(|cost| cost.parse().unwrap()),
+        });
+        assert_eq!(books.refused(&put), range);
+    }
+    assert_eq!(codes(&books.try_set(|setup| setup.vat_percent = q("-1"))), range);
+    assert_eq!(codes(&books.try_set(|setup| setup.vat_percent = q("100.01"))), range);
+    assert_eq!(codes(&books.try_set(|setup| setup.non_deductible_vat_percent = q("101"))), range);
+    books.set(|setup| setup.vat_percent = q("100"));
+    let turned = books.try_set(|setup| {
+        setup.allow_posting_from = Some(day("2020-02-01"));
+        setup.allow_posting_to = Some(day("2020-01-31"));
+    });
+    assert_eq!(codes(&turned), [Code::MalformedRequest]);
+    let nobody = user_setup("NOBODY", "2020-01-01", "2020-01-31");
+    assert_eq!(books.refused(&nobody), [Code::NotFound]);
+    let turned = user_setup("KIM", "2020-01-02", "2020-01-01");
+    assert_eq!(books.refused(&turned), [Code::MalformedRequest]);
+    books.ok(&user_setup("KIM", "2020-01-02", "2020-01-02"));
 }
 
 #[test]
