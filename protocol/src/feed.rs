@@ -524,6 +524,9 @@ macro_rules! tables {
         }
 
         impl FeedRow {
+            /// Every table of this build: its number on the wire and its name in the wire document.
+            pub const TABLES: &'static [(u8, &'static str)] = &[$(($number, stringify!($variant))),*];
+
             /// The number of its table on the wire.
             pub const fn table(&self) -> u8 {
                 match self { $(Self::$variant(_) => $number,)* }

@@ -26,3 +26,6 @@ pub mod quantity;
 pub mod rules;
 pub mod text;
 pub mod words;
+
+#[cfg(test)]
+mod golden;

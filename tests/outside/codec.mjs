@@ -1,4 +1,4 @@
-// A second codec: the golden frames are read, held against protocol/WIRE.md, and written again.
+// A second codec: the golden frames, bodies and rows are read, held against protocol/WIRE.md, and written again.
 //
 //     OUTSIDE=FOLDER-WITH-NODE_MODULES node codec.mjs
 //
@@ -41,6 +41,10 @@ const parts = new Map();
 for (const found of document.matchAll(/^\*\*(\w+)\*\*: /gm)) {
   parts.set(found[1], keysOf(document.slice(found.index)));
 }
+for (const found of document.matchAll(/^(\w+): map (.+?);/gm)) {
+  const keys = found[2].matchAll(/`(\w+)` \w+ \((\w+)\)/g);
+  parts.set(found[1], new Map([...keys].map(([, key, type]) => [key, type])));
+}
 
 const isInt = (value) => typeof value === "bigint" || Number.isInteger(value);
 const isMap = (value) =>
@@ -78,7 +82,8 @@ function fault(value, type, where) {
     default:
       if (parts.has(type)) return mapFault(value, parts.get(type), where);
       // An enumeration is a word; everything else has a table or a line of its own.
-      return typeof value === "string" || isMap(value) ? null : `${where} is no ${type}`;
+      if (type === "Argument") return isMap(value) ? null : `${where} is no ${type}`;
+      return typeof value === "string" ? null : `${where} is no ${type}`;
   }
 }
 
@@ -103,6 +108,15 @@ function mapFault(value, keys, where) {
 const tables = new Map();
 for (const found of document.matchAll(/^### Table (\d+): /gm)) {
   tables.set(Number(found[1]), keysOf(document.slice(found.index)));
+}
+for (const found of document.matchAll(/^(\w+): a row of table (\d+)\.$/gm)) {
+  parts.set(found[1], tables.get(Number(found[2])));
+}
+
+// The bodies of operations, by kind. Some are empty maps.
+const kinds = new Map();
+for (const found of document.matchAll(/^#### `(\w+)`\n/gm)) {
+  kinds.set(found[1], keysOf(document.slice(found.index + 1).split("\n#")[0]));
 }
 
 function rowsOf(body) {
@@ -135,18 +149,33 @@ function check(name, bytes) {
   return Buffer.compare(Buffer.from(again), Buffer.from(body)) === 0 ? null : "written differently";
 }
 
+// A map without a frame around it.
+function checkMap(name, keys, bytes) {
+  if (!keys) return "not in the document";
+  const value = decode(bytes, { useBigInt64: true });
+  const wrong = mapFault(value, keys, name);
+  if (wrong) return wrong;
+  const again = encode(value, { useBigInt64: true });
+  return Buffer.compare(Buffer.from(again), Buffer.from(bytes)) === 0 ? null : "written differently";
+}
+
 let passed = 0;
 let failed = 0;
-for (const line of readFileSync(join(protocol, "golden/frames-1.txt"), "utf8").split("\n")) {
-  if (!line) continue;
-  const [name, hex] = line.split(" ");
-  const wrong = check(name, Uint8Array.from(Buffer.from(hex, "hex")));
-  if (wrong) {
-    failed += 1;
-    console.log(`FAILED  ${name}: ${wrong}`);
-  } else {
-    passed += 1;
+function checkFile(file, check) {
+  for (const line of readFileSync(join(protocol, "golden", file), "utf8").split("\n")) {
+    if (!line) continue;
+    const [name, hex] = line.split(" ");
+    const wrong = check(name, Uint8Array.from(Buffer.from(hex, "hex")));
+    if (wrong) {
+      failed += 1;
+      console.log(`FAILED  ${file}: ${name}: ${wrong}`);
+    } else {
+      passed += 1;
+    }
   }
 }
+checkFile("frames-1.txt", check);
+checkFile("bodies-1.txt", (kind, bytes) => checkMap(kind, kinds.get(kind), bytes));
+checkFile("rows-1.txt", (table, bytes) => checkMap(`table ${table}`, tables.get(Number(table)), bytes));
 console.log(`codec: ${passed} passed, ${failed} failed`);
-process.exit(failed === 0 && passed > 20 ? 0 : 1);
+process.exit(failed === 0 && passed > 20 + kinds.size + tables.size ? 0 : 1);

@@ -467,16 +467,3 @@ fn the_wire_document_names_every_frame_and_each_of_its_keys() {
         }
     }
 }
-
-#[test]
-fn the_wire_document_names_every_kind_and_table() {
-    for kind in Body::KINDS {
-        assert!(DOCUMENT.contains(&format!("#### `{kind}`\n")), "{kind}");
-    }
-    for record in rows() {
-        assert!(DOCUMENT.contains(&format!("### Table {}: ", record.table)));
-    }
-    for table in 1..=14_u8 {
-        assert!(DOCUMENT.contains(&format!("### Table {table}: ")), "{table}");
-    }
-}
