@@ -8,6 +8,7 @@ use super::table::{Framing, ROWS, Row};
 use super::*;
 
 const YEAR: i32 = 2026;
+const N_IDENTIFIERS: u32 = 541;
 
 fn day(year: i32, month: u32, day: u32) -> Option<NaiveDate> {
     NaiveDate::from_ymd_opt(year, month, day)
@@ -141,7 +142,53 @@ fn the_table_is_in_order_and_no_identifier_begins_another() {
         assert!(row.parts.iter().all(|part| part.set != CharacterSet::Digits || part.max <= 32));
         assert!(!row.title.is_empty() && row.length_max() <= 90, "{}", row.first);
     }
-    assert_eq!(count, 541);
+    assert_eq!(count, N_IDENTIFIERS);
+}
+
+/// A row in the words of the dictionary.
+fn described(row: &Row) -> String {
+    let framing = match row.framing {
+        Framing::Fixed => "fixed",
+        Framing::Open => "open",
+    };
+    let place = if row.in_query { "query" } else { "path" };
+    let mut words = format!("{framing} {place}");
+    for part in row.parts {
+        let set = match part.set {
+            CharacterSet::Digits => 'N',
+            CharacterSet::Text => 'X',
+            CharacterSet::Name => 'Y',
+            CharacterSet::Code => 'Z',
+        };
+        let range = match (part.min, part.max) {
+            (min, max) if min == max => format!("{set}{max}"),
+            (1, max) => format!("{set}..{max}"),
+            (min, max) => format!("{set}{min}..{max}"),
+        };
+        words += &if part.optional { format!(" [{range}]") } else { format!(" {range}") };
+    }
+    words
+}
+
+/// The table is our own; the dictionary is its publisher's.
+#[test]
+fn the_table_has_the_identifiers_lengths_and_separators_of_the_dictionary() {
+    let mut count = 0;
+    let lines = include_str!("dictionary.txt").lines();
+    for line in lines.filter(|line| !line.is_empty() && !line.starts_with('#')) {
+        let (words, ranges) = line.split_once(" : ").unwrap();
+        for range in ranges.split(' ') {
+            let (first, last) = range.split_once('-').unwrap_or((range, range));
+            let width = first.len();
+            for number in first.parse::<u32>().unwrap()..=last.parse().unwrap() {
+                let ai = format!("{number:0width$}");
+                let row = Row::of(&ai).unwrap_or_else(|| panic!("({ai}) is not in the table"));
+                assert_eq!(described(row), words, "({ai})");
+                count += 1;
+            }
+        }
+    }
+    assert_eq!(count, N_IDENTIFIERS, "there are others in the table");
 }
 
 #[test]
