@@ -1,3 +1,5 @@
+mod journal;
+
 use std::sync::Arc;
 use std::time::Duration;
 

@@ -205,7 +205,7 @@ async fn another_log_another_server_and_a_later_format_are_refused() {
     assert!(!target.store_folder().exists());
 }
 
-pub(super) fn copy(from: &Path, to: &Path) {
+pub(crate) fn copy(from: &Path, to: &Path) {
     std::fs::create_dir_all(to).unwrap();
     for entry in std::fs::read_dir(from).unwrap() {
         let entry = entry.unwrap();

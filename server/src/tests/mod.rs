@@ -1,7 +1,7 @@
 //! The whole server over real sockets on loopback, with its data in temporary folders.
 
 mod api;
-mod backup;
+pub(crate) mod backup;
 mod control;
 mod counts;
 mod desk;
