@@ -1,6 +1,6 @@
 //! A person with a handheld and a person at a desk, both in a real browser.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -14,6 +14,7 @@ use serde_json::json;
 use server_core::intake::command::CommandOrigin;
 
 use crate::house::{ADMINISTRATOR, Hand, House, NUT, OPERATOR, runtime, until, word};
+use crate::whole::left_out;
 
 /// How long a page may take to show something.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -32,11 +33,21 @@ impl Drop for Chromedriver {
     }
 }
 
-fn program(names: &[&str]) -> Option<std::path::PathBuf> {
+fn program(names: &[&str]) -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;
     let folders: Vec<_> = std::env::split_paths(&path).collect();
     let mut all = names.iter().flat_map(|name| folders.iter().map(move |at| at.join(name)));
     all.find(|program| program.is_file())
+}
+
+/// Driver and browser; none where there are none.
+fn programs() -> Option<(PathBuf, PathBuf)> {
+    let browser = program(&["chromium", "chromium-browser", "google-chrome"]);
+    let programs = program(&["chromedriver"]).zip(browser);
+    if programs.is_none() {
+        left_out("there is no chromium with chromedriver here");
+    }
+    programs
 }
 
 impl Chromedriver {
@@ -219,14 +230,7 @@ async fn a_move(client: &Client, served: &Served) {
 
 #[test]
 fn a_move_made_without_the_server_shows_at_the_desk_when_it_is_back() {
-    let (Some(driver), Some(chromium)) =
-        (program(&["chromedriver"]), program(&["chromium", "chromium-browser", "google-chrome"]))
-    else {
-        eprintln!(
-            "\n#### SKIPPED: no chromium with chromedriver here, the browser test did not run ####\n"
-        );
-        return;
-    };
+    let Some((driver, chromium)) = programs() else { return };
     let runtime = runtime();
     let mut house = House::furnished();
     let hand = Hand::enrolled(&house, &runtime);
@@ -260,14 +264,7 @@ fn a_move_made_without_the_server_shows_at_the_desk_when_it_is_back() {
 
 #[test]
 fn an_open_page_of_the_desk_shows_a_scan_of_the_handheld_without_being_loaded_again() {
-    let (Some(driver), Some(chromium)) =
-        (program(&["chromedriver"]), program(&["chromium", "chromium-browser", "google-chrome"]))
-    else {
-        eprintln!(
-            "\n#### SKIPPED: no chromium with chromedriver here, the browser test did not run ####\n"
-        );
-        return;
-    };
+    let Some((driver, chromium)) = programs() else { return };
     let runtime = runtime();
     let mut house = House::furnished();
     let hand = Hand::enrolled(&house, &runtime);
@@ -377,14 +374,7 @@ async fn found_more(client: &Client, desk: &str) {
 
 #[test]
 fn a_late_invoice_is_adjusted_and_posted_in_the_browser_and_the_value_agrees_with_the_accounts() {
-    let (Some(driver), Some(chromium)) =
-        (program(&["chromedriver"]), program(&["chromium", "chromium-browser", "google-chrome"]))
-    else {
-        eprintln!(
-            "\n#### SKIPPED: no chromium with chromedriver here, the browser test did not run ####\n"
-        );
-        return;
-    };
+    let Some((driver, chromium)) = programs() else { return };
     let runtime = runtime();
     let mut house = House::furnished();
     traded(&house);

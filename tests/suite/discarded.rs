@@ -2,6 +2,7 @@
 //! written and not synced is discarded. A kill alone would prove nothing: the system keeps what a
 //! killed process wrote.
 
+use std::io::Write as _;
 use std::sync::atomic::Ordering;
 
 use ledger::key::KeyRange;
@@ -32,6 +33,36 @@ fn house_with_a_device() -> House {
 fn a_moment(prng: &mut Prng) {
     let moment = u64::try_from(prng.between(20, 400)).expect("above zero");
     std::thread::sleep(std::time::Duration::from_millis(moment));
+}
+
+/// Without this the tests below might cut nothing off, and be green.
+#[test]
+fn a_power_cut_takes_what_was_written_and_not_synced() {
+    let folder = tempfile::tempdir().expect("a folder can be made");
+    let at = folder.path().join("disk");
+    let Some(mut image) = Image::over(&at, 16) else { return };
+    let (synced, changed, new) = (at.join("synced"), at.join("changed"), at.join("new"));
+    for round in 1..=3_u8 {
+        for place in [&synced, &changed] {
+            std::fs::write(place, [round; 20_000]).expect("there is room");
+            let file = std::fs::File::open(place).expect("it is there");
+            file.sync_all().expect("it can be synced");
+        }
+        std::fs::File::open(&at).and_then(|folder| folder.sync_all()).expect("it can be synced");
+        let mut file = std::fs::File::options().write(true).open(&changed).expect("it is there");
+        file.write_all(&[0xFF; 20_000]).expect("there is room");
+        file.write_all(&[0xFF; 20_000]).expect("there is room");
+        drop(file);
+        std::fs::write(&new, [0xFF; 20_000]).expect("there is room");
+        let length = std::fs::metadata(&changed).expect("it is there").len();
+        assert_eq!(length, 40_000, "as long as there is power it is there");
+        image.cut_power();
+        for place in [&synced, &changed] {
+            let kept = std::fs::read(place).expect("it is there still");
+            assert!(kept == [round; 20_000], "{} of round {round}", place.display());
+        }
+        assert!(!new.exists(), "in round {round} what nobody synced outlived the power");
+    }
 }
 
 #[test]

@@ -1,10 +1,12 @@
 //! Small file systems of their own, that can be full and can lose what was not synced. They need root;
-//! without it the tests that use them say so and end.
+//! without it the tests that use them say so and end ([`left_out`]).
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use tempfile::TempDir;
+
+use crate::whole::left_out;
 
 /// Runs a command of the system; says what it had to say when it fails.
 fn run(command: &mut Command) -> Result<(), String> {
@@ -32,7 +34,7 @@ impl Mounted {
         match run(Command::new("mount").args(["-t", "tmpfs", "-o", &size, "tmpfs"]).arg(at)) {
             Ok(()) => Some(Self { at: at.to_owned() }),
             Err(why) => {
-                eprintln!("left out, nothing can be mounted here: {why}");
+                left_out(&format!("nothing can be mounted here: {why}"));
                 None
             }
         }
@@ -66,7 +68,7 @@ impl Image {
         std::fs::create_dir_all(at).expect("a folder can be made");
         std::fs::rename(at, &before).expect("it is ours");
         if let Err(why) = image.mount() {
-            eprintln!("left out, nothing can be mounted here: {why}");
+            left_out(&format!("nothing can be mounted here: {why}"));
             std::fs::remove_dir(at).expect("nothing was mounted there");
             std::fs::rename(&before, at).expect("it is ours");
             return None;

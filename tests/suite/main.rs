@@ -19,4 +19,5 @@ mod simulation;
 mod tidy;
 mod truth;
 mod vectors;
+mod whole;
 mod wire;
