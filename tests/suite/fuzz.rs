@@ -1,7 +1,8 @@
 //! The kept inputs of every decoder, and a bounded number of mutations of them. The binary `fuzz`
 //! goes on for as long as it is told.
 
-use tests::fuzz::{Fuzzer, TARGETS};
+use protocol::operation::Body;
+use tests::fuzz::{Answer, Fuzzer, TARGETS};
 
 /// Mutations of each target; the machine is opened anew for each of its inputs.
 const N: u64 = 2_000;
@@ -22,9 +23,21 @@ fn no_decoder_breaks_its_promise_at_bytes_that_are_almost_right() {
     }
 }
 
+/// What is refused at its first byte proves little about the rest.
+#[test]
+fn a_body_of_every_kind_is_read() {
+    let target = TARGETS.into_iter().find(|target| target.name == "body").expect("a target");
+    let open = Fuzzer::open(target, 11);
+    let fuzzer = open.unwrap_or_else(|failure| panic!("{failure:?}"));
+    for kind in Body::KINDS {
+        // An empty map is no body of most kinds: what is read is the golden one.
+        assert!(fuzzer.n_answered(Answer::of(kind)) > 0, "no {kind} is read");
+    }
+}
+
 #[test]
 fn a_broken_promise_is_noticed_and_its_input_is_kept() {
-    use tests::fuzz::{Answer, Target};
+    use tests::fuzz::Target;
     let target = Target {
         name: "noticed",
         samples: || vec![b"good".to_vec()],

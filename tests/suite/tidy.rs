@@ -37,7 +37,7 @@ fn is_test_file(file: &Path) -> bool {
     file.components().any(|part| {
         matches!(
             part.as_os_str().to_str(),
-            Some("tests" | "tests.rs" | "golden.rs" | "laws.rs" | "facts.rs")
+            Some("tests" | "tests.rs" | "golden" | "golden.rs" | "laws.rs" | "facts.rs")
         )
     }) || file.to_string_lossy().contains("_tests.rs")
 }

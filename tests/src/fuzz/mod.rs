@@ -12,7 +12,7 @@ mod machine;
 mod mutate;
 mod targets;
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
@@ -96,7 +96,8 @@ pub struct Fuzzer {
     target: Target,
     prng: Prng,
     pool: Vec<Vec<u8>>,
-    kinds: BTreeSet<Answer>,
+    /// How often each kind of answer was given.
+    kinds: BTreeMap<Answer, u64>,
     /// Inputs that were answered in a new way, in order.
     pub found: Vec<Vec<u8>>,
     n_inputs: u64,
@@ -116,7 +117,7 @@ impl Fuzzer {
             target,
             prng: Prng::new(seed),
             pool: Vec::new(),
-            kinds: BTreeSet::new(),
+            kinds: BTreeMap::new(),
             found: Vec::new(),
             n_inputs: 0,
         };
@@ -149,12 +150,21 @@ impl Fuzzer {
         Played { n_inputs: self.n_inputs, n_kinds: self.kinds.len() }
     }
 
+    /// How many inputs were answered so.
+    pub fn n_answered(&self, answer: Answer) -> u64 {
+        self.kinds.get(&answer).copied().unwrap_or(0)
+    }
+
     /// Plays one input; whether it was answered in a new way.
     fn play(&mut self, input: &[u8]) -> Result<bool, Failure> {
         self.n_inputs += 1;
         let answered = catch_unwind(AssertUnwindSafe(|| (self.target.run)(input)));
         match answered {
-            Ok(answer) => Ok(self.kinds.insert(answer)),
+            Ok(answer) => {
+                let n = self.kinds.entry(answer).or_default();
+                *n += 1;
+                Ok(*n == 1)
+            }
             Err(panic) => {
                 let text = panic.downcast_ref::<String>().cloned();
                 let text = text.or_else(|| panic.downcast_ref::<&str>().map(ToString::to_string));

@@ -6,7 +6,7 @@ use device_core::store::MemoryStore;
 use protocol::barcode::{self, ScanProfile};
 use protocol::enrolment::Invitation;
 use protocol::frame::{Frame, Limits, SnapBegin, SnapChunk, SnapEnd, codec};
-use protocol::identity::{Boot, Lsn, ServerEpoch};
+use protocol::identity::ServerEpoch;
 use protocol::operation::{Body, Envelope, Recorded};
 use server::exchange::{FILES, read};
 use server_core::session::wire::Incoming;
@@ -26,13 +26,22 @@ pub const TARGETS: [Target; 9] = [
     Target { name: "machine", samples: machine::samples, run: machine::run },
 ];
 
+/// Name and bytes of each line of a golden file.
+fn lines(golden: &'static str) -> impl Iterator<Item = (&'static str, Vec<u8>)> {
+    golden.lines().filter_map(|line| line.split_once(' ')).map(|(name, hex)| {
+        (name, data_encoding::HEXLOWER.decode(hex.as_bytes()).expect("hexadecimal"))
+    })
+}
+
 /// The golden frames, as they are on the wire.
 pub(super) fn golden() -> Vec<Vec<u8>> {
-    include_str!("../../../protocol/golden/frames-1.txt")
-        .lines()
-        .filter_map(|line| line.split_once(' '))
-        .map(|(_name, hex)| data_encoding::HEXLOWER.decode(hex.as_bytes()).expect("hexadecimal"))
-        .collect()
+    let frames = lines(include_str!("../../../protocol/golden/frames-1.txt"));
+    frames.map(|(_name, bytes)| bytes).collect()
+}
+
+/// The golden bodies, each with its kind.
+fn golden_bodies() -> impl Iterator<Item = (&'static str, Vec<u8>)> {
+    lines(include_str!("../../../protocol/golden/bodies-1.txt"))
 }
 
 /// The same bytes with a checksum that is right: what lies behind it is reached.
@@ -88,15 +97,19 @@ fn operations() -> Vec<Recorded> {
     pushes.flat_map(|push| protocol::frame::push::unpack(&push).expect("golden")).collect()
 }
 
-/// Each body under each kind: most do not fit, and say so.
+/// A body of each kind as it should be, the same under the kind behind it, which it mostly does not fit
+/// and says so, and an empty map of each kind.
 fn bodies() -> Vec<Vec<u8>> {
-    let kinds = 0..u8::try_from(Body::KINDS.len()).expect("a few kinds");
-    let empty = kinds.clone().map(|kind| vec![kind, 0x80]);
-    let bodies = operations();
-    let under_each = kinds.flat_map(|kind| {
-        bodies.iter().map(move |one| [&[kind], one.body.as_slice()].concat()).collect::<Vec<_>>()
+    let n_kinds = Body::KINDS.len();
+    let under = |kind: usize, body: &[u8]| {
+        let number = u8::try_from(kind % n_kinds).expect("a few kinds");
+        [&[number], body].concat()
+    };
+    let golden = golden_bodies().flat_map(|(name, body)| {
+        let kind = Body::KINDS.iter().position(|kind| *kind == name).expect("a kind of this build");
+        [under(kind, &body), under(kind + 1, &body)]
     });
-    empty.chain(under_each).collect()
+    golden.chain((0..n_kinds).map(|kind| under(kind, &[0x80]))).collect()
 }
 
 /// A body that is read is written and read again the same.
@@ -112,18 +125,19 @@ fn body(input: &[u8]) -> Answer {
     }
 }
 
+/// The golden operations, one of each kind, and one without operator and document.
 fn contents() -> Vec<Vec<u8>> {
-    let plain = Envelope {
-        boot: Boot(1),
-        mono_us: 1,
-        cursor: Lsn(0),
-        epoch: ServerEpoch(1),
-        operator: None,
-        document: None,
-    };
+    let operations = operations();
+    let envelope = &operations.first().expect("a golden push").envelope;
+    let of_each_kind = golden_bodies().map(|(kind, bytes)| {
+        let body = Body::decode(kind, 1, &bytes).expect("golden");
+        Recorded::new(envelope.clone(), &body)
+    });
+    let plain = Envelope { operator: None, document: None, ..envelope.clone() };
     let void = Body::decode("void", 1, &[0x80]).expect("an empty map");
     let plain = Recorded::new(plain, &void);
-    operations().iter().chain([&plain]).map(Recorded::to_content).collect()
+    let all = operations.iter().cloned().chain(of_each_kind).chain([plain]);
+    all.map(|recorded| recorded.to_content()).collect()
 }
 
 /// What is read from the recorder is written back the same, or read the same again.
