@@ -48,7 +48,16 @@ impl Certificates {
         let path = data.join(CERTIFICATES_FILE);
         let file = |source| TlsError::File { path: path.clone(), source };
         let mut served: Vec<Served> = match std::fs::read(&path) {
-            Ok(bytes) => serde_json::from_slice(&bytes).map_err(|bad| file(bad.into()))?,
+            Ok(bytes) => match serde_json::from_slice(&bytes) {
+                Ok(served) => served,
+                // It only says more about devices that cannot connect: nobody is kept out for its sake.
+                Err(error) => {
+                    let aside = path.with_extension("unreadable");
+                    std::fs::rename(&path, &aside).map_err(file)?;
+                    tracing::warn!(%error, aside = %aside.display(), "the list of certificates is begun anew");
+                    Vec::new()
+                }
+            },
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
             Err(error) => return Err(file(error)),
         };
@@ -125,7 +134,9 @@ mod tests {
         assert_eq!(serve(2, 40).since(), Some(ServerTime(30)), "also after it was started again");
         assert_eq!(serve(1, 50).served.len(), 3);
         std::fs::write(folder.path().join(CERTIFICATES_FILE), "nonsense").unwrap();
-        let error = Certificates::serve(folder.path(), [1; 32], ServerTime(60)).unwrap_err();
-        assert!(error.to_string().contains(CERTIFICATES_FILE), "{error}");
+        assert_eq!(serve(1, 60).since(), None, "it begins anew");
+        let kept = folder.path().join(CERTIFICATES_FILE).with_extension("unreadable");
+        assert_eq!(std::fs::read_to_string(kept).unwrap(), "nonsense");
+        assert_eq!(serve(2, 70).since(), Some(ServerTime(70)));
     }
 }

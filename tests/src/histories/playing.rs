@@ -18,15 +18,16 @@ use ledger::dimension::Dimensions;
 use ledger::gl::batch::PostCostToGl;
 use ledger::key::KeyRange;
 use ledger::money::{Money, UnitAmount};
-use ledger::schema::EntryNo;
 use ledger::schema::entry::{ItemLedger, ItemLedgerStates};
 use ledger::schema::gl::{
     AccountRole, GeneralPostingSetup, GlLedger, InventoryPostingSetup, PostingMethod,
 };
 use ledger::schema::money::{
     AdjustmentWindow, AveragePeriod, AverageType, InventorySetup, OrderKind, UnadjustedItems,
+    ValueEntry, ValueLedger,
 };
 use ledger::schema::order::CapacityKind;
+use ledger::schema::{EntryNo, Written};
 use ledger::tables::Read as _;
 use protocol::feed::TrackingRule;
 use protocol::operation::Tracking;
@@ -88,20 +89,48 @@ pub fn play(history: &History, when: When) -> Result<Said, String> {
         if *posted && needs_adjusted(history, fact) {
             player.adjust()?;
         }
-        let before = player.company.digest();
-        let command = player.command(fact);
-        let done = player.company.ask(&command);
-        match (&done, posted) {
-            (Ok(_), true) | (Err(_), false) => {}
-            (Ok(_), false) => return Err(format!("{when:?}: posted by the ledger: {fact:?}")),
-            (Err(why), true) => return Err(format!("{when:?}: {why}: {fact:?}")),
-        }
-        if done.is_err() && player.company.digest() != before {
-            return Err(format!("{when:?}: a refusal leaves something: {fact:?}"));
-        }
+        player.post(fact, *posted)?;
         player.between()?;
     }
     player.end()
+}
+
+/// When what postings queue is worked off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pace {
+    /// After each of them.
+    AfterEach,
+    /// Where the next posting needs it, and in the end.
+    WhenNeeded,
+}
+
+/// Plays a history whose postings queue what they change, and works that off in slices of `size` reads and
+/// writes. Answers the value entries by number, without the decision that wrote each, and how many slices
+/// there were.
+///
+/// # Errors
+///
+/// As [`play`].
+pub fn play_in_slices(
+    history: &History,
+    pace: Pace,
+    size: u64,
+) -> Result<(Vec<(EntryNo, ValueEntry)>, usize), String> {
+    let mut player = Player { slice: Some(size), ..Player::new(history, When::AtOnce) };
+    for (fact, posted) in &history.facts {
+        if *posted && needs_adjusted(history, fact) {
+            player.settle()?;
+        }
+        player.post(fact, *posted)?;
+        if pace == Pace::AfterEach {
+            player.settle()?;
+        }
+    }
+    player.settle()?;
+    let written = Written::default();
+    let values = player.company.tables.list::<ValueLedger>(&KeyRange::all()).into_iter();
+    let values = values.map(|(no, value)| (no, ValueEntry { written, ..(*value).clone() }));
+    Ok((values.collect(), player.n_slices))
 }
 
 /// Whether costs are adjusted before something is posted: what is calculated counts all that is known, and the
@@ -117,6 +146,9 @@ fn needs_adjusted(history: &History, fact: &Fact) -> bool {
 struct Player {
     company: Company,
     when: When,
+    /// How large a slice is; none: any size.
+    slice: Option<u64>,
+    n_slices: usize,
     dice: Prng,
     accounts: BTreeMap<String, Account>,
 }
@@ -179,6 +211,8 @@ impl Player {
         let mut player = Self {
             company,
             when,
+            slice: None,
+            n_slices: 0,
             dice: Prng::new(history.plan.seed ^ 0xABCD),
             accounts: BTreeMap::new(),
         };
@@ -287,13 +321,31 @@ impl Player {
         account
     }
 
-    /// Works off what is queued, in slices of any size.
+    /// Posts a fact, or is refused, as the naive costing was.
+    fn post(&mut self, fact: &Fact, posted: bool) -> Result<(), String> {
+        let when = self.when;
+        let before = self.company.digest();
+        let command = self.command(fact);
+        let done = self.company.ask(&command);
+        match (&done, posted) {
+            (Ok(_), true) | (Err(_), false) => {}
+            (Ok(_), false) => return Err(format!("{when:?}: posted by the ledger: {fact:?}")),
+            (Err(why), true) => return Err(format!("{when:?}: {why}: {fact:?}")),
+        }
+        if done.is_err() && self.company.digest() != before {
+            return Err(format!("{when:?}: a refusal leaves something: {fact:?}"));
+        }
+        Ok(())
+    }
+
+    /// Works off what is queued.
     fn settle(&mut self) -> Result<(), String> {
         for _ in 0..SLICES_MAX {
             if !work::is_waiting(&self.company.tables) {
                 return Ok(());
             }
-            let slice = Some(1 + self.dice.below(300));
+            let slice = self.slice.or_else(|| Some(1 + self.dice.below(300)));
+            self.n_slices += 1;
             let done = self.company.by_system(&Command::WorkOff(WorkOff { slice }));
             done.map_err(|why| format!("a slice: {why}"))?;
         }
@@ -356,11 +408,9 @@ impl Player {
         if !violations.is_empty() {
             return Err(format!("{:?}: {violations:#?}", self.when));
         }
-        let values =
-            self.company.tables.list::<ledger::schema::money::ValueLedger>(&KeyRange::all());
+        let values = self.company.tables.list::<ValueLedger>(&KeyRange::all());
         self.ask(&Command::AdjustCost(AdjustCost::default()))?;
-        let again =
-            self.company.tables.list::<ledger::schema::money::ValueLedger>(&KeyRange::all());
+        let again = self.company.tables.list::<ValueLedger>(&KeyRange::all());
         if again.len() != values.len() {
             return Err(format!("{:?}: a second adjustment writes something", self.when));
         }
@@ -458,7 +508,8 @@ impl Player {
         };
         match fact {
             Fact::Assemble { date, output, components, resources } => {
-                let seen = self.company.tables.rows().count();
+                let last = self.company.tables.last::<ItemLedger>(&KeyRange::all());
+                let seen = last.map_or(0, |(no, _entry)| no.0);
                 Command::PostAssembly(PostAssembly {
                     dimensions: Dimensions::NONE,
                     order: word(&format!("A{seen}")),

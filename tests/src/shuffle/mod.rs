@@ -7,6 +7,8 @@
 //! Goods have a cost, in two layers, by four methods in turn. What a count finds and what takes it back
 //! later is linked by cost: where the two cancel in quantity they cancel in value (COSTING 12.7).
 
+pub mod left;
+
 use std::collections::BTreeMap;
 
 use ledger::command::costing::{PutItemCost, SetInventorySetup};
@@ -22,13 +24,12 @@ use ledger::lookup;
 use ledger::memory::MemoryTables;
 use ledger::money::UnitAmount;
 use ledger::operation::{Request, judge};
+use ledger::schema::SiteId;
 use ledger::schema::book::{Bound, Intake, Intakes, Origin, Outcomes, Timing};
 use ledger::schema::count::Counts;
-use ledger::schema::entry::{EntryReason, ItemLedger, ItemLedgerEntry, ItemLedgerStates};
 use ledger::schema::item::CostingMethod;
 use ledger::schema::money::{AdjustmentWindow, InventorySetup};
 use ledger::schema::stock::Stocks;
-use ledger::schema::{EntryNo, SiteId};
 use ledger::tables::Read as _;
 use protocol::feed::{BinKind, Role};
 use protocol::identity::{
@@ -42,12 +43,29 @@ use protocol::outcome::Decision;
 use protocol::quantity::{Quantity, UnitFactor};
 use rust_decimal::Decimal;
 
+use self::left::Restatements;
 use crate::prng::Prng;
 
-/// How many bins the hall has.
-const N_BINS: u64 = 40;
-/// How many items.
-const N_ITEMS: u64 = 10;
+/// A hall, and how much lies there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Hall {
+    /// How many bins it has.
+    bins: u64,
+    /// How many items.
+    items: u64,
+    /// Pieces of an item in every second bin at the beginning.
+    pieces: i64,
+    /// Items, the first ones, of which nothing is left in the end: the last counts find every bin without them.
+    emptied: u64,
+}
+
+impl Hall {
+    /// Some hundred stock keys, in which nothing runs out.
+    pub const LARGE: Self = Self { bins: 40, items: 10, pieces: 500, emptied: 0 };
+    /// A few, with so little in them that counts often take all there is.
+    pub const SMALL: Self = Self { bins: 4, items: 8, pieces: 6, emptied: 4 };
+}
+
 /// How items are valued, in turn.
 const METHODS: [CostingMethod; 4] =
     [CostingMethod::Fifo, CostingMethod::Average, CostingMethod::Lifo, CostingMethod::Standard];
@@ -142,21 +160,31 @@ fn goods(item: u64, pieces: i64) -> Goods {
 }
 
 /// What lies there at the beginning: half of the keys hold something.
-fn opening() -> BTreeMap<Key, i64> {
-    let keys = (0..N_BINS).flat_map(|bin| (0..N_ITEMS).map(move |item| (bin, item)));
-    keys.filter(|(bin, item)| (bin + item) % 2 == 0).map(|key| (key, 500)).collect()
+fn opening(hall: Hall) -> BTreeMap<Key, i64> {
+    let keys = (0..hall.bins).flat_map(|bin| (0..hall.items).map(move |item| (bin, item)));
+    keys.filter(|(bin, item)| (bin + item) % 2 == 0).map(|key| (key, hall.pieces)).collect()
 }
 
-/// A day of `n` acts. One device in eight acts in a boot that nothing brackets.
-pub fn day(seed: u64, n: usize) -> Vec<Act> {
+/// A day of `n` acts, and the counts that find items gone. One device in eight acts in a boot that nothing
+/// brackets.
+pub fn day(hall: Hall, seed: u64, n: usize) -> Vec<Act> {
     let mut prng = Prng::new(seed);
-    let mut floor = opening();
+    let mut floor = opening(hall);
     let mut seqs = BTreeMap::new();
     let mut acts = Vec::with_capacity(n);
     let mut at_us = BEGIN_US;
-    while acts.len() < n {
+    let mut last_counts = if hall.emptied == 0 { 0..0 } else { 0..hall.bins };
+    loop {
         at_us += STEP_US;
-        let Some((body, what)) = next(&mut floor, &mut prng) else { continue };
+        let done = if acts.len() < n {
+            next(hall, &mut floor, &mut prng)
+        } else if let Some(bin) = last_counts.next() {
+            floor.retain(|(_bin, item), _pieces| *item >= hall.emptied);
+            Some(count_bin(hall, &floor, bin))
+        } else {
+            break;
+        };
+        let Some((body, what)) = done else { continue };
         let device = 1 + u32::try_from(prng.below(u64::from(N_DEVICES))).expect("few devices");
         let seq: &mut u64 = seqs.entry(device).or_default();
         *seq += 1;
@@ -168,13 +196,13 @@ pub fn day(seed: u64, n: usize) -> Vec<Act> {
     acts
 }
 
-fn next(floor: &mut BTreeMap<Key, i64>, prng: &mut Prng) -> Option<(Body, What)> {
-    let bin = prng.below(N_BINS);
-    let key = (bin, prng.below(N_ITEMS));
+fn next(hall: Hall, floor: &mut BTreeMap<Key, i64>, prng: &mut Prng) -> Option<(Body, What)> {
+    let bin = prng.below(hall.bins);
+    let key = (bin, prng.below(hall.items));
     let there = floor.get(&key).copied().unwrap_or_default();
     match prng.below(100) {
         0..70 => {
-            let to = (prng.below(N_BINS), key.1);
+            let to = (prng.below(hall.bins), key.1);
             if there == 0 || to == key {
                 return None;
             }
@@ -195,25 +223,28 @@ fn next(floor: &mut BTreeMap<Key, i64>, prng: &mut Prng) -> Option<(Body, What)>
             let body = Body::Count(Count { place, goods, started_us: None, task: None });
             Some((body, What::Counted(key, there)))
         }
-        _ => {
-            let lies = floor.range((bin, 0)..(bin, N_ITEMS)).filter(|(_key, pieces)| **pieces > 0);
-            let lies: Vec<(Key, i64)> = lies.map(|(key, pieces)| (*key, *pieces)).collect();
-            let lines = lies.iter().map(|((_bin, item), pieces)| CountedLine {
-                goods: goods(*item, *pieces),
-                plate: None,
-                mono_us: 0,
-            });
-            let body = Body::CountBin(CountBin {
-                location: word("HALL"),
-                bin: word(&bin_text(bin)),
-                lines: lines.collect(),
-                plates_seen_closed: Vec::new(),
-                started_us: None,
-                task: None,
-            });
-            Some((body, What::CountedBin(bin, lies)))
-        }
+        _ => Some(count_bin(hall, floor, bin)),
     }
+}
+
+/// A count of everything that lies in a bin.
+fn count_bin(hall: Hall, floor: &BTreeMap<Key, i64>, bin: u64) -> (Body, What) {
+    let lies = floor.range((bin, 0)..(bin, hall.items)).filter(|(_key, pieces)| **pieces > 0);
+    let lies: Vec<(Key, i64)> = lies.map(|(key, pieces)| (*key, *pieces)).collect();
+    let lines = lies.iter().map(|((_bin, item), pieces)| CountedLine {
+        goods: goods(*item, *pieces),
+        plate: None,
+        mono_us: 0,
+    });
+    let body = Body::CountBin(CountBin {
+        location: word("HALL"),
+        bin: word(&bin_text(bin)),
+        lines: lines.collect(),
+        plates_seen_closed: Vec::new(),
+        started_us: None,
+        task: None,
+    });
+    (body, What::CountedBin(bin, lies))
 }
 
 /// The acts in an order of arrival.
@@ -237,8 +268,8 @@ pub fn arriving(acts: &[Act], arrival: Arrival) -> Vec<Act> {
 }
 
 /// The second opinion: by time, movements add and counts say what is.
-pub fn fold(acts: &[Act]) -> Book {
-    let mut stock = opening();
+pub fn fold(hall: Hall, acts: &[Act]) -> Book {
+    let mut stock = opening(hall);
     let mut differences = BTreeMap::new();
     let mut count = |stock: &mut BTreeMap<Key, i64>, key: Key, pieces: i64, act: &Act| {
         let book = stock.insert(key, pieces).unwrap_or_default();
@@ -255,7 +286,7 @@ pub fn fold(acts: &[Act]) -> Book {
             }
             What::Counted(key, pieces) => count(&mut stock, *key, *pieces, act),
             What::CountedBin(bin, lies) => {
-                for item in 0..N_ITEMS {
+                for item in 0..hall.items {
                     let key = (*bin, item);
                     let seen = lies.iter().find(|(at, _pieces)| *at == key);
                     count(&mut stock, key, seen.map_or(0, |(_at, pieces)| *pieces), act);
@@ -295,10 +326,10 @@ pub struct Ledger {
 
 impl Ledger {
     /// The hall with what lies there at the beginning.
-    pub fn open() -> Self {
+    pub fn open(hall: Hall) -> Self {
         let mut ledger =
             Self { tables: MemoryTables::new(), n: 0, now_us: BEGIN_US - 1_000_000_000_000 };
-        for command in masters() {
+        for command in masters(hall) {
             ledger.command(&command);
         }
         let set_up = InventorySetup {
@@ -310,10 +341,10 @@ impl Ledger {
             unchecked: true,
         }));
         for layer in 0..2 {
-            for item in 0..N_ITEMS {
+            for item in 0..hall.items {
                 ledger.command(&item_cost(item, layer));
             }
-            for ((bin, item), pieces) in opening() {
+            for ((bin, item), pieces) in opening(hall) {
                 let (place, goods) = (place(bin), goods(item, pieces / 2));
                 ledger.command(&Command::OpeningStock(OpeningStock { place, goods }));
             }
@@ -424,82 +455,15 @@ impl Ledger {
         }
     }
 
-    /// Differences that counts posted, each with all that took it back or posted it again later.
-    pub fn restatements(&self) -> Restatements {
-        let tables = &self.tables;
-        let mut chains: BTreeMap<EntryNo, Chain> = BTreeMap::new();
-        for (no, entry) in tables.list::<ItemLedger>(&KeyRange::all()) {
-            let first = match entry.reason {
-                EntryReason::CountDifference => no,
-                EntryReason::CountCorrection | EntryReason::CountTakenOut => self.first_of(no),
-                _ => continue,
-            };
-            let state = tables.row::<ItemLedgerStates>(&no).expect("an entry has a state");
-            let cost = state.cost.actual.decimal() + state.cost.expected.decimal();
-            let chain = chains.entry(first).or_default();
-            chain.n_entries += 1;
-            chain.quantity += entry.quantity.decimal();
-            chain.value += cost;
-            chain.moved += cost.abs();
-        }
-        let mut seen = Restatements::default();
-        for (first, chain) in chains {
-            if chain.n_entries < 2 || !chain.quantity.is_zero() {
-                continue;
-            }
-            seen.n_cancelled += 1;
-            seen.moved += chain.moved;
-            if !chain.value.is_zero() {
-                seen.left.push(format!("{} is left of the difference {first}", chain.value));
-            }
-        }
-        seen
-    }
-
-    /// The difference that a correction takes back, over any number of steps; itself where it names none.
-    fn first_of(&self, no: EntryNo) -> EntryNo {
-        let source = |entry: &ItemLedgerEntry| {
-            if entry.quantity.is_negative() { entry.applies_to } else { entry.applies_from }
-        };
-        let mut at = no;
-        loop {
-            let entry = self.tables.row::<ItemLedger>(&at).expect("an entry");
-            match source(&entry) {
-                EntryNo(0) => return at,
-                next => at = next,
-            }
-        }
-    }
-
     /// What the ledger's own invariants say.
     pub fn violations(&self) -> Vec<String> {
         ledger::audit::audit(&self.tables).iter().map(ToString::to_string).collect()
     }
 }
 
-/// A difference and what became of it.
-#[derive(Debug, Clone, Copy, Default)]
-struct Chain {
-    n_entries: u64,
-    quantity: Decimal,
-    value: Decimal,
-    moved: Decimal,
-}
-
-/// What counts found and later acts explained.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Restatements {
-    /// Differences that were taken back wholly.
-    pub n_cancelled: u64,
-    /// What was moved in and out of value by them.
-    pub moved: Decimal,
-    /// Those that left value behind.
-    pub left: Vec<String>,
-}
-
 /// Judges `acts` in an order of arrival.
-pub fn judged(acts: &[Act], arrival: Arrival) -> Ledger {
-    let mut ledger = Ledger::open();
+pub fn judged(hall: Hall, acts: &[Act], arrival: Arrival) -> Ledger {
+    let mut ledger = Ledger::open(hall);
     for act in arriving(acts, arrival) {
         ledger.take(&act);
     }
@@ -509,19 +473,28 @@ pub fn judged(acts: &[Act], arrival: Arrival) -> Ledger {
 
 /// Says what differs from the second opinion, or between two orders of arrival; empty when nothing
 /// does. With it, what was restated in all of them.
-pub fn shuffle(seed: u64, n: usize, arrivals: &[Arrival]) -> (Vec<String>, Restatements) {
-    let acts = day(seed, n);
-    let expected = fold(&acts);
+pub fn shuffle(
+    hall: Hall,
+    (seed, n): (u64, usize),
+    arrivals: &[Arrival],
+) -> (Vec<String>, Restatements) {
+    let acts = day(hall, seed, n);
+    let expected = fold(hall, &acts);
     let mut found = Vec::new();
     let mut first: Option<Book> = None;
     let mut restated = Restatements::default();
     for arrival in arrivals {
-        let ledger = judged(&acts, *arrival);
+        let mut ledger = judged(hall, &acts, *arrival);
         let book = ledger.book();
         let seen = ledger.restatements();
         restated.n_cancelled += seen.n_cancelled;
         restated.moved += seen.moved;
         restated.left.extend(seen.left.iter().map(|left| format!("{arrival:?}: {left}")));
+        let violations = ledger.violations();
+        let (left_behind, emptied) = ledger.left_behind();
+        restated.emptied.n_pools += emptied.n_pools;
+        restated.emptied.n_pairs += emptied.n_pairs;
+        found.extend(left_behind.iter().map(|left| format!("{arrival:?}: {left}")));
         let mut claim = |claim: &str, holds: bool| {
             if !holds {
                 found.push(format!("{arrival:?}: {claim}"));
@@ -531,7 +504,7 @@ pub fn shuffle(seed: u64, n: usize, arrivals: &[Arrival]) -> (Vec<String>, Resta
         claim("the differences are those of the fold", book.differences == expected.differences);
         claim("nothing is parked", book.n_parked == 0);
         claim("what cancels in quantity cancels in value", seen.left.is_empty());
-        claim("the invariants hold", ledger.violations().is_empty());
+        claim("the invariants hold", violations.is_empty());
         // The uncertain class: never moved to a place in time that nobody can promise in silence.
         let marked = book.uncertain_outcomes == expected.uncertain_outcomes;
         claim("outcomes say which acts are uncertain, and no other", marked);
@@ -568,7 +541,7 @@ fn item_cost(item: u64, layer: i64) -> Command {
     })
 }
 
-fn masters() -> Vec<Command> {
+fn masters(hall: Hall) -> Vec<Command> {
     let mut commands = vec![
         Command::SetCompany(SetCompany {
             name: "Hall".to_owned(),
@@ -602,7 +575,7 @@ fn masters() -> Vec<Command> {
             location: None,
         }),
     ];
-    commands.extend((0..N_BINS).map(|bin| {
+    commands.extend((0..hall.bins).map(|bin| {
         Command::PutBin(PutBin {
             location: word("HALL"),
             bin: word(&bin_text(bin)),
@@ -612,7 +585,7 @@ fn masters() -> Vec<Command> {
             blocked: false,
         })
     }));
-    commands.extend((0..N_ITEMS).map(|item| Command::PutItem(put_item(item))));
+    commands.extend((0..hall.items).map(|item| Command::PutItem(put_item(item))));
     commands
 }
 
