@@ -11,6 +11,7 @@ use protocol::identity::{DeviceId, Lsn, ServerTime};
 use protocol::text::Language;
 use protocol::words::OperatorId;
 use server_core::check::ReplicaHealth;
+use server_core::machine::Alarm;
 
 use super::scope::Scope;
 use super::text;
@@ -151,6 +152,8 @@ pub struct PageContext {
     pub replicas: ReplicaHealth,
     /// Bytes free on the disk of the store, when new work is refused for it.
     pub no_room: Option<u64>,
+    /// The latest alarms, the newest first.
+    pub alarms: Vec<(ServerTime, Alarm)>,
 }
 
 impl PageContext {

@@ -111,6 +111,7 @@ impl Preferences {
             backup: app.backups().status(),
             replicas: app.company().replicas(),
             no_room: app.storage().is_refusing().then(|| app.storage().free_bytes()),
+            alarms: Vec::new(),
         }
     }
 
@@ -147,7 +148,8 @@ impl Preferences {
         }
         let (online, said) = (app.company().online(), app.company().hearsay().all());
         let devices = context.scope().over(view, |view| devices_now(view, &online, &said));
-        Ok(PageContext { devices, ..context })
+        let alarms = app.company().alarms();
+        Ok(PageContext { devices, alarms, ..context })
     }
 }
 

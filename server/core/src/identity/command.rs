@@ -355,7 +355,7 @@ fn apply(
         .map(|row| {
             draft.put::<Incarnations>(&(device, row.incarnation), request.intake.received);
         }),
-        MachineCommand::SetDevice { device, state } => set_device(draft, device, state),
+        MachineCommand::SetDevice { device, state } => set_device(draft, request, (device, state)),
         MachineCommand::DeclareLost { device } => declare_lost(draft, request, device),
         MachineCommand::FreeTasks { device, until } => {
             lost::free_tasks(draft, request, (device, Some(until)));
@@ -493,10 +493,21 @@ fn revoke_token(draft: &mut Draft<'_>, hash: [u8; 32], at: ServerTime) -> Result
 
 /// A person has said what becomes of a device: nobody waits for its six digits any more. It is done
 /// a few times in the life of a device, so that all codes may be looked through.
-fn set_device(draft: &mut Draft<'_>, device: DeviceId, state: DeviceState) -> Result<(), Refusal> {
-    with_device(draft, device, |device| device.state = state)?;
+fn set_device(
+    draft: &mut Draft<'_>,
+    request: &Request<'_>,
+    (device, state): (DeviceId, DeviceState),
+) -> Result<(), Refusal> {
+    let mut was = state;
+    let card = with_device(draft, device, |device| {
+        was = std::mem::replace(&mut device.state, state);
+    })?;
     if state == DeviceState::Suspended {
         return Ok(());
+    }
+    if state == DeviceState::Revoked && was != state {
+        let n_lost = lost::n_unsent(draft, (device, card.incarnation));
+        note_lost(draft, request, (device, card.incarnation), (n_lost, giver(request.intake)));
     }
     let codes = draft.list::<Enrolments>(&KeyRange::all());
     for (code, _used) in codes.into_iter().filter(|(_code, row)| row.used_by == Some(device)) {
@@ -605,14 +616,26 @@ fn order_done(
         device.declared_lost = device.declared_lost.or(Some(at));
     })?;
     lost::free_tasks(draft, request, (id, None));
-    if n_lost > 0 {
-        let stream = draft.row::<Streams>(&(id, device.incarnation));
-        let from = stream.map_or(Seq(0), |stream| stream.accepted).next();
-        let to = Seq(from.0.saturating_add(n_lost).saturating_sub(1));
-        let gap = GapKey { device: id, incarnation: device.incarnation, from, to };
-        gap::note(draft, gap, at, Some(row.by.clone()));
-    }
+    note_lost(draft, request, (id, device.incarnation), (n_lost, row.by.clone()));
     Ok(())
+}
+
+/// Notes `n_lost` operations that were never uploaded, by the decision of `by`. What of them arrives
+/// after all is found in its gap.
+fn note_lost(
+    draft: &mut Draft<'_>,
+    request: &Request<'_>,
+    (device, incarnation): (DeviceId, Incarnation),
+    (n_lost, by): (u64, OperatorId),
+) {
+    if n_lost == 0 {
+        return;
+    }
+    let stream = draft.row::<Streams>(&(device, incarnation));
+    let from = stream.map_or(Seq(0), |stream| stream.accepted).next();
+    let to = Seq(from.0.saturating_add(n_lost).saturating_sub(1));
+    let gap = GapKey { device, incarnation, from, to };
+    gap::note(draft, gap, request.intake.received, Some(by));
 }
 
 /// The key before the present one proves a device for so long.

@@ -19,7 +19,7 @@ use protocol::operation::Recorded;
 use protocol::words::OperatorId;
 
 use crate::poster::judge::Request;
-use crate::schema::{Link, Links};
+use crate::schema::{Link, Links, Statements};
 
 /// The last operations of a device that are looked at.
 const OPERATIONS: usize = 100;
@@ -48,6 +48,29 @@ pub fn last_operations(tables: &dyn Tables, device: DeviceId) -> Vec<Arc<Intake>
         }
     }
     last
+}
+
+/// How many operations `device` had not uploaded, as far as is known: what it said when it was heard
+/// last, without what has arrived since then.
+pub(super) fn n_unsent(tables: &dyn Tables, (device, incarnation): (DeviceId, Incarnation)) -> u64 {
+    let Some(said) = tables.row::<Statements>(&device) else { return 0 };
+    let mut n_unsent = said.pending;
+    let range = KeyRange::prefix(&(device, incarnation));
+    each_of::<Links>(
+        tables,
+        &range,
+        true,
+        &mut |_key: (DeviceId, Incarnation, Seq), link: Arc<Link>| {
+            let intake = tables.row::<Intakes>(&link.intake);
+            let is_later = intake.is_some_and(|intake| intake.received > said.at);
+            if !is_later || n_unsent == 0 {
+                return ControlFlow::Break(());
+            }
+            n_unsent = n_unsent.saturating_sub(1);
+            ControlFlow::Continue(())
+        },
+    );
+    n_unsent
 }
 
 /// What is assigned to the people who worked with `device` last, at the site where it worked, and who have

@@ -13,13 +13,14 @@ use ledger::schema::identity::{Device, DeviceState, Devices, Incarnations};
 use ledger::tables::{Read as _, Tables, each_of};
 use maud::{Markup, html};
 use protocol::enrolment::comparison;
+use protocol::frame::order::Order;
 use protocol::health::StorageState;
 use protocol::identity::{CaseId, DeviceId, Incarnation, OperationId, ServerTime};
 use protocol::text::sentence;
 use server_core::schema::{OrderRow, Orders};
 
 use super::register::{contains, rows_wanted, table};
-use super::{Missing, Page, PageResult, Section};
+use super::{Missing, Page, PageResult, Section, forks};
 use crate::dashboard::context::{DeviceNow, PageContext};
 use crate::dashboard::deed::told_operation;
 use crate::dashboard::format;
@@ -242,6 +243,7 @@ pub fn page(view: &dyn Tables, context: &PageContext, id: DeviceId) -> PageResul
         .with("device", facts(view, context, id, (&device, &now)))
         .with("actions", actions(view, context, id, &device))
         .with("risk", at_risk(view, context, id, (&device, &now)))
+        .with("forks", forks::of_device(view, context, id))
         .with("cases", cases(view, context, id))
         .with("latest", latest(view, context, id)))
 }
@@ -308,8 +310,11 @@ fn order_fact(context: &PageContext, order: &OrderRow) -> Markup {
 /// What may be done about a device: suspend and let work again; and, with its name typed, revoke or
 /// declare lost.
 fn actions(view: &dyn Tables, context: &PageContext, id: DeviceId, device: &Device) -> Markup {
-    if !context.may_decide() || device.state == DeviceState::Revoked {
+    if !context.may_decide() {
         return html! {};
+    }
+    if device.state == DeviceState::Revoked {
+        return recover(view, context, id);
     }
     let simple = |action: &str, key: &str, text: &str| {
         html! {
@@ -357,6 +362,26 @@ fn actions(view: &dyn Tables, context: &PageContext, id: DeviceId, device: &Devi
             details { summary { (context.t("declare-lost")) } (named("lost", "declare-lost", "declare-lost-text")) }
         }
         details { summary { (context.t("revoke")) } (named("revoke", "revoke", "revoke-text")) }
+    }
+}
+
+/// What may be done about a revoked device: let it hand in what it still holds (SYNC 2.10). Not where
+/// it was told to delete everything: at its next contact it would only do that.
+fn recover(view: &dyn Tables, context: &PageContext, id: DeviceId) -> Markup {
+    let order = view.row::<Orders>(&id).filter(|row| {
+        let is_wipe = matches!(row.order, Order::WipeNow | Order::DrainThenWipe);
+        is_wipe && (row.done.is_some() || row.expires > context.now)
+    });
+    html! {
+        h2 { (context.t("actions")) }
+        @if order.is_some() {
+            p class="muted" { (context.t("recover-wiped")) }
+        } @else {
+            form method="post" action={ "/devices/" (id) "/suspend" } {
+                p { (context.t("recover-text")) }
+                button type="submit" { (context.t("recover")) }
+            }
+        }
     }
 }
 

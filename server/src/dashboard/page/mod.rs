@@ -1,6 +1,7 @@
 //! The pages, each a function of tables, context and filters. No page writes; what a page shows is
 //! one cut of the store.
 
+mod alarms;
 pub mod backup;
 pub mod bins;
 pub mod counts;
@@ -8,6 +9,7 @@ pub mod devices;
 pub mod documents;
 pub mod enrolment;
 pub mod entries;
+mod forks;
 pub mod incomplete;
 pub mod items;
 pub mod money;

@@ -13,10 +13,11 @@ use ledger::schema::{BinId, Counter, ItemId, LocationId, PlateId, RegisterNo, Si
 use ledger::tables::{Read as _, Tables, each_of};
 use maud::{Markup, html};
 use protocol::code::Code;
+use protocol::health::StorageState;
 use protocol::identity::{CaseId, IntakeNo, ServerTime, TaskId};
 
-use super::{Page, PageResult, Section, backup, on_the_way, register, workbench};
-use crate::dashboard::context::PageContext;
+use super::{Page, PageResult, Section, alarms, backup, on_the_way, register, workbench};
+use crate::dashboard::context::{DeviceNow, PageContext};
 use crate::dashboard::deed::{Told, told};
 use crate::dashboard::format;
 use crate::dashboard::names;
@@ -311,18 +312,24 @@ fn gaps(view: &dyn Tables, context: &PageContext, needs: &mut Vec<Need>) {
 }
 
 /// One line of what needs somebody.
-struct Need {
-    id: String,
-    tone: Tone,
-    since: Option<ServerTime>,
-    text: String,
-    address: String,
+pub(super) struct Need {
+    /// Unique on the page.
+    pub(super) id: String,
+    /// How bad it is.
+    pub(super) tone: Tone,
+    /// Since when.
+    pub(super) since: Option<ServerTime>,
+    /// What it is, and what to do.
+    pub(super) text: String,
+    /// Where to do it.
+    pub(super) address: String,
 }
 
 fn needs((view, whole): (&dyn Tables, &dyn Tables), context: &PageContext) -> Markup {
     let mut needs = Vec::new();
     below_zero(view, context, &mut needs);
     devices(view, context, &mut needs);
+    alarms::needs((view, whole), context, &mut needs);
     cases(view, context, &mut needs);
     on_the_way_needs((view, whole), context, &mut needs);
     backup_need(context, &mut needs);
@@ -403,6 +410,16 @@ fn below_zero(view: &dyn Tables, context: &PageContext, needs: &mut Vec<Need>) {
     }
 }
 
+/// What the storage of a device asks for, where it is not well at this moment.
+fn storage_need(now: &DeviceNow) -> Option<(Tone, &'static str)> {
+    match now.storage?.state {
+        StorageState::Good => None,
+        StorageState::Low => Some((Tone::Warn, "need-storage-low")),
+        StorageState::Full => Some((Tone::Error, "need-storage-full")),
+        StorageState::Stopped => Some((Tone::Error, "need-storage-stopped")),
+    }
+}
+
 fn devices(view: &dyn Tables, context: &PageContext, needs: &mut Vec<Need>) {
     for (id, now) in &context.devices {
         let Some(device) = view.row::<Devices>(id) else { continue };
@@ -421,6 +438,11 @@ fn devices(view: &dyn Tables, context: &PageContext, needs: &mut Vec<Need>) {
             let percent = now.battery.unwrap_or_default().to_string();
             let text = context.say("need-battery", &[("device", &device.name), ("n", &percent)]);
             need("battery", Tone::Info, None, text);
+        }
+        if let Some((tone, key)) =
+            storage_need(now).filter(|_bad| device.state != DeviceState::Revoked)
+        {
+            need("storage", tone, now.seen, context.say(key, &[("device", &device.name)]));
         }
         if device.state == DeviceState::Suspended {
             let text = context.say("need-suspended", &[("device", &device.name)]);

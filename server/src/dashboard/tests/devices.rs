@@ -5,18 +5,25 @@ use ledger::command::stock::AssignTask;
 use ledger::key::KeyRange;
 use ledger::schema::LocationId;
 use ledger::schema::case::Tasks;
+use ledger::schema::identity::{Device, DeviceState, Devices};
 use ledger::schema::place::LocationsByCode;
 use ledger::tables::Read as _;
 use protocol::code::Code;
 use protocol::feed::Role;
-use protocol::identity::DeviceId;
+use protocol::frame::order::Order;
+use protocol::health::{StorageReport, StorageState};
+use protocol::identity::{DeviceId, Incarnation, OperationId};
 use protocol::operation::{Body, DocumentKind, DocumentRef, Pick};
 use protocol::outcome::Decision;
+use protocol::text::Language;
 use protocol::words::LocationCode;
 use serde_json::json;
+use server_core::machine::Alarm;
+use server_core::schema::{DeviceStorage, DeviceStorages, OrderRow, Orders};
 
-use super::house::{House, moved, pick, place, receive};
+use super::house::{House, MINUTE_US, NOW, moved, operator, pick, place, receive};
 use super::html;
+use crate::dashboard::context::PageContext;
 use crate::view::risk::risk;
 
 #[test]
@@ -144,4 +151,131 @@ fn whose_a_task_is_stands_on_its_page_and_is_said_by_a_supervisor_of_the_place()
     let refused = AssignTask { task: here, operator: None };
     let (_asked, row) = house.desk("anna", &Command::AssignTask(refused));
     assert_eq!(row.outcome.reasons[0].code, Code::RightMissing);
+}
+
+/// What the front page says, in English.
+fn needs(house: &House, context: &PageContext) -> String {
+    let document = house.document(context, "/now");
+    html::check(&document);
+    html::text(&document)
+}
+
+#[test]
+fn case_41_a_copied_device_is_among_what_needs_somebody_and_its_page_has_both_branches() {
+    let mut house = House::furnished();
+    let (common, _row) = house.device(2, &receive("A-02", "4"), (50, 49), None);
+    let (first, _row) = house.device(2, &receive("A-01", "5"), (45, 44), None);
+    let text = html::text(&house.document(&house.context(), "/devices/2"));
+    assert!(!text.contains("Recorded twice"), "{text}");
+    house.copy_of(first, &receive("A-01", "7"), 2, (40, 4));
+
+    let context = house.context();
+    let text = needs(&house, &context);
+    assert!(text.contains("H-02 came with an old or copied store"), "{text}");
+    assert!(text.contains("compare 1 number that was used twice"), "{text}");
+    let document = house.document(&context, "/devices/2");
+    html::check(&document);
+    for operation in [common, first, OperationId { incarnation: Incarnation(2), ..first }] {
+        assert!(document.contains(&format!("href=\"/operations/{operation}\"")), "{operation}");
+    }
+    let text = html::text(&document);
+    assert!(text.contains("Recorded twice under one number"), "{text}");
+    let (known, other) = (text.find("5 PCS").unwrap(), text.find("7 PCS").unwrap());
+    assert!(known < other, "what was known first stands first");
+    let danish = PageContext { language: Language::Danish, ..context.clone() };
+    let text = needs(&house, &danish);
+    assert!(text.contains("H-02 kom med et gammelt eller kopieret lager"), "{text}");
+    assert!(html::text(&house.document(&danish, "/devices/2")).contains("Registreret to gange"));
+    // After a weekend it has been seen.
+    let later = PageContext { now: context.now.plus_us(4 * 24 * 60 * MINUTE_US), ..context };
+    assert!(!needs(&house, &later).contains("copied store"));
+}
+
+#[test]
+fn alarms_about_devices_and_the_server_are_among_what_needs_somebody() {
+    let mut house = House::furnished();
+    let device = DeviceId(2);
+    let order = OrderRow {
+        id: 9,
+        order: Order::DrainThenWipe,
+        expires: NOW.plus_us(MINUTE_US),
+        by: operator("mette"),
+        at: NOW.plus_us(-9 * MINUTE_US),
+        done: None,
+        n_lost: 0,
+    };
+    house.write(|draft| draft.put::<Orders>(&device, order.clone()));
+    let at = NOW.plus_us(-MINUTE_US);
+    let detail = || "because".to_owned();
+    let alarms = vec![
+        (at, Alarm::ServerIsOldCopy { device: DeviceId(1) }),
+        (at, Alarm::OrderRefused { device, detail: detail() }),
+        (at, Alarm::FeedRejected { device, detail: detail() }),
+        (at.plus_us(-MINUTE_US), Alarm::FeedRejected { device, detail: detail() }),
+    ];
+    let context = PageContext { alarms, ..house.context() };
+    let text = needs(&house, &context);
+    for told in [
+        "H-01 has seen a newer state of this server",
+        "H-02 did not do what it was told (Upload, then delete everything)",
+        "H-02 cannot apply what it is sent",
+    ] {
+        assert_eq!(text.matches(told).count(), 1, "{told}: {text}");
+    }
+    let danish = PageContext { language: Language::Danish, ..context.clone() };
+    let text = needs(&house, &danish);
+    assert!(text.contains("H-01 har set en nyere tilstand af denne server"), "{text}");
+    assert!(text.contains("H-02 gjorde ikke, hvad den fik besked på"), "{text}");
+    assert!(text.contains("H-02 kan ikke anvende det"), "{text}");
+
+    house.write(|draft| draft.put::<Orders>(&device, OrderRow { done: Some(at), ..order }));
+    assert!(!needs(&house, &context).contains("did not do what it was told"), "done since");
+}
+
+#[test]
+fn a_device_that_can_record_nothing_is_among_what_needs_somebody() {
+    let mut house = House::furnished();
+    for (state, told) in [
+        (StorageState::Low, Some("H-02: its disk is nearly full")),
+        (StorageState::Full, Some("H-02: its disk is full, and scans are refused")),
+        (StorageState::Stopped, Some("H-02 records nothing: a write failed")),
+        (StorageState::Good, None),
+    ] {
+        let report = StorageReport { state, n_damaged: 1, ..StorageReport::default() };
+        let row = DeviceStorage { at: NOW, report };
+        house.write(|draft| draft.put::<DeviceStorages>(&DeviceId(2), row));
+        let text = needs(&house, &house.context());
+        assert_eq!(
+            text.contains("H-02: its disk") || text.contains("H-02 records"),
+            told.is_some()
+        );
+        assert!(told.is_none_or(|told| text.contains(told)), "{state:?}: {text}");
+    }
+}
+
+#[test]
+fn a_revoked_device_is_let_hand_in_what_it_holds_unless_it_was_told_to_delete_it() {
+    let mut house = House::furnished();
+    let device = DeviceId(2);
+    house.write(|draft| {
+        let card = draft.row::<Devices>(&device).unwrap();
+        draft.put::<Devices>(&device, Device { state: DeviceState::Revoked, ..(*card).clone() });
+    });
+    let document = house.document(&house.context(), "/devices/2");
+    html::check(&document);
+    assert!(document.contains("action=\"/devices/2/suspend\""), "{document}");
+    assert!(html::text(&document).contains("Let it hand in what it holds"));
+    let order = OrderRow {
+        id: 9,
+        order: Order::WipeNow,
+        expires: NOW.plus_us(MINUTE_US),
+        by: operator("mette"),
+        at: NOW,
+        done: None,
+        n_lost: 0,
+    };
+    house.write(|draft| draft.put::<Orders>(&device, order));
+    let document = house.document(&house.context(), "/devices/2");
+    assert!(!document.contains("action=\"/devices/2/"), "it would delete everything");
+    assert!(html::text(&document).contains("cannot be recovered"));
 }

@@ -16,7 +16,7 @@ use ledger::schema::identity::{Device, DeviceState, Devices, Incarnations};
 use ledger::schema::{LocationId, SiteId};
 use ledger::tables::Read as _;
 use protocol::feed::Role;
-use protocol::frame::KeyAlgorithm;
+use protocol::frame::{KeyAlgorithm, OriginOf};
 use protocol::identity::{
     Boot, DeviceId, Hash16, Incarnation, Lsn, OperationId, Seq, ServerEpoch, ServerTime, TaskId,
     operation_hash,
@@ -82,6 +82,7 @@ pub(crate) fn context() -> PageContext {
         backup: proved_a_minute_ago(),
         replicas: server_core::check::ReplicaHealth::default(),
         no_room: None,
+        alarms: Vec::new(),
     }
 }
 
@@ -338,19 +339,55 @@ impl House {
         *seq += 1;
         let sent_as =
             OperationId { device: DeviceId(device), incarnation: Incarnation(1), seq: Seq(*seq) };
-        let envelope = Envelope {
-            boot: Boot(1),
-            mono_us: 1_000_000 * *seq,
-            cursor: Lsn(3),
-            epoch: ServerEpoch(1),
-            operator: Some(operator(person)),
-            document,
-        };
+        let envelope = envelope(person, sent_as.seq, document);
         let content = Recorded::new(envelope, body).to_content();
+        self.sent((sent_as, None), content, (done, came))
+    }
+
+    /// A device of Anna did something that this release cannot read.
+    pub(super) fn of_later(&mut self, device: u32, times: (i64, i64)) -> (OperationId, OutcomeRow) {
+        let device = DeviceId(device);
+        let seq = self.seqs.entry(device).or_insert(0);
+        *seq += 1;
+        let sent_as = OperationId { device, incarnation: Incarnation(1), seq: Seq(*seq) };
+        let envelope = envelope("anna", sent_as.seq, None);
+        let kind = "teleport".to_owned();
+        let later = Recorded { envelope, kind, version: 3, body: vec![0x80] };
+        self.sent((sent_as, None), later.to_content(), times)
+    }
+
+    /// The store that a copy of `device` had: it used the number of `first` for `body` of Anna, which
+    /// came in under `seq` of the second store.
+    pub(super) fn copy_of(
+        &mut self,
+        first: OperationId,
+        body: &Body,
+        seq: u64,
+        minutes: (i64, i64),
+    ) -> (OperationId, OutcomeRow) {
+        let content = Recorded::new(envelope("anna", first.seq, None), body).to_content();
+        let hash = operation_hash(Hash16::default(), first.seq, &content);
+        let origin = OriginOf { incarnation: first.incarnation, seq: first.seq, hash };
+        let (device, incarnation) = (first.device, Incarnation(2));
+        let sent_as = OperationId { device, incarnation, seq: Seq(seq) };
+        self.write(|draft| {
+            let card = draft.row::<Devices>(&device).expect("it is enrolled");
+            draft.put::<Devices>(&device, Device { incarnation, ..(*card).clone() });
+            draft.put::<Incarnations>(&(device, incarnation), NOW.plus_us(-minutes.1 * MINUTE_US));
+        });
+        self.sent((sent_as, Some(origin)), content, minutes)
+    }
+
+    fn sent(
+        &mut self,
+        (sent_as, first): (OperationId, Option<OriginOf>),
+        content: Vec<u8>,
+        (done, came): (i64, i64),
+    ) -> (OperationId, OutcomeRow) {
         let hash = operation_hash(Hash16::default(), sent_as.seq, &content);
         let tau = NOW.plus_us(-done * MINUTE_US);
         self.take(Intake {
-            origin: Origin::Device { sent_as, hash, first: None },
+            origin: Origin::Device { sent_as, hash, first },
             site: SiteId(1),
             received: NOW.plus_us(-came * MINUTE_US),
             timing: Timing {
@@ -389,6 +426,17 @@ impl House {
         let decoded = |text: &str| crate::dashboard::query::decoded(text).unwrap();
         let query = Query::new(pairs.map(|(key, value)| (decoded(key), decoded(value))).collect());
         page_at(&self.tables, context, (path, &query))
+    }
+}
+
+fn envelope(person: &str, seq: Seq, document: Option<DocumentRef>) -> Envelope {
+    Envelope {
+        boot: Boot(1),
+        mono_us: 1_000_000 * seq.0,
+        cursor: Lsn(3),
+        epoch: ServerEpoch(1),
+        operator: Some(operator(person)),
+        document,
     }
 }
 

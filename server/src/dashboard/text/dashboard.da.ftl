@@ -94,6 +94,17 @@ need-offline = { $device } offline, { $n } venter
 need-slow = { $device } online, men langsom, { $n } venter
 need-battery = { $device } batteri { $n } %
 need-suspended = { $device } er spærret: det, den sender, parkeres
+need-copy = { $n ->
+    [0] { $device } kom med et gammelt eller kopieret lager: se, om to skannere kører under dette navn
+    [one] { $device } kom med et gammelt eller kopieret lager: se, om to skannere kører under dette navn, og sammenlign 1 nummer, der blev brugt to gange
+   *[other] { $device } kom med et gammelt eller kopieret lager: se, om to skannere kører under dette navn, og sammenlign { $n } numre, der blev brugt to gange
+}
+need-old-server = { $device } har set en nyere tilstand af denne server: en gammel kopi af lageret kører. Stop den, og start det nyeste lager, eller gendan den sidste sikkerhedskopi
+need-order = { $device } gjorde ikke, hvad den fik besked på ({ $order }): se på enheden, og giv den beskeden igen
+need-feed = { $device } kan ikke anvende det, den får sendt, og får intet nyt; det, den registrerer, kommer stadig. Start dens app igen, eller opdater den
+need-storage-low = { $device }: dens disk er næsten fuld. Gør plads på den
+need-storage-full = { $device }: dens disk er fuld, og skanninger afvises. Lad den sende det, den har, og gør plads på den
+need-storage-stopped = { $device } registrerer intet: en skrivning mislykkedes. Tag den ud af brug, og start dens app igen, når der er set på den
 feed-title = Løbende
 feed-pause = Mellemrum sætter på pause.
 feed-empty = Intet er kommet ind endnu. Scanninger fra tilmeldte enheder vises her, når de ankommer.
@@ -382,7 +393,15 @@ resume-text = Det, den sender, bedømmes igen.
 declare-lost = Meld tabt
 declare-lost-text = Optællinger venter ikke længere på den. Det, den bringer senere, er forsinket.
 revoke = Tilbagekald
-revoke-text = Den kan aldrig forbinde igen. Arbejde, som den stadig har, kan kun hentes i hånden.
+revoke-text = Den må ikke forbinde mere. Det, den ikke havde sendt, noteres som tabt; en arbejdsleder kan stadig lade den aflevere det fra denne side.
+recover = Lad den aflevere det, den har
+recover-text = Den bliver spærret: den må sende det, den stadig har, alt parkeres, og den får intet at vide. Afgør hver sag i afklaringen, og tilbagekald den så igen.
+recover-wiped = Den fik besked på at slette alt: det, den ikke havde sendt, kan ikke hentes igen.
+forks = Registreret to gange under samme nummer
+forks-text = Siden en gammel kopi af denne enheds lager blev brugt, står disse numre for to ting hver. Begge er bogført. Se, om begge skete, og tag det tilbage, der ikke skete.
+forks-common = Den sidste, som begge har:
+forks-first = Kendt først
+forks-second = Kom under samme nummer
 type-the-name = Skriv navnet for at bekræfte
 
 # Enrolment
@@ -593,7 +612,18 @@ choice-text-after = Læs bevægelsen som efter optællingen.
 choice-text-approve-over = Lad overskuddet tælle med på bilaget.
 choice-text-return = Varerne går tilbage, hvor de kom fra.
 choice-text-lost = Varerne kom aldrig: bogfør dem som tabt.
-not-correctable = Denne art operation optælles igen i stedet for at rettes.
+not-correctable = Det, den siger, kan ikke ændres her: en hel lokation tælles igen i stedet for at rettes.
+not-correctable-unread = Serveren kan ikke læse det, enheden registrerede, så intet kan rettes her. En senere udgave kan måske: så bedømmes det igen af sig selv. Ved du, hvad der blev gjort, så bogfør det ved skrivebordet, og bogfør ikke dette.
+not-correctable-desk = Det blev indtastet ved et skrivebord: indtast der, hvad der er rigtigt, og bogfør ikke dette.
+plate-moved = Pallenummer, der blev flyttet
+direction = Retning
+really-lot = Rigtigt parti
+really-serial = Rigtigt serienummer
+really-package = Rigtig pakke
+really-expiry = Rigtig udløbsdato
+field-difference = Difference
+field-expiry = Udløb
+field-posting-date = Bogføringsdato
 decision-reason = Årsag (fortælles til de berørte)
 decide = Afgør
 preview = Forhåndsvis

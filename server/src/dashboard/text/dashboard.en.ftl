@@ -94,6 +94,17 @@ need-offline = { $device } offline, { $n } waiting
 need-slow = { $device } online but slow, { $n } waiting
 need-battery = { $device } battery { $n } %
 need-suspended = { $device } is suspended: what it sends is parked
+need-copy = { $n ->
+    [0] { $device } came with an old or copied store: see whether two scanners run under this name
+    [one] { $device } came with an old or copied store: see whether two scanners run under this name, and compare 1 number that was used twice
+   *[other] { $device } came with an old or copied store: see whether two scanners run under this name, and compare { $n } numbers that were used twice
+}
+need-old-server = { $device } has seen a newer state of this server: an old copy of the store is running. Stop it, and start the newest store or restore the last backup
+need-order = { $device } did not do what it was told ({ $order }): look at the device, then tell it again
+need-feed = { $device } cannot apply what it is sent and gets no news; what it records still arrives. Start its app again, or update it
+need-storage-low = { $device }: its disk is nearly full. Free room on it
+need-storage-full = { $device }: its disk is full, and scans are refused. Let it send what it holds, and free room on it
+need-storage-stopped = { $device } records nothing: a write failed. Take it out of use, and start its app again when it has been looked at
 feed-title = Live feed
 feed-pause = Space pauses.
 feed-empty = Nothing has come in yet. Scans of enrolled devices appear here as they arrive.
@@ -382,7 +393,15 @@ resume-text = What it sends is judged again.
 declare-lost = Declare lost
 declare-lost-text = Counts no longer wait for it. What it brings later is late.
 revoke = Revoke
-revoke-text = It may never connect again. Work that it still holds can only be recovered by hand.
+revoke-text = It may not connect any more. What it had not sent is noted as lost; a supervisor can still let it hand that in from this page.
+recover = Let it hand in what it holds
+recover-text = It becomes suspended: it may send what it still holds, all of that is parked, and it is told nothing. Decide each case in the workbench, then revoke it again.
+recover-wiped = It was told to delete everything: what it had not sent cannot be recovered.
+forks = Recorded twice under one number
+forks-text = Since an old copy of this device's store was used, these numbers stand for two facts each. Both are booked. See whether both happened, and take back what did not.
+forks-common = The last that both have:
+forks-first = Known first
+forks-second = Came under the same number
 type-the-name = To confirm, type the name
 
 # Enrolment
@@ -593,7 +612,18 @@ choice-text-after = Read the movement as after the count.
 choice-text-approve-over = Let the surplus count for the document.
 choice-text-return = The goods go back where they came from.
 choice-text-lost = The goods never arrived: book them as lost.
-not-correctable = This kind of operation is counted again rather than corrected.
+not-correctable = What it says cannot be changed here: a whole bin is counted again rather than corrected.
+not-correctable-unread = This server cannot read what the device recorded, so that nothing can be corrected here. A later release may: then it is judged again by itself. If you know what was done, book it at the desk and do not post this.
+not-correctable-desk = It was entered at a desk: enter there what is right, and do not post this.
+plate-moved = Licence plate that was moved
+direction = Direction
+really-lot = Really lot
+really-serial = Really serial
+really-package = Really package
+really-expiry = Really expires
+field-difference = Difference
+field-expiry = Expiry
+field-posting-date = Posting date
 decision-reason = Reason (told to those concerned)
 decide = Decide
 preview = Preview

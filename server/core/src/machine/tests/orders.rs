@@ -6,8 +6,8 @@ use ledger::tables::Read as _;
 use protocol::frame::order::{
     Command, CommandResult, Order, RotateKey, Witness, order_message, rotation_message,
 };
-use protocol::frame::{FaultCode, Frame, KeyAlgorithm};
-use protocol::identity::{Hash16, Incarnation, IntakeNo, Seq, ServerEpoch};
+use protocol::frame::{FaultCode, Frame, Heartbeat, KeyAlgorithm};
+use protocol::identity::{Hash16, Incarnation, IntakeNo, Lsn, Seq, ServerEpoch};
 use protocol::outcome::Decision;
 use serde_bytes::ByteBuf;
 
@@ -391,4 +391,54 @@ fn a_device_that_turns_up_after_weeks_loses_nothing() {
     world.settle();
     assert_eq!(world.on_hand(1), 6, "all of it counts, once");
     assert_eq!(gap::gaps(world.tables()), Vec::new());
+}
+
+#[test]
+fn what_a_revoked_device_had_not_sent_is_noted_and_parked_when_a_person_lets_it_hand_that_in() {
+    let mut world = World::new();
+    let mut device = joined(&mut world);
+    device.come_in(&mut world);
+    let heartbeat = Heartbeat {
+        sent_us: device.mono(world.now),
+        boot: device.boot,
+        applied: Lsn(0),
+        pending: 3,
+        oldest_pending_us: None,
+        battery: None,
+        operator: None,
+        sample: None,
+        storage: None,
+    };
+    world.receive(device.connection, Frame::Heartbeat(heartbeat));
+    world.wait_us(61_000_000);
+    world.settle();
+    device.record(&mut world, 1, "A-01");
+    device.push(&mut world, 1);
+    world.settle();
+    assert_eq!(world.on_hand(1), 1);
+
+    let set = |world: &mut World, device: &Device, state| {
+        let command = MachineCommand::SetDevice { device: device.id, state };
+        world.command(command.encode(), None);
+        world.settle();
+    };
+    set(&mut world, &device, DeviceState::Revoked);
+    let lost = (device.id, Incarnation(1), Seq(2));
+    let gap = world.tables().row::<Gaps>(&lost).expect("two of the three are still there");
+    assert_eq!(gap.to, Seq(3));
+    assert_eq!(gap.declared.as_ref().unwrap().by, "ANNA".try_into().unwrap());
+    let frames = device.connect(&mut world);
+    let [Frame::Fault(fault)] = frames.as_slice() else { panic!("{frames:?}") };
+    assert_eq!(fault.code, FaultCode::REVOKED);
+
+    set(&mut world, &device, DeviceState::Suspended);
+    let parked = [2, 3].map(|n| device.record(&mut world, n, "A-01"));
+    device.come_in(&mut world);
+    device.push(&mut world, 2);
+    world.settle();
+    assert_eq!(parked.map(|id| world.decision(id)), [Some(Decision::Parked); 2]);
+    assert_eq!(world.on_hand(1), 1, "what it hands in waits for a decision");
+    let (id, incarnation, from) = lost;
+    let found = GapKey { device: id, incarnation, from, to: gap.to };
+    assert_eq!(gap::n_found(world.tables(), found), 2);
 }
