@@ -25,7 +25,7 @@ pub fn others(view: &dyn Tables, case: &Case) -> Vec<OperationId> {
     if case.others.is_empty() && code == Some(&Code::SerialAlreadyInStock) {
         return sightings::arrivals(view, case);
     }
-    if destroyed::is_about(case) {
+    if destroyed::is_about(view, case) {
         return destroyed::neighbours(view, case.operation);
     }
     case.others.clone()

@@ -1,18 +1,19 @@
 //! The form in which a person says how an operation should have been captured: fields of the
 //! operation as it came in, and the operation that the filled form describes.
 
+use chrono::NaiveDate;
 use ledger::schema::item::{ItemUnits, UnitsByCode};
 use ledger::tables::{Read as _, Tables};
 use maud::{Markup, html};
 use protocol::code::Code;
 use protocol::operation::{
-    Body, Condition, Count, DocumentKind, DocumentRef, Goods, Place, Receive, Tracking,
+    Body, Condition, Count, Direction, DocumentKind, DocumentRef, Goods, Place, Receive, Tracking,
 };
 use protocol::outcome::Reason;
 use protocol::quantity::{Quantity, UnitFactor, base_quantity};
 use protocol::words::{
-    BinCode, DocumentNo, ItemNo, LocationCode, LotNo, PackageNo, PlateNo, SerialNo, UnitCode,
-    VariantCode, WordError,
+    BinCode, DocumentNo, ItemNo, LocationCode, LotNo, PackageNo, PlateNo, ReasonText, SerialNo,
+    UnitCode, VariantCode, WordError,
 };
 
 use super::context::PageContext;
@@ -36,6 +37,21 @@ pub struct Editable {
     pub to: Option<Place>,
     /// The barcode that nobody could name.
     pub unknown: Option<(String, Quantity)>,
+    /// What is not about goods and places.
+    pub more: More,
+}
+
+/// What of an operation a form can change besides goods and places.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum More {
+    /// Nothing.
+    Nothing,
+    /// The number of the plate that was moved: it may have been misread.
+    Plate(PlateNo),
+    /// Which way the book is to be changed, and why.
+    Adjustment(Direction, ReasonText),
+    /// What the goods really are.
+    Really(Tracking, Option<NaiveDate>),
 }
 
 impl Editable {
@@ -48,6 +64,7 @@ impl Editable {
                 from: from.cloned(),
                 to: to.cloned(),
                 unknown: None,
+                more: More::of(body),
             })
         };
         match body {
@@ -66,6 +83,7 @@ impl Editable {
                 from: None,
                 to: Some(moved.to.clone()),
                 unknown: None,
+                more: More::of(body),
             }),
             Body::Unidentified(seen) => Some(Self {
                 goods: None,
@@ -73,6 +91,7 @@ impl Editable {
                 from: None,
                 to: Some(seen.place.clone()),
                 unknown: Some((seen.raw.clone(), seen.quantity)),
+                more: More::of(body),
             }),
             Body::CountBin(_)
             | Body::Undo(_)
@@ -81,6 +100,31 @@ impl Editable {
             | Body::SignOut(_)
             | Body::Attach(_)
             | Body::Void(_) => None,
+        }
+    }
+}
+
+impl More {
+    fn of(body: &Body) -> Self {
+        match body {
+            Body::MovePlate(moved) => Self::Plate(moved.plate.clone()),
+            Body::Adjust(adjust) => Self::Adjustment(adjust.direction, adjust.reason.clone()),
+            Body::Reclassify(change) => Self::Really(change.to_tracking.clone(), change.to_expiry),
+            Body::Count(_)
+            | Body::CountBin(_)
+            | Body::Receive(_)
+            | Body::Pick(_)
+            | Body::Ship(_)
+            | Body::Move(_)
+            | Body::TransferShip(_)
+            | Body::TransferReceive(_)
+            | Body::Undo(_)
+            | Body::Unidentified(_)
+            | Body::Answer(_)
+            | Body::SignIn(_)
+            | Body::SignOut(_)
+            | Body::Attach(_)
+            | Body::Void(_) => Self::Nothing,
         }
     }
 }
@@ -128,6 +172,7 @@ pub fn fields(
     html! {
         @if of.unknown.is_some() { (meaning(context, form)) }
         @if of.names_goods { (goods_fields(context, of, form)) }
+        (more_fields(context, &of.more, form))
         @if let Some(from) = &of.from { (place("from", "from-bin", from)) }
         @if let Some(to) = &of.to { (place("to", if of.from.is_some() { "to-bin" } else { "bin" }, to)) }
         (document_fields(context, document, form))
@@ -173,6 +218,43 @@ fn goods_fields(context: &PageContext, of: &Editable, form: &Query) -> Markup {
             kind: "date",
             value: text(goods.and_then(|goods| goods.expiry.as_ref())),
         }))
+    }
+}
+
+fn more_fields(context: &PageContext, more: &More, form: &Query) -> Markup {
+    let field = |name, label, kind, value: String| {
+        input(context, form, &Field { name, label, kind, value })
+    };
+    match more {
+        More::Nothing => html! {},
+        More::Plate(plate) => field("plate", "plate-moved", "text", plate.to_string()),
+        More::Adjustment(direction, reason) => {
+            let chosen = direction_typed(form).unwrap_or(*direction);
+            html! {
+                div class="field" {
+                    label for="c_direction" { (context.t("direction")) }
+                    select id="c_direction" name="c_direction" {
+                        option value="increase" selected[chosen == Direction::Increase] { (context.t("increase")) }
+                        option value="decrease" selected[chosen == Direction::Decrease] { (context.t("decrease")) }
+                    }
+                }
+                (field("reason", "reason", "text", reason.to_string()))
+            }
+        }
+        More::Really(tracking, expiry) => html! {
+            (field("new_lot", "really-lot", "text", text(tracking.lot.as_ref())))
+            (field("new_serial", "really-serial", "text", text(tracking.serial.as_ref())))
+            (field("new_package", "really-package", "text", text(tracking.package.as_ref())))
+            (field("new_expiry", "really-expiry", "date", text(expiry.as_ref())))
+        },
+    }
+}
+
+fn direction_typed(form: &Query) -> Option<Direction> {
+    match form.get("c_direction")? {
+        "increase" => Some(Direction::Increase),
+        "decrease" => Some(Direction::Decrease),
+        _ => None,
     }
 }
 
@@ -245,7 +327,6 @@ impl Typed<'_> {
             return Err(range());
         }
         let base = base_quantity(quantity, factor, item.precision).ok_or_else(range)?;
-        let expiry = self.get("expiry").map(|text| text.parse()).transpose();
         Ok(Goods {
             item: no,
             variant: self.word::<VariantCode>("variant")?,
@@ -253,15 +334,35 @@ impl Typed<'_> {
             factor,
             quantity,
             base,
-            tracking: Tracking {
-                lot: self.word::<LotNo>("lot")?,
-                serial: self.word::<SerialNo>("serial")?,
-                package: self.word::<PackageNo>("package")?,
-            },
-            expiry: expiry.map_err(|_not_a_date| {
-                Reason::new(Code::NumberOutOfRange).word("field", "expiry")
-            })?,
+            tracking: self.tracking("")?,
+            expiry: self.expiry("")?,
             raw,
+        })
+    }
+
+    fn tracking(&self, which: &str) -> Result<Tracking, Reason> {
+        Ok(Tracking {
+            lot: self.word::<LotNo>(&format!("{which}lot"))?,
+            serial: self.word::<SerialNo>(&format!("{which}serial"))?,
+            package: self.word::<PackageNo>(&format!("{which}package"))?,
+        })
+    }
+
+    fn expiry(&self, which: &str) -> Result<Option<NaiveDate>, Reason> {
+        let expiry = self.get(&format!("{which}expiry")).map(str::parse).transpose();
+        expiry.map_err(|_not_a_date| Reason::new(Code::NumberOutOfRange).word("field", "expiry"))
+    }
+
+    /// What the form says besides goods and places; what it leaves out stays as it was.
+    fn more(&self, was: &More) -> Result<More, Reason> {
+        Ok(match was {
+            More::Nothing => More::Nothing,
+            More::Plate(plate) => More::Plate(self.word("plate")?.unwrap_or_else(|| plate.clone())),
+            More::Adjustment(direction, reason) => More::Adjustment(
+                direction_typed(self.0).unwrap_or(*direction),
+                self.word("reason")?.unwrap_or_else(|| reason.clone()),
+            ),
+            More::Really(..) => More::Really(self.tracking("new_")?, self.expiry("new_")?),
         })
     }
 
@@ -313,6 +414,7 @@ pub fn corrected(
     let from = editable.from.is_some().then(|| typed.place("from")).transpose()?;
     let to = editable.to.is_some().then(|| typed.place("to")).transpose()?;
     put(&mut body, (goods, from, to), typed.get("kind"));
+    put_more(&mut body, typed.more(&editable.more)?);
     Ok((body, typed.document()?))
 }
 
@@ -378,6 +480,19 @@ fn put(
         | Body::SignOut(_)
         | Body::Attach(_)
         | Body::Void(_) => {}
+    }
+}
+
+fn put_more(body: &mut Body, more: More) {
+    match (body, more) {
+        (Body::MovePlate(moved), More::Plate(plate)) => moved.plate = plate,
+        (Body::Adjust(adjust), More::Adjustment(direction, reason)) => {
+            (adjust.direction, adjust.reason) = (direction, reason);
+        }
+        (Body::Reclassify(change), More::Really(tracking, expiry)) => {
+            (change.to_tracking, change.to_expiry) = (tracking, expiry);
+        }
+        (_other, _nothing) => {}
     }
 }
 

@@ -121,7 +121,7 @@ fn apply(posting: &mut Posting<'_, '_>, decide: &Decide, open: &Case) -> Result<
             Ok(())
         }
         Choice::Recount => {
-            let bins = if destroyed::is_about(open) {
+            let bins = if destroyed::is_about(&*posting.draft, open) {
                 Some(destroyed::ask_counts(posting, decide.case, open)?)
             } else {
                 ask_about(posting, decide.case, open, TaskKind::Recount)?

@@ -1,5 +1,5 @@
-//! An operation that the storage of a device destroyed. Nobody knows any more what it was; what the device
-//! did before and after it says where to look (CONFLICTS 43).
+//! An operation that the storage of a device destroyed, or that this release cannot read. Nobody knows
+//! what it was; what the device did before and after it says where to look (CONFLICTS 43).
 
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
@@ -23,9 +23,14 @@ use crate::tables::{Tables, each_of};
 /// Operations on each side that are looked at for one that was done in a bin.
 const LOOKED_AT: usize = 100;
 
+/// Reasons for which an operation is parked that may not be readable.
+const UNREADABLE: [Code; 3] = [Code::UnsupportedOperation, Code::MalformedRequest, Code::Poison];
+
 /// Whether the case is about such an operation.
-pub fn is_about(case: &Case) -> bool {
-    case.reasons.first().is_some_and(|reason| reason.code == Code::LostOperation)
+pub fn is_about(tables: &(impl Tables + ?Sized), case: &Case) -> bool {
+    let Some(first) = case.reasons.first() else { return false };
+    first.code == Code::LostOperation
+        || UNREADABLE.contains(&first.code) && captured(tables, case.operation).is_none()
 }
 
 /// The nearest operations of the same store before and after `operation` that were done in a bin.
@@ -69,6 +74,7 @@ pub(super) fn ask_counts(
     id: CaseId,
     open: &Case,
 ) -> Result<String, Stop> {
+    let reason = open.reasons.first().map_or(Code::LostOperation, |reason| reason.code.clone());
     let bodies = neighbours(posting.draft, open.operation).into_iter();
     let bodies = bodies.filter_map(|neighbour| captured(posting.draft, neighbour));
     let bins: BTreeSet<_> = bodies.flat_map(|body| bins_of(&body)).collect();
@@ -84,7 +90,7 @@ pub(super) fn ask_counts(
             item: None,
             variant: VariantId(0),
             plate: PlateId(0),
-            reason: Code::LostOperation.as_str().to_owned(),
+            reason: reason.as_str().to_owned(),
             not_by: None,
             blind: true,
             case: Some(id),

@@ -230,7 +230,8 @@ fn unreadable(error: &OperationError) -> Stop {
             Reason::new(Code::MalformedRequest).word("why", error)
         }
     };
-    Stop::Park(vec![reason], vec![Choice::Correct, Choice::Dismiss])
+    // Corrected by whoever has the body as it should have been: no page can fill it in.
+    Stop::Park(vec![reason], vec![Choice::Recount, Choice::Correct, Choice::Dismiss])
 }
 
 fn post_fact(posting: &mut Posting<'_, '_>, body: &Body) -> Judged {
@@ -362,7 +363,8 @@ fn stopped(posting: &mut Posting<'_, '_>, stop: Stop, body: Option<&Body>) -> Re
             for reason in &reasons {
                 posting.decision.note(reason.clone());
             }
-            let allowed = |choice: &Choice| body.is_none_or(|body| makes_sense(*choice, body));
+            let allowed =
+                |choice: &Choice| body.is_none_or(|body| makes_sense(*choice, body.kind()));
             let case = conflict::CaseDraft {
                 reasons: reasons.clone(),
                 stock: None,
@@ -380,29 +382,18 @@ fn stopped(posting: &mut Posting<'_, '_>, stop: Stop, body: Option<&Body>) -> Re
     Ok(())
 }
 
-/// Whether `choice` can be taken about a parked `body`: a whole bin is counted again rather than
+/// Whether `choice` can be taken about what is parked: a whole bin is counted again rather than
 /// corrected, goods that nobody could name cannot be booked as they are, and what is not about goods at
-/// a place is neither corrected nor counted.
-const fn makes_sense(choice: Choice, body: &Body) -> bool {
-    match body {
-        Body::CountBin(_) => !matches!(choice, Choice::Correct),
-        Body::Unidentified(_) => !matches!(choice, Choice::Accept),
-        Body::Undo(_)
-        | Body::Answer(_)
-        | Body::SignIn(_)
-        | Body::SignOut(_)
-        | Body::Attach(_)
-        | Body::Void(_) => !matches!(choice, Choice::Correct | Choice::Recount),
-        Body::Count(_)
-        | Body::Receive(_)
-        | Body::Pick(_)
-        | Body::Ship(_)
-        | Body::Move(_)
-        | Body::MovePlate(_)
-        | Body::TransferShip(_)
-        | Body::TransferReceive(_)
-        | Body::Adjust(_)
-        | Body::Reclassify(_) => true,
+/// a place is neither corrected nor counted. By the kind alone: what could not be judged is not looked
+/// into once more.
+fn makes_sense(choice: Choice, kind: &str) -> bool {
+    match kind {
+        "count_bin" => choice != Choice::Correct,
+        "unidentified" => choice != Choice::Accept,
+        "undo" | "answer" | "sign_in" | "sign_out" | "attach" | "void" => {
+            !matches!(choice, Choice::Correct | Choice::Recount)
+        }
+        _ => true,
     }
 }
 
@@ -474,12 +465,13 @@ pub fn park_poison(draft: &mut Draft<'_>, request: &Request<'_>, why: &str) {
     let device = !act.desk;
     let mut posting = Posting::new(draft, act);
     let reason = Reason::new(Code::Poison).word("why", why);
+    let kind = recorded.map(|recorded| recorded.kind).unwrap_or_default();
     let stop = if device {
-        Stop::Park(vec![reason], vec![Choice::Accept, Choice::Correct, Choice::Dismiss])
+        let choices = Choice::ALWAYS.into_iter().filter(|choice| makes_sense(*choice, &kind));
+        Stop::Park(vec![reason], choices.collect())
     } else {
         Stop::Refuse(reason)
     };
-    let kind = recorded.map(|recorded| recorded.kind).unwrap_or_default();
     // Neither writing a case nor an outcome can overflow or use the budget up.
     let parked =
         stopped(&mut posting, stop, None).and_then(|()| finish(posting, request, (hash, kind)));

@@ -56,7 +56,9 @@ pub(super) fn of_command(tables: &impl Tables, command: &Command) -> LocationId 
             // Where nothing was posted the case names no stock: it is decided where the work was done.
             let about = match case.stock {
                 Some(stock) => stock.location,
-                None if destroyed::is_about(&case) => around_destroyed(tables, case.operation),
+                None if destroyed::is_about(tables, &case) => {
+                    around_destroyed(tables, case.operation)
+                }
                 None => of_captured(tables, case.operation),
             };
             // A place that does not exist is the correction's own fault.

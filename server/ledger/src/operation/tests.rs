@@ -17,6 +17,7 @@ use crate::command::{Batch, Command, Handle, people};
 use crate::conflict::destroyed;
 use crate::draft::Draft;
 use crate::key::KeyRange;
+use crate::lookup;
 use crate::operation::again::is_readable_now;
 use crate::operation::{Request, judge, park_poison};
 use crate::schema::SiteId;
@@ -66,7 +67,55 @@ fn an_operation_of_a_later_release_is_kept_and_parked() {
         let row = draft.row::<Outcomes>(&intake.identity(IntakeNo(900))).unwrap();
         assert_eq!(row.outcome.decision, Decision::Parked);
         assert_eq!(codes(&row.outcome), [code]);
-        assert!(row.outcome.case.is_some());
+        let case = draft.row::<Cases>(&row.outcome.case.expect("a case")).unwrap();
+        assert_eq!(case.choices, [Choice::Recount, Choice::Correct, Choice::Dismiss]);
+    }
+}
+
+#[test]
+fn where_something_unreadable_was_done_the_bins_before_and_after_it_are_counted() {
+    let mut world = World::new();
+    supervisor(&mut world, "BEN", "MAIN");
+    let order = world.document(DocumentKind::PurchaseOrder, "PO1", &[("BOLT", "10")]);
+    world.scan(1, 60, Some(&order), receive("A", goods("BOLT", "4")));
+    let done = world.done(1, 61, None, receive("B", goods("BOLT", "4")));
+    let (_id, outcome) = world.send_of_later(&done);
+    assert_eq!(codes(&outcome), [Code::UnsupportedOperation]);
+    world.scan(1, 62, None, moved("A", "C", goods("BOLT", "1")));
+    let outcome = decide(&mut world, "BEN", Choice::Recount);
+    assert_eq!(outcome.decision, Decision::Accepted, "{outcome:?}");
+    let bins = world.open_tasks();
+    let bins: Vec<_> =
+        bins.iter().map(|task| lookup::bin_text(&world.tables, task.location, task.bin)).collect();
+    assert_eq!(bins, ["A", "C"]);
+    assert_eq!(world.open_tasks()[0].kind, TaskKind::Count);
+}
+
+#[test]
+fn of_poison_each_kind_is_offered_what_can_be_done_about_it() {
+    use Choice::{Accept, Correct, Dismiss, Recount};
+    let world = World::new();
+    let bin = Body::CountBin(CountBin {
+        location: "MAIN".try_into().unwrap(),
+        bin: "A".try_into().unwrap(),
+        lines: Vec::new(),
+        plates_seen_closed: Vec::new(),
+        started_us: None,
+        task: None,
+    });
+    let first = OperationId { device: DeviceId(9), incarnation: Incarnation(1), seq: Seq(1) };
+    for (body, choices) in [
+        (receive("A", goods("BOLT", "1")), vec![Accept, Recount, Correct, Dismiss]),
+        (bin, vec![Accept, Recount, Dismiss]),
+        (undo(first), vec![Accept, Dismiss]),
+    ] {
+        let recorded = Recorded::from_content(&receipt("1")).unwrap();
+        let intake = intake(Recorded::new(recorded.envelope, &body).to_content(), 7);
+        let mut draft = Draft::over(&world.tables);
+        park_poison(&mut draft, &request(&intake), "it burned");
+        let row = draft.row::<Outcomes>(&intake.identity(IntakeNo(900))).unwrap();
+        let case = draft.row::<Cases>(&row.outcome.case.expect("a case")).unwrap();
+        assert_eq!(case.choices, choices, "{}", body.kind());
     }
 }
 

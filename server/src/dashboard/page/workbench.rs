@@ -324,9 +324,17 @@ fn choices(
     html! {
         (earlier(view, context, case))
         p class="muted" { (context.t("choices-text")) }
-        @for (n, choice) in (1..).zip(&offered(case)) {
-            @match choice {
-                Choice::Correct => (correct((view, whole), context, (id, case), (n, query))),
+        @let in_form = in_form(view, case);
+        @let choices = offered(case);
+        @if let Err(why) = &in_form && choices.contains(&Choice::Correct) {
+            p class="note info" id="not-correctable" { (part::sign(Tone::Info)) " " (context.t(why)) }
+        }
+        @let shown = choices.iter().filter(|choice| **choice != Choice::Correct || in_form.is_ok());
+        @for (n, choice) in (1..).zip(shown) {
+            @match (choice, &in_form) {
+                (Choice::Correct, Ok(in_form)) => {
+                    (correct((view, whole), context, (id, case, in_form), (n, query)))
+                }
                 _ => (plain_choice((view, whole), context, (id, case), (n, *choice))),
             }
         }
@@ -480,24 +488,31 @@ pub fn original(view: &dyn Tables, case: &Case) -> Option<(Body, Option<Document
     Some((body, recorded.envelope.document))
 }
 
+/// What an operation said, with what a form can change of it.
+type InForm = (Body, Editable, Option<DocumentRef>);
+
+/// The operation of a case as a form can correct it.
+///
+/// # Errors
+///
+/// The text that says why no form can.
+fn in_form(view: &dyn Tables, case: &Case) -> Result<InForm, &'static str> {
+    let outcome = view.row::<Outcomes>(&case.operation);
+    let intake = outcome.and_then(|outcome| view.row::<Intakes>(&outcome.intake));
+    if intake.is_some_and(|intake| !matches!(intake.origin, Origin::Device { .. })) {
+        return Err("not-correctable-desk");
+    }
+    let (body, document) = original(view, case).ok_or("not-correctable-unread")?;
+    let editable = Editable::of(&body).ok_or("not-correctable")?;
+    Ok((body, editable, document))
+}
+
 fn correct(
     (view, whole): (&dyn Tables, &dyn Tables),
     context: &PageContext,
-    (id, case): (CaseId, &Case),
+    (id, case, (body, editable, document)): (CaseId, &Case, &InForm),
     (n, query): (usize, &Query),
 ) -> Markup {
-    let original = original(view, case);
-    let editable = original
-        .as_ref()
-        .and_then(|(body, document)| Some((body, Editable::of(body)?, document.as_ref())));
-    let Some((body, editable, document)) = editable else {
-        return html! {
-            div class="choice" {
-                (choice_head(context, n, Choice::Correct))
-                p class="muted" { (context.t("not-correctable")) }
-            }
-        };
-    };
     let asked = query.is("choice", "correct");
     html! {
         div class="choice" id="correct" {
@@ -505,7 +520,7 @@ fn correct(
             form method="get" action={ "/workbench/" (id) "#correct" } data-keep {
                 input type="hidden" name="version" value=(case.version);
                 input type="hidden" name="choice" value="correct";
-                div class="fields" { (correction::fields(context, &editable, document, query)) }
+                div class="fields" { (correction::fields(context, editable, document.as_ref(), query)) }
                 (remark(context, Choice::Correct, query.text("remark")))
                 button type="submit" { (context.t("preview")) } " "
                 button type="submit" class="primary" data-resolve[n == 1] formmethod="post"

@@ -10,12 +10,15 @@ use ledger::tables::Read as _;
 use protocol::code::Code;
 use protocol::identity::CaseId;
 use protocol::operation::{
-    Body, CountBin, DocumentKind, DocumentRef, Goods, Move, Nothing, Receive, Tracking,
+    Adjust, Body, CountBin, Direction, DocumentKind, DocumentRef, Goods, Move, MovePlate, Nothing,
+    Place, Receive, Reclassify, Tracking,
 };
 use protocol::outcome::Decision;
 use protocol::text::Language;
 
-use super::house::{House, NOW, count, drill, drill_came, moved, operator, receive, unidentified};
+use super::house::{
+    House, NOW, count, drill, drill_came, goods, moved, operator, place, receive, unidentified,
+};
 use super::html;
 use crate::dashboard::context::PageContext;
 use crate::dashboard::correction::{Editable, corrected};
@@ -434,4 +437,114 @@ fn nothing_in(bin: &str) -> Body {
         started_us: None,
         task: None,
     })
+}
+
+#[test]
+fn what_cannot_be_read_is_not_offered_to_be_corrected_and_its_bins_are_counted() {
+    let mut house = House::furnished();
+    house.device(1, &receive("A-01", "1"), (30, 29), None);
+    let (_operation, row) = house.of_later(1, (28, 27));
+    house.device(1, &moved("A-01", "A-02", "1"), (26, 25), None);
+    let id = row.outcome.case.expect("a case");
+    let address = format!("/workbench/{id}");
+    let document = house.document(&house.context(), &address);
+    html::check(&document);
+    assert!(!document.contains("value=\"correct\""), "{document}");
+    let text = html::text(&document);
+    assert!(text.contains("This server cannot read what the device recorded"), "{text}");
+    assert!(text.contains("asks for: Count A-01"), "{text}");
+    assert!(!text.contains("counted again rather than corrected"), "{text}");
+    let danish = PageContext { language: Language::Danish, ..house.context() };
+    let text = html::text(&house.document(&danish, &address));
+    assert!(text.contains("Serveren kan ikke læse det, enheden registrerede"), "{text}");
+
+    let (_asked, row) = house.desk("mette", &decide((id, 1), Choice::Recount, None, ""));
+    assert_eq!(row.outcome.decision, Decision::Accepted, "{:?}", row.outcome);
+    let tasks = house.tables.list::<Tasks>(&KeyRange::all());
+    let bin = |task: &ledger::schema::case::Task| {
+        ledger::lookup::bin_text(&house.tables, task.location, task.bin)
+    };
+    let bins: Vec<String> = tasks.iter().map(|(_id, task)| bin(task)).collect();
+    assert_eq!(bins, ["A-01", "A-02"]);
+}
+
+#[test]
+fn a_count_of_a_whole_bin_is_never_offered_to_be_corrected() {
+    let mut house = House::furnished();
+    let (counted, _row) = house.device(1, &nothing_in("A-01"), (20, 19), None);
+    house.settle();
+    let id = house.tables.row::<Outcomes>(&counted).unwrap().outcome.case.expect("10 are missing");
+    let choices = vec![Choice::Accept, Choice::Correct, Choice::Dismiss];
+    let row = Case { choices, ..case(&house, id) };
+    house.write(|draft| draft.put::<Cases>(&id, row));
+    let document = house.document(&house.context(), &format!("/workbench/{id}"));
+    html::check(&document);
+    assert!(!document.contains("value=\"correct\""), "{document}");
+    let text = html::text(&document);
+    assert!(text.contains("a whole bin is counted again rather than corrected"), "{text}");
+}
+
+#[test]
+fn a_plate_number_that_was_misread_is_corrected() {
+    let mut house = House::furnished();
+    let Body::Receive(came) = receive("A-01", "6") else { unreachable!("a receipt") };
+    let to = Place { plate: Some("P1".try_into().unwrap()), ..came.to };
+    house.device(1, &Body::Receive(Receive { to, ..came }), (40, 39), Some(purchase_order()));
+    let misread = MovePlate { plate: "P7".try_into().unwrap(), to: place("MAIN", "A-02") };
+    let (carried, row) = house.device(1, &Body::MovePlate(misread), (20, 19), None);
+    assert_eq!(row.outcome.reasons[0].code, Code::PlateUnknown, "{:?}", row.outcome);
+    let id = row.outcome.case.expect("a case");
+    let document = house.document(&house.context(), &format!("/workbench/{id}"));
+    html::check(&document);
+    assert!(document.contains("name=\"c_plate\" type=\"text\" value=\"P7\""), "{document}");
+
+    let (body, _document) = original(&house.tables, &case(&house, id)).unwrap();
+    let typed = [("c_plate", "P1"), ("c_to_location", "MAIN"), ("c_to_bin", "A-02")];
+    let corrected = corrected(&house.tables, &body, &form(&typed)).unwrap();
+    let command = decide((id, 1), Choice::Correct, Some(corrected), "read again");
+    let (_operation, row) = house.desk("mette", &command);
+    assert_eq!(row.outcome.decision, Decision::Accepted, "{:?}", row.outcome);
+    let posted = house.tables.row::<PostedBy>(&carried).expect("P1 is carried");
+    assert_eq!(posted.warehouse.len(), 2, "out of A-01 and into A-02");
+}
+
+#[test]
+fn direction_reason_and_what_goods_really_are_can_be_corrected() {
+    let house = House::furnished();
+    let common = |more: &[(&'static str, &'static str)]| {
+        let goods = [
+            ("c_item", "BOLT"),
+            ("c_quantity", "3"),
+            ("c_to_location", "MAIN"),
+            ("c_to_bin", "A-01"),
+        ];
+        form(&goods.into_iter().chain(more.iter().copied()).collect::<Vec<_>>())
+    };
+    let adjust = Body::Adjust(Adjust {
+        place: place("MAIN", "A-01"),
+        goods: goods("BOLT", "3"),
+        direction: Direction::Increase,
+        reason: "found".try_into().unwrap(),
+    });
+    let typed = common(&[("c_direction", "decrease"), ("c_reason", "broken")]);
+    let (body, _document) = corrected(&house.tables, &adjust, &typed).unwrap();
+    let Body::Adjust(now) = body else { panic!("{body:?}") };
+    assert_eq!((now.direction, now.reason.as_str()), (Direction::Decrease, "broken"));
+    let (body, _document) = corrected(&house.tables, &adjust, &common(&[])).unwrap();
+    let Body::Adjust(now) = body else { panic!("{body:?}") };
+    assert_eq!((now.direction, now.reason.as_str()), (Direction::Increase, "found"));
+
+    let renamed = Body::Reclassify(Reclassify {
+        place: place("MAIN", "A-01"),
+        goods: goods("BOLT", "3"),
+        to_tracking: Tracking { lot: Some("L1".try_into().unwrap()), ..Tracking::NONE },
+        to_expiry: None,
+    });
+    let typed = common(&[("c_new_lot", "L2"), ("c_new_expiry", "2027-01-31")]);
+    let (body, _document) = corrected(&house.tables, &renamed, &typed).unwrap();
+    let Body::Reclassify(now) = body else { panic!("{body:?}") };
+    assert_eq!(now.to_tracking.lot, Some("L2".try_into().unwrap()));
+    assert_eq!(now.to_expiry.map(|day| day.to_string()).as_deref(), Some("2027-01-31"));
+    let reason = corrected(&house.tables, &renamed, &common(&[("c_new_expiry", "soon")]));
+    assert_eq!(reason.unwrap_err().code, Code::NumberOutOfRange);
 }
