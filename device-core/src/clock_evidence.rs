@@ -95,6 +95,13 @@ impl ClockEvidence {
         Some(ServerTime(middle.saturating_add(i64::try_from(mono_us).ok()?)))
     }
 
+    /// How far the wall clock was ahead of the server's time when this boot was first looked at, in
+    /// microseconds; none while there is no sample. For people: it decides nothing.
+    pub fn wall_ahead_us(&self) -> Option<i64> {
+        let wall = self.boots.get(&self.current)?.wall_at_start?;
+        Some(wall.saturating_sub(self.server_time(0)?.0))
+    }
+
     /// The evidence of one boot.
     pub fn of(&self, boot: Boot) -> Option<&BootEvidence> {
         self.boots.get(&boot)

@@ -371,6 +371,7 @@ mine-refused = afvist
 mine-restated = rettet
 mine-lost = tabt
 change-difference = Difference
+change-posting-date = Bogføringsdato
 page-sync = Synk
 sync-online = Online siden { $time }
 sync-offline = Offline
@@ -408,6 +409,18 @@ storage-full = Enhedens lager er fuldt. Der kan ikke gemmes mere.
 sync-lost = { $n ->
     [one] Enhedens lager har ødelagt 1 scan. Din leder kan se det.
    *[other] Enhedens lager har ødelagt { $n } scan. Din leder kan se det.
+}
+sync-clock-fast = Skannerens ur gik { $hours } t { $minutes } min foran. Tiderne for dine registreringer er rettet.
+sync-clock-slow = Skannerens ur gik { $hours } t { $minutes } min bagud. Tiderne for dine registreringer er rettet.
+restored-scanner = { $n ->
+    [0] Denne skanner blev gendannet fra en gammel kopi. Det, den har, er kontrolleret: intet bogføres to gange.
+    [one] Denne skanner blev gendannet fra en gammel kopi. 1 registrering kontrolleres: intet bogføres to gange.
+   *[other] Denne skanner blev gendannet fra en gammel kopi. { $n } registreringer kontrolleres: intet bogføres to gange.
+}
+restored-server = { $n ->
+    [0] Serveren blev gendannet fra en sikkerhedskopi. Det, den havde mistet, er sendt igen.
+    [one] Serveren blev gendannet fra en sikkerhedskopi. 1 registrering sendes igen: intet bogføres to gange.
+   *[other] Serveren blev gendannet fra en sikkerhedskopi. { $n } registreringer sendes igen: intet bogføres to gange.
 }
 page-picture = Foto eller underskrift
 picture-photo = Tag et foto
@@ -482,6 +495,10 @@ out-answers = Hos lederen { $parked }, afvist { $refused }
 unsent-of-others = { $n ->
     [one] 1 scan fra en anden er ikke sendt endnu. Det forbliver vedkommendes.
    *[other] { $n } scan fra andre er ikke sendt endnu. De forbliver deres.
+}
+unsent-of-one = { $n ->
+    [one] 1 scan fra { $operator } er ikke sendt endnu. Det forbliver vedkommendes.
+   *[other] { $n } scan fra { $operator } er ikke sendt endnu. De forbliver vedkommendes.
 }
 undone = Fortrudt
 undo-not-here = Det er ikke længere på denne enhed

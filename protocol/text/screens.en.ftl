@@ -371,6 +371,7 @@ mine-refused = refused
 mine-restated = corrected
 mine-lost = lost
 change-difference = Difference
+change-posting-date = Posting date
 page-sync = Sync
 sync-online = Online since { $time }
 sync-offline = Offline
@@ -408,6 +409,18 @@ storage-full = The storage of this device is full. Nothing more can be saved.
 sync-lost = { $n ->
     [one] The storage of this device has destroyed 1 scan. Your supervisor sees that.
    *[other] The storage of this device has destroyed { $n } scans. Your supervisor sees that.
+}
+sync-clock-fast = The clock of this scanner was { $hours } h { $minutes } min fast. The times of your entries are corrected.
+sync-clock-slow = The clock of this scanner was { $hours } h { $minutes } min slow. The times of your entries are corrected.
+restored-scanner = { $n ->
+    [0] This scanner was restored from an old copy. What it holds was checked: nothing is booked twice.
+    [one] This scanner was restored from an old copy. 1 entry is being checked: nothing is booked twice.
+   *[other] This scanner was restored from an old copy. { $n } entries are being checked: nothing is booked twice.
+}
+restored-server = { $n ->
+    [0] The server was restored from a backup. What it had lost was sent again.
+    [one] The server was restored from a backup. 1 entry is sent again: nothing is booked twice.
+   *[other] The server was restored from a backup. { $n } entries are sent again: nothing is booked twice.
 }
 page-picture = Photo or signature
 picture-photo = Take a photo
@@ -482,6 +495,10 @@ out-answers = With your supervisor { $parked }, refused { $refused }
 unsent-of-others = { $n ->
     [one] 1 scan of another person is not sent yet. It stays theirs.
    *[other] { $n } scans of others are not sent yet. They stay theirs.
+}
+unsent-of-one = { $n ->
+    [one] 1 scan by { $operator } is not sent yet. It stays theirs.
+   *[other] { $n } scans by { $operator } are not sent yet. They stay theirs.
 }
 undone = Taken back
 undo-not-here = This is no longer on this device

@@ -16,7 +16,7 @@ mod scanner;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use device_core::capture::{Local, World};
+use device_core::capture::{Local, Signal, World};
 use device_core::device::Device;
 use device_core::engine::{DeviceCore, News, RecorderState, Status};
 use protocol::feed::{LocationRow, OperatorRow, Role, TaskRow};
@@ -27,8 +27,10 @@ use tokio::sync::broadcast;
 
 use crate::clock;
 use crate::events::Change;
+use crate::words::with_number;
+use desk::Remark;
 
-pub(crate) use desk::{Answer, Desk, Page};
+pub(crate) use desk::{Answer, Desk, Page, Restored};
 pub(crate) use scanner::{CodeTest, TEST_CODE};
 
 /// Changes that a slow page may be behind before it asks for everything again.
@@ -185,8 +187,26 @@ impl App {
                 self.refuse(&mut desk, "enrol-refused");
             }
             News::RecorderStopped(reason) => desk.stopped = Some(reason.clone()),
+            News::ReIncarnated => self.put_back(&mut desk, Restored::Scanner),
+            News::ServerRestored => self.put_back(&mut desk, Restored::Server),
             _ => {}
         }
+    }
+
+    /// Says that something was put back from an old copy, here and on the page of the link.
+    fn put_back(&self, desk: &mut Desk, restored: Restored) {
+        desk.restored = Some(restored);
+        // What was said about a scan that went wrong goes first.
+        if desk.remark.as_ref().is_none_or(|remark| remark.signal != Signal::Stop) {
+            let text = self.restored_text(desk, restored);
+            desk.remark = Some(Remark { signal: Signal::Warning, text });
+        }
+    }
+
+    /// That something was put back, and how much is still to be sent for it.
+    pub(crate) fn restored_text(&self, desk: &Desk, restored: Restored) -> String {
+        let n = self.device.status().n_unsent;
+        with_number(restored.sentence(), "n", n, self.language(desk))
     }
 
     /// The server's time now, as well as the device knows it.

@@ -62,6 +62,8 @@ fn change_of(news: &News) -> Change {
         | News::DiskFull
         | News::OperationsLost(_)
         | News::StoreSetAside(..)
+        | News::ReIncarnated
+        | News::ServerRestored
         | News::Notice(_)
         | News::Trouble(_) => Change::Page,
         _ => Change::Chip,

@@ -5,7 +5,7 @@ use protocol::frame::{
     Ack, Challenge, Delta, EnrolOk, FaultCode, Frame, GoAway, HeartbeatAck, Limits, Nack,
     PROTOCOL_MAX, PROTOCOL_MIN, Resume, SnapBegin, SnapChunk, SnapEnd, StaleStore, Welcome, codec,
 };
-use protocol::identity::{OperationId, Seq, ServerTime};
+use protocol::identity::{OperationId, Seq, ServerEpoch, ServerTime};
 
 use super::{Action, Address, DeviceCore, Moment, News};
 use crate::recorder::{Acked, ChainHash, Identity, Lease, Recorder, RecorderError};
@@ -134,9 +134,15 @@ impl DeviceCore {
             self.drive(at, session::Event::BadFrame(FaultCode::FORK), actions);
             return;
         }
+        let is_restored = is_new_generation(recorder, epoch);
         let kept = keep_welcome(recorder, welcome, epoch.0);
         match kept {
-            Ok(lease) => self.handshake.lease = lease,
+            Ok(lease) => {
+                self.handshake.lease = lease;
+                if is_restored {
+                    self.news.push(News::ServerRestored);
+                }
+            }
             // The next PUSH shows the server that its chain is another: it then orders a new
             // incarnation. Leaving here would only lead back here.
             Err(RecorderError::ChainMismatch { .. }) => {}
@@ -173,6 +179,7 @@ impl DeviceCore {
 
     fn on_stale_store(&mut self, at: Moment, stale: &StaleStore, actions: &mut Vec<Action>) {
         let Some(recorder) = self.recorder.as_mut() else { return };
+        let is_restored = is_new_generation(recorder, stale.epoch);
         match re_incarnate(recorder, stale) {
             Ok(()) => {}
             Err(error) => {
@@ -185,6 +192,10 @@ impl DeviceCore {
         }
         self.adopt_numbers();
         self.news.push(News::ReIncarnated);
+        if is_restored {
+            // Not this device was the copy.
+            self.news.push(News::ServerRestored);
+        }
         self.drive(at, session::Event::ReIncarnated, actions);
     }
 
@@ -482,6 +493,13 @@ impl DeviceCore {
 
 fn lease_of(lease: &protocol::frame::Lease) -> Lease {
     Lease { counter: lease.counter, bytes: lease.proof.to_vec() }
+}
+
+/// Whether the server has begun a new generation since this recorder heard of it. A recorder that has
+/// stopped keeps none: it would say so at each connection.
+fn is_new_generation(recorder: &Recorder, epoch: ServerEpoch) -> bool {
+    let known = recorder.state().epoch;
+    known != 0 && known != epoch.0 && !recorder.is_stopped()
 }
 
 /// Keeps what WELCOME says; gives the counter of the lease that is on the disk now. A recorder that

@@ -233,6 +233,8 @@ pub enum News {
     OperationsLost(u64),
     /// The store was an old copy, or copied; the operations have new numbers.
     ReIncarnated,
+    /// The server was restored from a backup; what it may have lost is sent again.
+    ServerRestored,
     /// Somebody took the device, or gave it back.
     Operator(Option<OperatorId>),
     /// The server ended the connection with this fault.

@@ -69,6 +69,8 @@ pub struct Status {
     pub snapshot: Option<SnapshotProgress>,
     /// Whether the clock of this boot was compared with the server's.
     pub is_clock_known: bool,
+    /// How far its wall clock was ahead when it was started, in microseconds, where that is known.
+    pub wall_ahead_us: Option<i64>,
     /// Who has the device.
     pub operator: Option<OperatorId>,
     /// How many operations storage has destroyed since the last incarnation began.
@@ -176,6 +178,7 @@ impl DeviceCore {
             is_ready: self.replica.is_ready(),
             snapshot: self.replica.snapshot_progress(),
             is_clock_known: self.clock.is_sampled(),
+            wall_ahead_us: self.clock.wall_ahead_us(),
             operator: self.people.operator.clone(),
             n_lost: self.recorder.as_ref().map_or(0, |recorder| recorder.state().n_void),
             locks_in_us: self.locks_in_us(mono_us),

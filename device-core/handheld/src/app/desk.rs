@@ -21,6 +21,8 @@ pub(crate) struct Desk {
     pub(super) memory: Memory,
     /// What is to be said besides the question.
     pub(crate) remark: Option<Remark>,
+    /// What was put back from an old copy since somebody signed in.
+    pub(crate) restored: Option<Restored>,
     /// The storage has failed in this way.
     pub(crate) stopped: Option<String>,
     pub(crate) is_enrolling: bool,
@@ -28,6 +30,25 @@ pub(crate) struct Desk {
     pub(crate) seen: BTreeSet<OperationId>,
     /// The flow that was used last comes first in the menu.
     pub(crate) last_flow: Option<Flow>,
+}
+
+/// What was put back from an old copy: what is here is sent once more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Restored {
+    /// This scanner, or another one under its name.
+    Scanner,
+    /// The server.
+    Server,
+}
+
+impl Restored {
+    /// The name of its sentence, which has the number of entries that are still to be sent.
+    pub(crate) const fn sentence(self) -> &'static str {
+        match self {
+            Self::Scanner => "restored-scanner",
+            Self::Server => "restored-server",
+        }
+    }
 }
 
 /// A sentence that answers the last deed.

@@ -3,6 +3,8 @@
 use device_core::capture::Signal;
 use device_core::engine::{LOOKED_BACK_MAX, OperationState, SignInError, SignInWith, is_step};
 use protocol::enrolment::Invitation;
+use protocol::outcome::Argument;
+use protocol::text::screens;
 use protocol::words::OperatorId;
 
 use super::desk::Remark;
@@ -77,18 +79,29 @@ impl App {
                 && listed.envelope.operator != me
                 && listed.body.as_ref().is_some_and(is_step)
         });
-        let n = u64::try_from(unsent.count()).unwrap_or(u64::MAX);
-        (n > 0).then(|| Remark {
-            signal: Signal::Quiet,
-            text: with_number("unsent-of-others", "n", n, self.language(desk)),
-        })
+        let authors: Vec<_> =
+            unsent.filter_map(|listed| listed.envelope.operator.as_ref()).collect();
+        let (first, language) = (authors.first()?, self.language(desk));
+        let n = u64::try_from(authors.len()).unwrap_or(u64::MAX);
+        let text = if authors.iter().any(|author| author != first) {
+            with_number("unsent-of-others", "n", n, language)
+        } else {
+            let row = self.people().into_iter().find(|row| row.operator == **first);
+            let name = row.map_or_else(|| first.to_string(), |row| row.name);
+            let n = Argument::Number(i64::try_from(n).unwrap_or(i64::MAX));
+            let arguments = [("n", &n), ("operator", &Argument::Word(name))];
+            screens::sentence("unsent-of-one", arguments, language)
+        };
+        Some(Remark { signal: Signal::Quiet, text })
     }
 
     pub(super) fn sign_out(&self, desk: &mut Desk) -> Answer {
         leave(desk);
+        // Who comes next hears of it, as long as something is still to be sent for it.
+        let restored = desk.restored.filter(|_any| self.device.status().n_unsent > 0);
         match self.device.sign_out() {
             Ok(()) => {
-                *desk = Desk { location: desk.location.take(), ..Desk::default() };
+                *desk = Desk { location: desk.location.take(), restored, ..Desk::default() };
                 Answer::of(Signal::Complete)
             }
             Err(error) => self.not_recorded(desk, &error),

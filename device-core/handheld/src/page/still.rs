@@ -45,6 +45,15 @@ pub(super) fn sync(app: &App, desk: &Desk, status: &Status) -> Markup {
         p class="big" id="waiting" {
             (with_number("sync-waiting", "n", status.n_unsent, language))
         }
+        @if let Some(restored) = desk.restored {
+            p class="remark warning" id="restored" {
+                span class="shape warn" aria-hidden="true" { "▲" } " "
+                (app.restored_text(desk, restored))
+            }
+        }
+        @if let Some(text) = status.wall_ahead_us.and_then(|ahead| clock_text(ahead, language)) {
+            p class="muted" id="clock" { (text) }
+        }
         @if let Some(age) = status.oldest_unsent_us {
             p id="oldest" { (with_word("sync-oldest", "time", before(app, desk, age), language)) }
         }
@@ -81,6 +90,23 @@ pub(super) fn sync(app: &App, desk: &Desk, status: &Status) -> Markup {
             (button("try-now", "", &plain("button-try-now", language), "primary"))
         }
     }
+}
+
+/// A wall clock that is off by less is as right as people set clocks.
+const CLOCK_OFF_US: u64 = 2 * MINUTE_US;
+const MINUTE_US: u64 = 60_000_000;
+
+/// That the clock of this device was wrong, where it was wrong by so much that people see it. It decides
+/// nothing.
+fn clock_text(ahead_us: i64, language: Language) -> Option<String> {
+    let off_us = ahead_us.unsigned_abs();
+    if off_us < CLOCK_OFF_US {
+        return None;
+    }
+    let minutes = i64::try_from(off_us / MINUTE_US).unwrap_or(i64::MAX);
+    let (hours, minutes) = (Argument::Number(minutes / 60), Argument::Number(minutes % 60));
+    let name = if ahead_us > 0 { "sync-clock-fast" } else { "sync-clock-slow" };
+    Some(screens::sentence(name, [("hours", &hours), ("minutes", &minutes)], language))
 }
 
 /// How many of the operations were decided so.
@@ -199,5 +225,24 @@ pub(super) fn out(app: &App, desk: &Desk, status: &Status) -> Markup {
             (link("/mine", &plain("button-mine", language), "secondary"))
             (button("sign-out", "", &plain("button-sign-out", language), "primary go"))
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn case_40_a_clock_that_was_wrong_is_told_with_how_much_and_which_way() {
+        const SECOND_US: i64 = 1_000_000;
+        let told = |seconds: i64, language| clock_text(seconds * SECOND_US, language);
+        assert_eq!(told(119, Language::English), None);
+        assert_eq!(told(-119, Language::English), None);
+        let fast = told(2 * 3_600 + 4 * 60 + 59, Language::English).unwrap();
+        assert!(fast.starts_with("The clock of this scanner was 2 h 4 min fast."), "{fast}");
+        let slow = told(-2 * 60, Language::English).unwrap();
+        assert!(slow.starts_with("The clock of this scanner was 0 h 2 min slow."), "{slow}");
+        let danish = told(-3_600, Language::Danish).unwrap();
+        assert!(danish.starts_with("Skannerens ur gik 1 t 0 min bagud."), "{danish}");
     }
 }

@@ -12,7 +12,7 @@ use protocol::feed::{
 };
 use protocol::frame::{
     Ack, Challenge, Delta, EnrolOk, Frame, HeartbeatAck, Hello, Lease, Limits, Resume,
-    SUB_PROTOCOL, SnapBegin, SnapChunk, SnapEnd, Welcome, capability, codec, push,
+    SUB_PROTOCOL, SnapBegin, SnapChunk, SnapEnd, StaleStore, Welcome, capability, codec, push,
 };
 use protocol::identity::{
     DeviceId, Hash16, Incarnation, IntakeNo, Lsn, OperationId, Seq, ServerEpoch, ServerTime,
@@ -32,7 +32,6 @@ use tokio_tungstenite::tungstenite::handshake::server::{Request, Response};
 pub(super) const NOON: ServerTime = ServerTime(1_795_435_200_000_000);
 
 const DEVICE: DeviceId = DeviceId(7);
-const EPOCH: ServerEpoch = ServerEpoch(1);
 
 /// What the server has.
 #[derive(Debug, Default)]
@@ -41,8 +40,24 @@ struct Book {
     operations: Vec<Recorded>,
     tail: Hash16,
     lsn: u64,
+    /// How often it was restored from a backup.
+    n_restored: u32,
+    /// How often the device's store was found to be an old copy.
+    n_copies: u32,
+    /// The incarnation that the device has shown.
+    shown: Incarnation,
     /// Sends frames to the connected device.
     line: Option<mpsc::UnboundedSender<Frame>>,
+}
+
+impl Book {
+    const fn epoch(&self) -> ServerEpoch {
+        ServerEpoch(1 + self.n_restored)
+    }
+
+    const fn incarnation(&self) -> Incarnation {
+        Incarnation(1 + self.n_copies)
+    }
 }
 
 /// The server at work.
@@ -122,6 +137,38 @@ impl House {
         book.line.as_ref().unwrap().send(delta).unwrap();
     }
 
+    /// The server is away, and comes back from a backup with the first operations only.
+    pub(super) async fn restore(&mut self, n_kept: usize) {
+        let mut book = self.away().await;
+        book.n_restored += 1;
+        book.operations.truncate(n_kept);
+        book.tail = Hash16::default();
+        for (seq, operation) in (1..).zip(book.operations.clone()) {
+            book.tail = operation_hash(book.tail, Seq(seq), &operation.to_content());
+        }
+        self.again(book).await;
+    }
+
+    /// The server is away, and finds then that the device's store is an old copy.
+    pub(super) async fn find_copy(&mut self) {
+        let mut book = self.away().await;
+        book.n_copies += 1;
+        (book.operations, book.tail) = (Vec::new(), Hash16::default());
+        self.again(book).await;
+    }
+
+    async fn away(&mut self) -> Book {
+        self.task.abort();
+        assert!((&mut self.task).await.is_err(), "aborted");
+        std::mem::take(&mut *self.book.lock().unwrap())
+    }
+
+    async fn again(&mut self, book: Book) {
+        *self.book.lock().unwrap() = Book { line: None, ..book };
+        let listener = TcpListener::bind(("127.0.0.1", self.port)).await.unwrap();
+        self.task = tokio::spawn(listen(listener, Arc::clone(&self.book)));
+    }
+
     /// The server is gone.
     pub(super) async fn close(self) {
         self.task.abort();
@@ -180,13 +227,22 @@ fn answers(frame: Frame, book: &Mutex<Book>, line: &mpsc::UnboundedSender<Frame>
             device: DEVICE,
             incarnation: Incarnation(1),
             lease: lease(1),
-            epoch: EPOCH,
+            epoch: book.epoch(),
             company: "Demo".into(),
             site: "MAIN".try_into().unwrap(),
         })],
         Frame::Hello(hello) => {
             book.line = None;
-            vec![Frame::Challenge(challenge(&hello))]
+            book.shown = hello.incarnation;
+            vec![Frame::Challenge(challenge(&hello, book.epoch()))]
+        }
+        Frame::Auth(_) if book.shown < book.incarnation() => {
+            vec![Frame::StaleStore(StaleStore {
+                incarnation: book.incarnation(),
+                lease: lease(1),
+                epoch: book.epoch(),
+                reason: "an old copy".into(),
+            })]
         }
         Frame::Auth(_) => vec![Frame::Welcome(welcome(&book))],
         Frame::Subscribe(subscribe) => {
@@ -229,11 +285,11 @@ fn ack(book: &Book) -> Ack {
     }
 }
 
-fn challenge(hello: &Hello) -> Challenge {
+fn challenge(hello: &Hello, epoch: ServerEpoch) -> Challenge {
     Challenge {
         protocol: 1,
         capabilities: capability::ALL & hello.capabilities,
-        epoch: EPOCH,
+        epoch,
         nonce: vec![3; 32].into(),
         sent_us: hello.sent_us,
         server_received: NOON,

@@ -4,6 +4,7 @@ mod browser;
 mod guard;
 mod house;
 mod mine;
+mod restored;
 mod screens;
 mod settings;
 mod shift;
