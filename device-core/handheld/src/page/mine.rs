@@ -155,6 +155,7 @@ fn reasons(outcome: &Outcome, sees_book: bool, language: Language) -> Vec<String
         let field = match change.field.as_str() {
             "difference" => plain("change-difference", language),
             "expiry" => plain("slot-expiry", language),
+            "posting_date" => plain("change-posting-date", language),
             _ => change.field.clone(),
         };
         sentences.push(format!("{field}: {} → {}", change.from, change.to));

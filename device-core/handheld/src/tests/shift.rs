@@ -310,6 +310,8 @@ async fn a_difference_is_not_told_afterwards_to_who_counted_blind() {
             assert!(seen.contains(told), "{told}: {path}: {seen}");
         }
     }
+    let seen = browser.get("/mine").await.body;
+    assert!(seen.contains("Posting date: 2026-11-22 → 2026-11-23"), "in words: {seen}");
     served.stop().await;
 }
 
