@@ -93,8 +93,18 @@ pub struct Told {
 /// The operation in intake record `no`.
 pub fn told(view: &dyn Tables, no: IntakeNo) -> Option<Told> {
     let intake = view.row::<Intakes>(&no)?;
-    let operation = intake.identity(no);
-    let outcome = view.row::<Outcomes>(&operation).filter(|outcome| outcome.intake == no);
+    let judged_as = |operation: OperationId| {
+        let outcome = view.row::<Outcomes>(&operation).filter(|outcome| outcome.intake == no);
+        outcome.map(|outcome| (operation, Some(outcome)))
+    };
+    // Where its first number stands for another fact, it was judged under the one that it was sent as.
+    let sent_as = match &intake.origin {
+        Origin::Device { sent_as, .. } => Some(*sent_as),
+        Origin::Desk { .. } | Origin::Import { .. } | Origin::System => None,
+    };
+    let first = intake.identity(no);
+    let judged = judged_as(first).or_else(|| judged_as(sent_as?));
+    let (operation, outcome) = judged.unwrap_or((first, None));
     let deed = deed(view, &intake, outcome.as_deref(), operation);
     Some(Told { operation, no, intake, outcome, deed })
 }
