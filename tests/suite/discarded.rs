@@ -44,22 +44,22 @@ fn a_power_cut_takes_what_was_written_and_not_synced() {
     let (synced, changed, new) = (at.join("synced"), at.join("changed"), at.join("new"));
     for round in 1..=3_u8 {
         for place in [&synced, &changed] {
-            std::fs::write(place, [round; 20_000]).expect("there is room");
+            std::fs::write(place, [round; 12_000]).expect("there is room");
             let file = std::fs::File::open(place).expect("it is there");
             file.sync_all().expect("it can be synced");
         }
         std::fs::File::open(&at).and_then(|folder| folder.sync_all()).expect("it can be synced");
         let mut file = std::fs::File::options().write(true).open(&changed).expect("it is there");
-        file.write_all(&[0xFF; 20_000]).expect("there is room");
-        file.write_all(&[0xFF; 20_000]).expect("there is room");
+        file.write_all(&[0xFF; 12_000]).expect("there is room");
+        file.write_all(&[0xFF; 12_000]).expect("there is room");
         drop(file);
-        std::fs::write(&new, [0xFF; 20_000]).expect("there is room");
+        std::fs::write(&new, [0xFF; 12_000]).expect("there is room");
         let length = std::fs::metadata(&changed).expect("it is there").len();
         assert_eq!(length, 40_000, "as long as there is power it is there");
         image.cut_power();
         for place in [&synced, &changed] {
             let kept = std::fs::read(place).expect("it is there still");
-            assert!(kept == [round; 20_000], "{} of round {round}", place.display());
+            assert!(kept == [round; 12_000], "{} of round {round}", place.display());
         }
         assert!(!new.exists(), "in round {round} what nobody synced outlived the power");
     }

@@ -165,7 +165,9 @@ fn described(row: &Row) -> String {
             (1, max) => format!("{set}..{max}"),
             (min, max) => format!("{set}{min}..{max}"),
         };
-        words += &if part.optional { format!(" [{range}]") } else { format!(" {range}") };
+        let range = if part.optional { format!("[{range}]") } else { range };
+        words.push(' ');
+        words.push_str(&range);
     }
     words
 }

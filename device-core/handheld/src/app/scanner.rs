@@ -84,6 +84,6 @@ fn can_be_nothing_else(alias: &str) -> bool {
         |c: char| !c.is_ascii_alphanumeric() && !"!\"%&'()*+,-./_:;<=>?#".contains(c);
     alias.chars().count() <= ALIAS_CHARACTERS_MAX
         && !alias.contains(|c: char| c.is_control() || c.is_whitespace())
-        && (SeparatorProfile::DEFAULT_ALIASES.iter().any(|known| is_known(&known))
+        && (SeparatorProfile::DEFAULT_ALIASES.iter().any(is_known)
             || alias.contains(is_of_no_value))
 }
