@@ -140,7 +140,12 @@ async fn scan(client: &Client, code: &str) {
 
 async fn click(client: &Client, xpath: &str) {
     let button = client.wait().at_most(PATIENCE).for_element(Locator::XPath(xpath)).await;
-    button.expect("the button is there").click().await.expect("it can be pressed");
+    let button = button.expect("the button is there");
+    // As a person does: out from under the bar that stays at the bottom of the screen.
+    let found = serde_json::to_value(&button).expect("an element has a name");
+    let scroll = "arguments[0].scrollIntoView({block: 'center'})";
+    client.execute(scroll, vec![found]).await.expect("a page can be scrolled");
+    button.click().await.expect("it can be pressed");
 }
 
 /// Types into the field of the page, digit by digit, and presses the primary button.

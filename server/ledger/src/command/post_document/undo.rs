@@ -127,7 +127,11 @@ const fn is_consumed(code: &Code) -> bool {
     matches!(
         code,
         Code::InsufficientInventory
+            | Code::BinInsufficient
             | Code::InsufficientAppliedQuantity
             | Code::CannotBeFullyApplied
+            | Code::SerialShipped
+            | Code::SerialElsewhere
+            | Code::SerialMissing
     )
 }
